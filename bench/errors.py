@@ -1,0 +1,29 @@
+"""The exceptions that cross a module's border. A user's mistake is a BenchError: one line, no traceback."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+EXIT_OK, EXIT_TRIALS, EXIT_USAGE, EXIT_SIGINT, EXIT_SIGTERM = 0, 1, 2, 130, 143
+
+
+class BenchError(Exception):
+    """A mistake of the user's, or a thing that is not there: one line that says what, where, and what to do."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.split()))
+
+
+class Unavailable(BenchError):
+    """What a trial needs is not there (a file, a device, a capability): the trial is `skipped` with this reason."""
+
+
+class DataError(BenchError):
+    """A data file is damaged or not what it claims to be: the trial is `failed`, never trained on it."""
+
+
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """'; did you mean X?' where one of `choices` is close to `name`, else an empty string."""
+    close = difflib.get_close_matches(name, list(choices), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]}?" if close else ""

@@ -1,0 +1,120 @@
+"""Registries and the decorators that fill them: one file, one decorator, no list to edit.
+
+    @model("mlp")
+    def mlp(input_shape, num_classes, *, hidden=100) -> nn.Module: ...
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from bench.errors import BenchError, nearest
+
+T = TypeVar("T", bound=Callable[..., Any])
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(Generic[T]):
+    """One registered thing: its name, what builds it, the file it stands in, and what its decorator was told."""
+
+    name: str
+    build: T
+    source: Path | None
+    unit: str = ""
+    higher_is_better: bool = True
+
+    @property
+    def summary(self) -> str:
+        """First line of the docstring."""
+        return (inspect.getdoc(self.build) or "").partition("\n")[0]
+
+
+class Registry(Generic[T]):
+    """Names to entries. A second registration of a name raises BenchError; so does asking for an unknown one."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self._entries: dict[str, Entry[T]] = {}
+
+    def register(self, name: str, *, unit: str = "", higher_is_better: bool = True) -> Callable[[T], T]:
+        """Decorator: enter the decorated builder under `name`. Raises BenchError on a bad or a taken name."""
+        if not isinstance(name, str) or not NAME.match(name):
+            raise BenchError(f"{self.kind} {name!r}: a name is 1 to 64 letters, digits, '_', '.' or '-'")
+
+        def enter(build: T) -> T:
+            if name in self._entries:
+                raise BenchError(f"{self.kind} {name!r} is registered already, by {self._entries[name].source}")
+            self._entries[name] = Entry(name, build, source_of(build), unit, higher_is_better)
+            return build
+
+        return enter
+
+    def get(self, name: str) -> Entry[T]:
+        """The entry called `name`; BenchError names the choices and the nearest one."""
+        if name not in self._entries:
+            choices = ", ".join(sorted(self._entries)) or "none"
+            raise BenchError(f"unknown {self.kind} {name!r}{nearest(name, self._entries)} (there are: {choices})")
+        return self._entries[name]
+
+    def __iter__(self) -> Iterator[Entry[T]]:
+        return iter(sorted(self._entries.values(), key=lambda entry: entry.name))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+def source_of(build: Callable[..., Any]) -> Path | None:
+    """The file that a builder was written in; None for one typed into an interpreter."""
+    try:
+        found = inspect.getsourcefile(inspect.unwrap(build))
+    except TypeError:
+        return None
+    return Path(found).resolve() if found else None
+
+
+MODELS: Registry[Callable[..., Any]] = Registry("model")
+DATASETS: Registry[Callable[..., Any]] = Registry("data set")
+METRICS: Registry[Callable[..., Any]] = Registry("metric")
+DEVICES: Registry[Callable[..., Any]] = Registry("device")
+EXECUTORS: Registry[Callable[..., Any]] = Registry("executor")
+REPORT_FORMATS: Registry[Callable[..., Any]] = Registry("report format")
+
+
+def model(name: str) -> Callable[[T], T]:
+    """Register a builder `(input_shape: (C, H, W), num_classes, *, **settings) -> nn.Module`; logits (N, num_classes)."""
+    return MODELS.register(name)
+
+
+def dataset(name: str) -> Callable[[T], T]:
+    """Register a builder `(root: Path, *, **settings) -> Splits`."""
+    return DATASETS.register(name)
+
+
+def metric(name: str, *, unit: str = "", higher_is_better: bool = True) -> Callable[[T], T]:
+    """Register `(logits: (N, K) float tensor, labels: (N,) int64 tensor) -> float`, taken on the test set."""
+    return METRICS.register(name, unit=unit, higher_is_better=higher_is_better)
+
+
+def device(name: str) -> Callable[[T], T]:
+    """Register a class that answers available, synchronize and memory for one kind of device."""
+    return DEVICES.register(name)
+
+
+def executor(name: str) -> Callable[[T], T]:
+    """Register a class that runs trials: `run(requests) -> iterator of outcomes`."""
+    return EXECUTORS.register(name)
+
+
+def report_format(name: str) -> Callable[[T], T]:
+    """Register `(table: Table, path: Path) -> None`, which writes one table in one format."""
+    return REPORT_FORMATS.register(name)
