@@ -101,7 +101,9 @@ class Component:
     @cached_property
     def canonical(self) -> str:
         """Canonical JSON: what of this component enters the identity of a trial."""
-        settings = {**self.settings, **{key: f"sha256:{value}" for key, value in self.files.items()}}
+        # A file that is not there cannot count by its content: its path stands for it, else two would be one trial.
+        digests = {key: f"sha256:{value}" for key, value in self.files.items() if value != "absent"}
+        settings = {**self.settings, **digests}
         return canonical_json({"name": self.name} | ({"settings": settings} if settings else {}))
 
     @property
@@ -258,6 +260,7 @@ class Result:
     valid: bool | None = None
     validity_notes: tuple[str, ...] = ()
     threads: int = 0
+    code: Mapping[str, str] = field(default_factory=dict)  # source file → digest: what `code_id` is made of
     environment: Environment = Environment({})
     started_at: str = ""
     finished_at: str = ""

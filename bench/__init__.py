@@ -1,0 +1,26 @@
+"""bench: which model is better on this data, and what does it cost on this machine?
+
+    import bench
+    frame = bench.load("results/baseline")      # one row a trial
+    bench.summarize(frame)                      # one row a cell: mean, sd, 95 % interval, n
+
+Cheap to import: pandas, matplotlib and the rest are imported when they are called for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bench.api import load, run, summarize
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "load", "run", "summarize"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("load", "run", "summarize"):
+        from bench import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'bench' has no attribute {name!r}")

@@ -1,0 +1,48 @@
+"""For notebooks: run, load, summarize. What `import bench` gives, imported when it is called for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import BenchError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def run(suite: str | Path, *, results: str | Path = "results", **options: Any) -> pd.DataFrame:
+    """Run a suite file as `bench run` does and give its trials, one row each (see `load`).
+
+    `options`: sets, only, data_root, executor, shard, fresh, retry, plugins, timeout_seconds, as on the command line.
+    Raises BenchError for a mistake in the suite. No report is rendered.
+    """
+    from bench.execute.progress import make_voice
+    from bench.execute.run import Options, run_suite
+
+    ran = run_suite(Options(suite=Path(suite), results=Path(results), **options), voice=make_voice())
+    return load(ran.store.folder)
+
+
+def load(results: str | Path) -> pd.DataFrame:
+    """The trials of a folder `results/<suite>`, one row each, in the columns of `tables/trials.csv`.
+
+    Raises BenchError where there are none, or where a newer bench wrote them.
+    """
+    from bench.results.frame import trials_frame
+    from bench.results.store import Store
+    from bench.suite.plan import Suite
+
+    store = Store(Path(results))
+    store.refresh()
+    if not store.results:
+        raise BenchError(f"{results}: no results there (no trials/*.jsonl); a folder of results is results/<suite>")
+    stored = store.load_suite()
+    return trials_frame(store.results, None if stored is None else Suite.from_json(stored))
+
+
+def summarize(frame: pd.DataFrame) -> pd.DataFrame:
+    """One row a cell: mean, sd and 95 % t-interval of every metric over the seeds, and n."""
+    from bench.results.summary import summary_frame
+
+    return summary_frame(frame)

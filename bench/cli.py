@@ -1,0 +1,170 @@
+"""The command line: parse, call, exit code. What is done stands elsewhere, and is imported when it is called for."""
+
+from __future__ import annotations
+
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from bench.errors import EXIT_OK, EXIT_USAGE, BenchError
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+    help="Which model is better on this data, and what does it cost on this machine?\n\n"
+    "\b\nExamples:\n"
+    "  python -m bench run suites/baseline.toml\n"
+    "  python -m bench run suites/mnist.toml --only model=mlp --set train.epochs=2\n"
+    "  python -m bench report results/baseline\n"
+    "  python -m bench list models\n"
+    "  python -m bench fetch mnist",
+)
+
+# typer reads these annotations at run time and knows Optional, not X | None, on every version that we support.
+Strings = Optional[list[str]]  # noqa: UP045
+SuiteArgument = Annotated[Path, typer.Argument(metavar="SUITE.toml", help="The suite file.")]
+ResultsOption = Annotated[Path, typer.Option("--results", metavar="DIR", help="Folder that results/<suite> lies in.")]
+DataRootOption = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(metavar="DIR", help="Where data sets lie [default: $BENCH_DATA, else ~/.cache/bench]."),
+]
+SetOption = Annotated[
+    Strings, typer.Option("--set", metavar="KEY=VALUE", help="Replace a setting: train.epochs=2, 'grid.device=[\"cpu\"]'.")
+]
+OnlyOption = Annotated[
+    Strings, typer.Option("--only", metavar="KEY=VALUE[,VALUE]", help="Keep the trials that match: model=linear,mlp.")
+]
+PluginOption = Annotated[Strings, typer.Option("--plugin", metavar="FILE|MODULE", help="Load a plugin as well.")]
+
+
+@app.command(no_args_is_help=True)
+def run(
+    suite: SuiteArgument,
+    set_: SetOption = None,
+    only: OnlyOption = None,
+    results: ResultsOption = Path("results"),
+    data_root: DataRootOption = None,
+    executor: Annotated[str, typer.Option(help="How trials run: local (a process each) or inline (debugging).")] = "local",
+    shard: Annotated[Optional[str], typer.Option(metavar="K/N", help="A fixed part of the plan: 3/16.")] = None,  # noqa: UP045
+    fresh: Annotated[bool, typer.Option("--fresh", help="Run everything again; what is there stays on file.")] = False,
+    retry: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="STATUS[,STATUS]", help="Run those again that ended so: failed,timeout,oom,crashed."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and train nothing.")] = False,
+    plugin: PluginOption = None,
+    timeout: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(metavar="SECONDS", help="Most seconds of a trial, whatever the suite says."),
+    ] = None,
+) -> None:
+    """Train what is not there yet, store it, render the report.
+
+    \b
+    Examples:
+      python -m bench run suites/baseline.toml
+      python -m bench run suites/mnist.toml --set train.epochs=2 --only model=mlp
+      python -m bench run suites/mnist.toml --dry-run
+      python -m bench run my/suite.toml --plugin my/models.py --retry failed
+    """
+    from bench import commands
+    from bench.execute.run import Options
+
+    options = Options(
+        suite=suite,
+        sets=set_ or (),
+        only=only or (),
+        results=results,
+        data_root=data_root,
+        executor=executor,
+        shard=shard,
+        fresh=fresh,
+        retry=retry,
+        plugins=plugin or (),
+        timeout_seconds=timeout,
+    )
+    raise typer.Exit(commands.dry_run(options) if dry_run else commands.run(options))
+
+
+@app.command(no_args_is_help=True)
+def report(
+    target: Annotated[Path, typer.Argument(metavar="SUITE_OR_DIR", help="A suite file, or a folder of results.")],
+    results: ResultsOption = Path("results"),
+    data_root: DataRootOption = None,
+    plugin: PluginOption = None,
+) -> None:
+    """Render tables and plots again from what is stored.
+
+    \b
+    Examples:
+      python -m bench report suites/baseline.toml
+      python -m bench report results/baseline
+    """
+    from bench import commands
+
+    raise typer.Exit(commands.report(target, results=results, data_root=data_root, plugins=plugin or ()))
+
+
+class Listed(str, Enum):
+    """What `bench list` knows."""
+
+    models = "models"
+    datasets = "datasets"
+    devices = "devices"
+    metrics = "metrics"
+    suites = "suites"
+
+
+@app.command("list", no_args_is_help=True)
+def list_(
+    what: Annotated[Listed, typer.Argument(help="What to list.")],
+    plugin: PluginOption = None,
+) -> None:
+    """Say what is registered, with settings, defaults, and whether it can be used here.
+
+    \b
+    Examples:
+      python -m bench list models
+      python -m bench list datasets
+      python -m bench list models --plugin my/models.py
+    """
+    from bench import commands
+
+    raise typer.Exit(commands.list_registered(what.value, plugins=plugin or ()))
+
+
+@app.command(no_args_is_help=True)
+def fetch(
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="mnist, fashion_mnist, cifar10, optdigits.")],
+    data_root: DataRootOption = None,
+) -> None:
+    """Download a data set into the data root, checked against its published checksum.
+
+    \b
+    Examples:
+      python -m bench fetch mnist
+      python -m bench fetch cifar10 --data-root /data
+    """
+    from bench import commands
+
+    raise typer.Exit(commands.fetch(dataset, data_root=data_root))
+
+
+def main() -> None:
+    """Entry point of `bench` and `python -m bench`. A user's mistake is one line; anything else shows its traceback."""
+    try:
+        app()
+    except BenchError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(EXIT_USAGE)
+    except BrokenPipeError:  # stdout went into `head`: nothing is wrong
+        sys.stderr.close()
+        sys.exit(EXIT_OK)
+
+

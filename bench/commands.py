@@ -1,0 +1,153 @@
+"""What each command does, from Python values to an exit code. The command line only parses."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.errors import EXIT_OK, EXIT_USAGE, BenchError
+from bench.execute import run as running
+from bench.execute.announce import head
+from bench.execute.ask import Question
+from bench.execute.progress import describe_trial, make_voice
+from bench.execute.run import Options
+from bench.execute.signals import Stopped
+from bench.records import Result
+from bench.results.store import Store
+from bench.suite.plan import Suite
+from bench.suite.read import read_suite
+from bench.suite.resolve import resolve
+
+DRY_RUN_TRIALS = 50
+
+
+def run(options: Options) -> int:
+    """Run a suite, render its report, print the table."""
+    voice = make_voice()
+    try:
+        ran = running.run_suite(options, voice=voice)
+    except Stopped as stopped:
+        voice.say(f"stopped by {stopped}; what is done is stored, the same command goes on from here")
+        return stopped.exit_code
+    _render(ran.store, ran.suite)
+    return ran.exit_code
+
+
+def dry_run(options: Options) -> int:
+    """Print what would run."""
+    prepared = running.prepare(options, running.read(options))
+    suite = prepared.suite
+    plan = prepared.plan()
+    for line in head(suite, plan, catalogue=prepared.catalogue, results=prepared.store.results):
+        print(line)
+    for axis in suite.axes:
+        shown = ", ".join(itertools.islice(axis.labels, 8)) if len(axis) <= 8 else _ends(axis.labels)
+        print(f"  {axis.name}: {shown}")
+    there = {planned.trial.trial_id for planned in [*plan.to_run, *plan.settled]}
+    for trial in itertools.islice(suite.trials(), DRY_RUN_TRIALS):
+        device = prepared.catalogue.devices[trial.device]
+        state = "train" if trial.trial_id in there else "there"
+        print(f"  {trial.trial_id}  {state if device.available else 'skip':5}  {describe_trial(trial)}")
+    if plan.total > DRY_RUN_TRIALS:
+        print(f"  … and {plan.total - DRY_RUN_TRIALS:,} more")
+    return EXIT_OK
+
+
+def _ends(labels: Sequence[str]) -> str:
+    return f"{', '.join(labels[:4])}, …, {labels[-1]} ({len(labels):,})"
+
+
+def report(target: Path, *, results: Path, data_root: Path | None, plugins: Sequence[str]) -> int:
+    """Render the report of a folder, or of a suite file's folder under `results`."""
+    store, suite = open_results(target, results=results, data_root=data_root, plugins=plugins)
+    store.refresh()
+    if not store.results and suite is None:
+        raise BenchError(f"{target}: no results there (no trials/*.jsonl); a folder of results is results/<suite>")
+    _render(store, suite)
+    return EXIT_OK
+
+
+def open_results(
+    target: Path, *, results: Path, data_root: Path | None, plugins: Sequence[str]
+) -> tuple[Store, Suite | None]:
+    """The store that `target` names, and its plan: resolved anew for a suite file, the stored one for a folder."""
+    if target.suffix == ".toml" or target.is_file():
+        file = read_suite(target, plugins=plugins)
+        catalogue = Question(file.plugins).answer()
+        suite = resolve(file, catalogue, data_root=running.data_root(data_root))
+        return Store(results / suite.name), suite
+    if not target.is_dir():
+        raise BenchError(f"{target}: no such suite file or folder of results")
+    store = Store(target)
+    stored = store.load_suite()
+    return store, None if stored is None else Suite.from_json(stored)
+
+
+def _render(store: Store, suite: Suite | None) -> None:
+    """Write the report, then print the table and where the report lies."""
+    from bench.report.render import render
+    from bench.report.terminal import terminal_summary
+
+    planned, others = _of_the_plan(store.results, suite)
+    outcome = render(store.folder, suite=suite, results=planned, damaged=store.damaged, others=others)
+    print(terminal_summary(outcome))
+
+
+def _of_the_plan(results: Sequence[Result], suite: Suite | None) -> tuple[list[Result], int]:
+    """The results of planned trials, and how many others lie in the folder."""
+    if suite is None:
+        return list(results), 0
+    wanted = {trial.trial_id for trial in suite.trials()}
+    planned = [result for result in results if result.trial_id in wanted]
+    return planned, len(results) - len(planned)
+
+
+def list_registered(what: str, *, plugins: Sequence[str]) -> int:
+    """Print the models, data sets, devices, metrics or suites."""
+    from bench import listing
+
+    if what == "suites":
+        print(listing.suites(Path.cwd()))
+        return EXIT_OK
+    specs = [str(Path(spec).resolve()) if spec.endswith(".py") else spec for spec in plugins]
+    catalogue = Question(specs).answer()
+    print(listing.registered(what, catalogue))
+    for told in catalogue.plugins.values():
+        if told.error:
+            sys.stderr.write(f"{told.error}\n")
+    return EXIT_OK
+
+
+def fetch(dataset: str, *, data_root: Path | None) -> int:
+    """Download a data set, with a bar where stderr is a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    root = running.data_root(data_root)
+    command = [sys.executable, "-m", "bench.worker.datasets.fetch", dataset, "--data-root", str(root)]
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    error = ""
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process,
+        Progress(*columns, console=Console(stderr=True)) as bar,
+    ):
+        assert process.stdout is not None
+        tasks = {}
+        for line in process.stdout:
+            told = json.loads(line)
+            error = told.get("error", error)
+            if "message" in told:
+                bar.console.print(told["message"], markup=False, highlight=False)
+            if "file" in told:
+                name = told["file"]
+                tasks.setdefault(name, bar.add_task(name, total=told["total"]) if name not in tasks else None)
+                bar.update(tasks[name], completed=told["done"], total=told["total"])
+    if error:
+        raise BenchError(error)
+    return EXIT_OK if process.returncode == 0 else EXIT_USAGE
+
+

@@ -1,0 +1,41 @@
+"""The inline executor: the trial runs in this very process, for a debugger. No isolation, no timeout.
+
+The one place where the parent imports torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+import time
+
+from bench.execute.endings import Ending
+from bench.execute.local import Executor, OnProgress
+from bench.records import Json
+from bench.registry import executor
+
+
+@executor("inline")
+class InlineExecutor(Executor):
+    """Runs trials one after the other in the parent. Their timings are marked as not valid: nothing isolates them."""
+
+    def start(self) -> None:
+        """Nothing to prepare."""
+
+    def run(self, request: dict[str, Json], *, timeout_seconds: float, on_progress: OnProgress) -> Ending:
+        started_ns = time.perf_counter_ns()
+        components = importlib.import_module("bench.worker.components")
+        messages = importlib.import_module("bench.worker.messages")
+        trial = importlib.import_module("bench.worker.trial")
+        components.load_builtin()
+
+        class Direct:
+            def progress(self, **what: Json) -> None:
+                on_progress(what)
+
+        outcome = trial.run(messages.Request.from_json(request), Direct(), started_ns=started_ns).to_json()
+        outcome["valid"] = False if outcome["status"] == "ok" else None
+        outcome["validity_notes"] = [*outcome["validity_notes"], "not isolated: run with --executor inline"]
+        return Ending(outcome)
+
+    def close(self) -> None:
+        """Nothing to end."""

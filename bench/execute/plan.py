@@ -1,0 +1,186 @@
+"""Which trials of a suite are to be run: those that are not there yet."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from bench.errors import BenchError, nearest
+from bench.records import NOT_THERE, STATUSES, Result, Trial, canonical_json, digest
+from bench.results.store import newest
+from bench.suite.catalogue import Catalogue
+from bench.suite.plan import Suite
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A trial with the rest of its identity, and why it cannot run where that is known before it starts."""
+
+    trial: Trial
+    environment_id: str
+    code_id: str
+    code: dict[str, str]
+    skip: str = ""
+    fail: str = ""
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.trial.trial_id, self.environment_id, self.code_id
+
+
+@dataclass(slots=True)
+class Plan:
+    """What is to run, what is there, and what was found on the way."""
+
+    to_run: list[Planned] = field(default_factory=list)
+    settled: list[Planned] = field(default_factory=list)  # skipped or failed before they start
+    there: int = 0
+    total: int = 0
+    skip_reasons: Counter[str] = field(default_factory=Counter)
+    edited: Counter[str] = field(default_factory=Counter)  # source that changed → trials that run again for it
+    elsewhere: int = 0  # trials with results of other environments only
+
+
+class Identifier:
+    """Completes the identity of trials on this machine, from the catalogue."""
+
+    def __init__(self, suite: Suite, catalogue: Catalogue) -> None:
+        self.suite, self.catalogue = suite, catalogue
+        self._environments: dict[int, str] = {}
+        self._codes: dict[tuple[str, str, str], tuple[str, dict[str, str]]] = {}
+
+    def threads(self, trial: Trial) -> int:
+        return trial.train.threads or self.catalogue.physical_cores
+
+    def planned(self, trial: Trial) -> Planned:
+        threads = self.threads(trial)
+        if threads not in self._environments:
+            self._environments[threads] = self.catalogue.environment.identity(threads=threads)
+        code_id, code = self._code(trial)
+        fail = self.suite.unknown.get(f"model:{trial.model.name}") or self.suite.unknown.get(
+            f"dataset:{trial.dataset.name}"
+        )
+        device = self.catalogue.devices[trial.device]
+        return Planned(
+            trial=trial,
+            environment_id=self._environments[threads],
+            code_id=code_id,
+            code=code,
+            skip="" if device.available else device.reason,
+            fail=fail or "",
+        )
+
+    def _code(self, trial: Trial) -> tuple[str, dict[str, str]]:
+        """Digest of the sources that a trial's result comes from, and each of them by name."""
+        key = trial.model.name, trial.dataset.name, trial.device
+        if key not in self._codes:
+            code = {"bench/worker": self.catalogue.worker_sha256[:16]}
+            code["model"] = self._source(trial.model.name, kind="model")
+            code["dataset"] = self._source(trial.dataset.name, kind="dataset")
+            code["device"] = self.catalogue.devices[trial.device].source_sha256[:16]
+            self._codes[key] = digest(canonical_json(code)), code
+        return self._codes[key]
+
+    def _source(self, name: str, *, kind: str) -> str:
+        found = (self.catalogue.models if kind == "model" else self.catalogue.datasets).get(name)
+        if found is not None:
+            return found.source_sha256[:16]
+        # Nobody registered it: it is charged to the plugins that failed, and tried again when one of them changes.
+        return digest(canonical_json({spec: plugin.sha256 for spec, plugin in self.catalogue.plugins.items()}))
+
+    def source_name(self, trial: Trial, part: str) -> str:
+        """The file that a part of the code stands in, to be shown."""
+        if part in ("model", "dataset"):
+            name = trial.model.name if part == "model" else trial.dataset.name
+            found = (self.catalogue.models if part == "model" else self.catalogue.datasets).get(name)
+            return found.source if found and found.source else f"{part} {name}"
+        return "bench/worker" if part != "device" else f"device {trial.device}"
+
+
+def parse_retry(retry: str | None) -> frozenset[str]:
+    """Statuses out of `--retry failed,timeout`. BenchError on an unknown one."""
+    wanted = [word.strip() for word in (retry or "").split(",") if word.strip()]
+    for word in wanted:
+        if word not in STATUSES:
+            raise BenchError(f"--retry {word}: unknown status{nearest(word, STATUSES)} (there are: {', '.join(STATUSES)})")
+    return frozenset(wanted)
+
+
+def make_plan(
+    trials: Iterable[Trial],
+    identifier: Identifier,
+    *,
+    results: Sequence[Result],
+    fresh: bool = False,
+    retry: Collection[str] = (),
+) -> Plan:
+    """Divide `trials` into those that are there and those that are not; see `Identity` in the documentation."""
+    plan, known = Plan(), newest(results)
+    other_code: dict[tuple[str, str], Result] = {}
+    anywhere: set[str] = set()
+    for result in results:
+        other_code[result.trial_id, result.environment_id] = result
+        anywhere.add(result.trial_id)
+    for trial in trials:
+        plan.total += 1
+        planned = identifier.planned(trial)
+        found = known.get(planned.key)
+        if planned.skip:
+            plan.skip_reasons[planned.skip] += 1
+            if found is None or (found.status, found.reason) != ("skipped", planned.skip):
+                plan.settled.append(planned)
+        elif found is not None and found.status not in NOT_THERE and not fresh and found.status not in retry:
+            plan.there += 1
+        else:
+            (plan.settled if planned.fail else plan.to_run).append(planned)
+            if found is None:
+                _explain(plan, planned, identifier, other_code=other_code, anywhere=anywhere)
+    return plan
+
+
+def _explain(
+    plan: Plan,
+    planned: Planned,
+    identifier: Identifier,
+    *,
+    other_code: dict[tuple[str, str], Result],
+    anywhere: set[str],
+) -> None:
+    """Why a trial that has results is not there."""
+    before = other_code.get((planned.trial.trial_id, planned.environment_id))
+    if before is not None and before.status not in NOT_THERE:
+        for part in changed(before.code, planned.code):
+            plan.edited[identifier.source_name(planned.trial, part)] += 1
+    elif before is None and planned.trial.trial_id in anywhere:
+        plan.elsewhere += 1
+
+
+def changed(before: dict[str, str], now: dict[str, str]) -> Iterator[str]:
+    """The parts of the code that differ."""
+    return (part for part, value in now.items() if before.get(part) != value)
+
+
+def estimate_seconds(to_run: Sequence[Planned], results: Sequence[Result]) -> float | None:
+    """Seconds that the trials will take, from what the same cell, else the same model and data, took before.
+
+    None where nothing like one of them has run here.
+    """
+    by_cell: dict[str, list[float]] = {}
+    by_kind: dict[tuple[str, str, str, int], list[float]] = {}
+    for result in results:
+        seconds = result.metrics.get("total_seconds")
+        if seconds is not None and result.status == "ok":
+            by_cell.setdefault(result.trial.cell_id, []).append(seconds)
+            by_kind.setdefault(_kind(result.trial), []).append(seconds)
+    total = 0.0
+    for planned in to_run:
+        seen = by_cell.get(planned.trial.cell_id) or by_kind.get(_kind(planned.trial))
+        if not seen:
+            return None
+        total += sum(seen) / len(seen)
+    return total
+
+
+def _kind(trial: Trial) -> tuple[str, str, str, int]:
+    return trial.model.canonical, trial.dataset.canonical, trial.device, trial.batch_size

@@ -1,0 +1,140 @@
+"""What a person sees of a run: a live line on a terminal, plain lines elsewhere. All of it goes to stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from bench.records import Json, Result, Trial
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+
+def describe_trial(trial: Trial) -> str:
+    """`cnn · batch 64 · seed 3`, with the data set and the device in front."""
+    return f"{trial.dataset.label} · {trial.model.label} · {trial.device} · batch {trial.batch_size} · seed {trial.seed}"
+
+
+class Voice:
+    """Plain lines: one where something is to be known, one a finished trial."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.quiet = quiet
+        self.total = self.done = 0
+
+    def say(self, line: str) -> None:
+        """A line that stays."""
+        if not self.quiet:
+            sys.stderr.write(line + "\n")
+            sys.stderr.flush()
+
+    def begin(self, total: int) -> None:
+        """`total` trials are going to run."""
+        self.total, self.done = total, 0
+
+    def trial_begins(self, trial: Trial) -> None:
+        """A trial's process is being started."""
+
+    def progress(self, trial: Trial, what: Mapping[str, Json]) -> None:
+        """Where the trial is: phase, epoch, epochs, loss."""
+
+    def trial_ends(self, result: Result) -> None:
+        """Say what became of it."""
+        self.done += 1
+        self.say(f"[{self.done}/{self.total}] {describe_trial(result.trial)}: {describe_ending(result)}")
+
+    def end(self) -> None:
+        """No more trials."""
+
+
+def describe_ending(result: Result) -> str:
+    """`accuracy 0.978 in 0.9 s`, or the status with its reason."""
+    if result.status != "ok":
+        return f"{result.status}: {result.reason}"
+    accuracy, seconds = result.metrics.get("test_accuracy"), result.metrics.get("total_seconds")
+    mark = "" if result.valid is not False else " †"
+    return f"accuracy {accuracy:.3f} in {seconds:.1f} s{mark}"
+
+
+class LiveVoice(Voice):
+    """A bar with the trial under way, redrawn only when the trial has something to say: at most twice a second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._bar: Progress | None = None
+
+    def begin(self, total: int) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        from rich.table import Column
+
+        super().begin(total)
+        self._started = time.monotonic()
+        # No thread that redraws: while a trial is measured, the parent sleeps.
+        self._bar = Progress(
+            BarColumn(bar_width=16),
+            MofNCompleteColumn(),
+            TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
+            TextColumn("{task.fields[left]}", table_column=Column(no_wrap=True)),
+            console=Console(stderr=True),
+            auto_refresh=False,
+            transient=True,
+            expand=True,
+        )
+        self._bar.start()
+        self._task = self._bar.add_task("", total=total, left="")
+
+    def say(self, line: str) -> None:
+        if self._bar is None:
+            super().say(line)
+        else:
+            self._bar.console.print(line, markup=False, highlight=False)
+
+    def trial_begins(self, trial: Trial) -> None:
+        self._draw(describe_trial(trial))
+
+    def progress(self, trial: Trial, what: Mapping[str, Json]) -> None:
+        where = f"epoch {what['epoch']}/{what['epochs']} · loss {what['loss']:.3f}" if "epoch" in what else what["phase"]
+        self._draw(f"{trial.model.label} · batch {trial.batch_size} · seed {trial.seed} · {where}")
+
+    def trial_ends(self, result: Result) -> None:
+        self.done += 1
+        if result.status not in ("ok", "skipped"):
+            self.say(f"{describe_trial(result.trial)}: {describe_ending(result)}")
+        self._draw("")
+
+    def _draw(self, description: str) -> None:
+        assert self._bar is not None
+        left = ""
+        if self.done:
+            seconds = (time.monotonic() - self._started) / self.done * (self.total - self.done)
+            left = clock_text(seconds)
+        self._bar.update(self._task, completed=self.done, description=description, left=left)
+        self._bar.refresh()
+
+    def end(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
+def clock_text(seconds: float) -> str:
+    """`0:06`, `1:02:03`."""
+    minutes, second = divmod(round(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
+def duration_text(seconds: float) -> str:
+    """`about 15 s`, `about 4 min`, `about 2.5 h`."""
+    if seconds < 90:
+        return f"about {max(1, round(seconds))} s"
+    return f"about {round(seconds / 60)} min" if seconds < 5400 else f"about {seconds / 3600:.1f} h"
+
+
+def make_voice() -> Voice:
+    """A live one where stderr is a terminal."""
+    return LiveVoice() if sys.stderr.isatty() else Voice()

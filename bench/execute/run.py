@@ -1,0 +1,271 @@
+"""One invocation of `bench run`: plan, train what is not there, store, and leave the rest to the report."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench.errors import EXIT_OK, EXIT_TRIALS, BenchError
+from bench.execute.announce import head
+from bench.execute.ask import Question
+from bench.execute.endings import Ending
+from bench.execute.local import Executor
+from bench.execute.lock import MeasureLock
+from bench.execute.plan import Identifier, Plan, Planned, make_plan, parse_retry
+from bench.execute.progress import Voice
+from bench.execute.signals import Stopped, signals_raise
+from bench.records import Json, Result, Trial
+from bench.registry import EXECUTORS
+from bench.results.store import Store, Writer, newest
+from bench.suite.catalogue import Catalogue
+from bench.suite.plan import Suite
+from bench.suite.read import SuiteFile, read_suite
+from bench.suite.resolve import resolve
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line of `bench run` says."""
+
+    suite: Path
+    sets: Sequence[str] = ()
+    only: Sequence[str] = ()
+    results: Path = Path("results")
+    data_root: Path | None = None
+    executor: str = "local"
+    shard: str | None = None
+    fresh: bool = False
+    retry: str | None = None
+    plugins: Sequence[str] = ()
+    timeout_seconds: float | None = None
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A resolved suite on this machine, with what lies in its results folder."""
+
+    file: SuiteFile
+    suite: Suite
+    catalogue: Catalogue
+    store: Store
+    options: Options
+
+    def plan(self) -> Plan:
+        """What is to run now; reads results that others have written meanwhile."""
+        self.store.refresh()
+        return make_plan(
+            self.suite.trials(),
+            Identifier(self.suite, self.catalogue),
+            results=self.store.results,
+            fresh=self.options.fresh,
+            retry=parse_retry(self.options.retry),
+        )
+
+
+def data_root(given: Path | None) -> Path:
+    """--data-root, else $BENCH_DATA, else ~/.cache/bench."""
+    if given is not None:
+        return given.expanduser().resolve()
+    if named := os.environ.get("BENCH_DATA"):
+        return Path(named).resolve()
+    return Path("~/.cache/bench").expanduser()
+
+
+def read(options: Options) -> SuiteFile:
+    """Everything that can be refused before any process is started. BenchError: one line."""
+    parse_retry(options.retry)
+    return read_suite(options.suite, sets=options.sets, plugins=options.plugins)
+
+
+def prepare(options: Options, file: SuiteFile) -> Prepared:
+    """Resolve the suite on this machine, and look at what is stored. Nothing is written. BenchError: one line."""
+    catalogue = Question(file.plugins).answer()
+    suite = resolve(
+        file,
+        catalogue,
+        only=options.only,
+        shard=options.shard,
+        timeout_seconds=options.timeout_seconds,
+        data_root=data_root(options.data_root),
+    )
+    store = Store(options.results / suite.name)
+    store.refresh()
+    return Prepared(file, suite, catalogue, store, options)
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a run leaves: the suite, its folder, and the exit code that its trials stand for."""
+
+    suite: Suite
+    store: Store
+    exit_code: int
+    trained: int
+
+
+def run_suite(options: Options, *, voice: Voice) -> Ran:
+    """Run what is not there. Raises BenchError for the user's mistakes, Stopped on a signal."""
+    executor = make_executor(options.executor)
+    lock = MeasureLock()
+    with signals_raise():
+        try:
+            file = read(options)
+            # Importing torch overlaps with planning, unless that would disturb somebody's measurement.
+            alone = lock.try_acquire()
+            if alone:
+                executor.start()
+            prepared = prepare(options, file)
+            prepared.store.writable()
+            plan = prepared.plan()
+            prepared.store.save_suite(prepared.suite.to_json())
+            for line in head(prepared.suite, plan, catalogue=prepared.catalogue, results=prepared.store.results):
+                voice.say(line)
+            if plan.to_run and not alone:
+                if not lock.try_acquire():
+                    voice.say("waiting: another run is measuring on this machine")
+                    lock.acquire()
+                plan = prepared.plan()
+            ran = _Runner(prepared, executor, voice).run(plan)
+        finally:
+            executor.close()
+            lock.release()
+            voice.end()
+    return Ran(prepared.suite, prepared.store, exit_code(prepared), ran)
+
+
+def make_executor(name: str) -> Executor:
+    """The executor that is registered under `name`; BenchError names the choices."""
+    from bench.execute import inline  # noqa: F401  # registers itself
+
+    found: Executor = EXECUTORS.get(name).build()
+    return found
+
+
+class _Runner:
+    """Runs the trials of a plan one after the other and stores what became of each."""
+
+    def __init__(self, prepared: Prepared, executor: Executor, voice: Voice) -> None:
+        self.prepared, self.executor, self.voice = prepared, executor, voice
+        self.run_id = new_run_id()
+        self.plugins = tuple(spec for spec, told in prepared.catalogue.plugins.items() if not told.error)
+        self.identifier = Identifier(prepared.suite, prepared.catalogue)
+
+    def run(self, plan: Plan) -> int:
+        """Number of trials that were started. OSError of the disk becomes a BenchError that says what is safe."""
+        writer = self.prepared.store.writer(self.run_id)
+        started = 0
+        try:
+            for planned in plan.settled:
+                writer.append(self._settled(planned))
+            if plan.to_run:
+                self.voice.begin(len(plan.to_run))
+            for planned in plan.to_run:
+                started += 1
+                self._one(writer, planned)
+        except OSError as error:
+            raise BenchError(
+                f"{writer.path}: cannot be written ({error.strerror}); every result before this one is safe: "
+                "make room and run the same command again"
+            ) from error
+        finally:
+            writer.close()
+        return started
+
+    def _one(self, writer: Writer, planned: Planned) -> None:
+        trial, began = planned.trial, now()
+        self.voice.trial_begins(trial)
+        log = self.prepared.store.log_path(self.run_id, trial.trial_id)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            ending = self.executor.run(
+                self._request(trial, log),
+                timeout_seconds=trial.measure.timeout_seconds,
+                on_progress=lambda what: self.voice.progress(trial, what),
+            )
+        except Stopped as stopped:
+            ending = Ending(None, "interrupted", f"the run was stopped by {stopped}")
+            writer.append(self._result(planned, ending, began))
+            raise
+        finally:
+            tidy(log)
+        result = self._result(planned, ending, began)
+        writer.append(result)
+        self.voice.trial_ends(result)
+
+    def _request(self, trial: Trial, log: Path) -> dict[str, Json]:
+        store, places = self.prepared.store, self.prepared.suite.locations
+        files = {name: places.get(f"{trial.dataset.canonical}|{name}", "") for name in trial.dataset.files}
+        return {
+            "trial": trial.to_json(),
+            "data_root": str(data_root(self.prepared.options.data_root)),
+            "locations": files,
+            "plugins": list(self.plugins),
+            "artifact": str(store.artifact_path(self.run_id, trial.trial_id).resolve()),
+            "attributes": {"trial_id": trial.trial_id, "run_id": self.run_id},
+            "log": str(log.resolve()),
+        }
+
+    def _result(self, planned: Planned, ending: Ending, began: str) -> Result:
+        said = ending.outcome or {"status": ending.status, "reason": ending.reason}
+        return Result(
+            trial=planned.trial,
+            trial_id=planned.trial.trial_id,
+            run_id=self.run_id,
+            environment_id=planned.environment_id,
+            code_id=planned.code_id,
+            code=planned.code,
+            status=said["status"],
+            reason=said["reason"],
+            traceback=said.get("traceback", ""),
+            metrics=said.get("metrics", {}),
+            samples=said.get("samples", {}),
+            curves=said.get("curves", {}),
+            valid=said.get("valid"),
+            validity_notes=tuple(said.get("validity_notes", ())),
+            threads=self.identifier.threads(planned.trial),
+            environment=self.prepared.catalogue.environment,
+            started_at=began,
+            finished_at=now(),
+        )
+
+    def _settled(self, planned: Planned) -> Result:
+        status, reason = ("skipped", planned.skip) if planned.skip else ("failed", planned.fail)
+        return self._result(planned, Ending(None, status, reason), now())
+
+
+def exit_code(prepared: Prepared) -> int:
+    """0 where the newest result of every planned trial, here and with this code, is ok or skipped; else 1."""
+    prepared.store.refresh()
+    found, identifier = newest(prepared.store.results), Identifier(prepared.suite, prepared.catalogue)
+    for trial in prepared.suite.trials():
+        result = found.get(identifier.planned(trial).key)
+        if result is None or result.status not in ("ok", "skipped"):
+            return EXIT_TRIALS
+    return EXIT_OK
+
+
+def tidy(log: Path) -> None:
+    """Remove a log that says nothing; take the home path out of one that does: results get published."""
+    with suppress(OSError):
+        text = log.read_bytes()
+        if not text:
+            log.unlink()
+            return
+        home = os.path.expanduser("~").encode()
+        if len(home) > 1 and home in text:
+            log.write_bytes(text.replace(home, b"~"))
+
+
+def new_run_id() -> str:
+    """UTC time and 8 random hex digits."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+
+
+def now() -> str:
+    """UTC time to the microsecond, ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")

@@ -1,0 +1,180 @@
+"""Results on disk: append-only JSON lines, one result a line, one writer a file.
+
+Every `trials/*.jsonl` is read, whatever its name: merging folders is copying files together. A line is whole or it
+does not count: what a crash cut off is left out, and counted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.errors import BenchError
+from bench.records import SCHEMA, Json, Result, canonical_json
+
+SUITE_FILE = "suite.json"
+
+
+class Store:
+    """The folder of one suite's results. Reading remembers how far it came, so that `refresh` reads what is new."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.results: list[Result] = []
+        self._damaged: dict[tuple[Path, str], int] = {}
+        self._read: dict[Path, int] = {}
+        self._seen: set[tuple[str, str, str]] = set()
+
+    @property
+    def trials_folder(self) -> Path:
+        return self.folder / "trials"
+
+    def refresh(self) -> list[Result]:
+        """Read what was written since; returns the new results. BenchError: a file is of a newer bench."""
+        new: list[Result] = []
+        for path in sorted(self.trials_folder.glob("*.jsonl")):
+            new += self._refresh_file(path)
+        self.results += new
+        return new
+
+    @property
+    def damaged(self) -> int:
+        """Lines that were left out."""
+        return sum(self._damaged.values())
+
+    def _refresh_file(self, path: Path) -> Iterator[Result]:
+        with path.open("rb") as file:
+            file.seek(self._read.get(path, 0))
+            lines = file.read().split(b"\n")
+        # What stands behind the last line break may still be growing: it is read again the next time.
+        self._read[path] = self._read.get(path, 0) + sum(len(line) + 1 for line in lines[:-1])
+        self._damaged[path, "end"] = 0
+        for number, line in enumerate(lines):
+            if not line.strip():
+                continue
+            found = parse(line, path)
+            if found is None:
+                where = (path, "end" if number == len(lines) - 1 else "whole")
+                self._damaged[where] = self._damaged.get(where, 0) + 1
+                continue
+            # The same line in two files is one result: a folder was merged into itself.
+            key = (found.trial_id, found.run_id, found.finished_at)
+            if key not in self._seen:
+                self._seen.add(key)
+                yield found
+
+    def writable(self) -> None:
+        """Raise BenchError where a result could not be written: before anything trains, not after."""
+        probe = self.trials_folder / f".probe-{os.getpid()}"
+        try:
+            self.trials_folder.mkdir(parents=True, exist_ok=True)
+            probe.write_bytes(b"x")
+            probe.unlink()
+        except OSError as error:
+            raise BenchError(
+                f"{self.folder}: results cannot be written there ({error.strerror}); choose another folder with --results"
+            ) from error
+
+    def writer(self, run_id: str) -> Writer:
+        return Writer(self.trials_folder / f"{run_id}.jsonl")
+
+    def log_path(self, run_id: str, trial_id: str) -> Path:
+        return self.folder / "logs" / run_id / f"{trial_id}.log"
+
+    def artifact_path(self, run_id: str, trial_id: str) -> Path:
+        return self.folder / "artifacts" / run_id / f"{trial_id}.h5"
+
+    def save_suite(self, suite: Json) -> None:
+        """Keep the resolved suite beside the results: what the report shows, and what is `missing` from it."""
+        write_whole(self.folder / SUITE_FILE, canonical_json(suite) + "\n")
+
+    def load_suite(self) -> Json:
+        """What `save_suite` kept; None where there is none. BenchError where it is damaged."""
+        path = self.folder / SUITE_FILE
+        try:
+            return json.loads(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise BenchError(f"{path}: damaged; run the suite again, or report it by its suite file") from error
+
+
+@dataclass
+class Writer:
+    """The one writer of one file. The file comes to be with the first result."""
+
+    path: Path
+    _descriptor: int | None = field(default=None, repr=False)
+
+    def append(self, result: Result) -> None:
+        """Write one line and wait until the disk has it. OSError (disk full): what was half written is cut off."""
+        line = canonical_json(result.to_json()).encode() + b"\n"
+        if self._descriptor is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            _sync_folder(self.path.parent)
+        size = os.fstat(self._descriptor).st_size
+        try:
+            written = 0
+            while written < len(line):
+                written += os.write(self._descriptor, line[written:])
+            os.fsync(self._descriptor)
+        except OSError:
+            os.ftruncate(self._descriptor, size)
+            raise
+
+    def close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def parse(line: bytes, path: Path) -> Result | None:
+    """The result on one line; None where the line is damaged. BenchError: written by a newer version of bench."""
+    try:
+        value = json.loads(line)
+        schema = value["schema"]
+        if isinstance(schema, int) and schema > SCHEMA:
+            raise BenchError(
+                f"{path}: written by a newer version of bench (schema {schema}, this one reads up to {SCHEMA}); "
+                "install that version: pip install --upgrade bench-models"
+            )
+        return Result.from_json(value) if isinstance(schema, int) and schema >= 1 else None
+    except BenchError as error:
+        if "newer version" in str(error):
+            raise
+        return None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def newest(results: Iterable[Result]) -> dict[tuple[str, str, str], Result]:
+    """The newest result of every (trial_id, environment_id, code_id)."""
+    found: dict[tuple[str, str, str], Result] = {}
+    for result in results:
+        key = (result.trial_id, result.environment_id, result.code_id)
+        if key not in found or (found[key].finished_at, found[key].run_id) <= (result.finished_at, result.run_id):
+            found[key] = result
+    return found
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write aside, wait for the disk, rename: whole or absent."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    with aside.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

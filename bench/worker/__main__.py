@@ -1,0 +1,24 @@
+"""`python -m bench.worker template FD` serves forks; `python -m bench.worker spawn FD` is one trial."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Called by the parent only."""
+    match sys.argv[1:]:
+        case ["template", descriptor]:
+            from bench.worker import template
+
+            template.main(int(descriptor))
+        case ["spawn", descriptor]:
+            from bench.worker import process
+
+            process.spawned_main(int(descriptor))
+        case _:
+            raise SystemExit("bench.worker is started by `bench run`, not by hand")
+
+
+if __name__ == "__main__":
+    main()

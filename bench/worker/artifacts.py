@@ -1,0 +1,50 @@
+"""What is too large for a line of JSON: curves, confusion matrix, logits and weights, in one HDF5 file a trial."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+
+def confusion_matrix(logits: torch.Tensor, labels: torch.Tensor, *, num_classes: int) -> np.ndarray:
+    """Counts (K, K) int64: row the true class, column the answer."""
+    pairs = labels.cpu() * num_classes + logits.argmax(1).cpu()
+    return torch.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes).numpy()
+
+
+def write(
+    path: Path,
+    *,
+    model: nn.Module,
+    logits: torch.Tensor,
+    labels: torch.Tensor,
+    class_names: Sequence[str],
+    curves: Mapping[str, Sequence[float | None]],
+    attributes: Mapping[str, str],
+) -> None:
+    """Write `path` whole or not at all: aside first, then renamed. Raises OSError where the disk does not take it.
+
+    Layout: attributes `trial_id`, `run_id`; curves/<name> (epochs,); test/logits (N, K) float32, test/labels (N,)
+    int64, test/confusion_matrix (K, K) int64 with attribute `class_names`; weights/<name of the parameter>.
+    """
+    import h5py
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_suffix(".part")
+    with h5py.File(aside, "w") as file:
+        file.attrs.update(dict(attributes))
+        for name, values in curves.items():
+            file[f"curves/{name}"] = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+        file["test/logits"] = logits.numpy()
+        file["test/labels"] = labels.cpu().numpy()
+        file["test/confusion_matrix"] = confusion_matrix(logits, labels, num_classes=logits.shape[1])
+        file["test/confusion_matrix"].attrs["class_names"] = list(class_names)
+        for name, tensor in model.state_dict().items():
+            if isinstance(tensor, torch.Tensor):
+                held = tensor.detach().cpu()
+                file[f"weights/{name}"] = (held.float() if held.dtype is torch.bfloat16 else held).numpy()
+    aside.rename(path)

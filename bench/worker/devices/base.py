@@ -1,0 +1,70 @@
+"""What every kind of device answers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceMemory:
+    """Peaks in bytes since `reset_memory`, over the baseline there; None where the device has no such figure."""
+
+    allocated: int | None = None
+    reserved: int | None = None
+    how: str = ""
+
+
+class Device(ABC):
+    """One kind of device: is it there, wait until it is done, what does it hold.
+
+    A subclass has no state but its memory baseline and costs nothing to build: asking `unavailable` is what may
+    touch a driver.
+    """
+
+    name: str
+    # Seconds that a block of steps should last at least: long enough that reading the clock, with the
+    # synchronisation that this takes, costs less than 0.01 % of it.
+    block_seconds: float = 0.02
+
+    @property
+    def torch_device(self) -> torch.device:
+        return torch.device(self.name)
+
+    @abstractmethod
+    def unavailable(self) -> str:
+        """Empty where the device can be used here, else one line that says why not and what to do."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """What the device is, in words: the card or the processor."""
+
+    @abstractmethod
+    def synchronize(self) -> None:
+        """Return when everything that was asked of the device is done."""
+
+    @abstractmethod
+    def reset_memory(self) -> None:
+        """Start a new peak; what is held now is the baseline."""
+
+    @abstractmethod
+    def memory(self) -> DeviceMemory:
+        """Peaks since the last reset, over its baseline."""
+
+    def observe_memory(self) -> None:
+        """Called between blocks: a device that keeps no peak takes a sample."""
+
+    def resume_memory(self) -> None:
+        """Start a new peak over the old baseline."""
+
+    def cannot(self, precision: str) -> str:
+        """Why a precision cannot be had here, in one line; empty where it can."""
+        return ""
+
+    def set_precision(self, precision: str) -> None:
+        """Switch what `precision` needs on the device beyond autocast (tf32). Nothing by default."""
+
+    def set_deterministic(self, deterministic: bool) -> None:
+        """Ask the device's libraries for deterministic algorithms, or allow them to search for fast ones."""

@@ -1,0 +1,64 @@
+"""NVIDIA GPUs. The first visible one is used: CUDA_VISIBLE_DEVICES chooses."""
+
+from __future__ import annotations
+
+import torch
+
+from bench.registry import device
+from bench.worker.devices.base import Device, DeviceMemory
+
+
+@device("cuda")
+class Cuda(Device):
+    """The first CUDA device that is visible."""
+
+    name = "cuda"
+    # A synchronisation drains the queue: some 20 us, 0.01 % of 200 ms.
+    block_seconds = 0.2
+
+    def __init__(self) -> None:
+        self._allocated = self._reserved = 0
+
+    def unavailable(self) -> str:
+        if not torch.backends.cuda.is_built():
+            return "cuda: this torch was built without CUDA; install a CUDA build of torch"
+        if not torch.cuda.is_available():
+            return "cuda: no CUDA device on this machine"
+        return ""
+
+    def describe(self) -> str:
+        return str(torch.cuda.get_device_name(0))
+
+    def synchronize(self) -> None:
+        torch.cuda.synchronize()
+
+    def reset_memory(self) -> None:
+        torch.cuda.synchronize()
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+        self._allocated, self._reserved = torch.cuda.memory_allocated(), torch.cuda.memory_reserved()
+
+    def memory(self) -> DeviceMemory:
+        allocated = torch.cuda.max_memory_allocated() - self._allocated
+        reserved = torch.cuda.max_memory_reserved() - self._reserved
+        return DeviceMemory(allocated, reserved, "peak of torch's caching allocator over the baseline")
+
+    def resume_memory(self) -> None:
+        torch.cuda.synchronize()
+        torch.cuda.reset_peak_memory_stats()
+
+    def cannot(self, precision: str) -> str:
+        if precision == "tf32" and torch.cuda.get_device_capability(0) < (8, 0):
+            return "cuda: tf32 needs compute capability 8.0 (Ampere) or newer"
+        if precision == "bfloat16" and not torch.cuda.is_bf16_supported(including_emulation=False):
+            return "cuda: bfloat16 needs compute capability 8.0 (Ampere) or newer"
+        return ""
+
+    def set_precision(self, precision: str) -> None:
+        # The old switches, not `fp32_precision`: they are what torch 2.6 has, and mixing the two is refused.
+        torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+        torch.backends.cudnn.allow_tf32 = precision == "tf32"
+
+    def set_deterministic(self, deterministic: bool) -> None:
+        torch.backends.cudnn.deterministic = deterministic
+        torch.backends.cudnn.benchmark = not deterministic

@@ -1,0 +1,1 @@
+"""What the trained model gets right, and how fast it answers."""

@@ -1,0 +1,58 @@
+"""What the trained model answers on a split."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from bench.worker.train.loaders import RESIDENT_BUDGET_BYTES, Batch, Scale, as_tensor, scale_in_parts
+from bench.worker.train.optimizers import autocast
+
+
+class Held:
+    """A split for evaluation, in its own order: on the device, as float32 where it fits the budget of `resident`."""
+
+    def __init__(self, images: np.ndarray, labels: np.ndarray, *, device: torch.device, scale: Scale) -> None:
+        fits = images.size * 4 <= RESIDENT_BUDGET_BYTES
+        self.images = scale_in_parts(as_tensor(images), scale, device) if fits else as_tensor(images)
+        self.labels = as_tensor(labels).to(device)
+        self.device, self.later = device, None if fits else scale
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def batch(self, start: int, size: int) -> Batch:
+        """Images (n, C, H, W) float32 and labels (n,), n <= size."""
+        images = self.images[start : start + size]
+        if self.later is not None:
+            images = self.later(images.to(self.device))
+        return images, self.labels[start : start + size]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Mean cross-entropy (nats), share of right answers, logits (N, K) float32 on the host."""
+
+    loss: float
+    accuracy: float
+    logits: torch.Tensor
+
+
+@torch.no_grad()
+def evaluate(model: nn.Module, split: Held, *, batch_size: int, precision: str) -> Evaluation:
+    """Run `model` over `split` in eval mode, at the trial's batch size so that no new peak of memory comes of it."""
+    was_training = model.training
+    model.eval()
+    parts = []
+    with autocast(split.device, precision):
+        for start in range(0, len(split), batch_size):
+            parts.append(model(split.batch(start, batch_size)[0]))
+    model.train(was_training)
+    logits = torch.cat(parts).float()
+    loss = functional.cross_entropy(logits.double(), split.labels, reduction="mean")
+    right = (logits.argmax(1) == split.labels).sum()
+    return Evaluation(loss=float(loss), accuracy=int(right) / len(split), logits=logits.cpu())

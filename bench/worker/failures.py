@@ -1,0 +1,47 @@
+"""From an exception to a status, a reason of one line and a traceback that can be published."""
+
+from __future__ import annotations
+
+import os
+import traceback
+
+import torch
+
+from bench.errors import BenchError, Unavailable
+
+
+class Diverged(Exception):
+    """A loss is not finite."""
+
+
+def classify(error: Exception) -> tuple[str, str]:
+    """Status and one-line reason of a trial that ended with `error`."""
+    text = " ".join(str(error).split())
+    if isinstance(error, Unavailable):
+        return "skipped", text
+    if isinstance(error, Diverged):
+        return "diverged", text
+    # The CPU allocator raises a plain RuntimeError; MPS too.
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and ("can't allocate memory" in text or "out of memory" in text.lower())
+    ):
+        return "oom", shortened(text or "MemoryError: the host has no more memory")
+    if isinstance(error, BenchError):
+        return "failed", shortened(text)
+    return "failed", shortened(f"{type(error).__name__}: {text}" if text else type(error).__name__)
+
+
+def shortened(text: str, limit: int = 300) -> str:
+    """One line of at most `limit` characters, without the home path."""
+    text = without_home(text)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def readable_traceback(error: Exception) -> str:
+    """The traceback, with ~ for the home path: results get published."""
+    return without_home("".join(traceback.format_exception(error)))
+
+
+def without_home(text: str) -> str:
+    home = os.path.expanduser("~")
+    return text.replace(home, "~") if len(home) > 1 else text

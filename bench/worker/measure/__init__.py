@@ -1,0 +1,1 @@
+"""Clock, memory, FLOPs, validity, environment."""

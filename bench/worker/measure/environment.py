@@ -1,0 +1,150 @@
+"""Fingerprint of machine and software: facts that can change a timing, notes that are recorded beside them.
+
+What changes between two runs in a row (load, clocks, temperatures) is no fact; user name, host name and home path
+are neither fact nor note: results get published. The facts that need torch are asked apart (`torch_facts`), since
+importing it takes seconds.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+PACKAGES = ("torch", "torchvision", "numpy", "h5py", "scikit-learn", "pandas", "matplotlib")
+
+
+def physical_cores() -> int:
+    """Physical cores that this process may use: no more than its CPU affinity allows."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+    return max(1, min(psutil.cpu_count(logical=False) or allowed, allowed))
+
+
+def system_facts(cpu_model: str) -> dict[str, Any]:
+    """Operating system, processor, memory, limits of the container, GPU and driver: what takes no torch to know."""
+    return {
+        "os": platform.system(),
+        "kernel": platform.release(),
+        "machine": platform.machine(),
+        "cpu": cpu_model,
+        "cores": psutil.cpu_count(logical=False),
+        "logical_cores": psutil.cpu_count(logical=True),
+        "usable_cores": physical_cores(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "container_limits": container_limits(),
+        "python": f"{sys.version_info.major}.{sys.version_info.minor}",
+    } | nvidia_facts()
+
+
+def container_limits() -> dict[str, str]:
+    """What cgroups (v2, or v1) allow this process: CPU quota, CPU set and memory, as the kernel words them."""
+    found = {}
+    for folder in _cgroup_folders():
+        for name in ("cpu.max", "memory.max", "cpu.cfs_quota_us", "memory.limit_in_bytes"):
+            try:
+                value = (folder / name).read_text().strip()
+            except OSError:
+                continue
+            # "no limit" has many spellings; it is left out, so that they are one environment.
+            if value.startswith(("max", "-1")) or (value.isdigit() and int(value) >= 2**60):
+                continue
+            found[name] = value
+    return found
+
+
+def _cgroup_folders() -> list[Path]:
+    root = Path("/sys/fs/cgroup")
+    folders = []
+    try:
+        lines = Path("/proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return []
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        names = [root] if not controllers else [root / name for name in (controllers, *controllers.split(","))]
+        folders += [base / path.lstrip("/") for base in names]
+    return folders
+
+
+def nvidia_facts() -> dict[str, Any]:
+    """Name, number, memory and driver of NVIDIA GPUs by NVML; nothing where there is none."""
+    if not Path("/dev/nvidiactl").exists() and not Path("/dev/dxg").exists():
+        return {}
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+        handle = pynvml.nvmlDeviceGetHandleByIndex(0)
+        facts = {
+            "gpu": _text(pynvml.nvmlDeviceGetName(handle)),
+            "gpu_count": pynvml.nvmlDeviceGetCount(),
+            "gpu_memory_bytes": pynvml.nvmlDeviceGetMemoryInfo(handle).total,
+            "driver": _text(pynvml.nvmlSystemGetDriverVersion()),
+            "visible_gpus": os.environ.get("CUDA_VISIBLE_DEVICES", ""),
+        }
+        pynvml.nvmlShutdown()
+    except pynvml.NVMLError:
+        return {}
+    return facts
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
+
+
+def torch_facts() -> dict[str, Any]:
+    """Version and build of torch and of the libraries that it calculates with. Imports torch."""
+    import torch
+
+    build = torch.__config__.show()
+    lines = [line.strip(" -") for line in build.splitlines()]
+    return {
+        "torch": torch.__version__,
+        "torch_git": torch.version.git_version,
+        "cuda": torch.version.cuda or "",
+        "blas": found[1] if (found := re.search(r"BLAS_INFO=(\w+)", build)) else "",
+        "mkl": next((line for line in lines if "Math Kernel Library" in line), ""),
+        "onednn": next((line for line in lines if "MKL-DNN" in line or "oneDNN" in line.split(" v")[0]), ""),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+    }
+
+
+def notes() -> dict[str, Any]:
+    """What is worth knowing of a run and changes no identity: versions, governor, commit of the project."""
+    found: dict[str, Any] = {"versions": {name: version for name in PACKAGES if (version := _version(name))}}
+    found["python"] = platform.python_version()
+    governor = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+    if governor.exists():
+        found["governor"] = governor.read_text().strip()
+    return found | commit()
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def commit() -> dict[str, Any]:
+    """Commit and dirty flag of the checkout that bench runs from; nothing where it is installed."""
+    folder = Path(__file__).resolve().parents[3]
+    if not (folder / ".git").exists():
+        return {}
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10)  # noqa: S607
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    try:
+        head = git("rev-parse", "HEAD")
+        return {"commit": head, "dirty": bool(git("status", "--porcelain", "-uno"))} if head else {}
+    except (OSError, subprocess.TimeoutExpired):
+        return {}

@@ -1,0 +1,69 @@
+"""A trial's process from its first to its last moment, forked or spawned."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import time
+from typing import NoReturn
+
+from bench.records import Json
+from bench.worker.channel import Channel
+
+
+def die_with_parent() -> None:
+    """Ask the kernel for a SIGKILL when the process that made this one ends (Linux: prctl(2))."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+def run_and_exit(request: dict[str, Json], *, descriptor: int, started_ns: int) -> NoReturn:
+    """Run the trial that `request` describes, say what became of it on `descriptor`, end the process.
+
+    The process is the leader of its own session: a signal to its group reaches what it started, and a Ctrl-C in the
+    terminal does not reach it. Standard output and error go to the trial's log.
+    """
+    code = 1
+    try:
+        die_with_parent()
+        _redirect(request.get("log"))
+        # Read by CUDA when it starts, which is later in this process; without it cuBLAS refuses to be deterministic.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        from bench.worker import components, trial
+        from bench.worker.messages import Request
+
+        components.load_builtin()
+        channel = Channel(descriptor)
+        outcome = trial.run(Request.from_json(request), channel, started_ns=started_ns)
+        if outcome.traceback:
+            sys.stderr.write(outcome.traceback)
+        channel.send({"outcome": outcome.to_json()})
+        code = 0
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # Not sys.exit: handlers that a library left for the end of the template are not this process's to run.
+        os._exit(code)
+
+
+def _redirect(log: str | None) -> None:
+    """Standard input from nowhere; output and error to the log, appended."""
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644) if log else os.open(os.devnull, os.O_WRONLY)
+    os.dup2(target, 1)
+    os.dup2(target, 2)
+
+
+def spawned_main(descriptor: int) -> NoReturn:
+    """`python -m bench.worker spawn FD`: one trial; its request is the first line of standard input."""
+    import json
+
+    started_ns = time.perf_counter_ns()
+    request = json.loads(sys.stdin.readline())
+    run_and_exit(request, descriptor=descriptor, started_ns=started_ns)

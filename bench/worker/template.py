@@ -1,0 +1,127 @@
+"""The template: a process that has imported what a trial needs, and done nothing else. Trials are forked from it.
+
+A fork costs 20 ms where importing torch costs seconds, and is as fresh as a spawn as long as the template has run no
+operation, started no thread and never touched CUDA. Plugins are imported in the trial's process, never here.
+
+Words with the parent, JSON lines on a Unix socket:
+    ← {"trial": {...}} with a descriptor beside it: the writing end of the trial's own pipe
+    → {"ready": true}, once; {"started": pid}; {"ended": pid, "status": wait status}
+The parent closing the socket, or dying, ends the template and what it forked.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from contextlib import suppress
+from typing import NoReturn
+
+from bench.records import Json, canonical_json
+from bench.worker import process
+
+
+def main(descriptor: int) -> None:
+    """Serve forks on the socket `descriptor` until its other end is closed."""
+    process.die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    link = socket.socket(fileno=descriptor)
+    _import_everything()
+    _refuse_threads()
+    _Server(link).serve()
+
+
+def _import_everything() -> None:
+    """What a trial is going to need. The first optimizer pulls in torch._dynamo, which takes a second."""
+    import h5py
+    import torch
+    import torch._dynamo
+    import torch.utils.flop_counter
+
+    from bench.worker import components, trial
+
+    components.load_builtin()
+    # What is imported is all that this was for.
+    del h5py, torch, trial
+
+
+def _refuse_threads() -> None:
+    """A fork of a process with threads may deadlock: better to stop here, and say so."""
+    if sys.platform == "linux" and (count := len(os.listdir("/proc/self/task"))) > 1:
+        raise SystemExit(f"the template has {count} threads: something it imports starts threads")
+
+
+class _Server:
+    def __init__(self, link: socket.socket) -> None:
+        self.link, self.buffer, self.descriptors = link, b"", list[int]()
+        self.children: set[int] = set()
+        # SIGCHLD writes a byte here, which wakes `select`: the template sleeps between trials.
+        self.waking, writing = os.pipe()
+        os.set_blocking(writing, False)
+        signal.set_wakeup_fd(writing)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+
+    def serve(self) -> None:
+        self._say({"ready": True})
+        while True:
+            ready, _, _ = select.select([self.link, self.waking], [], [])
+            if self.waking in ready:
+                os.read(self.waking, 4096)
+                self._reap()
+            if self.link in ready and not self._receive():
+                break
+        for child in self.children:
+            _kill_group(child)
+
+    def _receive(self) -> bool:
+        """False where the parent is gone."""
+        try:
+            data, descriptors, _, _ = socket.recv_fds(self.link, 65536, 8)
+        except ConnectionError:
+            return False
+        self.buffer += data
+        self.descriptors += descriptors
+        while b"\n" in self.buffer:
+            line, _, self.buffer = self.buffer.partition(b"\n")
+            self._fork(json.loads(line)["trial"], self.descriptors.pop(0))
+        return bool(data)
+
+    def _fork(self, request: dict[str, Json], pipe: int) -> None:
+        started_ns = time.perf_counter_ns()
+        child = os.fork()
+        if child == 0:
+            self._become_trial(request, pipe, started_ns)
+        os.close(pipe)
+        self.children.add(child)
+        self._say({"started": child})
+
+    def _become_trial(self, request: dict[str, Json], pipe: int, started_ns: int) -> NoReturn:
+        os.setsid()
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        self.link.close()
+        os.close(self.waking)
+        process.run_and_exit(request, descriptor=pipe, started_ns=started_ns)
+
+    def _reap(self) -> None:
+        """Report every child that has ended; what it started and left behind ends with it."""
+        for child in list(self.children):
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                self.children.remove(child)
+                _kill_group(child)
+                self._say({"ended": child, "status": status})
+
+    def _say(self, message: dict[str, Json]) -> None:
+        with suppress(ConnectionError):
+            self.link.sendall(canonical_json(message).encode() + b"\n")
+
+
+def _kill_group(leader: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)

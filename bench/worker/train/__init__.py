@@ -1,0 +1,1 @@
+"""The plain loop; loaders, optimizers, precision."""

@@ -1,0 +1,172 @@
+"""Where batches come from: a set that lies on the device (`resident`), or torch's DataLoader.
+
+Both give an epoch as chunks: batches that are ready, to be trained on inside one timed block. What it takes to
+make them ready (loading, transfer) lies outside the block, and inside the epoch.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import sys
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from bench.worker import randomness
+
+# A set whose float32 images take no more than this lies on the device as float32, scaled once; a larger one as it
+# is, scaled batch by batch. CIFAR-10 takes 0.6 GB.
+RESIDENT_BUDGET_BYTES = 2 * 1024**3
+
+Batch = tuple[torch.Tensor, torch.Tensor]  # images (N, C, H, W) float32, labels (N,) int64, both on the device
+Fetch = Callable[[], Batch]
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """x → (x - shift) * scale, float32; `shift` and `scale` are (1, C, 1, 1) tensors on the device."""
+
+    shift: torch.Tensor
+    scale: torch.Tensor
+
+    @classmethod
+    def on(cls, device: torch.device, shift: Sequence[float], scale: Sequence[float]) -> Scale:
+        def tensor(values: Sequence[float]) -> torch.Tensor:
+            return torch.tensor(values, dtype=torch.float32, device=device).view(1, -1, 1, 1)
+
+        return cls(tensor(shift), tensor(scale))
+
+    def __call__(self, images: torch.Tensor) -> torch.Tensor:
+        """Images (N, C, H, W) of any type to float32; never the same memory."""
+        return (images.to(torch.float32) - self.shift).mul_(self.scale)
+
+
+class Source(ABC):
+    """An endless supply of epochs over one split."""
+
+    samples: int
+
+    @abstractmethod
+    def epoch(self, *, steps_per_chunk: int) -> Iterator[list[Fetch]]:
+        """One pass in the order of the seed. Each chunk is a list of calls that give a ready batch."""
+
+
+class Resident(Source):
+    """The whole split lies on the device; a batch is gathered by index, inside the timed block.
+
+    A loop written by hand over a tensor in memory does the same, so that the two can be compared.
+    """
+
+    def __init__(
+        self, images: np.ndarray, labels: np.ndarray, *, device: torch.device, scale: Scale, batch_size: int, seed: int
+    ) -> None:
+        self.samples, self.batch_size, self.device = len(labels), batch_size, device
+        self.order = randomness.generator(seed, randomness.ORDER)
+        fits = images.size * 4 <= RESIDENT_BUDGET_BYTES
+        raw = as_tensor(images)
+        self.images = scale_in_parts(raw, scale, device) if fits else raw.to(device, copy=True)
+        self.labels = as_tensor(labels).to(device)
+        self.later = None if fits else scale
+
+    def epoch(self, *, steps_per_chunk: int) -> Iterator[list[Fetch]]:
+        order = torch.randperm(self.samples, generator=self.order).to(self.device)
+        batches = order.split(self.batch_size)
+        for start in range(0, len(batches), steps_per_chunk):
+            yield [self._fetch(index) for index in batches[start : start + steps_per_chunk]]
+
+    def _fetch(self, index: torch.Tensor) -> Fetch:
+        images, labels, later = self.images, self.labels, self.later
+        if later is None:
+            return lambda: (images.index_select(0, index), labels.index_select(0, index))
+        return lambda: (later(images.index_select(0, index)), labels.index_select(0, index))
+
+
+class Loaded(Source):
+    """torch's DataLoader over the arrays in host memory, workers and pinned memory as the suite says."""
+
+    def __init__(
+        self,
+        images: np.ndarray,
+        labels: np.ndarray,
+        *,
+        device: torch.device,
+        scale: Scale,
+        batch_size: int,
+        seed: int,
+        num_workers: int,
+        pin_memory: bool,
+    ) -> None:
+        self.samples, self.device = len(labels), device
+        host = Scale(scale.shift.cpu(), scale.scale.cpu())
+        self.loader = DataLoader(
+            _Samples(as_tensor(images), as_tensor(labels), host),
+            batch_size=batch_size,
+            shuffle=True,
+            generator=randomness.generator(seed, randomness.ORDER),
+            num_workers=num_workers,
+            pin_memory=pin_memory and device.type != "cpu",
+            persistent_workers=num_workers > 0,
+            worker_init_fn=_WorkerStart(seed) if num_workers else None,
+        )
+
+    def epoch(self, *, steps_per_chunk: int) -> Iterator[list[Fetch]]:
+        chunk: list[Fetch] = []
+        for images, labels in self.loader:
+            chunk.append(_ready((images.to(self.device, non_blocking=True), labels.to(self.device, non_blocking=True))))
+            if len(chunk) == steps_per_chunk:
+                yield chunk
+                chunk = []
+        if chunk:
+            yield chunk
+
+
+class _Samples(Dataset[Batch]):
+    """Sample by sample, scaled as it is read: what a data set of torchvision does. Images (C, H, W) float32."""
+
+    def __init__(self, images: torch.Tensor, labels: torch.Tensor, scale: Scale) -> None:
+        self.images, self.labels = images, labels
+        self.scale = Scale(scale.shift[0], scale.scale[0])
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> Batch:
+        return self.scale(self.images[index]), self.labels[index]
+
+
+class _WorkerStart:
+    """A loader worker dies with its trial, and draws from a generator of its own."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def __call__(self, worker: int) -> None:
+        randomness.seed_globals(self.seed, f"{randomness.LOADER}:{worker}")
+        if sys.platform == "linux":
+            ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: without it up to 5 s of orphan
+
+
+def _ready(batch: Batch) -> Fetch:
+    return lambda: batch
+
+
+def as_tensor(array: np.ndarray) -> torch.Tensor:
+    """A tensor over the same memory. Nothing of ours writes into a data set, so read-only memory is no danger."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # "not writable": torch has no read-only tensors
+        return torch.from_numpy(array)
+
+
+def scale_in_parts(images: torch.Tensor, scale: Scale, device: torch.device) -> torch.Tensor:
+    """The whole split as float32 on `device`, scaled; in parts, so that no second float copy of it exists."""
+    scaled = torch.empty(images.shape, dtype=torch.float32, device=device)
+    for start in range(0, len(images), 4096):
+        part = slice(start, start + 4096)
+        scaled[part] = scale(images[part].to(device))
+    return scaled

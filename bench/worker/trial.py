@@ -1,0 +1,316 @@
+"""One trial, in the order in which things happen. Runs in a process of its own.
+
+    settings → data → [baseline of memory] → model, warm-up → training, an evaluation an epoch → inference → record
+
+Everything that could leak into the trial after it (threads, generators, switches of torch) dies with the process.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from bench.errors import BenchError, Unavailable
+from bench.records import Trial
+from bench.registry import DATASETS, DEVICES, METRICS, MODELS
+from bench.worker import artifacts, components, randomness
+from bench.worker.channel import Channel
+from bench.worker.datasets.prepare import Prepared, prepare
+from bench.worker.datasets.splits import scaling
+from bench.worker.devices.base import Device
+from bench.worker.evaluate import inference
+from bench.worker.evaluate.accuracy import Evaluation, Held, evaluate
+from bench.worker.failures import Diverged, classify, readable_traceback
+from bench.worker.measure import clock, flops, validity
+from bench.worker.measure.environment import physical_cores
+from bench.worker.measure.memory import Peaks
+from bench.worker.messages import Outcome, Request
+from bench.worker.train import loaders, optimizers
+from bench.worker.train.loop import EpochLog, FitLog, Loop, Step, block_limit, eager_step
+
+THROWAWAY_SAMPLES = 2
+
+
+def run(request: Request, channel: Channel, *, started_ns: int) -> Outcome:
+    """Run the trial and turn every way in which it can end into an outcome. `started_ns`: perf_counter_ns then."""
+    outcome = Outcome()
+    try:
+        _Run(request, channel, outcome).go()
+    except Exception as error:
+        outcome.status, outcome.reason = classify(error)
+        if outcome.status == "failed":
+            outcome.traceback = readable_traceback(error)
+    outcome.metrics["total_seconds"] = (time.perf_counter_ns() - started_ns) / 1e9
+    return outcome
+
+
+class _Run:
+    """The trial under way."""
+
+    def __init__(self, request: Request, channel: Channel, outcome: Outcome) -> None:
+        self.request, self.channel, self.outcome = request, channel, outcome
+        self.trial, self.train = request.trial, request.trial.train
+        self.curves: dict[str, list[float | None]] = outcome.curves
+        self.last: Evaluation | None = None
+        self.reached_seconds: float | None = None
+        self.fitted_seconds = 0.0
+
+    def go(self) -> None:
+        for plugin in self.request.plugins:
+            components.load_plugin(plugin)
+        self.device = self._set_up()
+        data = self._load()
+        self._warm_library()
+        self.peaks = Peaks(self.device)
+        self.peaks.start()
+        step_seconds = self._warm_up(data.train_size)
+        model, step = self._model()
+        self._count(model)
+        log = self._fit(model, step, data=data, step_seconds=step_seconds)
+        found = inference.measure(
+            model, data.test, batch_size=self.trial.batch_size, device=self.device, precision=self.train.precision
+        )
+        self._record(log, found)
+        self._save(model, data)
+
+    def _set_up(self) -> Device:
+        """Threads, precision, determinism; what cannot be had is `skipped`."""
+        settings = self.train
+        device: Device = DEVICES.get(self.trial.device).build()
+        if settings.engine != "eager":
+            raise Unavailable(f"engine {settings.engine!r} is not in this version of bench: use 'eager'")
+        if missing := device.unavailable() or device.cannot(settings.precision):
+            raise Unavailable(missing)
+        if refused := optimizers.refuse(settings):
+            raise BenchError(refused)
+        self.outcome.threads = settings.threads or physical_cores()
+        torch.set_num_threads(self.outcome.threads)
+        device.set_precision(settings.precision)
+        device.set_deterministic(settings.deterministic)
+        torch.use_deterministic_algorithms(settings.deterministic)
+        # Filling every new tensor with NaN finds bugs in models, and costs a third of a small step.
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+        return device
+
+    def _load(self) -> _Data:
+        settings = dict(self.trial.dataset.settings)
+        limits = {key: settings.pop(key, None) for key in ("train_limit", "test_limit")}
+        scale_name = settings.pop("scaling", "unit")
+        settings |= {key: Path(path) for key, path in self.request.locations.items()}
+        splits = DATASETS.get(self.trial.dataset.name).build(self.request.data_root, **settings)
+        prepared = prepare(
+            splits, seed=self.trial.seed, validation_split=self.train.validation_split, **limits
+        )
+        affine = scaling(splits, scale_name)
+        scale = loaders.Scale.on(self.device.torch_device, affine.shift, affine.scale)
+        self.input_shape, self.num_classes = prepared.input_shape, prepared.num_classes
+        return _Data.build(prepared, scale, trial=self.trial, device=self.device.torch_device)
+
+    def _build(self) -> nn.Module:
+        """A new instance, with the weights that the seed gives."""
+        randomness.seed_globals(self.trial.seed, randomness.INIT)
+        build = MODELS.get(self.trial.model.name).build
+        model = build(self.input_shape, self.num_classes, **self.trial.model.settings)
+        if not isinstance(model, nn.Module):
+            raise BenchError(f"model {self.trial.model.name!r} gave a {type(model).__name__}, not a torch.nn.Module")
+        return model.to(self.device.torch_device)
+
+    def _model(self) -> tuple[nn.Module, Step]:
+        model = self._build()
+        parameters = [p for p in model.parameters() if p.requires_grad]
+        if not parameters:
+            raise BenchError(f"model {self.trial.model.name!r} has no parameter to train")
+        optimizer = optimizers.make_optimizer(parameters, self.train)
+        model.train()
+        step = eager_step(model, optimizer, precision=self.train.precision, device=self.device.torch_device)
+        return model, step
+
+    def _synthetic(self, samples: int) -> loaders.Batch:
+        """A batch of noise in the shape of the data; it has a generator of its own."""
+        noise = randomness.generator(self.trial.seed, randomness.WARMUP)
+        images = torch.rand((samples, *self.input_shape), generator=noise)
+        labels = torch.randint(self.num_classes, (samples,), generator=noise)
+        return images.to(self.device.torch_device), labels.to(self.device.torch_device)
+
+    def _warm_library(self) -> None:
+        """One step of another instance on two samples: touches the pages of the libraries, and counts the FLOPs."""
+        model, step = self._model()
+        images, labels = self._synthetic(THROWAWAY_SAMPLES)
+
+        def loss() -> torch.Tensor:
+            logits = model(images)
+            if tuple(logits.shape) != (len(images), self.num_classes):
+                raise BenchError(
+                    f"model {self.trial.model.name!r} answers with shape {tuple(logits.shape)} to a batch of "
+                    f"{tuple(images.shape)}; it has to be ({len(images)}, {self.num_classes})"
+                )
+            return functional.cross_entropy(logits, labels)
+
+        self.outcome.metrics["flops_per_sample"] = flops.count(loss, samples=len(images)) or None
+        step(lambda: (images, labels))
+        self.device.synchronize()
+
+    def _warm_up(self, train_size: int) -> float:
+        """The declared steps on synthetic data, on an instance that is then dropped. Returns seconds of a step.
+
+        A new instance with the same seed has bitwise the weights, buffers and optimizer that it would have had; to
+        copy them before and back after would show in the memory that is measured.
+        """
+        _, step = self._model()
+        batch = self._synthetic(min(self.trial.batch_size, train_size))
+        seconds: list[float] = []
+        self.channel.progress(phase="warm-up")
+        for _ in range(self.trial.measure.warmup_steps):
+            start = clock.read(self.device)
+            step(lambda: batch)
+            seconds.append((clock.read(self.device) - start) / 1e9)
+        self.outcome.samples["warmup_seconds"] = seconds
+        return min(seconds, default=0.0)
+
+    def _count(self, model: nn.Module) -> None:
+        tensors = [*model.parameters(), *model.buffers()]
+        self.outcome.metrics |= {
+            "parameters": sum(p.numel() for p in model.parameters()),
+            "trainable_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+            "model_bytes": sum(t.numel() * t.element_size() for t in tensors),
+        }
+
+    def _fit(self, model: nn.Module, step: Step, *, data: _Data, step_seconds: float) -> FitLog:
+        randomness.seed_globals(self.trial.seed, randomness.TRAIN)
+        most = block_limit(batch_size=self.trial.batch_size, num_classes=self.num_classes)
+        if self.train.loader == "resident":
+            per_block = clock.steps_per_block(step_seconds, block_seconds=self.device.block_seconds, most=most)
+        else:  # batches wait in memory for their block: no more of them than the clock needs
+            per_block = min(most, clock.fewest_steps(step_seconds))
+
+        def on_block(epoch: int, loss: float) -> None:
+            self.channel.progress(phase="training", epoch=epoch, epochs=self._epochs(data.train_size), loss=loss)
+
+        def on_epoch(entry: EpochLog) -> None:
+            self.peaks.pause()
+            self._evaluate(model, data, entry)
+            self.peaks.resume()
+
+        return Loop(
+            step=step,
+            source=data.source,
+            device=self.device,
+            batch_size=self.trial.batch_size,
+            epochs=self.train.epochs,
+            steps=self.train.steps,
+            steps_per_block=per_block,
+            on_block=on_block,
+            on_epoch=on_epoch,
+        ).run()
+
+    def _epochs(self, train_size: int) -> int:
+        if self.train.steps is None:
+            return self.train.epochs
+        return -(-self.train.steps // -(-train_size // self.trial.batch_size))
+
+    def _evaluate(self, model: nn.Module, data: _Data, entry: EpochLog) -> None:
+        """After an epoch, outside every timed window. Leaves the generators as they were."""
+        self.fitted_seconds += entry.seconds
+        row: dict[str, float | None] = {
+            "epoch": entry.epoch,
+            "train_loss": entry.loss,
+            "train_accuracy": entry.accuracy,
+            "train_seconds": self.fitted_seconds,
+        }
+        for name, split in (("validation", data.validation), ("test", data.test)):
+            if split is not None:
+                seen = evaluate(model, split, batch_size=self.trial.batch_size, precision=self.train.precision)
+                if not math.isfinite(seen.loss):
+                    raise Diverged(f"{name} loss is {seen.loss} after epoch {entry.epoch}")
+                row |= {f"{name}_loss": seen.loss, f"{name}_accuracy": seen.accuracy}
+                self.last = seen
+        for name, value in row.items():
+            self.curves.setdefault(name, []).append(value)
+        target = self.trial.measure.target_accuracy
+        if target is not None and self.reached_seconds is None and row["test_accuracy"] is not None:
+            self.reached_seconds = self.fitted_seconds if row["test_accuracy"] >= target else None
+
+    def _record(self, log: FitLog, found: inference.Inference) -> None:
+        whole = [epoch for epoch in log.epochs if epoch.whole]
+        epoch_seconds = statistics.median(epoch.seconds for epoch in whole) if whole else None
+        samples, seconds = sum(e.samples for e in log.epochs), log.seconds
+        rate, per_sample = log.blocks.samples_per_second, self.outcome.metrics.get("flops_per_sample")
+        steps = log.blocks.step_seconds
+        self.outcome.metrics |= {
+            "test_accuracy": self.curves["test_accuracy"][-1],
+            "test_loss": self.curves["test_loss"][-1],
+            "train_loss": self.curves["train_loss"][-1],
+            "train_samples_per_second": rate,
+            "step_seconds": statistics.median(steps),
+            "epoch_seconds": epoch_seconds,
+            "end_to_end_samples_per_second": whole[0].samples / epoch_seconds if epoch_seconds else samples / seconds,
+            "fit_seconds": seconds,
+            "time_to_target_seconds": self.reached_seconds,
+            "achieved_flops_per_second": rate * per_sample if rate and per_sample else None,
+        }
+        self.outcome.metrics |= self.peaks.metrics() | found.metrics()
+        self.outcome.samples |= {
+            "block_seconds": log.blocks.seconds,
+            "block_steps": [float(n) for n in log.blocks.steps],
+            "block_samples": [float(n) for n in log.blocks.samples],
+            "epoch_seconds": [epoch.seconds for epoch in log.epochs],
+            "inference_block_seconds": found.blocks.seconds,
+            "inference_block_samples": [float(n) for n in found.blocks.samples],
+            "latency_seconds": found.latency_seconds,
+        }
+        self.outcome.validity_notes = validity.notes(
+            step_seconds=steps,
+            contention_share=log.contention.share,
+            warmup_steps=self.trial.measure.warmup_steps,
+        )
+        self.outcome.valid = not self.outcome.validity_notes
+
+    def _save(self, model: nn.Module, data: _Data) -> None:
+        """Metrics of plugins, and the file of arrays."""
+        assert self.last is not None
+        labels = data.test.labels.cpu()
+        for entry in METRICS:
+            self.outcome.metrics[entry.name] = float(entry.build(self.last.logits, labels))
+        if self.request.artifact is not None:
+            artifacts.write(
+                self.request.artifact,
+                model=model,
+                logits=self.last.logits,
+                labels=labels,
+                class_names=data.class_names,
+                curves=self.curves,
+                attributes=self.request.attributes,
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Data:
+    """The splits as the trial uses them."""
+
+    source: loaders.Source
+    validation: Held | None
+    test: Held
+    train_size: int
+    class_names: tuple[str, ...]
+
+    @classmethod
+    def build(cls, prepared: Prepared, scale: loaders.Scale, *, trial: Trial, device: torch.device) -> _Data:
+        images, labels = prepared.train
+        common: dict[str, Any] = {"device": device, "scale": scale}
+        train = common | {"batch_size": trial.batch_size, "seed": trial.seed}
+        source: loaders.Source
+        if trial.train.loader == "resident":
+            source = loaders.Resident(images, labels, **train)
+        else:
+            workers = {"num_workers": trial.train.num_workers, "pin_memory": trial.train.pin_memory}
+            source = loaders.Loaded(images, labels, **train, **workers)
+        validation = Held(*prepared.validation, **common) if len(prepared.validation[1]) else None
+        return cls(source, validation, Held(*prepared.test, **common), len(labels), tuple(prepared.class_names))
