@@ -1,0 +1,88 @@
+"""The cache folder of this machine, and the content digests of data files that are kept in it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+
+_CHUNK_BYTES = 1 << 20
+_KEPT_DIGESTS = 1000
+_SETTLED_SECONDS = 2.0
+
+
+def cache_folder() -> Path:
+    """$BENCH_CACHE, else $XDG_CACHE_HOME/bench-cache, else ~/.cache/bench-cache; mode 0700, created where it is not.
+
+    Where that cannot be written to, a folder of the user's own under the system's folder for temporary files.
+    """
+    if own := os.environ.get("BENCH_CACHE"):
+        wanted = Path(own)
+    elif xdg := os.environ.get("XDG_CACHE_HOME"):
+        wanted = Path(xdg) / "bench-cache"
+    else:
+        wanted = Path(os.path.expanduser("~")) / ".cache" / "bench-cache"  # noqa: PTH111  # Path.home() can raise
+    if _usable(wanted):
+        return wanted
+    spare = Path(tempfile.gettempdir()) / f"bench-cache-{os.getuid()}"
+    # In a folder that everybody writes to, another user may have made ours first: it is not to be trusted then.
+    if _usable(spare) and spare.lstat().st_uid == os.getuid() and not spare.is_symlink():
+        return spare
+    return Path(tempfile.mkdtemp(prefix="bench-cache-"))
+
+
+def _usable(folder: Path) -> bool:
+    """Whether the folder is there, made where it was not, and takes files."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+
+
+def file_sha256(path: str | Path) -> str:
+    """SHA-256 of a file's content in hex; remembered by path, size, time of change and inode. Raises OSError."""
+    path = Path(path).resolve()
+    stat = path.stat()
+    key = f"{path}|{stat.st_size}|{stat.st_mtime_ns}|{stat.st_ino}"
+    memory = cache_folder() / "digests.json"
+    known = _read(memory)
+    if key in known:
+        return known[key]
+    found = _sha256(path)
+    # A file changed a moment ago may change again within the resolution of its time stamp: not remembered yet.
+    if time.time() - stat.st_mtime > _SETTLED_SECONDS:
+        _write(memory, dict([*known.items(), (key, found)][-_KEPT_DIGESTS:]))
+    return found
+
+
+def _sha256(path: Path) -> str:
+    sha = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            sha.update(chunk)
+    return sha.hexdigest()
+
+
+def _read(memory: Path) -> dict[str, str]:
+    """What is remembered; nothing where the file is not there or damaged: it can be made again."""
+    try:
+        found = json.loads(memory.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    return {key: value for key, value in found.items() if isinstance(value, str) and len(value) == 64}
+
+
+def _write(memory: Path, known: dict[str, str]) -> None:
+    """Write aside, then rename: a reader sees the old or the new one, whole. A cache that cannot be written is none."""
+    aside = memory.with_name(f"{memory.name}.{os.getpid()}.{time.monotonic_ns()}")
+    try:
+        aside.write_text(json.dumps(known), encoding="utf-8")
+        aside.replace(memory)
+    except OSError:
+        aside.unlink(missing_ok=True)

@@ -1,0 +1,90 @@
+"""What the parent knows of models, data sets, devices and metrics: plain data that a worker process gave as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from bench.records import Environment, Json
+from bench.suite.kinds import Kind
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One keyword of a builder. `file` says that it names a data file, which counts by its content."""
+
+    schema: Mapping[str, Json]
+    default: Json = None
+    required: bool = False
+    file: bool = False
+
+    @cached_property
+    def kind(self) -> Kind:
+        return Kind(self.schema)
+
+
+@dataclass(frozen=True)
+class Described:
+    """A registered model or data set."""
+
+    summary: str = ""
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+    source: str = ""
+    source_sha256: str = ""
+    plugin: str = ""
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Json]) -> Described:
+        own = {key: value.get(key, "") for key in ("summary", "source", "source_sha256", "plugin")}
+        return cls(settings={key: Setting(**setting) for key, setting in value.get("settings", {}).items()}, **own)
+
+
+@dataclass(frozen=True)
+class DeviceInfo:
+    """A registered device, whether it can be used here, and if not, why."""
+
+    available: bool
+    reason: str = ""
+    description: str = ""
+    source: str = ""
+    source_sha256: str = ""
+    plugin: str = ""
+
+
+@dataclass(frozen=True)
+class PluginInfo:
+    """A plugin that was asked for; `error` is one line where it failed to import."""
+
+    error: str = ""
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """All that is registered, and the machine it was asked on."""
+
+    models: Mapping[str, Described]
+    datasets: Mapping[str, Described]
+    devices: Mapping[str, DeviceInfo]
+    best_device: str
+    metrics: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+    plugins: Mapping[str, PluginInfo] = field(default_factory=dict)
+    physical_cores: int = 1
+    environment: Environment = field(default_factory=lambda: Environment({}))
+    worker_sha256: str = ""
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Json]) -> Catalogue:
+        """Raises KeyError or TypeError where `value` is not what a worker's `describe` gives."""
+        return cls(
+            models={name: Described.from_json(item) for name, item in value["models"].items()},
+            datasets={name: Described.from_json(item) for name, item in value["datasets"].items()},
+            devices={name: DeviceInfo(**item) for name, item in value["devices"].items()},
+            best_device=value["best_device"],
+            metrics=value.get("metrics", {}),
+            plugins={name: PluginInfo(**item) for name, item in value.get("plugins", {}).items()},
+            physical_cores=value.get("physical_cores", 1),
+            environment=Environment.from_json(value.get("environment", {"facts": {}})),
+            worker_sha256=value.get("worker_sha256", ""),
+        )

@@ -1,0 +1,118 @@
+"""Entries of a suite -> Components: settings checked against the catalogue, defaults left out, files by content."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.cache import file_sha256
+from bench.errors import nearest
+from bench.records import Component, Json, canonical_json
+from bench.suite.catalogue import Catalogue, Described, Setting
+from bench.suite.describe import Key, Mistake, show
+from bench.suite.kinds import Kind
+
+ABSENT = "absent"
+_WORDS = {"dataset": "data set", "model": "model"}
+_ANY = Kind({})
+
+
+@dataclass(frozen=True)
+class Built:
+    """A component with the canonical text of every setting, defaults too: what a rule of the suite matches against.
+
+    `given` are the settings that the entry wrote, `files` the absolute path of each setting that names a data file.
+    """
+
+    component: Component
+    values: Mapping[str, str] = field(default_factory=dict)
+    given: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, Path] = field(default_factory=dict)
+
+    def matches(self, wanted: Built) -> bool:
+        """Whether this is `wanted`: the same name, and every setting that `wanted` gives equal."""
+        same = self.component.name == wanted.component.name
+        return same and all(self.values.get(key) == value for key, value in wanted.given.items())
+
+
+class Builder:
+    """Builds the components of one suite; collects in `unknown` the names that only a failed plugin can explain."""
+
+    def __init__(self, catalogue: Catalogue, *, folders: tuple[Path, ...]) -> None:
+        self._catalogue, self._folders = catalogue, folders
+        self._failed = {name: plugin.error for name, plugin in catalogue.plugins.items() if plugin.error}
+        self.unknown: dict[str, str] = {}
+
+    def build(self, axis: str, entry: Json, *, key: Key, complete: bool = True) -> Built:
+        """The component of an entry (a name, or a table with name). Raises Mistake.
+
+        `complete` is False for an entry of a rule, which may leave out settings that are required.
+        """
+        name, settings = (entry, {}) if isinstance(entry, str) else (entry["name"], {**entry})
+        settings.pop("name", None)
+        registered = self._catalogue.datasets if axis == "dataset" else self._catalogue.models
+        if name in registered:
+            return self._known(axis, name, settings, described=registered[name], key=key, complete=complete)
+        where = (*key, "name") if not isinstance(entry, str) else key
+        if not self._failed:
+            choices = ", ".join(sorted(registered)) or "none is registered"
+            text = f"unknown {_WORDS[axis]} {show(name)}{nearest(name[:64], registered)} (there are: {choices})"
+            raise Mistake(where, text)
+        return self._charged(axis, name, settings, key=key)
+
+    def _charged(self, axis: str, name: str, settings: dict[str, Json], *, key: Key) -> Built:
+        plugins = "; ".join(f"plugin {plugin} failed to import: {error}" for plugin, error in self._failed.items())
+        self.unknown[f"{axis}:{name}"] = " ".join(f"no {_WORDS[axis]} {show(name)} is registered; {plugins}".split())
+        checked = {setting: _ANY.check(value, (*key, setting)) for setting, value in settings.items()}
+        texts = {setting: canonical_json(value) for setting, value in checked.items()}
+        return Built(Component(name, checked), texts, texts)
+
+    def _known(
+        self, axis: str, name: str, settings: dict[str, Json], *, described: Described, key: Key, complete: bool
+    ) -> Built:
+        known = described.settings
+        _refuse_unknown(f"{_WORDS[axis]} {name}", settings, known, key=key)
+        missing = [setting for setting, about in known.items() if about.required and setting not in settings]
+        if missing and complete:
+            text = f'missing; {_WORDS[axis]} {name} needs it, as in {{ name = "{name}", {missing[0]} = … }}'
+            raise Mistake((*key, missing[0]), text)
+        own: dict[str, Json] = {}
+        digests: dict[str, str] = {}
+        files: dict[str, Path] = {}
+        defaults = {setting: _default(about) for setting, about in known.items()}
+        for setting, value in settings.items():
+            checked = known[setting].kind.check(value, (*key, setting))
+            if known[setting].file and isinstance(checked, str):
+                own[setting], files[setting], digests[setting] = self._file(checked, key=(*key, setting))
+            elif canonical_json(checked) != defaults[setting]:
+                own[setting] = checked
+        texts = {**defaults, **{k: canonical_json(v) for k, v in own.items()}, **digests}
+        return Built(Component(name, own, digests), texts, {setting: texts[setting] for setting in settings}, files)
+
+    def _file(self, written: str, *, key: Key) -> tuple[str, Path, str]:
+        """(path that may be published, absolute path, SHA-256 or 'absent') of a data file."""
+        try:
+            path = Path(written).expanduser()
+            tries = [folder / path for folder in self._folders]
+            found = next((option for option in tries if option.is_file()), tries[0]).resolve()
+            digest = file_sha256(found) if found.is_file() else ABSENT
+        except (OSError, ValueError, RuntimeError) as error:  # a NUL, too long a name, no home, no permission
+            reason = getattr(error, "strerror", None) or error
+            raise Mistake(key, f"the file {show(written)} cannot be read: {reason}") from None
+        return (path.name if path.is_absolute() else written), found, digest
+
+
+def _refuse_unknown(owner: str, settings: Mapping[str, Json], known: Mapping[str, Setting], *, key: Key) -> None:
+    for setting in settings:
+        if setting not in known:
+            takes = f"it takes: {', '.join(known)}" if known else "it takes no settings"
+            raise Mistake((*key, setting), f"unknown setting of {owner}{nearest(setting[:64], known)} ({takes})")
+
+
+def _default(setting: Setting) -> str:
+    """Canonical text of a default in its declared type: `0` of a float setting is `0.0`, as a suite's value is."""
+    try:
+        return canonical_json(setting.kind.check(setting.default, ()))
+    except Mistake:
+        return canonical_json(setting.default)

@@ -1,0 +1,162 @@
+"""The types of a suite file. Settings of training and measuring come from the records: they have one home."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_type_hints
+
+from annotated_types import Ge, Le, Lt, MinLen
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from bench.records import SEED_LIMIT, MeasureSettings, TrainSettings
+from bench.suite.describe import inline
+
+LIMIT_TRIALS = 1_000_000
+SECTIONS = {"train": TrainSettings, "measure": MeasureSettings}
+SETTINGS = tuple(f"{section}.{item.name}" for section, kind in SECTIONS.items() for item in fields(kind))
+
+
+def _words(one: str, many: str) -> dict[str, Any]:
+    """What a refusal says is expected, where the schema alone would say it badly."""
+    return {"expected": [one, many]}
+
+
+class Table(BaseModel):
+    """A table of a suite: unknown keys are refused, and no value is converted from another type."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, validate_default=False)
+
+
+class ComponentTable(Table):
+    """A data set or a model with settings: { name = "mlp", hidden = 100 }. The settings are the builder's keywords."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
+    name: Annotated[str, Field(description="Registered name of a data set or a model.")]
+
+
+SuiteName = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z0-9_-]{1,64}$",
+        description="Names the folder under results/.",
+        json_schema_extra=_words("1 to 64 of the characters a-z, 0-9, _ and -", "names"),
+    ),
+]
+# No control characters and none that turn the direction of writing: the title is printed on terminals and pages.
+Title = Annotated[
+    str,
+    Field(
+        pattern=r"^[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]{1,200}$",
+        description="Shown above the tables; the name where it is left out.",
+        json_schema_extra=_words("1 to 200 characters without control characters", "titles"),
+    ),
+]
+ComponentEntry = Annotated[
+    str | ComponentTable,
+    Field(json_schema_extra=_words("a name or a table { name = …, … }", "names or tables { name = …, … }")),
+]
+Seed = Annotated[int, Ge(0), Lt(SEED_LIMIT)]
+BatchSize = Annotated[int, Ge(1)]
+
+
+class SeedRange(Table):
+    """`count` seeds from `start` on."""
+
+    count: Annotated[int, Ge(1), Le(SEED_LIMIT)]
+    start: Seed = 0
+
+
+Seeds = Annotated[
+    Annotated[list[Seed], MinLen(1)] | SeedRange,
+    Field(
+        description="A list of seeds, or { count = 30, start = 0 }.",
+        json_schema_extra=_words(f"a list of integers from 0 to {SEED_LIMIT - 1}, or {{ count = 30, start = 0 }}", ""),
+    ),
+]
+
+
+class _Grid(Table):
+    """Crossed: one trial a combination. Any setting of [train] or [measure] can be an axis by its dotted name."""
+
+    dataset: Annotated[list[ComponentEntry], MinLen(1)]
+    model: Annotated[list[ComponentEntry], MinLen(1)]
+    seed: Seeds = [0]
+    batch_size: Annotated[list[BatchSize], MinLen(1)] = [64]
+    device: Annotated[list[str], MinLen(1)] = ["auto"]
+
+
+class _Match(Table):
+    """Matches the trials that match every key given; a list means any of its values."""
+
+    dataset: ComponentEntry | Annotated[list[ComponentEntry], MinLen(1)] | None = None
+    model: ComponentEntry | Annotated[list[ComponentEntry], MinLen(1)] | None = None
+    seed: Seed | Annotated[list[Seed], MinLen(1)] | None = None
+    batch_size: BatchSize | Annotated[list[BatchSize], MinLen(1)] | None = None
+    device: str | Annotated[list[str], MinLen(1)] | None = None
+
+
+def _annotations(section: str) -> dict[str, Any]:
+    return get_type_hints(SECTIONS[section], include_extras=True)
+
+
+def _dotted(name: str, base: type[Table], *, single: bool, many: bool) -> Any:
+    """`base` with every setting of [train] and [measure] by its dotted name: one value, a list of them, or either."""
+    own: dict[str, Any] = {}
+    for section in SECTIONS:
+        for key, annotation in _annotations(section).items():
+            listed = Annotated[list[annotation], MinLen(1)]  # type: ignore[valid-type]  # made at run time
+            kind = (annotation | listed if many else annotation) if single else listed
+            own[f"{section}_{key}"] = (kind, Field(default=None, alias=f"{section}.{key}"))
+    return create_model(name, __base__=base, __doc__=base.__doc__, **own)
+
+
+def _section(name: str, section: str, doc: str) -> Any:
+    defaults = SECTIONS[section]()
+    own: dict[str, Any] = {key: (kind, getattr(defaults, key)) for key, kind in _annotations(section).items()}
+    return create_model(name, __base__=Table, __doc__=doc, **own)
+
+
+if TYPE_CHECKING:  # what a type checker can know of models that are made from the fields of the records
+    Grid: TypeAlias = _Grid
+    Match: TypeAlias = _Match
+    Set: TypeAlias = Table
+    Train: TypeAlias = Table
+    Measure: TypeAlias = Table
+else:
+    Grid = _dotted("Grid", _Grid, single=False, many=True)
+    Match = _dotted("Match", _Match, single=True, many=True)
+    Set = _dotted("Set", Table, single=True, many=False)
+    Train = _section("Train", "train", "How every trial trains.")
+    Measure = _section("Measure", "measure", "How every trial is measured.")
+
+
+class Override(Table):
+    """Where trials match, set these settings; of several, the later ones win."""
+
+    where: Match
+    set: Set
+
+
+class Report(Table):
+    """What the report shows."""
+
+    baseline: Annotated[str, Field(description="Ratios are against this model, which is one of the grid's.")] = ""
+
+
+class Document(Table):
+    """A suite: a grid of axes, and the settings that all its trials share."""
+
+    name: SuiteName
+    title: Title | None = None
+    plugins: Annotated[list[str], Field(description="Files (relative to the suite) or modules.")] = []
+    grid: Grid
+    exclude: Annotated[list[Match], Field(description="Trials that match every key given are not run.")] = []
+    override: list[Override] = []
+    train: Train | None = None
+    measure: Measure | None = None
+    report: Report | None = None
+
+
+def document_schema() -> dict[str, Any]:
+    """JSON schema of a suite, without references; with the words of refusals under `expected`."""
+    return inline(Document.model_json_schema(by_alias=True))

@@ -1,0 +1,220 @@
+"""Suite: the resolved plan, plain data that expands into trials lazily and is stored beside the results."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import product
+from typing import Any, TypeAlias
+
+from bench.records import Component, Json, MeasureSettings, TrainSettings, Trial
+
+INNER = ("dataset", "batch_size", "device", "model")  # the order of the loops inside that over the seeds
+Settings: TypeAlias = tuple[TrainSettings, MeasureSettings]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis of the grid: its dotted name and its values, each once. Seeds may be a range."""
+
+    name: str
+    values: Sequence[Any]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """How a table calls the values: `mlp(hidden=200)`, `64`, `cpu`, `true`."""
+        return tuple(map(label, self.values))
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+def label(value: Json | Component) -> str:
+    """A value of an axis, for people."""
+    if isinstance(value, Component):
+        return value.label
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Which trials of a grid: `at` gives the places of the matching values on each axis that it speaks of.
+
+    `late` holds what only the finished trial can answer, because an override sets it: dotted name -> its values.
+    """
+
+    at: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    late: Mapping[str, tuple[Json, ...]] = field(default_factory=dict)
+
+    def holds(self, trial: Trial) -> bool:
+        """Whether the late part of the rule holds for a finished trial."""
+        return all(trial.setting(key) in values for key, values in self.late.items())
+
+
+@dataclass(frozen=True)
+class Override:
+    """Where `rule` matches a combination of the grid, the settings `set` (dotted names) replace its own."""
+
+    rule: Rule
+    set: Mapping[str, Json]
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A resolved suite. Equal suites plan equal trials in equal order.
+
+    In memory only: `plugins` (absolute paths or modules), `locations` (f"{component.canonical}|{setting}" -> absolute
+    path of a data file) and `unknown` ("model:wide" -> why nobody registered it).
+    """
+
+    name: str
+    title: str
+    axes: tuple[Axis, ...]
+    train: TrainSettings = field(default_factory=TrainSettings)
+    measure: MeasureSettings = field(default_factory=MeasureSettings)
+    exclude: tuple[Rule, ...] = ()
+    override: tuple[Override, ...] = ()
+    keep: tuple[Rule, ...] = ()  # what --only asks of finished trials: all of these
+    baseline: str = ""
+    only: tuple[str, ...] = ()
+    shard: str | None = None
+    source: str = ""
+    plugins_written: tuple[str, ...] = ()
+    plugins: tuple[str, ...] = field(default=(), compare=False)
+    locations: Mapping[str, str] = field(default_factory=dict, compare=False)
+    unknown: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    def axis(self, name: str) -> Axis:
+        """The axis called `name`; KeyError where the suite has none."""
+        return {axis.name: axis for axis in self.axes}[name]
+
+    def count(self) -> int:
+        """Exact number of trials; without expanding anything where no rule and no shard leaves trials out."""
+        if not (self.exclude or self.override or self.keep or self.shard):
+            return math.prod(len(axis) for axis in self.axes)
+        if self._seed_matters():
+            return sum(1 for _ in self.trials())
+        seeds = self.axis("seed")
+        first = Axis("seed", seeds.values[:1])
+        one_seed = replace(self, axes=tuple(first if axis is seeds else axis for axis in self.axes))
+        return len(seeds) * sum(1 for _ in one_seed.trials())
+
+    def trials(self) -> Iterator[Trial]:
+        """The trials, lazily and each once: round by seed, so that drift is no difference between models."""
+        plan = _Expansion(self)
+        part = _part(self.shard, cells_differ=self._seed_matters())
+        for place, seed in enumerate(self.axis("seed").values):
+            kept = plan.of_seed(place, seed)
+            yield from kept if part is None else part(kept)
+
+    def _seed_matters(self) -> bool:
+        rules = (*self.exclude, *(override.rule for override in self.override))
+        return any("seed" in rule.at for rule in rules)
+
+    def to_json(self) -> dict[str, Json]:
+        """What the run stores: enough to plan the same trials again, without a path of this machine."""
+        from bench.suite.stored import to_json
+
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, value: Json) -> Suite:
+        """Raises BenchError where `value` is not what `to_json` of this or an older version gave."""
+        from bench.suite.stored import from_json
+
+        return from_json(value)
+
+
+def _part(shard: str | None, *, cells_differ: bool) -> Callable[[Iterator[Trial]], Iterator[Trial]] | None:
+    """What keeps the trials of shard K/N of one seed; None where there is no shard.
+
+    Cells go round the shards in the order of the plan. Each round starts one shard further than the last one, else
+    three shards of a grid with three models would train one model each.
+    """
+    if shard is None:
+        return None
+    mine, shards = (int(number) for number in shard.split("/"))
+    places: dict[str, int] = {}
+
+    def keep(trials: Iterator[Trial]) -> Iterator[Trial]:
+        for index, trial in enumerate(trials):
+            # Where rules ask for the seed, seeds have other cells: then a cell is known by its id.
+            cell = places.setdefault(trial.cell_id, len(places)) if cells_differ else index
+            if (cell + cell // shards) % shards == mine - 1:
+                yield trial
+
+    return keep
+
+
+class _Expansion:
+    """The loops over one suite's axes. Settings are built once a combination and shared by its trials."""
+
+    def __init__(self, suite: Suite) -> None:
+        self._suite = suite
+        dotted = [axis.name for axis in suite.axes if "." in axis.name]
+        self._names = (*INNER, *dotted)
+        self._values = [suite.axis(name).values for name in self._names]
+        self._exclude = [(self._test(rule), rule) for rule in suite.exclude]
+        self._override = [self._test(override.rule) for override in suite.override]
+        self._cache: dict[tuple[tuple[int, ...], tuple[int, ...]], Settings] = {}
+
+    def _test(self, rule: Rule) -> list[tuple[int, frozenset[int]]]:
+        """The rule's axes as positions in a combination; the seed's is the last."""
+        names = (*self._names, "seed")
+        return [(names.index(name), places) for name, places in rule.at.items()]
+
+    def of_seed(self, place: int, seed: int) -> Iterator[Trial]:
+        """The trials of one seed, in the order of the plan."""
+        found = self._combinations(place, seed)
+        # Overrides can make two combinations one trial. Trials of two seeds never are.
+        return _once(found) if self._suite.override else found
+
+    def _combinations(self, place: int, seed: int) -> Iterator[Trial]:
+        datasets, batch_sizes, devices, models, *_ = self._values
+        exclude, override, keep = self._exclude, self._override, self._suite.keep
+        early = [test for test, rule in exclude if not rule.late]
+        late = [(test, rule) for test, rule in exclude if rule.late]
+        for inner in product(*(range(len(values)) for values in self._values)):
+            at = (*inner, place)
+            if early and any(all(at[axis] in places for axis, places in test) for test in early):
+                continue
+            matched = tuple(
+                index for index, test in enumerate(override) if all(at[axis] in places for axis, places in test)
+            )
+            train, measure = self._cache.get((inner[4:], matched)) or self._settings(inner[4:], matched)
+            trial = Trial(
+                datasets[inner[0]], models[inner[3]], seed, batch_sizes[inner[1]], devices[inner[2]], train, measure
+            )
+            if late and any(all(at[a] in places for a, places in test) and rule.holds(trial) for test, rule in late):
+                continue
+            if all(rule.holds(trial) for rule in keep):
+                yield trial
+
+    def _settings(self, dotted: tuple[int, ...], matched: tuple[int, ...]) -> Settings:
+        values = {name: axis[i] for name, axis, i in zip(self._names[4:], self._values[4:], dotted, strict=True)}
+        for index in matched:
+            values = {**_without_rival(values, self._suite.override[index].set), **self._suite.override[index].set}
+        found = self._cache[(dotted, matched)] = (
+            replace(self._suite.train, **_section(values, "train")),
+            replace(self._suite.measure, **_section(values, "measure")),
+        )
+        return found
+
+
+def _once(trials: Iterator[Trial]) -> Iterator[Trial]:
+    seen: set[str] = set()
+    for trial in trials:
+        if trial.trial_id not in seen:
+            seen.add(trial.trial_id)
+            yield trial
+
+
+def _section(values: Mapping[str, Json], section: str) -> dict[str, Json]:
+    return {key.partition(".")[2]: value for key, value in values.items() if key.startswith(section + ".")}
+
+
+def _without_rival(values: Mapping[str, Json], later: Mapping[str, Json]) -> dict[str, Json]:
+    """Of two overrides, one with epochs and one with steps, the later one wins."""
+    rivals = {"train.epochs": "train.steps", "train.steps": "train.epochs"}
+    return {key: value for key, value in values.items() if rivals.get(key) not in later}

@@ -1,0 +1,174 @@
+"""A suite file -> SuiteFile: all that can be checked, and refused, without knowing what is registered."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from bench.errors import BenchError, nearest
+from bench.records import Json
+from bench.suite.describe import Key, Mistake, axis_text, key_text, show
+from bench.suite.document import LIMIT_TRIALS, Document, document_schema
+from bench.suite.kinds import mistake
+from bench.suite.sets import apply_sets, flatten
+from bench.suite.text import load_tables
+
+AXES = ("dataset", "model", "seed", "batch_size", "device")
+_MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+_schema = cache(document_schema)
+
+
+@dataclass(frozen=True)
+class SuiteFile:
+    """A suite as it was written, in its declared types; `resolve` makes a Suite of it.
+
+    grid: axis -> its values (seeds may be a range). `plugins` are absolute paths or modules, as a worker needs them;
+    `plugins_written` is what may be published of them. `sets` says which keys came from --set.
+    """
+
+    path: Path
+    name: str
+    title: str
+    plugins: tuple[str, ...]
+    plugins_written: tuple[str, ...]
+    grid: Mapping[str, Sequence[Json]]
+    exclude: Sequence[Mapping[str, Json]] = ()
+    override: Sequence[Mapping[str, Mapping[str, Json]]] = ()
+    train: Mapping[str, Json] = field(default_factory=dict)
+    measure: Mapping[str, Json] = field(default_factory=dict)
+    baseline: str = ""
+    sets: Mapping[Key, str] = field(default_factory=dict)
+
+    def refuse(self, found: Mistake) -> BenchError:
+        """The one line that names the file (or the --set), the key and the mistake."""
+        return _refusal(self.path, self.sets, found)
+
+
+def read_suite(path: Path, *, sets: Sequence[str] = (), plugins: Sequence[str] = ()) -> SuiteFile:
+    """Read and check a suite file; `plugins` are those of the command line. Raises BenchError: one line."""
+    tables = load_tables(path)
+    origins: dict[Key, str] = {}
+    try:
+        flatten(tables)
+        origins = apply_sets(tables, sets)
+        document = _checked(tables)
+        _check_durations(document)
+        _check_grid(document["grid"])
+        _check_rules(document)
+        baseline = _baseline(document)
+        found = _plugins(document.get("plugins", []), beside=path.parent)
+    except Mistake as error:
+        raise _refusal(path, origins, error) from None
+    extra = [_command_line_plugin(text) for text in plugins]
+    everything = dict([*found, *extra])
+    return SuiteFile(
+        path=path,
+        name=document["name"],
+        title=document.get("title", document["name"]),
+        plugins=tuple(everything),
+        plugins_written=tuple(everything.values()),
+        grid=document["grid"],
+        exclude=document.get("exclude", []),
+        override=document.get("override", []),
+        train=document.get("train", {}),
+        measure=document.get("measure", {}),
+        baseline=baseline,
+        sets=origins,
+    )
+
+
+def _refusal(path: Path, origins: Mapping[Key, str], found: Mistake) -> BenchError:
+    here = next((text for key, text in origins.items() if found.key[: len(key)] == key), str(path))
+    return BenchError(": ".join(part for part in (here, key_text(found.key), found.text) if part))
+
+
+def _checked(tables: dict[str, Any]) -> dict[str, Any]:
+    """The tables in their declared types, with the defaults of the grid filled in; else as written."""
+    try:
+        document = Document.model_validate(tables)
+    except ValidationError as error:
+        raise Mistake(*mistake(error, tables, _schema())) from None
+    plain = document.model_dump(by_alias=True, exclude_unset=True)
+    grid = {"seed": [0], "batch_size": [64], "device": ["auto"]} | plain["grid"]
+    if isinstance(grid["seed"], dict):
+        start = grid["seed"].get("start", 0)
+        grid["seed"] = range(start, start + grid["seed"]["count"])
+    plain["grid"] = {key: grid[key] for key in (*AXES, *(key for key in plain["grid"] if key not in AXES))}
+    return plain
+
+
+def _check_grid(grid: Mapping[str, Sequence[Json]]) -> None:
+    seeds = grid["seed"]
+    # len() of a range of 2**63 or more raises OverflowError; its ends say the same.
+    sizes = {key: seeds.stop - seeds.start if isinstance(seeds, range) and key == "seed" else len(values)
+             for key, values in grid.items()}  # fmt: skip
+    count = math.prod(sizes.values())
+    if count > LIMIT_TRIALS:
+        axes = " × ".join(axis_text(key, size) for key, size in sizes.items())
+        raise Mistake(("grid",), f"{count:,} trials ({axes}); at most {LIMIT_TRIALS:,}")
+    if isinstance(seeds, range) and seeds.stop > 2**63:
+        raise Mistake(("grid", "seed"), f"seeds up to {seeds.stop - 1}; the last one is at most {2**63 - 1}")
+
+
+def _check_durations(document: Mapping[str, Any]) -> None:
+    """Refuse epochs and steps together: which of them counts would be a guess. An axis replaces what [train] says."""
+    outer = {f"train.{key}" for key in document.get("train", {})} | set(document["grid"])
+    places = [(("train",), outer), *((("override", index, "set"), outer | set(override["set"]))
+              for index, override in enumerate(document.get("override", [])))]  # fmt: skip
+    for key, given in places:
+        if {"train.epochs", "train.steps"} <= given:
+            raise Mistake(key, "give train.epochs or train.steps, not both")
+
+
+def _check_rules(document: Mapping[str, Any]) -> None:
+    for index, match in enumerate(document.get("exclude", [])):
+        if not match:
+            raise Mistake(("exclude", index), "an empty table would exclude every trial; give at least one key")
+    for index, override in enumerate(document.get("override", [])):
+        for part in ("where", "set"):
+            if not override[part]:
+                raise Mistake(("override", index, part), "an empty table; give at least one key")
+
+
+def _baseline(document: Mapping[str, Any]) -> str:
+    wanted = str(document.get("report", {}).get("baseline", ""))
+    names = [entry if isinstance(entry, str) else entry["name"] for entry in document["grid"]["model"]]
+    if wanted and wanted not in names:
+        choices = ", ".join(dict.fromkeys(names))
+        text = f"expected a model of the grid ({choices}), found {show(wanted)}{nearest(wanted, names)}"
+        raise Mistake(("report", "baseline"), text)
+    return wanted
+
+
+def _plugins(written: Sequence[str], *, beside: Path) -> list[tuple[str, str]]:
+    return [_plugin(text, beside=beside, key=("plugins", index)) for index, text in enumerate(written)]
+
+
+def _command_line_plugin(text: str) -> tuple[str, str]:
+    try:
+        return _plugin(text, beside=Path(), key=())
+    except Mistake as error:
+        raise BenchError(f"--plugin {show(text)}: {error.text}") from None
+
+
+def _plugin(text: str, *, beside: Path, key: Key) -> tuple[str, str]:
+    """(absolute path or module, what may be published of it: never a path from the root or from home)."""
+    if not (text.endswith(".py") or "/" in text):
+        if not _MODULE.fullmatch(text):
+            raise Mistake(key, f"expected a file (*.py) or a module, found {show(text)}")
+        return text, text
+    try:
+        file = (beside / Path(text).expanduser()).resolve()
+        there = file.is_file()
+    except (OSError, ValueError, RuntimeError):  # a NUL, a name that is too long, a loop of links, no home
+        there = False
+    if not there:
+        raise Mistake(key, f"no such file: {show(text)} (relative to {show(str(beside))})")
+    return str(file), file.name if Path(text).is_absolute() or text.startswith("~") else text

@@ -1,0 +1,198 @@
+"""SuiteFile + catalogue -> Suite: names and settings checked, defaults left out, rules turned into places of axes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from bench.errors import BenchError, nearest
+from bench.records import NOT_IDENTITY, Json, MeasureSettings, TrainSettings, canonical_json
+from bench.suite.catalogue import Catalogue
+from bench.suite.components import Builder, Built
+from bench.suite.describe import Key, Mistake, show
+from bench.suite.only import apply_only, check_shard
+from bench.suite.plan import Axis, Override, Rule, Suite
+from bench.suite.read import SuiteFile
+
+_COMPONENTS = ("dataset", "model")
+_TIMEOUT = "measure.timeout_seconds"
+
+
+def resolve(
+    file: SuiteFile,
+    catalogue: Catalogue,
+    *,
+    only: Sequence[str] = (),
+    shard: str | None = None,
+    timeout_seconds: float | None = None,
+    data_root: Path | None = None,
+) -> Suite:
+    """The plan of a suite on a machine. Raises BenchError: one line.
+
+    `timeout_seconds` replaces every timeout of the suite. Data files are looked for beside the suite, then under
+    `data_root`.
+    """
+    timeout = _timeout(timeout_seconds)
+    try:
+        suite = _Resolver(file, catalogue, data_root=data_root).suite(only, timeout)
+    except Mistake as found:
+        raise file.refuse(found) from None
+    if next(suite.trials(), None) is None:
+        what = " and ".join(name for name, used in (("--only", only), ("exclude", suite.exclude)) if used)
+        raise BenchError(f"{file.path}: no trial of the grid is left by {what}")
+    return replace(suite, shard=check_shard(shard))
+
+
+def _timeout(seconds: float | None) -> float | None:
+    if seconds is not None and not 0 < seconds < math.inf:
+        raise BenchError(f"--timeout {seconds}: expected a number of seconds over 0")
+    return None if seconds is None else float(seconds)
+
+
+@dataclass(frozen=True)
+class _Values:
+    """An axis before it is one: its values, and for components also what rules match against."""
+
+    values: Sequence[Any]
+    built: Sequence[Built] = ()
+
+
+class _Resolver:
+    """Resolves one file. The tables of the grid come first: rules are places on its axes."""
+
+    def __init__(self, file: SuiteFile, catalogue: Catalogue, *, data_root: Path | None) -> None:
+        self._file, self._catalogue = file, catalogue
+        self._axes: dict[str, _Values] = {}
+        self._base: dict[str, Json] = {}
+        folders = (file.path.parent.resolve(), *([data_root.resolve()] if data_root else []))
+        self._later: dict[str, list[Json]] = {}  # what overrides set, by dotted name
+        for override in file.override:
+            for key, value in override["set"].items():
+                self._later.setdefault(key, []).append(value)
+        self._builder = Builder(catalogue, folders=folders)
+
+    def suite(self, only: Sequence[str], timeout: float | None) -> Suite:
+        file = self._file
+        train, measure = TrainSettings(**file.train), MeasureSettings(**file.measure)
+        self._base = _dotted(train, measure)
+        self._axes = {name: self._values(name, values) for name, values in file.grid.items()}
+        keep = self._narrow(only)
+        models = {model.name for model in self._axes["model"].values}
+        whole = Suite(
+            name=file.name,
+            title=file.title,
+            axes=tuple(Axis(name, found.values) for name, found in self._axes.items()),
+            train=train,
+            measure=measure,
+            exclude=tuple(self._excludes()),
+            override=tuple(self._overrides()),
+            keep=tuple(keep),
+            baseline=file.baseline if file.baseline in models else "",
+            only=tuple(only),
+            source=file.path.name,
+            plugins=file.plugins,
+            plugins_written=file.plugins_written,
+            locations=self._locations(),
+            unknown=self._builder.unknown,
+        )
+        return whole if timeout is None else _with_timeout(whole, timeout)
+
+    def _values(self, name: str, values: Sequence[Json]) -> _Values:
+        key: Key = ("grid", name)
+        if name in _COMPONENTS:
+            built = [self._builder.build(name, entry, key=(*key, i)) for i, entry in enumerate(values)]
+            once = list({item.component.canonical: item for item in reversed(built)}.values())[::-1]
+            return _Values(tuple(item.component for item in once), once)
+        if isinstance(values, range):
+            return _Values(values)
+        if name == "device":
+            values = [self._device(value, key=(*key, index)) for index, value in enumerate(values)]
+        kept = tuple({canonical_json(value): value for value in values}.values())
+        if len(kept) > 1 and name.partition(".")[2] in NOT_IDENTITY:
+            raise Mistake(key, "no part of what a trial is (its trials would be the same), so the axis takes one value")
+        return _Values(kept)
+
+    def _device(self, name: str, *, key: Key) -> str:
+        known = self._catalogue.devices
+        if name == "auto":
+            return self._catalogue.best_device
+        if name not in known:
+            choices = ", ".join(["auto", *known])
+            raise Mistake(key, f"unknown device {show(name)}{nearest(name[:64], known)} (there are: {choices})")
+        return name
+
+    def _narrow(self, only: Sequence[str]) -> list[Rule]:
+        """Drop the values that --only does not ask for. Rules are made after this: they are places on what is left."""
+        values = {name: found.values for name, found in self._axes.items()}
+        keep = apply_only(values, only, base=self._base, later=self._later)
+        for name, kept in values.items():
+            built = [item for item in self._axes[name].built if item.component in kept]
+            self._axes[name] = _Values(kept, built)
+        return keep
+
+    def _locations(self) -> dict[str, str]:
+        built = [item for name in _COMPONENTS for item in self._axes[name].built]
+        return {f"{item.component.canonical}|{key}": str(path) for item in built for key, path in item.files.items()}
+
+    def _overrides(self) -> Iterable[Override]:
+        """A `where` asks what the grid says, before any override: the order of overrides matters only for `set`."""
+        for index, override in enumerate(self._file.override):
+            rule = self._rule(override["where"], key=("override", index, "where"))
+            if rule is not None:
+                yield Override(rule, dict(override["set"]))
+
+    def _excludes(self) -> Iterable[Rule]:
+        """An exclusion asks what the trial would run with, after the overrides."""
+        for index, match in enumerate(self._file.exclude):
+            late = {key: tuple(_listed(value)) for key, value in match.items() if key in self._later}
+            early = {key: value for key, value in match.items() if key not in late}
+            rule = self._rule(early, key=("exclude", index))
+            if rule is not None:
+                yield replace(rule, late=late)
+
+    def _rule(self, match: Mapping[str, Json], *, key: Key) -> Rule | None:
+        """The places on the axes that match every key; None where nothing in this grid does."""
+        at: dict[str, frozenset[int]] = {}
+        for name, value in match.items():
+            wanted = _listed(value)
+            if name in _COMPONENTS:
+                at[name] = self._matching(name, wanted, key=(*key, name), listed=isinstance(value, list))
+            elif name in self._axes:
+                if name == "device":
+                    wanted = [self._device(item, key=(*key, name)) for item in wanted]
+                values = self._axes[name].values
+                at[name] = frozenset(values.index(item) for item in wanted if item in values)
+            elif self._base[name] not in wanted:
+                return None
+        return Rule(at) if all(at.values()) else None
+
+    def _matching(self, name: str, wanted: Sequence[Json], *, key: Key, listed: bool) -> frozenset[int]:
+        places: set[int] = set()
+        for index, entry in enumerate(wanted):
+            where = (*key, index) if listed else key
+            target = self._builder.build(name, entry, key=where, complete=False)
+            places |= {place for place, item in enumerate(self._axes[name].built) if item.matches(target)}
+        return frozenset(places)
+
+
+def _listed(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else [value]
+
+
+def _dotted(train: TrainSettings, measure: MeasureSettings) -> dict[str, Json]:
+    """Every setting by its dotted name."""
+    own = {f"train.{item.name}": getattr(train, item.name) for item in fields(train)}
+    return own | {f"measure.{item.name}": getattr(measure, item.name) for item in fields(measure)}
+
+
+def _with_timeout(suite: Suite, seconds: float) -> Suite:
+    """`seconds` wherever the suite says a timeout."""
+    axes = tuple(Axis(axis.name, (seconds,)) if axis.name == _TIMEOUT else axis for axis in suite.axes)
+    override = tuple(
+        Override(item.rule, {key: seconds if key == _TIMEOUT else value for key, value in item.set.items()})
+        for item in suite.override
+    )
+    return replace(suite, axes=axes, override=override, measure=replace(suite.measure, timeout_seconds=seconds))

@@ -1,0 +1,66 @@
+"""JSON schema of a suite file, from the types that check it: editors complete and check suites with it.
+
+python -m bench.suite.schema        # writes suites/suite.schema.json
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from bench.suite.document import SECTIONS, Document
+
+PATH = Path(__file__).resolve().parents[2] / "suites" / "suite.schema.json"
+_DROPPED = ("expected", "title")  # words for refusals; and titles that pydantic makes of the names
+
+
+def suite_schema() -> dict[str, Any]:
+    """Draft 2020-12. Dotted keys of a grid may also be written as tables, so the schema knows both."""
+    schema = _clean(Document.model_json_schema(by_alias=True))
+    definitions = schema["$defs"]
+    for name in ("Grid", "Match", "Set"):
+        own = definitions[name]["properties"]
+        for section in SECTIONS:
+            inner = {key.partition(".")[2]: value for key, value in own.items() if key.startswith(section + ".")}
+            definitions[name]["properties"][section] = {
+                "type": "object",
+                "properties": inner,
+                "additionalProperties": False,
+            }
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Suite of bench"}
+    return head | {key: value for key, value in schema.items() if key != "title"}
+
+
+def _clean(value: Any, *, names: bool = False) -> Any:
+    """Without what only we read, and without null, which TOML cannot write. `names`: the keys are names of fields."""
+    if isinstance(value, list):
+        return [_clean(item) for item in value if item != {"type": "null"}]
+    if not isinstance(value, dict):
+        return value
+    kept = {key: item for key, item in value.items() if names or not _noise(key, item)}
+    found = {key: _clean(item, names=key in ("properties", "$defs") and not names) for key, item in kept.items()}
+    options = found.get("anyOf")
+    if not names and isinstance(options, list) and len(options) == 1:
+        found = {key: item for key, item in found.items() if key != "anyOf"} | options[0]
+    return found
+
+
+def _noise(key: str, value: Any) -> bool:
+    return key in _DROPPED or (key == "default" and value is None)
+
+
+def schema_text() -> str:
+    """What suites/suite.schema.json holds."""
+    return json.dumps(suite_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def main() -> None:
+    """Write the schema to suites/suite.schema.json, or to the path given."""
+    path = Path(sys.argv[1]) if len(sys.argv) > 1 else PATH
+    path.write_text(schema_text(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

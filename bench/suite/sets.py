@@ -1,0 +1,96 @@
+"""`--set KEY=VALUE`: a dotted key and a TOML value, put into the tables of a suite before they are checked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from bench.errors import BenchError
+from bench.suite.describe import Key, Mistake, shorten, show
+from bench.suite.document import SECTIONS
+from bench.suite.text import parse
+
+_KEY = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){0,3}")
+_BARE_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
+_INSTEAD = {"steps": "epochs", "epochs": "steps"}
+
+
+def flatten(tables: dict[str, Any]) -> None:
+    """Write `[grid.train] x = …` as `"train.x" = …`, in place; also in exclude and override. Raises Mistake."""
+    _flatten(tables.get("grid"), ("grid",))
+    for index, table in enumerate(_list(tables.get("exclude"))):
+        _flatten(table, ("exclude", index))
+    for index, table in enumerate(_list(tables.get("override"))):
+        for part in ("where", "set"):
+            _flatten(table.get(part) if isinstance(table, dict) else None, ("override", index, part))
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _flatten(table: object, key: Key) -> None:
+    if not isinstance(table, dict):
+        return
+    for section in SECTIONS:
+        if isinstance(table.get(section), dict):
+            for name, value in table.pop(section).items():
+                dotted = f"{section}.{name}"
+                if dotted in table:
+                    raise Mistake((*key, dotted), "given twice, as a dotted key and in a table; keep one")
+                table[dotted] = value
+
+
+def apply_sets(tables: dict[str, Any], sets: Sequence[str]) -> dict[Key, str]:
+    """Put each KEY=VALUE into the (flattened) tables, in place; gives the place of each. Raises BenchError."""
+    origins: dict[Key, str] = {}
+    for text in sets:
+        origin = f"--set {shorten(text)}"
+        key, value = _parsed(text, origin)
+        holder = tables
+        for part in key[:-1]:
+            holder = holder.setdefault(part, {})
+            if not isinstance(holder, dict):
+                raise BenchError(f"{origin}: {part} is no table")
+        holder[str(key[-1])] = value
+        origins[key] = origin
+    _replace_duration(tables, origins)
+    _check_effect(tables, origins)
+    return origins
+
+
+def _parsed(text: str, origin: str) -> tuple[tuple[str, ...], Any]:
+    name, equals, value = text.partition("=")
+    name = name.strip().replace('"', "")
+    if not equals or not _KEY.fullmatch(name):
+        raise BenchError(f"{origin}: expected KEY=VALUE with a dotted key, as in --set train.epochs=2")
+    parts = tuple(name.split("."))
+    if parts[0] == "grid" and len(parts) == 3:
+        parts = ("grid", f"{parts[1]}.{parts[2]}")
+    if _BARE_WORD.fullmatch(value) and value not in ("true", "false", "nan", "inf"):
+        return parts, value
+    try:
+        tables = parse(f"x = {value}")
+    except Mistake:
+        tables = {}
+    if list(tables) != ["x"]:
+        raise BenchError(f"{origin}: {show(value)} is no TOML value; a string is written '{name}=\"text\"'")
+    return parts, tables["x"]
+
+
+def _replace_duration(tables: dict[str, Any], origins: dict[Key, str]) -> None:
+    """`--set train.steps=100` replaces the file's `epochs`: both would be refused, and nothing else can be meant."""
+    for name, other in _INSTEAD.items():
+        if ("train", name) in origins and ("train", other) not in origins:
+            tables["train"].pop(other, None)
+        if ("grid", f"train.{name}") in origins and ("grid", f"train.{other}") not in origins:
+            tables["grid"].pop(f"train.{other}", None)
+
+
+def _check_effect(tables: dict[str, Any], origins: dict[Key, str]) -> None:
+    grid = tables.get("grid")
+    for key, origin in origins.items():
+        dotted = ".".join(map(str, key))
+        if key[0] in SECTIONS and isinstance(grid, dict) and dotted in grid:
+            raise BenchError(f"{origin}: no effect: the grid has an axis {dotted}; use --set 'grid.{dotted}=[…]'")

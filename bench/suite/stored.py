@@ -1,0 +1,184 @@
+"""A Suite as JSON, as it lies beside the results of its run: suite.json.
+
+History of the schema:
+  1  the first one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from annotated_types import Ge, MinLen
+from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter, ValidationError
+
+from bench.errors import BenchError
+from bench.records import Component, Json, MeasureSettings, TrainSettings, non_defaults
+from bench.suite.describe import shorten
+from bench.suite.document import LIMIT_TRIALS, SETTINGS, BatchSize, Measure, SeedRange, Seeds, Set, SuiteName, Train
+from bench.suite.only import check_shard
+from bench.suite.plan import Axis, Override, Rule, Suite
+
+SCHEMA = 1
+_COMPONENT_AXES = ("dataset", "model")
+
+
+class _Stored(BaseModel):
+    model_config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
+
+
+class _Component(_Stored):
+    name: str
+    settings: dict[str, JsonValue] = {}
+    files: dict[str, str] = {}
+
+
+class _Rule(_Stored):
+    at: dict[str, list[Annotated[int, Ge(0)]]] = {}
+    late: dict[str, list[JsonValue]] = {}
+
+
+class _Override(_Stored):
+    rule: _Rule
+    set: Set
+
+
+class _Axis(_Stored):
+    name: str
+    values: Annotated[list[JsonValue], MinLen(1)] | SeedRange
+
+
+class _Suite(_Stored):
+    name: SuiteName
+    title: str
+    source: str = ""
+    plugins: list[str] = []
+    baseline: str = ""
+    only: list[str] = []
+    shard: str | None = None
+    axes: list[_Axis]
+    train: Train
+    measure: Measure
+    exclude: list[_Rule] = []
+    override: list[_Override] = []
+    keep: list[_Rule] = []
+
+
+# In the order of the axes.
+_VALUES: dict[str, TypeAdapter[Any]] = {
+    "dataset": TypeAdapter(list[_Component]),
+    "model": TypeAdapter(list[_Component]),
+    "seed": TypeAdapter(Seeds),
+    "batch_size": TypeAdapter(list[BatchSize]),
+    "device": TypeAdapter(list[str]),
+}
+
+
+def to_json(suite: Suite) -> dict[str, Json]:
+    """Plain JSON, without what holds only on this machine."""
+    return {
+        "schema": SCHEMA,
+        "name": suite.name,
+        "title": suite.title,
+        "source": suite.source,
+        "plugins": list(suite.plugins_written),
+        "baseline": suite.baseline,
+        "only": list(suite.only),
+        "shard": suite.shard,
+        "axes": [{"name": axis.name, "values": _values(axis.values)} for axis in suite.axes],
+        "train": non_defaults(suite.train),
+        "measure": non_defaults(suite.measure),
+        "exclude": [_rule(rule) for rule in suite.exclude],
+        "override": [{"rule": _rule(item.rule), "set": dict(item.set)} for item in suite.override],
+        "keep": [_rule(rule) for rule in suite.keep],
+    }
+
+
+def _values(values: Sequence[Any]) -> Json:
+    if isinstance(values, range):
+        return {"count": len(values), "start": values.start}
+    return [value.to_json() if isinstance(value, Component) else value for value in values]
+
+
+def _rule(rule: Rule) -> Json:
+    at = {name: sorted(places) for name, places in rule.at.items()}
+    return {"at": at, "late": {key: list(values) for key, values in rule.late.items()}}
+
+
+def from_json(value: Json) -> Suite:
+    """The Suite that `to_json` gave. Raises BenchError: of a newer version, or damaged."""
+    version = value.get("schema") if isinstance(value, Mapping) else None
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise BenchError("the stored suite (suite.json) is none; run the suite again to write it anew")
+    if version > SCHEMA:
+        raise BenchError(
+            f"the stored suite (suite.json) has schema {version}, this bench reads up to {SCHEMA}; install a newer one"
+        )
+    try:
+        return _suite(_Suite.model_validate(value))
+    except (ValidationError, KeyError, ValueError, TypeError, OverflowError, RecursionError, BenchError) as error:
+        detail = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        raise BenchError(f"the stored suite (suite.json) is damaged ({shorten(detail)}); run the suite again") from None
+
+
+def _suite(stored: _Suite) -> Suite:
+    axes = tuple(Axis(axis.name, _read_values(axis)) for axis in stored.axes)
+    _check_axes(axes)
+    _check_rules([*stored.exclude, *stored.keep, *(item.rule for item in stored.override)], axes)
+    return Suite(
+        name=stored.name,
+        title=stored.title,
+        axes=axes,
+        train=TrainSettings(**stored.train.model_dump()),
+        measure=MeasureSettings(**stored.measure.model_dump()),
+        exclude=tuple(map(_read_rule, stored.exclude)),
+        override=tuple(Override(_read_rule(item.rule), _set(item.set)) for item in stored.override),
+        keep=tuple(map(_read_rule, stored.keep)),
+        baseline=stored.baseline,
+        only=tuple(stored.only),
+        shard=check_shard(stored.shard),
+        source=stored.source,
+        plugins_written=tuple(stored.plugins),
+        plugins=tuple(stored.plugins),
+    )
+
+
+def _check_axes(axes: Sequence[Axis]) -> None:
+    names = [axis.name for axis in axes]
+    if names[: len(_VALUES)] != list(_VALUES) or len(set(names)) != len(names):
+        raise ValueError(f"axes {', '.join(names)}")
+    if math.prod(map(len, axes)) > LIMIT_TRIALS:
+        raise ValueError(f"more than {LIMIT_TRIALS:,} trials")
+    if "auto" in axes[names.index("device")].values:
+        raise ValueError("a device that is not resolved")
+
+
+def _check_rules(rules: Sequence[_Rule], axes: Sequence[Axis]) -> None:
+    sizes = {axis.name: len(axis) for axis in axes}
+    for rule in rules:
+        for name, places in rule.at.items():
+            if max(places, default=0) >= sizes[name]:
+                raise ValueError(f"a rule beyond the axis {name}")
+        if unknown := set(rule.late) - set(SETTINGS):
+            raise ValueError(f"a rule of no setting, {min(unknown)}")
+
+
+def _read_rule(stored: _Rule) -> Rule:
+    at = {name: frozenset(places) for name, places in stored.at.items()}
+    return Rule(at, {key: tuple(values) for key, values in stored.late.items()})
+
+
+def _set(stored: Any) -> dict[str, Json]:
+    return dict(stored.model_dump(by_alias=True, exclude_unset=True))
+
+
+def _read_values(axis: _Axis) -> Sequence[Any]:
+    if isinstance(axis.values, SeedRange):
+        return range(axis.values.start, axis.values.start + axis.values.count)
+    if axis.name not in _VALUES:
+        return tuple(_set(Set.model_validate({axis.name: value}))[axis.name] for value in axis.values)
+    found = _VALUES[axis.name].validate_python(axis.values, strict=True)
+    if axis.name in _COMPONENT_AXES:
+        return tuple(Component(item.name, item.settings, item.files) for item in found)
+    return tuple(found)

@@ -1,0 +1,195 @@
+"""Names, settings, devices and files against the catalogue."""
+
+# ruff: noqa: E501  # tables of messages read best with one case a line
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bench.errors import BenchError
+from bench.suite.catalogue import Catalogue
+from bench.suite.plan import Suite
+from bench.suite.read import read_suite
+from bench.suite.resolve import resolve
+
+REFUSED = {
+    '["liner"]': "grid.model[0]: unknown model 'liner'; did you mean linear? (there are: cnn, linear, mlp, odd)",
+    '["mlp", { name = "ml" }]': "grid.model[1].name: unknown model 'ml'; did you mean mlp? (there are: cnn, linear, mlp, odd)",
+    '[{ name = "mlp", hiden = 3 }]': "grid.model[0].hiden: unknown setting of model mlp; did you mean hidden? (it takes: hidden, slope)",
+    '[{ name = "linear", hidden = 3 }]': "grid.model[0].hidden: unknown setting of model linear (it takes no settings)",
+    '[{ name = "mlp", hidden = "x" }]': "grid.model[0].hidden: expected an integer or a list of integers, found 'x'",
+    '[{ name = "mlp", hidden = [3, true] }]': "grid.model[0].hidden[1]: expected an integer, found true",
+    '[{ name = "mlp", hidden = 2020-01-01T00:00:00 }]': "grid.model[0].hidden: expected an integer or a list of integers, found the date or time 2020-01-01T00:00:00",
+    '[{ name = "mlp", slope = nan }]': "grid.model[0].slope: expected a number, found nan",
+    '[{ name = "odd", anything = [inf] }]': "grid.model[0].anything[0]: expected a string, a number, true or false, a list or a table, found inf",
+    '[{ name = "odd", flag = 1 }]': "grid.model[0].flag: expected true or false, found 1",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("models", REFUSED)
+def test_refuses_models(models: str, refusal: Callable[..., str]) -> None:
+    line = refusal(text=f'[grid]\ndataset = ["digits"]\nmodel = {models}\n')
+    assert line == f"mine.toml: {REFUSED[models]}"
+
+
+def test_refuses_data_sets(refusal: Callable[..., str]) -> None:
+    grid = '[grid]\nmodel = ["mlp"]\ndataset = '
+    assert refusal(text=grid + '["minst"]') == (
+        "mine.toml: grid.dataset[0]: unknown data set 'minst'; did you mean mnist?"
+        " (there are: cifar10, digits, fashion_mnist, hdf5, mnist, optdigits)"
+    )
+    assert refusal(text=grid + '[{ name = "mnist", train_limit = 0 }]') == (
+        "mine.toml: grid.dataset[0].train_limit: expected an integer of at least 1, found 0"
+    )
+    assert refusal(text=grid + '[{ name = "mnist", scaling = "unti" }]') == (
+        "mine.toml: grid.dataset[0].scaling: expected one of unit, standard, symmetric, found 'unti'; did you mean unit?"
+    )
+    assert refusal(text=grid + '["hdf5"]') == (
+        'mine.toml: grid.dataset[0].path: missing; data set hdf5 needs it, as in { name = "hdf5", path = … }'
+    )
+
+
+@pytest.mark.parametrize(
+    ("rest", "where"),
+    [
+        ('device = ["cdua"]\n', "grid.device[0]"),
+        ('[[exclude]]\ndevice = ["cdua"]\n', "exclude[0].device"),
+        ('[[override]]\nwhere = { device = "cdua" }\nset = { "train.epochs" = 1 }\n', "override[0].where.device"),
+    ],
+)
+def test_refuses_devices(rest: str, where: str, refusal: Callable[..., str], broken_plugin: Catalogue) -> None:
+    line = f"mine.toml: {where}: unknown device 'cdua'; did you mean cuda? (there are: auto, cpu, cuda, mps)"
+    assert refusal(rest) == line
+    assert refusal(rest, catalogue=broken_plugin) == line
+
+
+def test_refuses_unknown_names_in_rules(refusal: Callable[..., str]) -> None:
+    assert refusal('[[exclude]]\nmodel = "ccn"\n').startswith("mine.toml: exclude[0].model: unknown model 'ccn'")
+    assert refusal('[[exclude]]\nmodel = ["mlp", { name = "mlp", hiden = 1 }]\n').startswith(
+        "mine.toml: exclude[0].model[1].hiden: unknown setting of model mlp; did you mean hidden?"
+    )
+
+
+def test_auto_is_resolved_and_an_absent_device_stays(plan: Callable[..., Suite]) -> None:
+    assert plan().axis("device").values == ("cpu",)
+    assert plan('device = ["auto", "cpu", "mps"]\n').axis("device").values == ("cpu", "mps")
+
+
+def test_equal_values_of_an_axis_are_one(plan: Callable[..., Suite]) -> None:
+    suite = plan(
+        text='[grid]\ndataset = ["digits", { name = "digits", scaling = "unit" }]\n'
+        'model = ["mlp", { name = "mlp", hidden = 100 }, { name = "mlp", slope = -0.0 }, { name = "mlp", slope = 0 }]\n'
+        'seed = [1, 0, 1]\nbatch_size = [64, 64]\n"train.learning_rate" = [1, 1.0, 0.5]\n'
+    )
+    assert [(axis.name, axis.labels) for axis in suite.axes] == [
+        ("dataset", ("digits",)),
+        ("model", ("mlp",)),
+        ("seed", ("1", "0")),
+        ("batch_size", ("64",)),
+        ("device", ("cpu",)),
+        ("train.learning_rate", ("1.0", "0.5")),
+    ]
+    assert suite.count() == len(list(suite.trials())) == 4
+
+
+def test_settings_take_their_declared_type(plan: Callable[..., Suite]) -> None:
+    models = '["odd", { name = "odd", flag = true, anything = 1 }, { name = "mlp", slope = 2, hidden = [5] }]'
+    labels = plan(text=f'[grid]\ndataset = ["digits"]\nmodel = {models}\n').axis("model").labels
+    assert labels == ("odd", "odd(anything=1, flag=true)", "mlp(hidden=[5], slope=2.0)")
+
+
+def test_an_axis_over_what_is_no_identity_is_refused(refusal: Callable[..., str], plan: Callable[..., Suite]) -> None:
+    line = refusal('"measure.target_accuracy" = [0.8, 0.9]\n')
+    assert line.startswith("mine.toml: grid.measure.target_accuracy: no part of what a trial is")
+    assert plan('"measure.target_accuracy" = [0.8]\n').count() == 3
+
+
+def test_names_that_a_failed_plugin_explains(plan: Callable[..., Suite], broken_plugin: Catalogue) -> None:
+    text = '[grid]\ndataset = ["digits"]\nmodel = ["mlp", { name = "wide", width = 3 }]\n[[exclude]]\nmodel = "mlp"\n'
+    suite = plan(text=text, catalogue=broken_plugin)
+    assert [trial.model.label for trial in suite.trials()] == ["wide(width=3)"]
+    reason = "no model 'wide' is registered; plugin wide.py failed to import: ImportError: no torch"
+    assert suite.unknown == {"model:wide": reason}
+
+
+def test_timeout_replaces_every_timeout(plan: Callable[..., Suite], refusal: Callable[..., str]) -> None:
+    rest = (
+        '"measure.timeout_seconds" = [5]\n[measure]\ntimeout_seconds = 6\n'
+        '[[override]]\nwhere = { model = "cnn" }\nset = { "measure.timeout_seconds" = 7 }\n'
+    )
+    seconds = {trial.model.name: trial.measure.timeout_seconds for trial in plan(rest).trials()}
+    assert seconds == {"linear": 5.0, "mlp": 5.0, "cnn": 7.0}
+    assert {trial.measure.timeout_seconds for trial in plan(rest, timeout_seconds=9).trials()} == {9.0}
+    assert refusal(timeout_seconds=0.0) == "--timeout 0.0: expected a number of seconds over 0"
+
+
+def _hdf5(folder: Path, catalogue: Catalogue, written: str, *, data_root: Path | None = None) -> Suite:
+    path = folder / "x.toml"
+    path.write_text(f"name = 'x'\n[grid]\ndataset = [{{ name = 'hdf5', path = '{written}' }}]\nmodel = ['mlp']\n")
+    return resolve(read_suite(path), catalogue, data_root=data_root)
+
+
+def test_a_data_file_counts_by_its_content(tmp_path: Path, catalogue: Catalogue) -> None:
+    """Beside the suite first, then under the data root; an absolute path is published as its file name only."""
+    root = tmp_path / "root"
+    root.mkdir()
+    for where in (tmp_path / "a.h5", root / "b.h5"):
+        where.write_bytes(b"the same")
+    sha = hashlib.sha256(b"the same").hexdigest()
+    ids = set()
+    for written, shown, found in [
+        ("a.h5", "a.h5", tmp_path / "a.h5"),
+        ("b.h5", "b.h5", root / "b.h5"),
+        (str(root / "b.h5"), "b.h5", root / "b.h5"),
+    ]:
+        suite = _hdf5(tmp_path, catalogue, written, data_root=root)
+        component = next(suite.trials()).dataset
+        assert dict(component.settings) == {"path": shown}
+        assert dict(component.files) == {"path": sha}
+        assert dict(suite.locations) == {f"{component.canonical}|path": str(found)}
+        assert str(tmp_path) not in str(suite.to_json())
+        ids.add(next(suite.trials()).trial_id)
+    assert len(ids) == 1
+    (tmp_path / "a.h5").write_bytes(b"another")
+    assert next(_hdf5(tmp_path, catalogue, "a.h5").trials()).trial_id not in ids
+
+
+def test_a_data_file_that_is_not_there_stays_in_the_plan(tmp_path: Path, catalogue: Catalogue) -> None:
+    suite = _hdf5(tmp_path, catalogue, "none.h5")
+    component = next(suite.trials()).dataset
+    assert dict(component.files) == {"path": "absent"}
+    assert suite.locations[f"{component.canonical}|path"] == str(tmp_path / "none.h5")
+    assert component.canonical != next(_hdf5(tmp_path, catalogue, "neither.h5").trials()).dataset.canonical
+
+
+def test_a_data_file_with_an_impossible_name_is_refused(tmp_path: Path, catalogue: Catalogue) -> None:
+    with pytest.raises(BenchError, match=r"grid.dataset\[0\].path: the file 'x+…? cannot be read: File name too long"):
+        _hdf5(tmp_path, catalogue, "x" * 300)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_a_data_file_that_may_not_be_read_is_refused(tmp_path: Path, catalogue: Catalogue) -> None:
+    (tmp_path / "a.h5").write_bytes(b"x")
+    (tmp_path / "a.h5").chmod(0)
+    with pytest.raises(BenchError, match="Permission denied"):
+        _hdf5(tmp_path, catalogue, "a.h5")
+
+
+def test_a_plan_of_a_million_is_counted_at_once(plan: Callable[..., Suite]) -> None:
+    suite = plan(
+        text='[grid]\ndataset = ["digits"]\nmodel = ["linear"]\nseed = { count = 100000 }\n'
+        "batch_size = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]\n"
+    )
+    start = time.monotonic()
+    assert suite.count() == 1_000_000
+    assert time.monotonic() - start < 0.1
+    trials = suite.trials()
+    first = [next(trials) for _ in range(20_000)]
+    assert len({trial.trial_id for trial in first}) == 20_000
+    assert len({id(trial.train) for trial in first}) == len({id(trial.model) for trial in first}) == 1
