@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -35,7 +35,7 @@ DataRootOption = Annotated[
     typer.Option(metavar="DIR", help="Where data sets lie [default: $BENCH_DATA, else ~/.cache/bench]."),
 ]
 SetOption = Annotated[
-    Strings, typer.Option("--set", metavar="KEY=VALUE", help="Replace a setting: train.epochs=2, 'grid.device=[\"cpu\"]'.")
+    Strings, typer.Option("--set", metavar="KEY=VALUE", help="Replace a setting: train.epochs=2, grid.seed=[0,1].")
 ]
 OnlyOption = Annotated[
     Strings, typer.Option("--only", metavar="KEY=VALUE[,VALUE]", help="Keep the trials that match: model=linear,mlp.")
@@ -50,7 +50,7 @@ def run(
     only: OnlyOption = None,
     results: ResultsOption = Path("results"),
     data_root: DataRootOption = None,
-    executor: Annotated[str, typer.Option(help="How trials run: local (a process each) or inline (debugging).")] = "local",
+    executor: Annotated[str, typer.Option(help="local (a process a trial) or inline (for debugging).")] = "local",
     shard: Annotated[Optional[str], typer.Option(metavar="K/N", help="A fixed part of the plan: 3/16.")] = None,  # noqa: UP045
     fresh: Annotated[bool, typer.Option("--fresh", help="Run everything again; what is there stays on file.")] = False,
     retry: Annotated[
@@ -111,7 +111,7 @@ def report(
     raise typer.Exit(commands.report(target, results=results, data_root=data_root, plugins=plugin or ()))
 
 
-class Listed(str, Enum):
+class Listed(StrEnum):
     """What `bench list` knows."""
 
     models = "models"
@@ -166,5 +166,3 @@ def main() -> None:
     except BrokenPipeError:  # stdout went into `head`: nothing is wrong
         sys.stderr.close()
         sys.exit(EXIT_OK)
-
-

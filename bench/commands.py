@@ -125,7 +125,7 @@ def list_registered(what: str, *, plugins: Sequence[str]) -> int:
 def fetch(dataset: str, *, data_root: Path | None) -> int:
     """Download a data set, with a bar where stderr is a terminal."""
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
     root = running.data_root(data_root)
     command = [sys.executable, "-m", "bench.worker.datasets.fetch", dataset, "--data-root", str(root)]
@@ -136,7 +136,7 @@ def fetch(dataset: str, *, data_root: Path | None) -> int:
         Progress(*columns, console=Console(stderr=True)) as bar,
     ):
         assert process.stdout is not None
-        tasks = {}
+        tasks: dict[str, TaskID] = {}
         for line in process.stdout:
             told = json.loads(line)
             error = told.get("error", error)
@@ -144,10 +144,9 @@ def fetch(dataset: str, *, data_root: Path | None) -> int:
                 bar.console.print(told["message"], markup=False, highlight=False)
             if "file" in told:
                 name = told["file"]
-                tasks.setdefault(name, bar.add_task(name, total=told["total"]) if name not in tasks else None)
+                if name not in tasks:
+                    tasks[name] = bar.add_task(name, total=told["total"])
                 bar.update(tasks[name], completed=told["done"], total=told["total"])
     if error:
         raise BenchError(error)
     return EXIT_OK if process.returncode == 0 else EXIT_USAGE
-
-

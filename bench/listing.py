@@ -23,13 +23,12 @@ def registered(what: str, catalogue: Catalogue) -> str:
         case "datasets":
             return _components(catalogue.datasets)
         case "devices":
-            return _rows(
-                [(name, d.description if d.available else f"not here: {d.reason}") for name, d in catalogue.devices.items()]
-            )
+            devices = catalogue.devices.items()
+            return _rows([(name, d.description if d.available else f"not here: {d.reason}") for name, d in devices])
         case _:
-            rows = [(m.name, f"[{m.unit or '-'}, {_direction(m.higher_is_better)}] {m.meaning}") for m in BUILT_IN.values()]
+            rows = [(m.name, _metric(m.unit, m.higher_is_better, m.meaning)) for m in BUILT_IN.values()]
             for name, told in catalogue.metrics.items():
-                rows.append((name, f"[{told['unit'] or '-'}, {_direction(told['higher_is_better'])}] {told['summary']}"))
+                rows.append((name, _metric(told["unit"], told["higher_is_better"], told["summary"])))
             return _rows(rows)
 
 
@@ -48,8 +47,8 @@ def _title(path: Path) -> str:
         return f"cannot be read: {error}"
 
 
-def _direction(higher_is_better: bool) -> str:
-    return "higher is better" if higher_is_better else "lower is better"
+def _metric(unit: str, higher_is_better: bool, meaning: str) -> str:
+    return f"[{unit or '-'}, {'higher' if higher_is_better else 'lower'} is better] {meaning}"
 
 
 def _components(entries: Mapping[str, Described]) -> str:

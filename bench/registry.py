@@ -1,7 +1,7 @@
 """Registries and the decorators that fill them: one file, one decorator, no list to edit.
 
-    @model("mlp")
-    def mlp(input_shape, num_classes, *, hidden=100) -> nn.Module: ...
+@model("mlp")
+def mlp(input_shape, num_classes, *, hidden=100) -> nn.Module: ...
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from bench.errors import BenchError, nearest
 
-T = TypeVar("T", bound=Callable[..., Any])
+T = TypeVar("T", bound=Callable[..., Any])  # what a registry holds
+F = TypeVar("F", bound=Callable[..., Any])  # what a decorator gives back as it came
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")
 
@@ -43,15 +44,15 @@ class Registry(Generic[T]):
         self.kind = kind
         self._entries: dict[str, Entry[T]] = {}
 
-    def register(self, name: str, *, unit: str = "", higher_is_better: bool = True) -> Callable[[T], T]:
+    def register(self, name: str, *, unit: str = "", higher_is_better: bool = True) -> Callable[[F], F]:
         """Decorator: enter the decorated builder under `name`. Raises BenchError on a bad or a taken name."""
         if not isinstance(name, str) or not NAME.match(name):
             raise BenchError(f"{self.kind} {name!r}: a name is 1 to 64 letters, digits, '_', '.' or '-'")
 
-        def enter(build: T) -> T:
+        def enter(build: F) -> F:
             if name in self._entries:
                 raise BenchError(f"{self.kind} {name!r} is registered already, by {self._entries[name].source}")
-            self._entries[name] = Entry(name, build, source_of(build), unit, higher_is_better)
+            self._entries[name] = Entry(name, cast(T, build), source_of(build), unit, higher_is_better)
             return build
 
         return enter
@@ -90,31 +91,31 @@ EXECUTORS: Registry[Callable[..., Any]] = Registry("executor")
 REPORT_FORMATS: Registry[Callable[..., Any]] = Registry("report format")
 
 
-def model(name: str) -> Callable[[T], T]:
-    """Register a builder `(input_shape: (C, H, W), num_classes, *, **settings) -> nn.Module`; logits (N, num_classes)."""
+def model(name: str) -> Callable[[F], F]:
+    """Register a builder `(input_shape: (C, H, W), num_classes, *, **settings) -> nn.Module` of logits (N, K)."""
     return MODELS.register(name)
 
 
-def dataset(name: str) -> Callable[[T], T]:
+def dataset(name: str) -> Callable[[F], F]:
     """Register a builder `(root: Path, *, **settings) -> Splits`."""
     return DATASETS.register(name)
 
 
-def metric(name: str, *, unit: str = "", higher_is_better: bool = True) -> Callable[[T], T]:
+def metric(name: str, *, unit: str = "", higher_is_better: bool = True) -> Callable[[F], F]:
     """Register `(logits: (N, K) float tensor, labels: (N,) int64 tensor) -> float`, taken on the test set."""
     return METRICS.register(name, unit=unit, higher_is_better=higher_is_better)
 
 
-def device(name: str) -> Callable[[T], T]:
+def device(name: str) -> Callable[[F], F]:
     """Register a class that answers available, synchronize and memory for one kind of device."""
     return DEVICES.register(name)
 
 
-def executor(name: str) -> Callable[[T], T]:
+def executor(name: str) -> Callable[[F], F]:
     """Register a class that runs trials: `run(requests) -> iterator of outcomes`."""
     return EXECUTORS.register(name)
 
 
-def report_format(name: str) -> Callable[[T], T]:
+def report_format(name: str) -> Callable[[F], F]:
     """Register `(table: Table, path: Path) -> None`, which writes one table in one format."""
     return REPORT_FORMATS.register(name)

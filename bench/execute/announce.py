@@ -39,7 +39,8 @@ def head(suite: Suite, plan: Plan, *, catalogue: Catalogue, results: Sequence[Re
 def machine_text(catalogue: Catalogue) -> str:
     """Processor, cores and torch, in one line."""
     facts = catalogue.environment.facts
-    return f"{facts.get('cpu', 'unknown processor')}, {catalogue.physical_cores} cores · torch {facts.get('torch', '?')}"
+    processor, torch = facts.get("cpu", "unknown processor"), facts.get("torch", "?")
+    return f"{processor}, {catalogue.physical_cores} cores · torch {torch}"
 
 
 def time_text(plan: Plan, results: Sequence[Result]) -> str:

@@ -24,7 +24,7 @@ class Question:
     """A catalogue that is being put together while the parent does something else."""
 
     def __init__(self, plugins: Sequence[str] = ()) -> None:
-        self._errors: IO[bytes] = tempfile.TemporaryFile()
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the process
         self._limit = LIMIT_SECONDS + 30 * len(plugins)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "bench.worker.describe", *plugins],

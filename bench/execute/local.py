@@ -121,9 +121,7 @@ class TrialProcess(ABC):
         os.close(self.pipe)
 
 
-def _watch(
-    process: TrialProcess, *, timeout_seconds: float, on_progress: OnProgress, oom_kills_before: int
-) -> Ending:
+def _watch(process: TrialProcess, *, timeout_seconds: float, on_progress: OnProgress, oom_kills_before: int) -> Ending:
     """Sleep until the process ends or its time is up; what it says meanwhile is passed on."""
     words, outcome = _Lines(), None
     deadline: float | None = None
@@ -189,7 +187,7 @@ class Template:
     """The process that trials are forked from. It imports torch while the parent goes on."""
 
     def __init__(self) -> None:
-        self._errors: IO[bytes] = tempfile.TemporaryFile()
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed in `close`
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         self.link, self._buffer = ours, b""
         self._process = subprocess.Popen(

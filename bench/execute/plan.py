@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bench.errors import BenchError, nearest
@@ -103,7 +103,8 @@ def parse_retry(retry: str | None) -> frozenset[str]:
     wanted = [word.strip() for word in (retry or "").split(",") if word.strip()]
     for word in wanted:
         if word not in STATUSES:
-            raise BenchError(f"--retry {word}: unknown status{nearest(word, STATUSES)} (there are: {', '.join(STATUSES)})")
+            near = nearest(word, STATUSES)
+            raise BenchError(f"--retry {word}: unknown status{near} (there are: {', '.join(STATUSES)})")
     return frozenset(wanted)
 
 
@@ -156,7 +157,7 @@ def _explain(
         plan.elsewhere += 1
 
 
-def changed(before: dict[str, str], now: dict[str, str]) -> Iterator[str]:
+def changed(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
     """The parts of the code that differ."""
     return (part for part, value in now.items() if before.get(part) != value)
 

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 
 def describe_trial(trial: Trial) -> str:
-    """`cnn · batch 64 · seed 3`, with the data set and the device in front."""
-    return f"{trial.dataset.label} · {trial.model.label} · {trial.device} · batch {trial.batch_size} · seed {trial.seed}"
+    """`digits · cnn · cpu · batch 64 · seed 3`."""
+    what = f"{trial.dataset.label} · {trial.model.label} · {trial.device}"
+    return f"{what} · batch {trial.batch_size} · seed {trial.seed}"
 
 
 class Voice:
@@ -73,11 +74,12 @@ class LiveVoice(Voice):
 
         super().begin(total)
         self._started = time.monotonic()
+        wide = Column(no_wrap=True, overflow="ellipsis", ratio=1)
         # No thread that redraws: while a trial is measured, the parent sleeps.
         self._bar = Progress(
             BarColumn(bar_width=16),
             MofNCompleteColumn(),
-            TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
+            TextColumn("{task.description}", markup=False, table_column=wide),
             TextColumn("{task.fields[left]}", table_column=Column(no_wrap=True)),
             console=Console(stderr=True),
             auto_refresh=False,
@@ -97,7 +99,9 @@ class LiveVoice(Voice):
         self._draw(describe_trial(trial))
 
     def progress(self, trial: Trial, what: Mapping[str, Json]) -> None:
-        where = f"epoch {what['epoch']}/{what['epochs']} · loss {what['loss']:.3f}" if "epoch" in what else what["phase"]
+        where = what["phase"]
+        if "epoch" in what:
+            where = f"epoch {what['epoch']}/{what['epochs']} · loss {what['loss']:.3f}"
         self._draw(f"{trial.model.label} · batch {trial.batch_size} · seed {trial.seed} · {where}")
 
     def trial_ends(self, result: Result) -> None:

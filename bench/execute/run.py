@@ -256,7 +256,7 @@ def tidy(log: Path) -> None:
         if not text:
             log.unlink()
             return
-        home = os.path.expanduser("~").encode()
+        home = str(Path("~").expanduser()).encode()
         if len(home) > 1 and home in text:
             log.write_bytes(text.replace(home, b"~"))
 

@@ -75,7 +75,8 @@ class Store:
             probe.unlink()
         except OSError as error:
             raise BenchError(
-                f"{self.folder}: results cannot be written there ({error.strerror}); choose another folder with --results"
+                f"{self.folder}: results cannot be written there ({error.strerror}); "
+                "choose another folder with --results"
             ) from error
 
     def writer(self, run_id: str) -> Writer:

@@ -38,7 +38,8 @@ def write(
     with h5py.File(aside, "w") as file:
         file.attrs.update(dict(attributes))
         for name, values in curves.items():
-            file[f"curves/{name}"] = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+            known = [np.nan if value is None else value for value in values]
+            file[f"curves/{name}"] = np.array(known, dtype=np.float64)
         file["test/logits"] = logits.numpy()
         file["test/labels"] = labels.cpu().numpy()
         file["test/confusion_matrix"] = confusion_matrix(logits, labels, num_classes=logits.shape[1])

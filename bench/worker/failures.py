@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import traceback
+from pathlib import Path
 
 import torch
 
@@ -43,5 +43,5 @@ def readable_traceback(error: Exception) -> str:
 
 
 def without_home(text: str) -> str:
-    home = os.path.expanduser("~")
+    home = str(Path("~").expanduser())
     return text.replace(home, "~") if len(home) > 1 else text

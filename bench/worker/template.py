@@ -19,6 +19,7 @@ import socket
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import NoReturn
 
 from bench.records import Json, canonical_json
@@ -51,7 +52,7 @@ def _import_everything() -> None:
 
 def _refuse_threads() -> None:
     """A fork of a process with threads may deadlock: better to stop here, and say so."""
-    if sys.platform == "linux" and (count := len(os.listdir("/proc/self/task"))) > 1:
+    if sys.platform == "linux" and (count := len(list(Path("/proc/self/task").iterdir()))) > 1:
         raise SystemExit(f"the template has {count} threads: something it imports starts threads")
 
 
@@ -67,12 +68,13 @@ class _Server:
 
     def serve(self) -> None:
         self._say({"ready": True})
+        link = self.link.fileno()
         while True:
-            ready, _, _ = select.select([self.link, self.waking], [], [])
+            ready, _, _ = select.select([link, self.waking], [], [])
             if self.waking in ready:
                 os.read(self.waking, 4096)
                 self._reap()
-            if self.link in ready and not self._receive():
+            if link in ready and not self._receive():
                 break
         for child in self.children:
             _kill_group(child)

@@ -106,9 +106,7 @@ class _Run:
         scale_name = settings.pop("scaling", "unit")
         settings |= {key: Path(path) for key, path in self.request.locations.items()}
         splits = DATASETS.get(self.trial.dataset.name).build(self.request.data_root, **settings)
-        prepared = prepare(
-            splits, seed=self.trial.seed, validation_split=self.train.validation_split, **limits
-        )
+        prepared = prepare(splits, seed=self.trial.seed, validation_split=self.train.validation_split, **limits)
         affine = scaling(splits, scale_name)
         scale = loaders.Scale.on(self.device.torch_device, affine.shift, affine.scale)
         self.input_shape, self.num_classes = prepared.input_shape, prepared.num_classes
@@ -136,7 +134,7 @@ class _Run:
     def _synthetic(self, samples: int) -> loaders.Batch:
         """A batch of noise in the shape of the data; it has a generator of its own."""
         noise = randomness.generator(self.trial.seed, randomness.WARMUP)
-        images = torch.rand((samples, *self.input_shape), generator=noise)
+        images = torch.rand((samples, *self.input_shape), generator=noise, dtype=torch.float32)
         labels = torch.randint(self.num_classes, (samples,), generator=noise)
         return images.to(self.device.torch_device), labels.to(self.device.torch_device)
 
@@ -310,7 +308,7 @@ class _Data:
         if trial.train.loader == "resident":
             source = loaders.Resident(images, labels, **train)
         else:
-            workers = {"num_workers": trial.train.num_workers, "pin_memory": trial.train.pin_memory}
-            source = loaders.Loaded(images, labels, **train, **workers)
+            train |= {"num_workers": trial.train.num_workers, "pin_memory": trial.train.pin_memory}
+            source = loaders.Loaded(images, labels, **train)
         validation = Held(*prepared.validation, **common) if len(prepared.validation[1]) else None
         return cls(source, validation, Held(*prepared.test, **common), len(labels), tuple(prepared.class_names))

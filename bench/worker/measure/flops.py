@@ -15,5 +15,5 @@ from torch.utils.flop_counter import FlopCounterMode
 def count(forward: Callable[[], torch.Tensor], *, samples: int) -> float:
     """FLOPs a sample of one forward and backward pass of `forward`, which returns a scalar loss."""
     with FlopCounterMode(display=False) as counter:
-        forward().backward()  # type: ignore[no-untyped-call]  # torch annotates backward only in part
-    return counter.get_total_flops() / samples
+        forward().backward()
+    return float(counter.get_total_flops()) / samples

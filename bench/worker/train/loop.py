@@ -80,7 +80,7 @@ def eager_step(model: nn.Module, optimizer: torch.optim.Optimizer, *, precision:
     def step(fetch: Fetch) -> Done:
         optimizer.zero_grad()
         loss, logits, labels = lossy(fetch)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
         return loss.detach(), logits.detach(), labels
 
@@ -110,13 +110,12 @@ def _closure_step(lossy: Step, optimizer: torch.optim.LBFGS) -> Step:
         def closure() -> torch.Tensor:
             optimizer.zero_grad()
             loss, logits, labels = lossy(fetch)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             if not first:
                 first.append((loss.detach(), logits.detach(), labels))
             return loss
 
-        # Its loss comes back as a float, through closure's return; torch types it for optimizers that need none.
-        optimizer.step(closure)  # type: ignore[arg-type, unused-ignore]
+        optimizer.step(closure)
         return first[0]
 
     return step
@@ -144,9 +143,7 @@ class Loop:
             epoch += 1
             waited = validity.run_queue_wait_seconds()
             entry = self._epoch(epoch)
-            self.log.contention.add(
-                before=waited, after=validity.run_queue_wait_seconds(), wall_seconds=entry.seconds
-            )
+            self.log.contention.add(before=waited, after=validity.run_queue_wait_seconds(), wall_seconds=entry.seconds)
             self.log.epochs.append(entry)
             self.on_epoch(entry)
         return self.log

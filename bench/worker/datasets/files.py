@@ -1,0 +1,68 @@
+"""Source files of data sets: named without home paths, checked against pinned digests, read to a cap."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from bench.cache import file_sha256
+from bench.errors import DataError, Unavailable
+
+
+def shown(path: Path) -> str:
+    """The path as it may be published: the home folder as `~`."""
+    home = Path("~").expanduser()
+    try:
+        return f"~/{path.relative_to(home)}" if path != home else "~"
+    except ValueError:
+        return str(path)
+
+
+def not_there(title: str, *, name: str, root: Path, missing: str) -> Unavailable:
+    """The reason of a trial whose data set is not under the data root; names the command that gets it."""
+    return Unavailable(
+        f"{title} is not under {shown(root)}: run `bench fetch {name}` (or set --data-root); {missing} is missing"
+    )
+
+
+def check_pinned(path: Path, sha256: str, *, name: str) -> None:
+    """Compare the digest of a file with the published one; cheap where the file has not changed since the last time.
+
+    Raises DataError, which names the file, where they differ or it cannot be read.
+    """
+    try:
+        found = file_sha256(path)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    if found != sha256:
+        raise _damaged(path, found, sha256, name=name)
+
+
+def read_pinned(path: Path, sha256: str, *, limit_bytes: int, name: str) -> bytes:
+    """The content of a file whose digest is the published one: the very bytes that were checked.
+
+    Raises DataError, which names the file, where the digest differs, it is longer than the limit, or unreadable.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(limit_bytes + 1)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    if len(content) > limit_bytes:
+        raise DataError(f"{shown(path)}: found more than {limit_bytes} bytes; no published file of {name} is so long")
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise _damaged(path, found, sha256, name=name)
+    return content
+
+
+def unreadable(path: Path, error: OSError) -> DataError:
+    """The one line for a file that the system does not let us read."""
+    return DataError(f"{shown(path)}: cannot be read: {error.strerror or type(error).__name__}")
+
+
+def _damaged(path: Path, found: str, needed: str, *, name: str) -> DataError:
+    return DataError(
+        f"{shown(path)}: found SHA-256 {found[:16]}…, needs {needed[:16]}…: it is damaged or another file; "
+        f"remove it and run `bench fetch {name}`"
+    )

@@ -1,0 +1,193 @@
+"""Images and labels out of one HDF5 file: every mismatch is one line, with what was found and what is needed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import psutil
+
+from bench.errors import DataError
+from bench.worker.datasets.files import shown
+from bench.worker.datasets.splits import CHUNK_BYTES, Images, Labels
+
+if TYPE_CHECKING:
+    import h5py
+
+CHANNEL_COUNTS = (1, 3, 4)  # grey, colour, colour with transparency
+MAX_CLASSES = 65_536
+LISTED_NAMES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What to read: the names of the two arrays, and (C, H, W) where the user has said it."""
+
+    images: str
+    labels: str
+    image_shape: tuple[int, ...] | None
+
+    def to_json(self) -> dict[str, Any]:
+        shape = list(self.image_shape) if self.image_shape else None
+        return {"images": self.images, "labels": self.labels, "image_shape": shape}
+
+
+class Samples(NamedTuple):
+    """images (N, C, H, W), labels (N,), how many classes, and whether the labels were one-hot."""
+
+    images: Images
+    labels: Labels
+    classes: int
+    one_hot: bool
+
+
+class Layout(NamedTuple):
+    """How one image lies in the file: its (C, H, W), and whether C comes last there."""
+
+    shape: tuple[int, ...]
+    channels_last: bool
+
+
+def read(path: Path, keys: Keys) -> Samples:
+    """Read one file, checked. Raises DataError, one line that names the file and the array."""
+    with _opened(path) as file:
+        label = shown(path)
+        images, labels = (_array(file, name, label=label) for name in (keys.images, keys.labels))
+        images_label, labels_label = f"{label}: {keys.images}", f"{label}: {keys.labels}"
+        how = layout(images.shape, image_shape=keys.image_shape, label=images_label)
+        if labels.shape[:1] != images.shape[:1]:
+            raise DataError(f"{labels_label}: found {labels.shape}; needs {len(images)} labels, one an image")
+        if len(images) == 0:
+            raise DataError(f"{images_label}: found no image; needs at least one")
+        numbers, classes, one_hot = _read_labels(labels, label=labels_label)
+        return Samples(_read_images(images, how, label=images_label), numbers, classes, one_hot)
+
+
+def layout(shape: tuple[int, ...], *, image_shape: tuple[int, ...] | None, label: str) -> Layout:
+    """How images of an array of this shape lie. Raises DataError where it cannot be told, or is not image_shape."""
+    inner = tuple(shape[1:])
+    if 0 in inner or len(shape) not in (2, 3, 4):
+        raise DataError(f"{label}: found the shape {shape}; needs N×H×W, N×H×W×C, N×C×H×W, or N×D with image_shape")
+    if image_shape is not None:
+        return _fitted(inner, image_shape, label=label, shape=shape)
+    if len(inner) == 1:
+        raise DataError(f"{label}: found flat images of {shape}; needs the setting image_shape = [C, H, W]")
+    if len(inner) == 2:
+        return Layout((1, *inner), channels_last=False)
+    if _channels_last(inner, label=label, shape=shape):
+        return Layout((inner[2], inner[0], inner[1]), channels_last=True)
+    return Layout(inner, channels_last=False)
+
+
+def _fitted(inner: tuple[int, ...], wanted: tuple[int, ...], *, label: str, shape: tuple[int, ...]) -> Layout:
+    channels, height, width = wanted
+    flat_or_grey = inner == (math.prod(wanted),) or (channels == 1 and inner == (height, width))
+    if flat_or_grey or inner == wanted:
+        return Layout(wanted, channels_last=False)
+    if inner == (height, width, channels):
+        return Layout(wanted, channels_last=True)
+    raise DataError(f"{label}: found the shape {shape}; image_shape = {list(wanted)} needs another")
+
+
+def _channels_last(inner: tuple[int, ...], *, label: str, shape: tuple[int, ...]) -> bool:
+    first, middle, last = inner
+    first_fits, last_fits = first in CHANNEL_COUNTS, last in CHANNEL_COUNTS
+    if first_fits and last_fits:
+        return first == middle and middle != last  # only the reading with C last has square images
+    if first_fits or last_fits:
+        return last_fits
+    if first < min(middle, last):
+        return False
+    if last < min(first, middle):
+        return True
+    raise DataError(f"{label}: found the shape {shape}, C first or last? Needs the setting image_shape = [C, H, W]")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[h5py.File]:
+    import h5py
+
+    try:
+        with h5py.File(path, "r", locking="best-effort") as file:
+            yield file
+    except (OSError, RuntimeError) as error:
+        raise DataError(f"{shown(path)}: cannot be read as HDF5: {error}") from error
+
+
+def _array(file: h5py.File, name: str, *, label: str) -> h5py.Dataset:
+    import h5py
+
+    try:
+        found = file[name]
+    except (KeyError, ValueError) as error:
+        names = sorted(file)
+        more = ", …" if len(names) > LISTED_NAMES else ""
+        raise DataError(
+            f"{label}: found no array {name!r}, only {', '.join(names[:LISTED_NAMES]) or 'nothing'}{more}; "
+            "set `images` and `labels` to names that are there"
+        ) from error
+    if not isinstance(found, h5py.Dataset):
+        raise DataError(f"{label}: {name}: found a {type(found).__name__.lower()}; needs an array")
+    # The digest of the file is the identity of the data: what lies in another file is not covered by it.
+    if found.is_virtual or found.external or found.file.filename != file.filename:
+        raise DataError(f"{label}: {name}: found data that lies in another file; needs it in this one")
+    return found
+
+
+def _check_memory(array: h5py.Dataset, *, label: str, bytes_per_element: int) -> None:
+    # A file of a few bytes can claim any shape: chunks that were never written take no room.
+    needed, available = math.prod(array.shape) * bytes_per_element, psutil.virtual_memory().available
+    if needed > available:
+        raise DataError(f"{label}: found the shape {array.shape}, {needed} bytes; needs to fit {available} of memory")
+
+
+def _pieces(array: h5py.Dataset) -> Iterator[tuple[slice, npt.NDArray[Any]]]:
+    rows = max(1, CHUNK_BYTES // (math.prod(array.shape[1:]) * array.dtype.itemsize))
+    for start in range(0, len(array), rows):
+        piece = slice(start, min(start + rows, len(array)))
+        yield piece, array[piece]
+
+
+def _read_images(array: h5py.Dataset, how: Layout, *, label: str) -> Images:
+    if array.dtype != np.uint8 and array.dtype.kind != "f":
+        raise DataError(f"{label}: found {array.dtype}; needs uint8 or floats")
+    dtype = np.uint8 if array.dtype == np.uint8 else np.float32
+    _check_memory(array, label=label, bytes_per_element=np.dtype(dtype).itemsize)
+    images = np.empty((len(array), *how.shape), dtype=dtype)
+    for rows, piece in _pieces(array):
+        turned = piece.transpose(0, 3, 1, 2) if how.channels_last else piece.reshape(-1, *how.shape)
+        with np.errstate(over="ignore"):  # a float64 too large for float32 becomes infinite, and is refused below
+            images[rows] = turned
+        if not np.isfinite(images[rows]).all():
+            raise DataError(f"{label}: found NaN, infinity or a number too large for float32; needs finite ones")
+    return images
+
+
+def _read_labels(array: h5py.Dataset, *, label: str) -> tuple[Labels, int, bool]:
+    """Class numbers (N,), how many classes there are, and whether they were one-hot."""
+    columns = array.shape[1] if array.ndim == 2 else 1
+    if array.ndim not in (1, 2) or columns > MAX_CLASSES or array.dtype.kind not in "iufb":
+        raise DataError(f"{label}: found {array.dtype} of {array.shape}; needs N class numbers, or N×K one-hot")
+    _check_memory(array, label=label, bytes_per_element=array.dtype.itemsize)
+    table = array[()]
+    if columns > 1:
+        return _from_one_hot(table, label=label), columns, True
+    if table.dtype.kind not in "iu":
+        raise DataError(f"{label}: found {array.dtype} of {array.shape}; needs integers as class numbers")
+    low, high = int(table.min()), int(table.max())
+    if low < 0 or high >= MAX_CLASSES:
+        raise DataError(f"{label}: found class numbers {low} to {high}; needs them from 0 to below {MAX_CLASSES}")
+    return table.reshape(-1).astype(np.int64), high + 1, False
+
+
+def _from_one_hot(table: npt.NDArray[Any], *, label: str) -> Labels:
+    numbers: Labels = table.argmax(axis=1).astype(np.int64)
+    if not (((table == 0) | (table == 1)).all() and (np.count_nonzero(table, axis=1) == 1).all()):
+        raise DataError(f"{label}: found {table.dtype} of {table.shape}; needs one 1 and else 0 in each row (one-hot)")
+    return numbers

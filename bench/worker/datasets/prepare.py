@@ -1,0 +1,114 @@
+"""From a data set to the samples of one trial: test part, limits and validation part, drawn by the trial's seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.errors import BenchError
+from bench.worker.datasets.splits import Images, Labels, Splits
+
+Indices: TypeAlias = npt.NDArray[np.int64]
+
+TEST_DRAW, VALIDATION_DRAW = 1, 2  # purposes: each has a generator of its own, derived from the seed
+
+
+class Part(NamedTuple):
+    """Samples: images (N, C, H, W) and labels (N,)."""
+
+    images: Images
+    labels: Labels
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """What one trial trains on, validates on (maybe nothing) and is tested on. Arrays may be read-only views."""
+
+    train: Part
+    validation: Part
+    test: Part
+    class_names: tuple[str, ...]
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of one image."""
+        channels, height, width = self.train.images.shape[1:]
+        return channels, height, width
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.class_names)
+
+
+def prepare(
+    splits: Splits, *, seed: int, train_limit: int | None, test_limit: int | None, validation_split: float
+) -> Prepared:
+    """Draw the random test part if the set has none, then take the first N, then hold out the validation part.
+
+    Both draws are stratified: the share of each class is right within one sample. The set's own order is kept.
+    Arrays are views wherever no draw was needed. Raises BenchError on a bad limit or share, or an empty part.
+    """
+    _check(train_limit=train_limit, test_limit=test_limit, validation_split=validation_split)
+    train = Part(splits.train_images, splits.train_labels)
+    test = Part(splits.test_images, splits.test_labels)
+    if splits.test_fraction is None:
+        train, test = _first(train, train_limit), _first(test, test_limit)
+        kept = np.arange(len(train.labels))
+    else:
+        drawn = draw(train.labels, splits.test_fraction, seed=seed, purpose=TEST_DRAW)
+        kept, test = np.flatnonzero(~drawn)[:train_limit], _take(train, np.flatnonzero(drawn)[:test_limit])
+    held_out = draw(train.labels[kept], validation_split, seed=seed, purpose=VALIDATION_DRAW)
+    validation = _take(train, kept[held_out])
+    train = _take(train, kept[~held_out])
+    _refuse_empty(train, validation, test, validation_split=validation_split)
+    return Prepared(train, validation, test, tuple(splits.class_names))
+
+
+def draw(labels: Labels, fraction: float, *, seed: int, purpose: int) -> npt.NDArray[np.bool_]:
+    """A mask (N,) of a stratified random sample of round(fraction · N) of the labels (N,).
+
+    Each class gives its share by largest remainder, so none is off by a whole sample; ties go to the lower class.
+    """
+    mask = np.zeros(len(labels), dtype=np.bool_)
+    if fraction == 0:
+        return mask
+    # One uniform key a sample, the smallest of each class are drawn: random() is the most stable of numpy's streams.
+    keys = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, purpose]))).random(len(labels))
+    classes, counts = np.unique(labels, return_counts=True)
+    shares = counts * fraction
+    wanted = np.floor(shares).astype(np.int64)
+    missing = round(len(labels) * fraction) - int(wanted.sum())
+    wanted[np.argsort(wanted - shares, kind="stable")[:missing]] += 1
+    for label, number in zip(classes, wanted, strict=True):
+        members = np.flatnonzero(labels == label)
+        mask[members[np.argsort(keys[members], kind="stable")[:number]]] = True
+    return mask
+
+
+def _first(part: Part, limit: int | None) -> Part:
+    return Part(part.images[:limit], part.labels[:limit])
+
+
+def _take(part: Part, indices: Indices) -> Part:
+    """A view where the indices are a leading piece of the part (all of it, or none), else a copy."""
+    if np.array_equal(indices, np.arange(len(indices))):
+        return _first(part, len(indices))
+    return Part(part.images[indices], part.labels[indices])
+
+
+def _check(*, train_limit: int | None, test_limit: int | None, validation_split: float) -> None:
+    for name, limit in (("train_limit", train_limit), ("test_limit", test_limit)):
+        if limit is not None and limit < 1:
+            raise BenchError(f"{name}: found {limit}; needs at least 1")
+    if not 0 <= validation_split < 1:
+        raise BenchError(f"validation_split: found {validation_split}; needs a number from 0 to below 1")
+
+
+def _refuse_empty(train: Part, validation: Part, test: Part, *, validation_split: float) -> None:
+    sizes = f"{len(train.labels)} to train, {len(validation.labels)} to validate, {len(test.labels)} to test"
+    needed = [train, test, validation] if validation_split > 0 else [train, test]
+    if any(len(part.labels) == 0 for part in needed):
+        raise BenchError(f"this split of the data set leaves {sizes}; needs at least one of each")

@@ -1,0 +1,160 @@
+"""The local executor: a clean template, a fresh process a trial, a parent that sleeps."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.execute import local
+from bench.records import Component, TrainSettings, Trial
+
+pytestmark = pytest.mark.slow
+
+CORRUPTING = """
+import random, numpy as np, torch
+from torch import nn
+from bench.registry import model
+
+@model("corrupts")
+def corrupts(input_shape, num_classes):
+    torch.set_default_dtype(torch.float64)
+    torch.set_num_threads(1)
+    torch.manual_seed(99); np.random.seed(99); random.seed(99)
+    torch.backends.mkldnn.enabled = False
+    torch.nn.Linear.reset_parameters = lambda self: self.weight.data.zero_()
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, num_classes)).float()
+"""
+
+
+def request_for(folder: Path, model: str, *, plugins: tuple[str, ...] = (), **train: Any) -> dict[str, Any]:
+    trial = Trial(
+        Component("synthetic", {"train": 640, "test": 64}),
+        Component(model),
+        0,
+        64,
+        "cpu",
+        TrainSettings(**{"epochs": 2, "threads": 2, **train}),
+    )
+    return {
+        "trial": trial.to_json(),
+        "data_root": str(folder),
+        "locations": {},
+        "plugins": list(plugins),
+        "artifact": str(folder / f"{model}.h5"),
+        "attributes": {},
+        "log": str(folder / "log"),
+    }
+
+
+@pytest.fixture
+def executor() -> Any:
+    running = local.LocalExecutor()
+    running.start()
+    yield running
+    running.close()
+
+
+def run(executor: Any, request: dict[str, Any], on_progress: Any = lambda what: None) -> dict[str, Any]:
+    outcome = executor.run(request, timeout_seconds=120, on_progress=on_progress).outcome
+    assert outcome is not None
+    return dict(outcome)
+
+
+def test_a_trial_that_corrupts_its_process_does_not_change_the_next_by_a_bit(executor: Any, tmp_path: Path) -> None:
+    plugin = tmp_path / "corrupting.py"
+    plugin.write_text(CORRUPTING)
+    before = run(executor, request_for(tmp_path, "mlp"))
+    run(executor, request_for(tmp_path, "corrupts", plugins=(str(plugin),)))
+    after = run(executor, request_for(tmp_path, "mlp"))
+    assert before["status"] == after["status"] == "ok"
+    for name in ("test_loss", "train_loss", "test_accuracy"):
+        assert before["metrics"][name] == after["metrics"][name]
+    assert before["curves"]["test_loss"] == after["curves"]["test_loss"]
+
+
+def test_the_template_is_clean() -> None:
+    """Torch imported, nothing run: one thread, CUDA not touched, no number drawn."""
+    code = (
+        "import os; os.environ['OPENBLAS_NUM_THREADS'] = '1'\n"
+        "from bench.worker import template; template._import_everything(); template._refuse_threads()\n"
+        "import sys, torch, json\n"
+        "print(json.dumps([len(os.listdir('/proc/self/task')), torch.cuda.is_initialized(),"
+        " torch.initial_seed() == torch.default_generator.initial_seed(), 'torch._dynamo' in sys.modules,"
+        " 'pandas' in sys.modules, 'matplotlib' in sys.modules]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == [1, False, True, True, False, False]
+
+
+def test_a_plugin_is_never_imported_by_the_template(executor: Any, tmp_path: Path) -> None:
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(CORRUPTING)
+    assert run(executor, request_for(tmp_path, "corrupts", plugins=(str(plugin),)))["status"] == "ok"
+    without = run(executor, request_for(tmp_path, "corrupts"))
+    assert without["status"] == "failed"
+    assert "unknown model 'corrupts'" in without["reason"]
+
+
+def test_the_parent_sleeps_and_progress_comes_at_most_twice_a_second(executor: Any, tmp_path: Path) -> None:
+    run(executor, request_for(tmp_path, "linear"))  # the template is up now
+    told: list[float] = []
+    cpu, wall = time.process_time(), time.monotonic()
+    request = request_for(tmp_path, "mlp", steps=12_000, threads=1)
+    outcome = run(executor, request, lambda what: told.append(time.monotonic()))
+    cpu, wall = time.process_time() - cpu, time.monotonic() - wall
+    assert outcome["status"] == "ok", outcome["reason"]
+    assert wall > 1, "too short to show anything"
+    assert cpu < 0.01 * wall
+    assert len(told) >= 2
+    assert min(b - a for a, b in itertools.pairwise(told)) > 0.4
+
+
+def test_a_spawned_trial_gives_the_same_numbers(executor: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    forked = run(executor, request_for(tmp_path, "mlp"))
+    monkeypatch.setattr(local, "fork_is_safe", lambda: False)
+    spawning = local.LocalExecutor()
+    spawned = run(spawning, request_for(tmp_path, "mlp"))
+    spawning.close()
+    assert spawned["status"] == "ok", spawned
+    assert spawned["metrics"]["test_loss"] == forked["metrics"]["test_loss"]
+
+
+def test_a_spawned_trial_times_out_and_crashes_like_a_forked_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugin = tmp_path / "bad.py"
+    plugin.write_text(
+        "import os, time\nfrom bench.registry import model\n"
+        "model('sleeps')(lambda shape, n: time.sleep(300))\nmodel('ends')(lambda shape, n: os._exit(3))\n"
+    )
+    monkeypatch.setattr(local, "fork_is_safe", lambda: False)
+    monkeypatch.delattr(os, "pidfd_open")  # as on macOS
+    executor = local.LocalExecutor()
+    slept = executor.run(
+        request_for(tmp_path, "sleeps", plugins=(str(plugin),)), timeout_seconds=15, on_progress=lambda what: None
+    )
+    ended = executor.run(
+        request_for(tmp_path, "ends", plugins=(str(plugin),)), timeout_seconds=60, on_progress=lambda what: None
+    )
+    assert (slept.status, slept.outcome) == ("timeout", None)
+    assert ended.status == "crashed"
+    assert "exit code 3" in ended.reason
+
+
+def test_a_template_that_cannot_start_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from bench.errors import BenchError
+
+    (tmp_path / "h5py.py").write_text("raise ImportError('h5py is broken')\n")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    executor = local.LocalExecutor()
+    with pytest.raises(BenchError, match="h5py is broken"):
+        run(executor, request_for(tmp_path, "linear"))
+    executor.close()

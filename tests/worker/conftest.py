@@ -1,0 +1,74 @@
+"""Trials run inside the test's own process, on small synthetic data, with models that a test registers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from bench.records import Component, MeasureSettings, TrainSettings, Trial
+from bench.registry import MODELS
+from bench.worker import components, trial
+from bench.worker.messages import Outcome, Request
+
+
+class Silent:
+    """A channel that nobody listens to."""
+
+    def __init__(self) -> None:
+        self.told: list[Mapping[str, Any]] = []
+
+    def progress(self, **what: Any) -> None:
+        self.told.append(what)
+
+
+@pytest.fixture
+def run_trial(tmp_path: Path) -> Iterator[Callable[..., Outcome]]:
+    """`run_trial("mlp", train={...}, measure={...}, ...)` runs one trial here and gives its outcome."""
+    components.load_builtin()
+    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+
+    def run(
+        model: str | Component = "linear",
+        *,
+        dataset: Component | None = None,
+        seed: int = 0,
+        batch_size: int = 64,
+        device: str = "cpu",
+        train: Mapping[str, Any] | None = None,
+        measure: Mapping[str, Any] | None = None,
+        artifact: Path | None = None,
+    ) -> Outcome:
+        asked = Trial(
+            dataset=dataset or Component("synthetic", {"train": 320, "test": 100}),
+            model=Component(model) if isinstance(model, str) else model,
+            seed=seed,
+            batch_size=batch_size,
+            device=device,
+            train=TrainSettings(**{"epochs": 2, "threads": 1, **(train or {})}),
+            measure=MeasureSettings(**(measure or {})),
+        )
+        request = Request(asked, tmp_path, {}, (), artifact, {"trial_id": asked.trial_id})
+        return trial.run(request, Silent(), started_ns=time.perf_counter_ns())  # type: ignore[arg-type]
+
+    yield run
+    torch.set_num_threads(before[0])
+    torch.use_deterministic_algorithms(before[1])
+
+
+@pytest.fixture
+def register() -> Iterator[Callable[[str, Callable[..., Any]], None]]:
+    """Register a model for the length of a test."""
+    names = []
+
+    def enter(name: str, build: Callable[..., Any]) -> None:
+        MODELS.register(name)(build)
+        names.append(name)
+
+    yield enter
+    for name in names:
+        MODELS._entries.pop(name)

@@ -1,0 +1,37 @@
+"""What makes a timing doubtful is flagged; what does not, is not."""
+
+from __future__ import annotations
+
+from bench.worker.measure import validity
+
+STEADY = [1.0, 1.01, 0.99, 1.0, 1.02, 0.98, 1.0, 1.01]
+
+
+def noted(**other: object) -> list[str]:
+    asked = {"step_seconds": STEADY, "contention_share": 0.0, "warmup_steps": 10} | other
+    return [note.partition(":")[0] for note in validity.notes(**asked)]  # type: ignore[arg-type]
+
+
+def test_a_steady_trial_alone_on_the_machine_is_valid() -> None:
+    assert noted() == []
+
+
+def test_each_doubt_has_its_word() -> None:
+    assert noted(warmup_steps=0) == ["cold"]
+    assert noted(contention_share=0.3) == ["not alone"]
+    assert noted(step_seconds=[1.0, 1.0]) == ["few samples"]
+    assert noted(step_seconds=[1.0] * 10 + [2.0] * 10) == ["unstable"]  # two modes: a mean would hide them
+    assert noted(step_seconds=[1.0] * 19 + [5.0]) == ["unstable"]  # one outlier: the sd sees it, the quartiles do not
+
+
+def test_where_the_kernel_does_not_say_nothing_is_claimed() -> None:
+    assert noted(contention_share=None) == []
+
+
+def test_waiting_adds_up_over_stretches() -> None:
+    contention = validity.Contention()
+    contention.add(before=1.0, after=1.5, wall_seconds=1.0)
+    contention.add(before=9.0, after=9.0, wall_seconds=1.0)
+    assert contention.share == 0.25
+    contention.add(before=None, after=1.0, wall_seconds=1.0)
+    assert contention.share is None
