@@ -202,8 +202,8 @@ class _Tally:
 
     def add(self, done: list[Done], *, epoch: int, steps_before: int) -> None:
         losses = torch.stack([loss for loss, _, _ in done]).to("cpu", torch.float64).tolist()
-        right = sum((logits.argmax(1) == labels).sum() for _, logits, labels in done)
-        self.right += int(right)
+        answers = torch.cat([logits for _, logits, _ in done]).argmax(1)
+        self.right += int((answers == torch.cat([labels for _, _, labels in done])).sum())
         for loss, (_, _, labels) in zip(losses, done, strict=True):
             self.steps += 1
             if not math.isfinite(loss):

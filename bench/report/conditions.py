@@ -1,0 +1,107 @@
+"""Under which conditions figures were measured, in words: no figure stands without them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from bench.records import Json, Result
+from bench.report.cells import Section, value_text
+from bench.report.format import listing, plural
+
+UNKNOWN = "unknown"
+
+
+def conditions(section: Section) -> str:
+    """One line: machine, CPU or GPU, threads, torch, date, n, and the settings that all cells share."""
+    facts = next((result.environment.facts for result in section.results if result.environment.facts), {})
+    parts = [
+        machine(facts),
+        device(section.device, facts),
+        _threads(section),
+        f"torch {facts.get('torch') or UNKNOWN}",
+        dates(section.results) or "not run yet",
+        _seeds(section),
+        _training(section),
+    ]
+    return "Conditions: " + " · ".join(part for part in parts if part) + "."
+
+
+def conditions_short(section: Section) -> str:
+    """What stands in a plot: device, machine, threads, torch."""
+    facts = next((result.environment.facts for result in section.results if result.environment.facts), {})
+    parts = [device(section.device, facts), machine(facts), _threads(section), f"torch {facts.get('torch') or UNKNOWN}"]
+    return ", ".join(part for part in parts if "as in the table" not in part)
+
+
+def machine(facts: Mapping[str, Json]) -> str:
+    """`Intel(R) Xeon(R) Processor, 2 cores`"""
+    name, cores = facts.get("cpu"), facts.get("usable_cores") or facts.get("cores")
+    return f"{name or 'machine unknown'}" + (f", {plural(int(cores), 'core')}" if cores else "")
+
+
+def device(name: str, facts: Mapping[str, Json]) -> str:
+    """`CPU`, or the GPU by its name."""
+    if name == "cpu":
+        return "CPU"
+    gpu = facts.get("gpu") if name == "cuda" else None
+    return f"GPU ({name}): {gpu}" if gpu else f"device {name}"
+
+
+def dates(results: Iterable[Result]) -> str:
+    """The day, or the first and the last, on which they finished (UTC)."""
+    days = sorted({result.finished_at[:10] for result in results if result.finished_at})
+    return "" if not days else days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+
+
+def _threads(section: Section) -> str:
+    if "train.threads" in section.shown:
+        return "threads as in the table"
+    threads = next((cell.setting("train.threads") for cell in section.cells), 0)
+    return plural(threads, "thread") if threads else "threads: every core"
+
+
+def _seeds(section: Section) -> str:
+    counts = sorted({cell.n for cell in section.measured})
+    if not counts:
+        return "n = 0"
+    return f"n = {plural(counts[0], 'seed')}" if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]} seeds"
+
+
+def _training(section: Section) -> str:
+    """What all cells have in common of how they were trained."""
+    cell = section.cells[0]
+    train, shown = cell.trial.train, section.shown
+
+    def named(field: str, text: str) -> str:
+        return "" if f"train.{field}" in shown else text
+
+    if train.steps is not None:
+        length = named("steps", plural(train.steps, "step"))
+    else:
+        length = "" if "train.steps" in shown else named("epochs", plural(train.epochs, "epoch"))
+    parts = [
+        length,
+        named("optimizer", train.optimizer),
+        named("learning_rate", f"learning rate {value_text(train.learning_rate)}"),
+        named("momentum", f"momentum {value_text(train.momentum)}" if train.momentum else ""),
+        named("weight_decay", f"weight decay {value_text(train.weight_decay)}" if train.weight_decay else ""),
+        "" if "batch_size" in shown else f"batch size {cell.trial.batch_size:,}",
+        *(named(name, str(getattr(train, name))) for name in ("precision", "engine", "loader")),
+        named("deterministic", "" if train.deterministic else "not deterministic"),
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def reasons(pairs: Iterable[tuple[str, str]], *, most: int = 3) -> str:
+    """`2 failed: RuntimeError: …; 1 missing: no result yet`, from (status, reason), the most frequent first."""
+    counted = Counter(pairs).most_common()
+    texts = [f"{count:,} {status}: {reason}" for (status, reason), count in counted[:most]]
+    left = sum(count for _, count in counted[most:])
+    return "; ".join(texts + ([f"{left:,} for other reasons"] if left else []))
+
+
+def validity(results: Iterable[Result]) -> str:
+    """Why results are not valid: what stands before the colon of each note, and how often."""
+    counted = Counter(kind for result in results for kind in {note.partition(":")[0] for note in result.validity_notes})
+    return listing([f"{kind} ({count:,})" for kind, count in counted.most_common()]) or "no reason given"

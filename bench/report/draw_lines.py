@@ -1,0 +1,70 @@
+"""A metric against a numeric setting: batch size, learning rate, threads, whatever the suite has as an axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bench.metrics import Metric
+from bench.report.axes import label_right, mark_values, readable_ticks, scale_axis, seeds, spans_decades
+from bench.report.cells import Cell, axis_label
+from bench.report.draw_points import axis_text, key_of
+from bench.report.format import scale_of
+from bench.report.style import Frame, Style, figure_with_axes, shorten, text_inches
+
+LENGTHS = frozenset({"samples/s", "bytes", "seconds", "J", "FLOP/s"})  # what is compared from zero
+
+
+def lines(
+    cells: Sequence[Cell], metric: Metric, axis: str, *, title: str, subtitle: str, styles: dict[str, Style]
+) -> Any:
+    """One line a model through its means, an interval and every seed at each value; logarithmic where values span
+    decades. `cells` differ in the model and in `axis` alone, and all have the metric."""
+    scale = scale_of(metric.unit, [found.mean for cell in cells if (found := cell.estimate(metric.name))])
+    models = list(dict.fromkeys(cell.model for cell in cells))
+    names = [shorten(model) for model in models]
+    figure, (ax,) = figure_with_axes(
+        title, [subtitle, key_of(cells)], named=False, rows=1, columns=1, panel_inches=3.5,
+        frame=Frame(left=0.95, right=max(map(text_inches, names)) + 0.5),
+    )  # fmt: skip
+    ends = [
+        _line(
+            ax,
+            [cell for cell in cells if cell.model == model],
+            metric,
+            axis,
+            divisor=scale.divisor,
+            style=styles[model],
+        )
+        for model in models
+    ]
+    values = sorted({float(cell.setting(axis)) for cell in cells})
+    figures = [value / scale.divisor for cell in cells for value in cell.by_seed(metric.name).values()]
+    scale_axis(ax.xaxis, values)
+    log = metric.unit != "fraction" and spans_decades(figures) and scale_axis(ax.yaxis, figures)
+    if metric.unit in LENGTHS and not log:
+        ax.set_ylim(bottom=0)
+    readable_ticks(ax.yaxis, log=log)
+    mark_values(ax, values)
+    ax.set_xlabel(axis_label(axis) + (" (log)" if ax.get_xscale() != "linear" else ""))
+    ax.set_ylabel(axis_text(metric, scale.unit) + (", log" if log else ""))
+    label_right(ax, [(model, *end) for model, end in zip(models, ends, strict=True)], styles)
+    return figure
+
+
+def _line(
+    ax: Any, cells: Sequence[Cell], metric: Metric, axis: str, *, divisor: float, style: Style
+) -> tuple[float, float]:
+    """Draw one model; returns where its line ends."""
+    cells = sorted(cells, key=lambda cell: float(cell.setting(axis)))
+    x = [float(cell.setting(axis)) for cell in cells]
+    found = [cell.estimate(metric.name) for cell in cells]
+    means = [each.mean / divisor for each in found if each]
+    halves = [(each.half or 0.0) / divisor for each in found if each]
+    for place, cell in zip(x, cells, strict=True):
+        values = [value / divisor for value in cell.by_seed(metric.name).values()]
+        if len(values) > 1:
+            seeds(ax, place, values, style)
+    ax.errorbar(x, means, yerr=halves if any(halves) else None, color=style.colour, marker=style.marker, capsize=3,
+                markersize=6, elinewidth=1.2, markeredgecolor="white", markeredgewidth=0.5)  # fmt: skip
+    return x[-1], means[-1]

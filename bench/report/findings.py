@@ -1,0 +1,218 @@
+"""What the figures say, in plain words made from the statistics: which is best, is it real, what does it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.report.cells import Cell, Section, Variant, axis_label, paired_difference, ratio, value_text
+from bench.report.conditions import reasons
+from bench.report.format import accuracy, figure, listing, plain, plural, scale_of, signed, supported, times
+from bench.statistics.intervals import Estimate, Ratio, probability_better
+
+ACCURACY, SPEED = "test_accuracy", "train_samples_per_second"
+MEMORY = ("device_peak_allocated_bytes", "host_peak_bytes")
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """The models of a section at one setting: the most accurate, the one after it, and the fastest."""
+
+    section: Section
+    variant: Variant
+    ranked: tuple[Cell, ...]  # by mean accuracy, the best first
+
+    @property
+    def best(self) -> Cell:
+        return self.ranked[0]
+
+    @property
+    def difference(self) -> Estimate | None:
+        """Accuracy of the best less that of the next, paired by seed."""
+        return paired_difference(self.ranked[0], self.ranked[1], metric=ACCURACY) if len(self.ranked) > 1 else None
+
+    @property
+    def shown(self) -> bool:
+        """Whether the seeds show that the best is better than the next."""
+        return self.difference is not None and self.difference.excludes(0)
+
+    @property
+    def fastest(self) -> Cell | None:
+        timed = [cell for cell in self.ranked if cell.estimate(SPEED)]
+        return max(timed, key=_speed, default=None)
+
+
+def _speed(cell: Cell) -> float:
+    found = cell.estimate(SPEED)
+    return found.mean if found else 0.0
+
+
+def compare(section: Section, variant: Variant) -> Comparison | None:
+    """The comparison at one setting; None where no accuracy was measured there."""
+    cells = [(found.mean, cell) for cell in section.at(variant) if (found := cell.estimate(ACCURACY))]
+    cells.sort(key=lambda pair: -pair[0])
+    return Comparison(section, variant, tuple(cell for _, cell in cells)) if cells else None
+
+
+def answer(section: Section) -> str:
+    """One paragraph on a section. Empty where nothing was measured."""
+    found = [each for variant in section.variants if (each := compare(section, variant))]
+    if not found:
+        return ""
+    first = found[0]
+    if len(first.ranked) == 1:
+        return f"{_alone(first)} {_along_axis(section)}".strip()
+    return " ".join(part for part in (_headline(first), cost(first), _elsewhere(found)) if part)
+
+
+def nothing(section: Section) -> str:
+    """Why a section has no figures."""
+    rows = [row for cell in section.cells for row in cell.rows]
+    return f"{section.title}: nothing was measured: {reasons((row.status, row.reason) for row in rows)}."
+
+
+def _where(comparison: Comparison) -> str:
+    section = comparison.section
+    details = ", ".join(part for part in (section.device, section.describe(comparison.variant)) if part)
+    machine = f", machine {section.machine[:8]}" if section.several_machines else ""
+    return f"{section.dataset} ({details}{machine})"
+
+
+def _level(cell: Cell) -> str:
+    found = cell.estimate(ACCURACY)
+    return accuracy(found.mean, found.half) if found else "no accuracy"
+
+
+def _headline(comparison: Comparison) -> str:
+    best, runner_up, difference = comparison.best, comparison.ranked[1], comparison.difference
+    start = f"On {_where(comparison)}"
+    if difference is None:
+        unpaired = f"it shares no seed with {runner_up.model}"
+        return f"{start}, {best.model} has the highest mean accuracy, {_level(best)}; {unpaired}."
+    if difference.low is None or difference.high is None:
+        return (
+            f"{start}, {best.model} has the highest accuracy, {_level(best)}, {signed(difference.mean)} over "
+            f"{runner_up.model}; one seed cannot show whether that difference is real."
+        )
+    if comparison.shown:
+        return (
+            f"{start}, {best.model} is the most accurate: {_level(best)}, {_difference(difference)} over "
+            f"{runner_up.model} ({interval(difference)}, paired over {plural(difference.n, 'seed')})."
+        )
+    return (
+        f"{start}, {best.model} has the highest mean accuracy, {_level(best)}, but {plural(difference.n, 'seed')} "
+        f"cannot tell it from {_listed(_indistinct(comparison))}: {_difference(difference)} over {runner_up.model}, "
+        f"{interval(difference)}{_share_of_seeds(best, runner_up)}."
+    )
+
+
+def _difference(difference: Estimate) -> str:
+    return signed(difference.mean, decimals=_decimals(difference))
+
+
+def _decimals(difference: Estimate) -> int:
+    return min(5, max(3, supported(difference.half or 0)))
+
+
+def interval(difference: Estimate) -> str:
+    """`95 % interval 0.010 to 0.034`"""
+    decimals = _decimals(difference)
+    low, high = (
+        (signed(end, decimals=decimals)).removeprefix("+") for end in (difference.low or 0, difference.high or 0)
+    )
+    return f"95 % interval {low} to {high}"
+
+
+def _indistinct(comparison: Comparison) -> list[str]:
+    """The models that the best cannot be told from."""
+    pairs = [(cell, paired_difference(comparison.best, cell, metric=ACCURACY)) for cell in comparison.ranked[1:]]
+    return [cell.model for cell, difference in pairs if difference is None or not difference.excludes(0)]
+
+
+def _listed(models: list[str]) -> str:
+    return listing(models if len(models) <= 4 else [*models[:3], f"{len(models) - 3} others"])
+
+
+def _share_of_seeds(a: Cell, b: Cell) -> str:
+    """In how many of the seeds the one is better: P(A > B), said in seeds."""
+    first, second = a.by_seed(ACCURACY), b.by_seed(ACCURACY)
+    seeds = [seed for seed in first if seed in second]
+    share = probability_better([first[seed] for seed in seeds], [second[seed] for seed in seeds])
+    return f"; better in {share * len(seeds):g} of {len(seeds)} seeds, a tie counting half"
+
+
+def cost(comparison: Comparison) -> str:
+    """What the most accurate one costs in speed and memory, against the fastest."""
+    best, fastest = comparison.best, comparison.fastest
+    if fastest is None:
+        return ""
+    if fastest is best:
+        others = [cell for cell in comparison.ranked[1:] if cell.estimate(SPEED)]
+        second = max(others, key=_speed, default=None)
+        found = ratio(best, second, metric=SPEED) if second else None
+        return f"{_faster(best, second, found)}." if second and found else ""
+    found = ratio(fastest, best, metric=SPEED)
+    return f"{_faster(fastest, best, found)}{_memory(fastest, best)}." if found else ""
+
+
+def _faster(fast: Cell, slow: Cell, found: Ratio) -> str:
+    much = times(found.ratio, found.low, found.high)
+    if found.low is None:
+        return f"{fast.model} trains {much} times as fast as {slow.model} (no interval from one seed)"
+    if not found.excludes(1):
+        return f"In speed {fast.model} cannot be told from {slow.model} ({much} times)"
+    return f"{fast.model} trains {much} times as fast as {slow.model}"
+
+
+def _memory(fast: Cell, slow: Cell) -> str:
+    for metric in MEMORY:
+        first, second = fast.estimate(metric), slow.estimate(metric)
+        if first and second:
+            scale = scale_of("bytes", [first.mean, second.mean])
+            one, other = (figure(each.mean, each.half, scale) for each in (first, second))
+            where = "device memory" if metric == MEMORY[0] else "memory"
+            return f", and takes {one} {scale.unit} of {where} where {slow.model} takes {other}"
+    return ""
+
+
+def _elsewhere(found: Sequence[Comparison]) -> str:
+    """Whether the other settings say the same. Which of them is best is not for the test set to choose."""
+    first, others = found[0], [each for each in found[1:] if len(each.ranked) > 1]
+    if not others:
+        return ""
+    name = first.best.model
+    unlike = [each for each in others if each.best.model != name]
+    if unlike:
+        where = f"{unlike[0].best.model} with {unlike[0].section.describe(unlike[0].variant)}"
+        return (
+            f"At {len(unlike)} of {plural(len(others), 'other setting')} another model has the highest mean accuracy"
+            f" ({where}{', for one' if len(unlike) > 1 else ''})."
+        )
+    shown = sum(each.shown for each in others)
+    if len(others) == 1:
+        verdict = "and the seeds show it" if shown else "though the seeds do not show it"
+        return f"With {others[0].section.describe(others[0].variant)} {name} has the highest mean too, {verdict}."
+    return f"{name} has the highest mean at all {len(others)} other settings too; at {shown} of them the seeds show it."
+
+
+def _alone(comparison: Comparison) -> str:
+    cell = comparison.best
+    text = f"On {_where(comparison)}, {cell.model} reaches an accuracy of {_level(cell)} over {plural(cell.n, 'seed')}"
+    speed = cell.estimate(SPEED)
+    return f"{text} and trains on {plain(speed.mean)} samples a second." if speed else f"{text}."
+
+
+def _along_axis(section: Section) -> str:
+    """From the first to the last value of the first axis: how accuracy and speed move."""
+    for axis in section.axes:
+        cells = [cell for cell in section.along(axis) if cell.estimate(ACCURACY)]
+        if len(cells) > 1:
+            return _from_to(axis, cells[0], cells[-1])
+    return ""
+
+
+def _from_to(axis: str, first: Cell, last: Cell) -> str:
+    ends = f"From {axis_label(axis)} {value_text(first.setting(axis))} to {value_text(last.setting(axis))}"
+    text = f"{ends} its accuracy goes from {_level(first)} to {_level(last)}"
+    found = ratio(last, first, metric=SPEED)
+    return f"{text}, and its speed to {times(found.ratio, found.low, found.high)} times." if found else f"{text}."

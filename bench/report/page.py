@@ -1,0 +1,169 @@
+"""report.md: the answer first, then the evidence, then the conditions."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from bench.records import Environment, Result
+from bench.report.cells import Section
+from bench.report.conditions import dates, machine, reasons, validity
+from bench.report.findings import answer, nothing
+from bench.report.format import listing, plural, ranges, scale_of
+from bench.report.tables import Table, escape_markdown, to_markdown
+from bench.results.frame import Latest, SuiteLike
+
+MOST_ROWS = 60
+MOST_FACTS = ("os", "kernel", "machine", "cpu", "cores", "usable_cores", "memory_bytes", "gpu", "driver", "torch", "blas",
+              "cuda", "python")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A plot that was written: file name without ending, and what it shows."""
+
+    name: str
+    title: str
+    alt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A section with its table and its plots."""
+
+    section: Section
+    table: Table
+    pictures: tuple[Picture, ...]
+
+
+def page(
+    parts: Sequence[Part], *, title: str, suite: SuiteLike | None, latest: Latest, damaged: int, others: int
+) -> str:
+    """The whole report as Markdown. Everything that comes from a suite or a result is escaped."""
+    sections = [part.section for part in parts]
+    blocks = [f"# {escape_markdown(title)}", *_answers(sections)]
+    blocks.append("## What to know about these figures")
+    blocks.append("\n".join(f"- {escape_markdown(text)}" for text in caveats(sections, suite, latest, damaged, others)))
+    for part in parts:
+        blocks += _part(part)
+    blocks += ["## Conditions", *_environments(sections)]
+    blocks += ["## How to do it again", *_again(suite, sections)]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _answers(sections: Sequence[Section]) -> list[str]:
+    texts = [text for section in sections if (text := answer(section))]
+    return [escape_markdown(text) for text in texts] or ["Nothing was measured yet: no trial of this plan is ok."]
+
+
+def caveats(
+    sections: Sequence[Section], suite: SuiteLike | None, latest: Latest, damaged: int, others: int
+) -> Iterator[str]:
+    """What is not right with the figures, one sentence each; the first one counts the trials."""
+    yield _count(latest)
+    for section in sections:
+        if not section.measured:
+            yield nothing(section)
+    measured = [row for section in sections if section.measured for cell in section.cells for row in cell.not_ok]
+    if measured:
+        yield f"In the tables below, not in any mean: {reasons((row.status, row.reason) for row in measured)}."
+    ok = [row.result for row in latest.rows if row.result is not None and row.result.status == "ok"]
+    if doubtful := [result for result in ok if result.valid is False]:
+        yield f"{len(doubtful):,} of {plural(len(ok), 'ok trial')} not valid (marked †): {validity(doubtful)}."
+    yield from _mixtures(sections)
+    if suite is not None and (suite.only or suite.shard):
+        yield f"Only a part of the suite was planned: {' '.join(_narrowed(suite))}."
+    if latest.superseded:
+        yield f"{plural(latest.superseded, 'older result')} of these trials stay on file; the newest is shown."
+    if damaged:
+        yield f"{plural(damaged, 'damaged line')} in the stored results could not be read, and were left out."
+    if others:
+        yield f"{plural(others, 'other result')} in this folder belong to no trial of this plan, and are not shown."
+
+
+def _count(latest: Latest) -> str:
+    statuses = Counter(row.status for row in latest.rows)
+    ok = statuses.pop("ok", 0)
+    if not statuses:
+        return f"All of {plural(ok, 'trial')} are ok." if ok != 1 else "The one trial is ok."
+    rest = listing([f"{count:,} {status}" for status, count in statuses.most_common()])
+    return f"Of {plural(len(latest.rows), 'trial')} {ok:,} are ok, {rest}."
+
+
+def _mixtures(sections: Sequence[Section]) -> Iterator[str]:
+    machines = {section.machine for section in sections if section.machine}
+    if len(machines) > 1:
+        yield f"The results come from {len(machines)} environments (machine or software); they are kept apart."
+    if any(section.several_codes for section in sections):
+        yield "Some cells were run with more than one version of the code; each version has a row of its own."
+
+
+def _part(part: Part) -> Iterator[str]:
+    yield f"## {escape_markdown(part.section.title)}"
+    yield to_markdown(part.table, most_rows=MOST_ROWS).rstrip()
+    name = part.table.name
+    yield f"This table: [CSV](tables/{name}.csv) · [LaTeX](tables/{name}.tex)"
+    for picture in part.pictures:
+        alt = escape_markdown(picture.alt).replace("[", "\\[").replace("]", "\\]")
+        yield f"[![{alt}](plots/{picture.name}.png)](plots/{picture.name}.svg)"
+
+
+def _environments(sections: Sequence[Section]) -> Iterator[str]:
+    """Machine, versions, days and commit of every environment that something ran in."""
+    results: dict[str, list[Result]] = {}
+    for section in sections:
+        results.setdefault(section.machine, []).extend(section.results)
+    found = {machine_id: group for machine_id, group in results.items() if group}
+    if not found:
+        yield "Nothing has run yet."
+    for machine_id, group in found.items():
+        if len(found) > 1:
+            yield f"### Machine {machine_id[:8]}"
+        yield "\n".join(f"- {escape_markdown(line)}" for line in _facts(group))
+
+
+def _facts(results: Sequence[Result]) -> Iterator[str]:
+    environment = next((r.environment for r in results if r.environment.facts), Environment({}))
+    facts, notes = environment.facts, environment.notes
+    yield f"machine: {machine(facts)}"
+    for name in MOST_FACTS:
+        if name not in ("cpu", "cores", "usable_cores") and facts.get(name):
+            yield f"{name.removesuffix('_bytes').replace('_', ' ')}: {_fact(name, facts[name])}"
+    threads = sorted({result.threads for result in results if result.threads})
+    yield f"threads: {ranges(threads) or 'unknown'}"
+    if versions := notes.get("versions"):
+        yield "versions: " + ", ".join(f"{name} {version}" for name, version in dict(versions).items())
+    if notes.get("governor"):
+        yield f"governor of the clock: {notes['governor']}"
+    commits = {str(r.environment.notes["commit"]) for r in results if r.environment.notes.get("commit")}
+    if commits:
+        dirty = any(result.environment.notes.get("dirty") for result in results)
+        yield f"commit: {', '.join(sorted(each[:12] for each in commits))}{' (with changes)' if dirty else ''}"
+    yield f"days: {dates(results) or 'unknown'}"
+    yield f"environment: {', '.join(sorted({result.environment_id for result in results}))}"
+
+
+def _fact(name: str, value: object) -> str:
+    if name.endswith("_bytes") and isinstance(value, int | float):
+        scale = scale_of("bytes", [value])
+        return f"{value / scale.divisor:.1f} {scale.unit}"
+    return str(value)
+
+
+def _narrowed(suite: SuiteLike) -> list[str]:
+    kept = [part for text in suite.only for part in ("--only", shlex.quote(text))]
+    return kept + (["--shard", shlex.quote(suite.shard)] if suite.shard else [])
+
+
+def _again(suite: SuiteLike | None, sections: Sequence[Section]) -> Iterator[str]:
+    seeds = sorted({row.trial.seed for section in sections for cell in section.cells for row in cell.rows})
+    if suite is not None and suite.source:
+        command = " ".join(["python -m bench run", shlex.quote(suite.source), *_narrowed(suite)])
+        # Indented, not fenced: no name can end it. Line breaks could.
+        yield "    " + " ".join(command.split())
+        yield f"Suite file: {escape_markdown(suite.source)}, seeds {ranges(seeds)}."
+    else:
+        yield f"Seeds {ranges(seeds) or 'none'}."
+    yield "Every trial: [tables/trials.csv](tables/trials.csv); every cell: [tables/summary.csv](tables/summary.csv)."

@@ -1,0 +1,186 @@
+"""Which plots a section gets, and what each is called. A plot that could show nothing is not made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench.metrics import BUILT_IN, Metric
+from bench.report import draw_curves, draw_lines, draw_points
+from bench.report.cells import Cell, Section, axis_label
+from bench.report.conditions import conditions_short
+from bench.report.draw_points import Panels
+from bench.report.style import Style
+from bench.results.frame import metric_names
+
+ACCURACY, PARAMETERS = BUILT_IN["test_accuracy"], BUILT_IN["parameters"]
+SPEED, MEMORY = BUILT_IN["train_samples_per_second"], BUILT_IN["host_peak_bytes"]
+DEVICE_MEMORY = BUILT_IN["device_peak_allocated_bytes"]
+NAMES = {
+    "test_accuracy": "Accuracy",
+    "test_loss": "Test loss",
+    "train_samples_per_second": "Training throughput",
+    "host_peak_bytes": "Host memory",
+    "device_peak_allocated_bytes": "Device memory",
+    "fit_seconds": "Training time",
+}
+FILES = {
+    "test_accuracy": "accuracy",
+    "train_samples_per_second": "throughput",
+    "host_peak_bytes": "memory",
+    "device_peak_allocated_bytes": "device-memory",
+}
+MOST_MODELS = 16  # in one plot; the tables have all
+MOST_ROWS = 24  # of a strip
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A figure, its file name without ending, its title, and what it shows for those who cannot see it."""
+
+    name: str
+    title: str
+    alt: str
+    figure: Any
+
+
+def plots_of(section: Section, *, slug: str, styles: dict[str, Style]) -> Iterator[Plot]:
+    """The plots of one section, one after another: each can be saved and forgotten before the next is drawn."""
+    if not section.measured:
+        return
+    for plot in _plots(section, styles):
+        yield Plot(f"{plot.name}-{slug}", plot.title, plot.alt, plot.figure)
+
+
+def _plots(section: Section, styles: dict[str, Style]) -> Iterator[Plot]:
+    yield from _accuracy(section, styles)
+    yield from _accuracy_against_parameters(section, styles)
+    numeric = numeric_axes(section)
+    for metric in (SPEED, MEMORY, DEVICE_MEMORY):
+        if "batch_size" in numeric:
+            yield from _along(section, metric, "batch_size", styles)
+        else:
+            yield from _bars(section, metric, styles)
+    yield from _learning(section, styles)
+    for axis in numeric:
+        metrics = [ACCURACY, BUILT_IN["test_loss"], *_plugin_metrics(section)]
+        metrics += [] if axis == "batch_size" else [SPEED, BUILT_IN["fit_seconds"], MEMORY, DEVICE_MEMORY]
+        for metric in metrics:
+            yield from _along(section, metric, axis, styles)
+
+
+def numeric_axes(section: Section) -> list[str]:
+    """The axes along which a line can be drawn: numbers, at least two of them."""
+    found = []
+    for axis in section.axes:
+        values = {cell.setting(axis) for cell in section.along(axis)}
+        numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+        found += [axis] if numbers and len(values) > 1 else []
+    return found
+
+
+def _plugin_metrics(section: Section) -> list[Metric]:
+    names = metric_names(result for cell in section.measured for result in cell.ok)[len(BUILT_IN) :]
+    return [Metric(name, "", True, True, "") for name in names]
+
+
+def panels_of(section: Section, metric: str, *, most: int) -> Panels:
+    """The cells that have `metric`, by setting; where there are more than `most` settings, the first one's alone."""
+    variants = section.variants if len(section.variants) <= most else section.variants[:1]
+    found = [
+        (section.describe(variant), [cell for cell in section.at(variant) if cell.estimate(metric)][:MOST_MODELS])
+        for variant in variants
+    ]
+    return [(name, cells) for name, cells in found if cells]
+
+
+def _subtitle(section: Section, cells: Sequence[Cell], *, extra: str = "") -> str:
+    counts = sorted({cell.n for cell in cells})
+    seeds = f"n = {counts[0]}" if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]}"
+    parts = [conditions_short(section), extra, seeds]
+    if len(section.models) > MOST_MODELS:
+        parts.append(f"the first {MOST_MODELS} of {len(section.models)} models")
+    return " · ".join(part for part in parts if part)
+
+
+def _flat(panels: Panels) -> list[Cell]:
+    return [cell for _, group in panels for cell in group]
+
+
+def _points(cells: Sequence[Cell]) -> str:
+    return "every seed, mean and 95 % interval" if any(cell.n > 1 for cell in cells) else "one seed"
+
+
+def _accuracy(section: Section, styles: dict[str, Style]) -> Iterator[Plot]:
+    panels = panels_of(section, ACCURACY.name, most=3)
+    if len(_flat(panels)) > MOST_ROWS:
+        panels = panels[:1]
+    cells = _flat(panels)
+    if not cells or (len(cells) == 1 and cells[0].n == 1):
+        return
+    title = f"Accuracy on {section.dataset} by model: {_points(cells)}"
+    figure = draw_points.strip(panels, ACCURACY, title=title, subtitle=_subtitle(section, cells), styles=styles)
+    yield Plot("accuracy", title, f"{title}. {_levels(cells)}", figure)
+
+
+def _levels(cells: Sequence[Cell]) -> str:
+    from bench.report.format import accuracy
+
+    texts = [f"{cell.model} {accuracy(e.mean, e.half)}" for cell in cells[:12] if (e := cell.estimate(ACCURACY.name))]
+    return "; ".join(texts)
+
+
+def _accuracy_against_parameters(section: Section, styles: dict[str, Style]) -> Iterator[Plot]:
+    panels = panels_of(section, ACCURACY.name, most=2)
+    panels = [(name, [cell for cell in cells if cell.estimate(PARAMETERS.name)]) for name, cells in panels]
+    cells = _flat(panels)
+    if len({e.mean for cell in cells if (e := cell.estimate(PARAMETERS.name))}) < 2:
+        return
+    title = f"Accuracy on {section.dataset} against number of parameters"
+    figure = draw_points.against(
+        panels, ACCURACY, PARAMETERS, title=title, subtitle=_subtitle(section, cells), styles=styles
+    )
+    yield Plot("accuracy-parameters", title, f"{title}. {_levels(cells)}", figure)
+
+
+def _along(section: Section, metric: Metric, axis: str, styles: dict[str, Style]) -> Iterator[Plot]:
+    cells = [cell for cell in section.along(axis) if cell.estimate(metric.name)]
+    models = list(dict.fromkeys(cell.model for cell in cells))[:MOST_MODELS]
+    cells = [cell for cell in cells if cell.model in models]
+    if len({cell.setting(axis) for cell in cells}) < 2:
+        return
+    what = NAMES.get(metric.name, metric.name.replace("_", " "))
+    title = f"{what} on {section.dataset} by {axis_label(axis)}: {_points(cells)}"
+    fixed = section.describe(section.variants[0], but=axis)
+    figure = draw_lines.lines(
+        cells, metric, axis, title=title, subtitle=_subtitle(section, cells, extra=fixed), styles=styles
+    )
+    stem = FILES.get(metric.name, metric.name.replace("_", "-"))
+    yield Plot(f"{stem}-by-{axis_label(axis).replace(' ', '-')}", title, title, figure)
+
+
+def _bars(section: Section, metric: Metric, styles: dict[str, Style]) -> Iterator[Plot]:
+    cells = [cell for cell in section.at(section.variants[0]) if cell.estimate(metric.name)][:MOST_MODELS]
+    if not cells:
+        return
+    title = f"{NAMES[metric.name]} on {section.dataset} by model: {_points(cells)}"
+    fixed = section.describe(section.variants[0])
+    figure = draw_points.bars(
+        cells, metric, title=title, subtitle=_subtitle(section, cells, extra=fixed), styles=styles
+    )
+    yield Plot(FILES[metric.name], title, title, figure)
+
+
+def _learning(section: Section, styles: dict[str, Style]) -> Iterator[Plot]:
+    variants = section.variants if len(section.variants) <= 2 else section.variants[:1]
+    panels = [(section.describe(variant), section.at(variant)[:MOST_MODELS]) for variant in variants]
+    for x, name, words in (("epoch", "epochs", "epochs"), ("train_seconds", "seconds", "training seconds")):
+        drawn = draw_curves.curves_of(panels, x=x)
+        if not drawn:
+            continue
+        title = f"Learning curves on {section.dataset} against {words}"
+        figure = draw_curves.curves(
+            panels, drawn, x=x, title=title, subtitle=_subtitle(section, _flat(panels)), styles=styles
+        )
+        yield Plot(f"learning-{name}", title, f"{title}: accuracy and loss on training and test set", figure)

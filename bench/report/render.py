@@ -1,0 +1,173 @@
+"""From results to the files of a report: tables, plots, page. What did not change is not rendered again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from bench.errors import BenchError
+from bench.records import Result, canonical_json, digest
+from bench.report.cells import Section, sections_of
+from bench.report.models_table import models_table
+from bench.report.page import Part, Picture, page
+from bench.report.tables import Table, to_csv, to_latex, to_markdown, write_frame
+from bench.results.frame import Latest, SuiteLike, latest, other_axes, rows_frame
+from bench.results.summary import summary_frame
+
+STAMP = ".rendered"
+PACKAGES = ("matplotlib", "pandas", "scipy", "tabulate")
+PARTS = ("report", "results", "statistics")  # folders of bench whose code makes the report
+SAFE = re.compile(r"[^A-Za-z0-9_.-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class RenderOutcome:
+    """Where report.md lies, and whether it was written anew."""
+
+    report_path: Path
+    rendered: bool
+
+
+def render(
+    folder: Path, *, suite: SuiteLike | None, results: Sequence[Result], damaged: int = 0, others: int = 0
+) -> RenderOutcome:
+    """Write folder/report: report.md, tables/*.{md,csv,tex}, plots/*.{png,svg}. `folder` is results/<suite>.
+
+    Files are written aside and then put in place; those of an earlier report that are no longer made are removed.
+    Raises BenchError where it cannot be written.
+    """
+    report = folder / "report"
+    stamp = fingerprint(suite, results, damaged=damaged, others=others)
+    if _is_fresh(report, stamp):
+        return RenderOutcome(report / "report.md", rendered=False)
+    try:
+        report.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=".new-", dir=report))
+        try:
+            title = suite.title if suite is not None and suite.title else folder.name
+            _write(aside, title=title, suite=suite, results=results, damaged=damaged, others=others)
+            _put_in_place(aside, report, stamp=stamp)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+    except OSError as error:
+        raise BenchError(f"{report}: the report cannot be written there ({error.strerror or error})") from error
+    return RenderOutcome(report / "report.md", rendered=True)
+
+
+def fingerprint(suite: SuiteLike | None, results: Sequence[Result], *, damaged: int, others: int) -> str:
+    """Digest of all that a report is made of: results, plan, our own code, and the packages that draw and write."""
+    found = hashlib.sha256()
+    plan = None if suite is None else suite.to_json()
+    found.update(canonical_json([plan, damaged, others, _versions()]).encode())
+    keys = sorted((r.trial_id, r.environment_id, r.code_id, r.run_id, r.finished_at, r.status) for r in results)
+    found.update(canonical_json(keys).encode())
+    for path in _sources():
+        found.update(path.read_bytes())
+    return found.hexdigest()
+
+
+def _versions() -> dict[str, str]:
+    return {name: metadata.version(name) for name in PACKAGES}
+
+
+def _sources() -> Iterator[Path]:
+    bench = Path(__file__).resolve().parents[1]
+    yield from (bench / "metrics.py", bench / "records.py")
+    for part in PARTS:
+        yield from sorted((bench / part).glob("*.py"))
+
+
+def _is_fresh(report: Path, stamp: str) -> bool:
+    try:
+        kept = json.loads((report / STAMP).read_text(encoding="utf-8"))
+        return bool(kept["stamp"] == stamp) and all((report / name).is_file() for name in kept["files"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _write(
+    aside: Path, *, title: str, suite: SuiteLike | None, results: Sequence[Result], damaged: int, others: int
+) -> None:
+    found = latest(results, suite)
+    sections = sections_of(found.rows, suite)
+    (aside / "tables").mkdir()
+    (aside / "plots").mkdir()
+    _write_frames(aside / "tables", found, suite)
+    slugs = _slugs(sections)
+    tables = {
+        section: models_table(section, name=f"models-{slugs[section]}", baseline=suite.baseline if suite else "")
+        for section in sections
+    }
+    for table in tables.values():
+        _write_table(aside / "tables", table)
+    pictures = _draw(aside / "plots", sections, slugs)
+    parts = [Part(section, tables[section], tuple(pictures[section])) for section in sections]
+    text = page(parts, title=title, suite=suite, latest=found, damaged=damaged, others=others)
+    (aside / "report.md").write_text(text, encoding="utf-8")
+
+
+def _write_frames(folder: Path, found: Latest, suite: SuiteLike | None) -> None:
+    frame = rows_frame(found.rows, axes=other_axes(found.rows, suite))
+    write_frame(frame, folder / "trials.csv")
+    write_frame(summary_frame(frame), folder / "summary.csv")
+
+
+def _write_table(folder: Path, table: Table) -> None:
+    for ending, text in (("md", to_markdown(table)), ("csv", to_csv(table)), ("tex", to_latex(table))):
+        (folder / f"{table.name}.{ending}").write_text(text, encoding="utf-8")
+
+
+def _draw(folder: Path, sections: Sequence[Section], slugs: Mapping[Section, str]) -> dict[Section, list[Picture]]:
+    """The plots of every section; the same model looks the same in all of them."""
+    pictures: dict[Section, list[Picture]] = {section: [] for section in sections}
+    if not any(section.measured for section in sections):
+        return pictures
+    from bench.report import plots, style  # matplotlib: half a second that a fresh report does not pay
+
+    styles = style.styles_of(list(dict.fromkeys(cell.model for section in sections for cell in section.cells)))
+    with style.setup():
+        for section in sections:
+            for plot in plots.plots_of(section, slug=slugs[section], styles=styles):
+                style.save(plot.figure, folder / plot.name)
+                pictures[section].append(Picture(plot.name, plot.title, plot.alt))
+    return pictures
+
+
+def _slugs(sections: Sequence[Section]) -> dict[Section, str]:
+    """A file name for each section: letters, digits, `_`, `.` and `-`, whatever it is called; no two alike."""
+    found = {}
+    for section in sections:
+        name = "-".join([slug(section.dataset), slug(section.device)])
+        found[section] = f"{name}-{section.machine[:8]}" if section.several_machines and section.machine else name
+    return found
+
+
+def slug(name: str) -> str:
+    """`name` where it can name a file, else what is left of it with a digest."""
+    safe = SAFE.sub("-", name).strip("-.")[:40]
+    return name if safe == name else f"{safe}-{digest(name)[:6]}".lstrip("-")
+
+
+def _put_in_place(aside: Path, report: Path, *, stamp: str) -> None:
+    """Move every new file over the old one, then remove what is left of an older report. The stamp comes last: a
+    report that was put in place by half is rendered again."""
+    (report / STAMP).unlink(missing_ok=True)
+    new = sorted(path.relative_to(aside) for path in aside.rglob("*") if path.is_file())
+    for name in new:
+        (report / name).parent.mkdir(exist_ok=True)
+        os.replace(aside / name, report / name)
+    for old in (*report.glob("tables/*"), *report.glob("plots/*")):
+        if old.is_file() and old.relative_to(report) not in new:
+            old.unlink()
+    kept = {"stamp": stamp, "files": [name.as_posix() for name in new]}
+    fresh = aside / STAMP
+    fresh.write_text(json.dumps(kept), encoding="utf-8")
+    os.replace(fresh, report / STAMP)

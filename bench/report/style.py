@@ -1,0 +1,163 @@
+"""How plots look: colours, shapes, sizes, and how a figure becomes a file. The only module that sets up matplotlib."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+
+WIDTH_INCHES = 8.0
+DPI = 150  # 1200 pixels wide: sharp where a README shows 800
+TEXT, SMALL, TITLE = 10.0, 9.0, 12.0  # points; 9 is the least at 800 pixels
+INK, FAINT, GRID = "#222222", "#555555", "#dddddd"
+LINE_INCHES = 0.19  # from one line of text to the next
+
+# Okabe & Ito (2008), without yellow, which is lost on white; the first three differ in black and white too.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")  # eight and seven have no common divisor: 56 pairs
+
+SETUP: dict[str, Any] = {
+    "text.parse_math": False,  # a name with $ is a name
+    "svg.fonttype": "none",  # text stays text: it can be searched, and drawn in fonts that we do not have
+    "svg.hashsalt": "bench",  # ids that are the same each time
+    "font.family": "sans-serif",
+    "font.size": TEXT,
+    "axes.labelsize": TEXT,
+    "axes.titlesize": TEXT,
+    "xtick.labelsize": SMALL,
+    "ytick.labelsize": SMALL,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": FAINT,
+    "ytick.color": FAINT,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "lines.linewidth": 1.6,
+    "lines.markersize": 6.0,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """One model's colour and shape, the same in every plot."""
+
+    colour: str
+    marker: str
+
+
+def styles_of(models: Sequence[str]) -> dict[str, Style]:
+    """A style for each model, by its place in `models`."""
+    return {
+        model: Style(COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]) for index, model in enumerate(models)
+    }
+
+
+@contextmanager
+def setup() -> Iterator[None]:
+    """matplotlib as these plots need it, whatever the user's matplotlibrc says; as it was afterwards."""
+    with mpl.rc_context(), warnings.catch_warnings():
+        # A name in a script that the font lacks: PNG shows boxes, SVG leaves it to the reader's fonts.
+        warnings.filterwarnings("ignore", message=r"Glyph .* missing from")
+        mpl.rcdefaults()
+        rc_params: Any = mpl.rcParams  # its stubs know every key; ours are tested by drawing
+        rc_params.update(SETUP)
+        yield
+
+
+def text_inches(text: str, *, size: float = TEXT) -> float:
+    """Width of `text` in inches, as it will be drawn."""
+    ruler: Any = _ruler()
+    width, _, _ = ruler.get_renderer().get_text_width_height_descent(text, FontProperties(size=size), ismath=False)
+    return float(width) / DPI
+
+
+_rulers: list[FigureCanvasAgg] = []
+
+
+def _ruler() -> FigureCanvasAgg:
+    if not _rulers:
+        _rulers.append(FigureCanvasAgg(Figure(figsize=(1, 1), dpi=DPI)))
+    return _rulers[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Margins in inches around the axes of a figure."""
+
+    left: float = 0.85
+    right: float = 0.3
+    bottom: float = 0.6
+
+
+def wrapped(text: str, *, size: float, bold: bool = False) -> list[str]:
+    """Lines of `text` that fit the width of a figure."""
+    weight = 1.12 if bold else 1.0  # bold letters are that much wider
+    room = WIDTH_INCHES - 0.4
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and text_inches(longer, size=size) * weight > room:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return [shorten(line, most=110) for line in lines]
+
+
+def figure_with_axes(
+    title: str, subtitles: Sequence[str], *, rows: int, columns: int, panel_inches: float, frame: Frame, **options: Any
+) -> tuple[Figure, list[Any]]:
+    """A figure with its title, a smaller line below it, and rows × columns panels of `panel_inches` height.
+
+    `subtitles` are one line each, or more where they are long; `named` says that panels have titles; other `options`
+    go to `Figure.subplots`. Returns the panels row by row.
+    """
+    heading = wrapped(title, size=TITLE, bold=True)
+    below = [line for text in subtitles for line in wrapped(text, size=SMALL)]
+    top = 0.2 + LINE_INCHES * (1.2 * len(heading) + len(below)) + (0.35 if options.pop("named", True) else 0.12)
+    gap = options.pop("gap_inches", 0.55)
+    height = top + rows * panel_inches + (rows - 1) * gap + frame.bottom
+    figure = Figure(figsize=(WIDTH_INCHES, height), dpi=DPI)
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(rows, columns, squeeze=False, **options)
+    figure.subplots_adjust(
+        left=frame.left / WIDTH_INCHES,
+        right=1 - frame.right / WIDTH_INCHES,
+        bottom=frame.bottom / height,
+        top=1 - top / height,
+        hspace=gap / panel_inches,
+    )
+    at = 1 - 0.15 / height
+    figure.text(0.15 / WIDTH_INCHES, at, "\n".join(heading), va="top", size=TITLE, weight="bold")
+    at -= 1.25 * LINE_INCHES * len(heading) / height
+    figure.text(0.15 / WIDTH_INCHES, at, "\n".join(below), va="top", size=SMALL, color=FAINT)
+    return figure, list(axes.flat)
+
+
+def save(figure: Figure, stem: Path) -> None:
+    """Write `stem`.png and `stem`.svg; the same figure gives the same bytes."""
+    figure.savefig(stem.with_name(stem.name + ".svg"), metadata={"Date": None, "Creator": None})
+    figure.savefig(stem.with_name(stem.name + ".png"), dpi=DPI, metadata={"Software": None})
+
+
+def shorten(text: str, *, most: int = 28) -> str:
+    """A label that fits beside a plot: the middle left out of a long one."""
+    flat = " ".join(text.split())
+    keep = (most - 1) // 2
+    return flat if len(flat) <= most else f"{flat[: most - 1 - keep]}…{flat[len(flat) - keep :]}"

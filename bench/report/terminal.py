@@ -1,0 +1,125 @@
+"""The table that a run prints when it is done: plain text, 80 columns, no colour codes."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.records import Result
+from bench.report.cells import Cell, Section, Variant, ratio, sections_of
+from bench.report.conditions import reasons, validity
+from bench.report.findings import ACCURACY, MEMORY, SPEED, answer, nothing
+from bench.report.format import DASH, Scale, accuracy, figure, plural, scale_of, times, whole
+from bench.report.models_table import baseline_of
+from bench.results.frame import SuiteLike, latest
+
+MOST_BLOCKS = 8
+NAME_WIDTH = 24
+
+
+def terminal_summary(
+    results: Sequence[Result], suite: SuiteLike | None, *, report_path: Path | str = "", width: int = 80
+) -> str:
+    """Tables by data set, device and setting, then the answer in words, then where the report lies."""
+    sections = sections_of(latest(results, suite).rows, suite)
+    baseline = suite.baseline if suite is not None else ""
+    measured = [section for section in sections if section.measured]
+    blocks = [(section, variant) for section in measured for variant in section.variants]
+    parts = [_block(section, variant, baseline=baseline) for section, variant in blocks[:MOST_BLOCKS]]
+    if len(blocks) > MOST_BLOCKS:
+        parts.append(f"… and {plural(len(blocks) - MOST_BLOCKS, 'other setting')}: see the report")
+    parts += [_wrap(nothing(section), width) for section in sections if not section.measured]
+    parts += [_wrap(text, width) for section in measured if (text := answer(section))]
+    parts += [f"report  {report_path}"] if report_path else []
+    return "\n\n".join(parts) + "\n"
+
+
+def _wrap(text: str, width: int) -> str:
+    return textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False)
+
+
+def _block(section: Section, variant: Variant, *, baseline: str) -> str:
+    cells = [cell for cell in section.cells if section.variant_of(cell) == variant]
+    counts = sorted({cell.n for cell in cells if cell.n})
+    seeds = plural(counts[0], "seed") if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds"
+    name = " · ".join(part for part in (section.title, section.describe(variant)) if part)
+    interval = ", ± 95 % (t)" if counts[-1] > 1 else ""
+    against = baseline_of(section, baseline)
+    lines = _aligned([_heads(cells, against), *(_line(cell, cells, against) for cell in cells)])
+    gap = max(3, max(map(len, lines)) - len(name) - len(f"n = {seeds}{interval}"))
+    return "\n".join([f"{name}{' ' * gap}n = {seeds}{interval}", *lines, *_footnotes(cells)])
+
+
+def _heads(cells: Sequence[Cell], against: str) -> list[str]:
+    ratio_head = [f"×{_short(against, 12)}"] if against else []
+    return [
+        "model",
+        "parameters",
+        "accuracy",
+        "samples/s",
+        *ratio_head,
+        f"memory ({_memory(cells)[1].unit})",
+        "fit (s)",
+    ]
+
+
+def _line(cell: Cell, cells: Sequence[Cell], against: str) -> list[str]:
+    level, speed, fit = (cell.estimate(name) for name in (ACCURACY, SPEED, "fit_seconds"))
+    count, (metric, scale) = cell.estimate("parameters"), _memory(cells)
+    memory = cell.estimate(metric)
+    if not cell.n:
+        return [_short(cell.model, NAME_WIDTH), DASH, "/".join(dict.fromkeys(row.status for row in cell.rows))]
+    ratio_cell = [_ratio(cell, cells, against)] if against else []
+    return [
+        _short(cell.model, NAME_WIDTH),
+        whole(count.mean) if count else DASH,
+        (accuracy(level.mean, level.half) if level else DASH) + (" †" if cell.not_valid else "  "),
+        figure(speed.mean, speed.half, scale_of("samples/s", [])) if speed else DASH,
+        *ratio_cell,
+        figure(memory.mean, memory.half, scale) if memory else DASH,
+        figure(fit.mean, fit.half, scale_of("", [])) if fit else DASH,
+    ]
+
+
+def _memory(cells: Sequence[Cell]) -> tuple[str, Scale]:
+    """The metric of memory that was measured (the device's before the host's), and the unit of its column."""
+    for metric in MEMORY:
+        values = [found.mean for cell in cells if (found := cell.estimate(metric))]
+        if values:
+            return metric, scale_of("bytes", values)
+    return MEMORY[-1], scale_of("bytes", [2.0**20])
+
+
+def _ratio(cell: Cell, cells: Sequence[Cell], against: str) -> str:
+    other = next((each for each in cells if each.model == against), None)
+    found = ratio(cell, other, metric=SPEED) if other else None
+    return times(found.ratio) if found else DASH
+
+
+def _footnotes(cells: Sequence[Cell]) -> list[str]:
+    doubtful = [result for cell in cells for result in cell.not_valid]
+    total = sum(len(cell.rows) for cell in cells)
+    notes = [f"† {len(doubtful)} of {plural(total, 'trial')} not valid: {validity(doubtful)}"] if doubtful else []
+    absent = [(row.status, row.reason) for cell in cells for row in cell.not_ok]
+    return notes + ([f"{DASH} {reasons(absent)}"] if absent else [])
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Columns as wide as their widest text; the first to the left, numbers to the right."""
+    count = max(len(row) for row in rows)
+    filled = [[*row, *[DASH] * (count - len(row))] for row in rows]
+    widths = [max(len(row[index]) for row in filled) for index in range(count)]
+    return [
+        "  ".join(
+            text.ljust(widths[0]) if not index else text.rjust(widths[index]) for index, text in enumerate(row)
+        ).rstrip()
+        for row in filled
+    ]
+
+
+def _short(text: str, most: int) -> str:
+    """`text` in at most `most` characters, the middle left out."""
+    text = "".join(character if character.isprintable() else "?" for character in text)
+    keep = (most - 1) // 2
+    return text if len(text) <= most else f"{text[: most - 1 - keep]}…{text[len(text) - keep :]}"

@@ -1,0 +1,1 @@
+"""Results: what is stored, and the tables of it."""

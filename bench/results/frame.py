@@ -1,0 +1,230 @@
+"""Results as tables: one row a (trial, environment), one row a cell. The columns are those of the files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Protocol
+
+from bench.metrics import BUILT_IN
+from bench.records import STATUSES, Component, Json, MeasureSettings, Result, TrainSettings, Trial
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NO_RESULT = "no result yet"
+IDENTITY = ("trial_id", "run_id", "environment_id", "code_id", "status", "reason")
+SETTINGS = (
+    "dataset", "dataset_settings", "model", "model_settings", "seed", "batch_size", "device", "precision",
+    "engine", "loader", "threads", "optimizer", "learning_rate", "epochs",
+)  # fmt: skip
+TRAIN_COLUMNS = ("precision", "engine", "loader", "optimizer", "learning_rate")
+HEAD = IDENTITY + SETTINGS
+TAIL = ("valid", "validity_notes")
+COUNTS = (*(status for status in STATUSES if status != "ok"), "missing", "not_valid")
+WHOLE = frozenset({"count", "bytes", "FLOP"})  # units of figures that are counted, not measured
+CELL = "cell_id"
+
+
+class AxisLike(Protocol):
+    """An axis of a suite: its dotted name and how its values are called, in the order of the file."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def labels(self) -> Sequence[str]: ...
+
+
+class SuiteLike(Protocol):
+    """What results and report need to know of a suite."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def baseline(self) -> str: ...
+    @property
+    def axes(self) -> Sequence[AxisLike]: ...
+    @property
+    def only(self) -> Sequence[str]: ...
+    @property
+    def shard(self) -> str | None: ...
+    @property
+    def source(self) -> str: ...
+    def trials(self) -> Iterable[Trial]: ...
+    def to_json(self) -> Json: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A trial and what became of it, in one environment; `result` is None where it has none yet."""
+
+    trial: Trial
+    result: Result | None
+
+    @property
+    def status(self) -> str:
+        return "missing" if self.result is None else self.result.status
+
+    @property
+    def reason(self) -> str:
+        return NO_RESULT if self.result is None else self.result.reason
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """The rows of a table in the order of the plan; `superseded` older results and `outside` of other plans are not
+    among them."""
+
+    rows: tuple[Row, ...]
+    superseded: int
+    outside: int
+
+
+def latest(results: Sequence[Result], suite: SuiteLike | None = None) -> Latest:
+    """The newest result of every (trial, environment), by `finished_at`, then `run_id`.
+
+    With a suite: the trials of its plan, in its order, absent ones too. Without: every trial that has a result, in
+    the order in which they first finished.
+    """
+    newest: dict[tuple[str, str], Result] = {}
+    for result in sorted(results, key=_age):
+        newest[result.trial_id, result.environment_id] = result  # a key keeps the place where it first stood
+    by_trial: dict[str, list[Result]] = {}
+    for result in newest.values():
+        by_trial.setdefault(result.trial_id, []).append(result)
+    if suite is None:
+        rows = tuple(Row(result.trial, result) for found in by_trial.values() for result in found)
+        return Latest(rows, len(results) - len(newest), 0)
+    planned = {trial.trial_id: trial for trial in suite.trials()}
+    rows = tuple(Row(trial, result) for trial_id, trial in planned.items() for result in by_trial.get(trial_id, [None]))
+    inside = sum(result.trial_id in planned for result in results)
+    kept = sum(row.result is not None for row in rows)
+    return Latest(rows, inside - kept, len(results) - inside)
+
+
+def _age(result: Result) -> tuple[str, str]:
+    return result.finished_at, result.run_id
+
+
+def trials_frame(results: Sequence[Result], suite: SuiteLike | None = None) -> pd.DataFrame:
+    """One row a (trial, environment), in the columns of `trials.csv`; the index is the id of the row's cell.
+
+    What was not measured is NaN (or <NA>), never 0. A planned trial without a result is `missing`.
+    `frame.attrs` holds `superseded`, the number of older results, and `outside`, that of results of no planned trial.
+    """
+    found = latest(results, suite)
+    frame = rows_frame(found.rows, axes=other_axes(found.rows, suite))
+    frame.attrs.update(superseded=found.superseded, outside=found.outside)
+    return frame
+
+
+def rows_frame(rows: Sequence[Row], *, axes: Sequence[str]) -> pd.DataFrame:
+    """The same for rows that were chosen already; `axes` are the dotted names of the columns after `epochs`."""
+    import pandas as pd
+
+    trials, results = [row.trial for row in rows], [row.result for row in rows]
+    columns = (
+        _identity_columns(rows) | _setting_columns(trials) | {"threads": _column(map(threads_of, rows), whole=True)}
+    )
+    columns = {name: columns[name] for name in HEAD}
+    columns |= {axis: _column([trial.setting(axis) for trial in trials]) for axis in axes}
+    columns |= _metric_columns(results)
+    columns["valid"] = pd.array([None if result is None else result.valid for result in results], dtype="boolean")
+    columns["validity_notes"] = [("" if result is None else "; ".join(result.validity_notes)) for result in results]
+    return pd.DataFrame(columns, index=pd.Index([trial.cell_id for trial in trials], name=CELL, dtype=object))
+
+
+def other_axes(rows: Sequence[Row], suite: SuiteLike | None) -> list[str]:
+    """Dotted names of the settings that have a column only because they vary: the suite's other axes, in its order,
+    or without a suite whatever differs from one trial to another."""
+    if suite is not None:
+        return [axis.name for axis in suite.axes if axis.name.rpartition(".")[2] not in SETTINGS]
+    names = [f"train.{f.name}" for f in fields(TrainSettings)] + [f"measure.{f.name}" for f in fields(MeasureSettings)]
+    settings = {(row.trial.train, row.trial.measure): row.trial for row in rows}.values()
+    names = [name for name in names if name.rpartition(".")[2] not in SETTINGS]
+    return [name for name in names if len({trial.setting(name) for trial in settings}) > 1]
+
+
+def threads_of(row: Row) -> int | None:
+    """Threads that the trial ran with; those that it asks for where it did not run; None: every core of a machine
+    that is not known yet."""
+    resolved = row.result.threads if row.result is not None else 0
+    return resolved or row.trial.train.threads or None
+
+
+def settings_text(component: Component) -> str:
+    """JSON object of the settings that differ from the default; a data file stands there by its digest."""
+    files = {key: f"sha256:{value}" for key, value in component.files.items() if key not in component.settings}
+    return json.dumps({**component.settings, **files}, sort_keys=True, ensure_ascii=False)
+
+
+def metric_names(results: Iterable[Result | None]) -> list[str]:
+    """The built-in metrics in their order, then those of plugins by name."""
+    extra = {name for result in results if result is not None for name in result.metrics} - BUILT_IN.keys()
+    return [*BUILT_IN, *sorted(extra)]
+
+
+def _identity_columns(rows: Sequence[Row]) -> dict[str, Any]:
+    columns: dict[str, Any] = {"trial_id": [row.trial.trial_id for row in rows]}
+    for name in ("run_id", "environment_id", "code_id"):
+        columns[name] = ["" if row.result is None else getattr(row.result, name) for row in rows]
+    return columns | {"status": [row.status for row in rows], "reason": [row.reason for row in rows]}
+
+
+def _setting_columns(trials: Sequence[Trial]) -> dict[str, Any]:
+    text = _remembered(settings_text)
+    columns: dict[str, Any] = {
+        "dataset": [trial.dataset.name for trial in trials],
+        "dataset_settings": [text(trial.dataset) for trial in trials],
+        "model": [trial.model.name for trial in trials],
+        "model_settings": [text(trial.model) for trial in trials],
+        "seed": _column([trial.seed for trial in trials], whole=True),
+        "batch_size": _column([trial.batch_size for trial in trials], whole=True),
+        "device": [trial.device for trial in trials],
+        "epochs": _column([None if trial.train.steps else trial.train.epochs for trial in trials], whole=True),
+    }
+    return columns | {name: [getattr(trial.train, name) for trial in trials] for name in TRAIN_COLUMNS}
+
+
+def _remembered(text: Callable[[Component], str]) -> Callable[[Component], str]:
+    """The same function, asked once an object: a grid of 10^5 trials shares a few components."""
+    known: dict[int, str] = {}
+
+    def ask(component: Component) -> str:
+        if id(component) not in known:
+            known[id(component)] = text(component)
+        return known[id(component)]
+
+    return ask
+
+
+def _metric_columns(results: Sequence[Result | None]) -> dict[str, Any]:
+    empty: Mapping[str, float] = {}
+    measured = [empty if result is None else result.metrics for result in results]
+    return {
+        name: _column(
+            [metrics.get(name) for metrics in measured], whole=name in BUILT_IN and BUILT_IN[name].unit in WHOLE
+        )
+        for name in metric_names(results)
+    }
+
+
+def _column(values: Iterable[Any], *, whole: bool = False) -> Any:
+    """Numbers with gaps: whole ones stay whole (Int64), others are float with NaN; anything else is left as it is."""
+    import numpy as np
+    import pandas as pd
+
+    found = list(values)
+    kinds = {type(value) for value in found if value is not None}
+    if kinds <= {int} and (kinds or whole):
+        return pd.array(found, dtype="Int64")
+    if kinds == {bool}:
+        return pd.array(found, dtype="boolean")
+    if not kinds <= {int, float}:
+        return found
+    if whole and all(value is None or float(value).is_integer() for value in found):
+        return pd.array([None if value is None else int(value) for value in found], dtype="Int64")
+    return np.array([np.nan if value is None else value for value in found], dtype=np.float64)

@@ -1,0 +1,100 @@
+"""One row a cell: mean, sd and 95 % interval of every metric over its seeds. Linear in the number of trials."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bench.results.frame import CELL, COUNTS, SETTINGS, TAIL
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STATISTICS = ("mean", "sd", "low", "high")
+GROUP = "_group"
+
+
+def summary_frame(frame: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
+    """One row for each cell, environment and code of `frame` (from `trials_frame`, or read from trials.csv).
+
+    Timings never pool across environments or code, so nothing does here: the seeds of a cell that ran in two
+    environments are two rows. `n` is the number of seeds in the means: those that are `ok`; the others are counted
+    by status. A metric that some of the n seeds lack is left empty, since its mean would be one of other seeds.
+    `low` and `high` are the t-interval; at n = 1 they and `sd` are empty.
+    """
+    import pandas as pd
+
+    axes, metrics = axis_columns(frame), metric_columns(frame)
+    rows = frame.reset_index(drop=CELL not in frame.index.names)
+    if CELL not in rows:
+        # Not by threads: a missing trial does not know them yet, and those of the others are in their environment.
+        keys = [name for name in _cell_columns(axes) if name != "threads"]
+        rows[CELL] = rows.groupby(keys, dropna=False, sort=False).ngroup()
+    rows[["environment_id", "code_id"]] = rows[["environment_id", "code_id"]].fillna("")
+    rows = _with_groups(rows)
+    ids = [*_cell_columns(axes), "environment_id", "code_id"]
+    cells = rows.drop_duplicates(GROUP).set_index(GROUP)[ids]
+    counts = _counts(rows)
+    figures = _statistics(rows[rows["status"] == "ok"], metrics, confidence=confidence)
+    found = pd.concat([cells, counts.reindex(cells.index, fill_value=0), figures.reindex(cells.index)], axis=1)
+    return found.reset_index(drop=True)
+
+
+def axis_columns(frame: pd.DataFrame) -> list[str]:
+    """The columns of other axes: between `epochs` and the first metric."""
+    names = list(frame.columns)
+    return names[names.index("epochs") + 1 : names.index("test_accuracy")]
+
+
+def metric_columns(frame: pd.DataFrame) -> list[str]:
+    """The columns of metrics: from `test_accuracy` on, plugins' too."""
+    names = list(frame.columns)
+    return names[names.index("test_accuracy") : names.index(TAIL[0])]
+
+
+def _cell_columns(axes: list[str]) -> list[str]:
+    return [name for name in SETTINGS if name != "seed"] + axes
+
+
+def _with_groups(rows: pd.DataFrame) -> pd.DataFrame:
+    """`rows` with the number of the group each belongs to, in order of appearance.
+
+    A missing trial has no environment yet: it is missing in every group that its cell has, or in one of its own.
+    """
+    import pandas as pd
+
+    keys = rows[[CELL, "environment_id", "code_id"]]
+    missing = rows["status"] == "missing"
+    groups = keys[~missing].drop_duplicates()
+    orphans = keys[missing & ~keys[CELL].isin(groups[CELL])].drop_duplicates()
+    groups = pd.concat([groups, orphans]).sort_index()
+    groups[GROUP] = range(len(groups))
+    there = rows[~missing].merge(groups, on=[CELL, "environment_id", "code_id"], how="left")
+    absent = rows[missing].drop(columns=["environment_id", "code_id"]).merge(groups, on=CELL, how="left")
+    # Rows that ran come first, so that the settings of a group (threads!) are taken from one that is known.
+    return pd.concat([there, absent]).sort_values(GROUP, kind="stable")
+
+
+def _counts(rows: pd.DataFrame) -> pd.DataFrame:
+    import pandas as pd
+
+    table = pd.crosstab(rows[GROUP], rows["status"])
+    invalid = rows["valid"].astype("boolean").eq(False) & (rows["status"] == "ok")
+    table["not_valid"] = invalid.fillna(False).astype(int).groupby(rows[GROUP]).sum()
+    found = table.reindex(columns=["ok", *COUNTS], fill_value=0)
+    return found.rename(columns={"ok": "n"})
+
+
+def _statistics(ok: pd.DataFrame, metrics: list[str], *, confidence: float) -> pd.DataFrame:
+    import numpy as np
+    import pandas as pd
+    from scipy.special import stdtrit
+
+    groups = ok[metrics].astype("float64").groupby(ok[GROUP])
+    sizes, present = groups.size(), groups.count()
+    whole = present.eq(sizes, axis=0)
+    means, sds = groups.mean().where(whole), groups.std(ddof=1).where(whole)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        factor = pd.Series(stdtrit(sizes - 1, 0.5 + confidence / 2) / np.sqrt(sizes), index=sizes.index)
+    halves = sds.mul(factor, axis=0)
+    parts: dict[str, Any] = {"mean": means, "sd": sds, "low": means - halves, "high": means + halves}
+    return pd.DataFrame({f"{name}_{part}": parts[part][name] for name in metrics for part in STATISTICS})
