@@ -14,6 +14,8 @@ from bench.registry import DATASETS, MODELS
 from bench.worker import components
 from bench.worker.components import installed_plugins, load_builtin, load_plugin, models_folder, plugin_module
 
+load_builtin()  # before the registries are remembered: a second call does nothing
+
 PLUGIN = """
 from torch import nn
 from bench.registry import model

@@ -1,0 +1,43 @@
+"""Convolutional network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Annotated
+
+from annotated_types import Ge, MinLen
+from torch import nn
+
+from bench.errors import BenchError
+from bench.registry import model
+
+
+@model("cnn")
+def cnn(
+    input_shape: tuple[int, int, int],
+    num_classes: int,
+    *,
+    channels: Annotated[Sequence[Annotated[int, Ge(1)]], MinLen(1)] = (16, 32),
+) -> nn.Module:
+    """Convolutional network: per entry of channels a 3×3 convolution, ReLU, 2×2 max-pooling; then one linear layer.
+
+    Input (N, C, H, W), output logits (N, num_classes). Convolutions have padding 1; each pooling halves height and
+    width, rounded down. channels: output channels of each convolution.
+    Raises BenchError where a channel count is no whole number of at least 1, or the input too small for the poolings.
+    """
+    is_list = isinstance(channels, Sequence) and len(channels) > 0
+    if not is_list or not all(type(count) is int and count >= 1 for count in channels):
+        raise BenchError(f"cnn: channels: found {channels!r}; needs a list of whole numbers of at least 1")
+    in_channels, height, width = input_shape
+    shrink = 2 ** len(channels)
+    if min(height, width) < shrink:
+        raise BenchError(
+            f"cnn: an input of {height}×{width} is too small for {len(channels)} poolings of 2×2; "
+            f"needs at least {shrink}×{shrink}, or fewer channels"
+        )
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise([in_channels, *channels]):
+        layers += [nn.Conv2d(inputs, outputs, kernel_size=3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+    features = channels[-1] * (height // shrink) * (width // shrink)
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(features, num_classes))

@@ -1,0 +1,38 @@
+"""Multi-layer perceptron."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Annotated, TypeAlias
+
+from annotated_types import Ge, MinLen
+from torch import nn
+
+from bench.errors import BenchError
+from bench.registry import model
+
+Width: TypeAlias = Annotated[int, Ge(1)]
+
+
+@model("mlp")
+def mlp(
+    input_shape: tuple[int, int, int],
+    num_classes: int,
+    *,
+    hidden: Width | Annotated[Sequence[Width], MinLen(1)] = 100,
+) -> nn.Module:
+    """Two-layer perceptron: flatten, linear, ReLU, linear. Input (N, C, H, W), output logits (N, num_classes).
+
+    hidden: units of the hidden layer; a list has one hidden layer with ReLU for each of its numbers.
+    Raises BenchError where a width is no whole number of at least 1.
+    """
+    hidden_widths = list(hidden) if isinstance(hidden, Sequence) else [hidden]
+    if not hidden_widths or not all(type(width) is int and width >= 1 for width in hidden_widths):
+        raise BenchError(f"mlp: hidden: found {hidden!r}; needs a whole number of at least 1, or a list of such")
+    widths = [math.prod(input_shape), *hidden_widths]
+    layers: list[nn.Module] = [nn.Flatten()]
+    for inputs, outputs in pairwise(widths):
+        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Linear(widths[-1], num_classes))

@@ -1,0 +1,141 @@
+"""The contract of every registered data set. A new one is tested without a line here, unless it needs a setting."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import h5py
+import numpy as np
+import pytest
+from pydantic import TypeAdapter
+
+from bench.errors import Unavailable
+from bench.records import Scaling
+from bench.registry import DATASETS
+from bench.worker.components import load_builtin
+from bench.worker.datasets.downloads import DOWNLOADS
+from bench.worker.datasets.prepare import prepare
+from bench.worker.datasets.splits import Splits, mean_and_sd, scaling
+
+load_builtin()
+
+NAMES = [entry.name for entry in DATASETS]
+FETCHED = sorted(DOWNLOADS)
+
+
+def hdf5_settings(folder: Path) -> dict[str, Any]:
+    with h5py.File(folder / "made.h5", "w") as file:
+        file["images"] = np.random.default_rng(0).integers(0, 256, (50, 6, 5, 3), dtype=np.uint8)
+        file["labels"] = np.arange(50) % 7
+    return {"path": folder / "made.h5"}
+
+
+REQUIRED: dict[str, Callable[[Path], dict[str, Any]]] = {"hdf5": hdf5_settings}  # settings that have no default
+
+
+def build(name: str, *, root: Path, folder: Path) -> Splits:
+    settings = REQUIRED[name](folder) if name in REQUIRED else {}
+    return DATASETS.get(name).build(root, **settings)
+
+
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.data if name in FETCHED else ()) for name in NAMES])
+def built(request: pytest.FixtureRequest, tmp_path: Path) -> Splits:
+    root = request.getfixturevalue("data_root") if request.param in FETCHED else tmp_path / "no-root"
+    return build(request.param, root=root, folder=tmp_path)
+
+
+def test_keeps_the_contract(built: Splits) -> None:
+    for images, labels in ((built.train_images, built.train_labels), (built.test_images, built.test_labels)):
+        assert images.dtype in (np.uint8, np.float32)
+        assert images.ndim == 4
+        assert images.shape[1:] == built.input_shape
+        assert images.flags.c_contiguous
+        assert labels.dtype == np.int64
+        assert labels.shape == (len(images),)
+    assert len(built.train_images) > 0
+    assert (len(built.test_images) == 0) == (built.test_fraction is not None)
+    assert set(built.train_labels.tolist()) == set(range(len(built.class_names)))
+    assert len(set(built.class_names)) == len(built.class_names) >= 2
+    assert float(built.train_images.max()) <= built.maximum
+    assert built.licence
+    assert built.source
+
+
+def test_scales_as_the_names_say(built: Splits) -> None:
+    for name in get_args(Scaling):
+        how = scaling(built, name)
+        shift, scale = (np.array(part, dtype=np.float32)[:, None, None] for part in (how.shift, how.scale))
+        values = (built.train_images[:20_000].astype(np.float32) - shift) * scale
+        if name == "unit":
+            assert values.min() >= (0 if built.train_images.dtype == np.uint8 else -1)
+            assert values.max() <= 1 + 1e-6
+        if name == "symmetric" and built.train_images.dtype == np.uint8:
+            assert -1 - 1e-6 <= values.min() < values.max() <= 1 + 1e-6
+        if name == "standard":
+            assert np.abs(values.mean(axis=(0, 2, 3))).max() < 0.05
+            assert np.abs(values.std(axis=(0, 2, 3)) - 1).max() < 0.05
+
+
+def test_prepares_without_changing_what_it_was_given(built: Splits) -> None:
+    before = built.train_images[:100].copy()
+    ready = prepare(built, seed=3, train_limit=None, test_limit=None, validation_split=0.25)
+    total = len(built.train_labels) + len(built.test_labels)
+    assert sum(len(part.labels) for part in (ready.train, ready.validation, ready.test)) == total
+    assert ready.input_shape == built.input_shape
+    assert ready.num_classes == len(built.class_names)
+    assert np.array_equal(built.train_images[:100], before)
+
+
+@pytest.mark.parametrize("name", FETCHED)
+def test_says_how_to_get_what_is_not_there(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(Unavailable, match=f"is not under ~/data: run `bench fetch {name}`") as caught:
+        build(name, root=tmp_path / "data", folder=tmp_path)
+    assert str(tmp_path) not in str(caught.value)
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_settings_can_be_described_and_their_defaults_are_valid(name: str) -> None:
+    builder = DATASETS.get(name).build
+    hints = get_type_hints(builder, include_extras=True)
+    for setting, parameter in list(inspect.signature(builder).parameters.items())[1:]:
+        assert parameter.kind is inspect.Parameter.KEYWORD_ONLY
+        adapter: TypeAdapter[Any] = TypeAdapter(hints[setting])
+        assert adapter.json_schema()
+        if parameter.default is not inspect.Parameter.empty:
+            adapter.validate_python(parameter.default)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("name", "train", "test", "shape"),
+    [
+        ("mnist", 60_000, 10_000, (1, 28, 28)),
+        ("fashion_mnist", 60_000, 10_000, (1, 28, 28)),
+        ("cifar10", 50_000, 10_000, (3, 32, 32)),
+        ("optdigits", 5_620, 0, (1, 8, 8)),
+    ],
+)
+def test_the_real_set_is_as_published(
+    name: str, train: int, test: int, shape: tuple[int, int, int], data_root: Path, tmp_path: Path
+) -> None:
+    splits = build(name, root=data_root, folder=tmp_path)
+    assert (len(splits.train_images), len(splits.test_images), splits.input_shape) == (train, test, shape)
+    if splits.mean is not None:
+        assert not splits.train_images.flags.writeable
+        mean, sd = mean_and_sd(splits.train_images, splits.maximum)
+        assert splits.mean == pytest.approx(mean, abs=1e-12)
+        assert splits.sd == pytest.approx(sd, abs=1e-12)
+
+
+@pytest.mark.data
+def test_digits_are_the_test_part_of_optdigits(data_root: Path, tmp_path: Path) -> None:
+    digits = DATASETS.get("digits").build(tmp_path)
+    optdigits = DATASETS.get("optdigits").build(data_root, split="writers")
+    assert np.array_equal(digits.train_images, optdigits.test_images)
+    assert np.array_equal(digits.train_labels, optdigits.test_labels)
+    assert len(optdigits.train_labels) == 3_823

@@ -1,0 +1,226 @@
+"""`bench fetch`, from a server on this machine: checked, written aside, one line where it fails."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import socket
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from bench.errors import BenchError
+from bench.registry import DATASETS
+from bench.worker.datasets import mnist, optdigits
+from bench.worker.datasets.fetch import fetch, main
+from bench.worker.datasets.idx import IdxFile
+from bench.worker.datasets.optdigits import TextFile
+
+CONTENT = {"optdigits.tra": b"0," * 64 + b"1\n", "optdigits.tes": b"16," * 64 + b"0\n"}
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    requests: list[str] = []  # noqa: RUF012  # the server makes a handler for each request
+
+    def log_message(self, format: str, *args: object) -> None:
+        self.requests.append(self.path)
+
+
+@dataclass
+class Server:
+    url: str
+    folder: Path
+    requests: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.setenv("no_proxy", "*")
+    folder = tmp_path / "served"
+    folder.mkdir()
+    Quiet.requests = []
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as http:
+        thread = threading.Thread(target=http.serve_forever)
+        thread.start()
+        yield Server(f"http://127.0.0.1:{http.server_port}/", folder, Quiet.requests)
+        http.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def served(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
+    """A small optdigits on the server, with its digests pinned."""
+    files = []
+    for name, content in CONTENT.items():
+        (server.folder / name).write_bytes(content)
+        files.append(TextFile(name, 1, len(content), hashlib.sha256(content).hexdigest()))
+    monkeypatch.setattr(optdigits, "FILES", tuple(files))
+    monkeypatch.setattr(optdigits, "URL", server.url)
+    return server
+
+
+@dataclass
+class Reports:
+    lines: list[Mapping[str, int | str]] = field(default_factory=list)
+
+    def __call__(self, line: Mapping[str, int | str]) -> None:
+        self.lines.append(line)
+
+
+def listing(root: Path) -> list[str]:
+    return sorted(path.name for path in root.rglob("*") if path.is_file())
+
+
+def test_downloads_reports_and_leaves_what_is_there_alone(served: Server, tmp_path: Path) -> None:
+    root, reports = tmp_path / "root", Reports()
+    fetch("optdigits", root=root, report=reports)
+    for name, content in CONTENT.items():
+        assert (root / "optdigits" / name).read_bytes() == content
+        assert {"done": len(content), "total": len(content), "file": name} in reports.lines
+    assert "message" in reports.lines[-1]
+    assert listing(root) == sorted(CONTENT)
+    assert len(DATASETS.get("optdigits").build(root).train_labels) == 2
+    asked = len(served.requests)
+    fetch("optdigits", root=root, report=reports)
+    assert len(served.requests) == asked
+
+
+def test_a_file_that_is_right_is_left_alone_where_another_is_missing(served: Server, tmp_path: Path) -> None:
+    fetch("optdigits", root=tmp_path / "root", report=Reports())
+    (tmp_path / "root" / "optdigits" / "optdigits.tes").unlink()
+    served.requests.clear()
+    fetch("optdigits", root=tmp_path / "root", report=Reports())
+    assert served.requests == ["/optdigits.tes"]
+
+
+def test_a_damaged_file_is_replaced(served: Server, tmp_path: Path) -> None:
+    path = tmp_path / "root" / "optdigits" / "optdigits.tes"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"damaged")
+    fetch("optdigits", root=tmp_path / "root", report=Reports())
+    assert path.read_bytes() == CONTENT["optdigits.tes"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "message"),
+    [
+        (b"x" * len(CONTENT["optdigits.tra"]), "the checksum is not the published one"),
+        (CONTENT["optdigits.tra"][:50], "the checksum is not the published one"),
+        (CONTENT["optdigits.tra"] * 10_000, "sent more than the 130 bytes"),
+        (None, "HTTP Error 404"),
+    ],
+)
+def test_what_is_not_the_published_file_is_not_kept(
+    sent: bytes | None, message: str, served: Server, tmp_path: Path
+) -> None:
+    (served.folder / "optdigits.tra").unlink()
+    if sent is not None:
+        (served.folder / "optdigits.tra").write_bytes(sent)
+    with pytest.raises(
+        BenchError, match=rf"optdigits.tra: could not be downloaded \(127.*{message}.*by hand"
+    ) as caught:
+        fetch("optdigits", root=tmp_path / "root", report=Reports())
+    assert "\n" not in str(caught.value)
+    assert listing(tmp_path / "root") == []
+
+
+def closed_port() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{probe.getsockname()[1]}/"
+
+
+def test_without_a_network_it_is_one_line(served: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(optdigits, "URL", closed_port())
+    with pytest.raises(BenchError, match=r"refused.*put the file at ~/root/optdigits/optdigits.tra by hand"):
+        fetch("optdigits", root=tmp_path / "root", report=Reports())
+    assert listing(tmp_path / "root") == []
+
+
+def test_the_next_mirror_is_asked(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MNIST with torchvision's class as the list of mirrors and checksums: the first is dead, the second lies."""
+    import torchvision.datasets
+
+    table, resources = {}, []
+    for key, shape in {"train_labels": (12,), "test_labels": (3,)}.items():
+        plain = struct.pack(">HBBI", 0, 8, 1, *shape) + bytes(shape[0])
+        packed, name = gzip.compress(plain), mnist.FILES[key].name
+        digests = [hashlib.sha256(part).hexdigest() for part in (plain, packed)]
+        table[key] = IdxFile(name, shape, digests[0], digests[1], len(packed))
+        resources.append((f"{name}.gz", hashlib.md5(packed).hexdigest()))
+        for folder, content in (("lies", packed[:-1] + b"?"), ("good", packed)):
+            (server.folder / folder).mkdir(exist_ok=True)
+            (server.folder / folder / f"{name}.gz").write_bytes(content)
+    monkeypatch.setattr(mnist, "FILES", table)
+    monkeypatch.setattr(torchvision.datasets.MNIST, "resources", resources)
+    mirrors = [closed_port(), f"{server.url}lies/", f"{server.url}good/"]
+    monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", mirrors)
+    fetch("mnist", root=tmp_path / "root", report=Reports())
+    assert listing(tmp_path / "root" / "MNIST" / "raw") == sorted(name for name, _ in resources)
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist", "cifar10", "optdigits"])
+def test_lists_complete_files_under_the_root(name: str) -> None:
+    from bench.worker.datasets.downloads import DOWNLOADS
+
+    for file in DOWNLOADS[name]():
+        assert not file.path.is_absolute()
+        assert file.urls
+        assert all(url.endswith(file.path.name) and url.startswith("http") for url in file.urls)
+        assert file.checksum.startswith(("md5:", "sha256:"))
+        assert file.size_bytes > 0
+
+
+@pytest.mark.data
+def test_what_the_real_root_holds_needs_no_network(
+    data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("urllib.request.urlopen", None)
+    for name in ("mnist", "fashion_mnist", "cifar10", "optdigits"):
+        reports = Reports()
+        fetch(name, root=data_root, report=reports)
+        assert [str(line["message"]).split(",")[0] for line in reports.lines] == [f"{name}: there already"]
+
+
+@pytest.mark.parametrize("name", ["digits", "synthetic", "hdf5"])
+def test_what_needs_no_download_says_so(name: str, tmp_path: Path) -> None:
+    reports = Reports()
+    fetch(name, root=tmp_path / "root", report=reports)
+    assert reports.lines == [{"message": f"{name}: nothing to fetch"}]
+    assert not (tmp_path / "root").exists()
+
+
+def test_an_unknown_name_and_a_root_that_is_a_file_are_one_line(
+    tmp_path: Path, served: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["mnits", "--data-root", str(tmp_path)]) == 2
+    assert "did you mean mnist" in json.loads(capsys.readouterr().out)["error"]
+    (tmp_path / "file").write_text("")
+    assert main(["optdigits", "--data-root", str(tmp_path / "file")]) == 2
+    assert "cannot write there" in json.loads(capsys.readouterr().out)["error"]
+
+
+def test_runs_as_a_process(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-W",
+        "error",
+        "-m",
+        "bench.worker.datasets.fetch",
+        "digits",
+        "--data-root",
+        str(tmp_path),
+    ]
+    found = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert json.loads(found.stdout) == {"message": "digits: nothing to fetch"}
+    assert found.stderr == ""

@@ -1,0 +1,286 @@
+"""A user's own HDF5 files: every layout that is taken, and every mismatch in one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from bench.errors import DataError, Unavailable
+from bench.worker.datasets.hdf5 import hdf5
+from bench.worker.datasets.hdf5_reading import layout
+from bench.worker.datasets.splits import Splits
+
+COUNT = 20
+NCHW = np.random.default_rng(0).integers(0, 256, (COUNT, 3, 6, 5), dtype=np.uint8)
+LABELS = np.arange(COUNT) % 4
+
+
+@pytest.fixture(autouse=True)
+def _fresh(fresh_cache: Path) -> None:
+    """Each file is decoded, none found in the cache."""
+
+
+def write(
+    path: Path, images: Any = NCHW, labels: Any = LABELS, *, names: tuple[str, str] = ("images", "labels")
+) -> Path:
+    with h5py.File(path, "w") as file:
+        file[names[0]], file[names[1]] = images, labels
+    return path
+
+
+def load(path: Path, **settings: Any) -> Splits:
+    splits: Splits = hdf5(path.parent, path=path, **settings)
+    return splits
+
+
+@pytest.mark.parametrize(
+    ("images", "settings", "expected"),
+    [
+        (NCHW, {}, NCHW),
+        (NCHW.transpose(0, 2, 3, 1), {}, NCHW),
+        (NCHW[:, 0], {}, NCHW[:, :1]),
+        (NCHW[:, :1], {}, NCHW[:, :1]),
+        (NCHW.reshape(COUNT, -1), {"image_shape": [3, 6, 5]}, NCHW),
+        (NCHW[:, 0], {"image_shape": (1, 6, 5)}, NCHW[:, :1]),
+        (NCHW.transpose(0, 2, 3, 1), {"image_shape": [3, 6, 5]}, NCHW),
+        (NCHW[:, :2], {}, NCHW[:, :2]),
+        (NCHW[:, :2].transpose(0, 2, 3, 1), {}, NCHW[:, :2]),
+    ],
+    ids=["NCHW", "NHWC", "NHW", "N1HW", "ND", "NHW with shape", "NHWC with shape", "N2HW", "NHW2"],
+)
+def test_every_layout_gives_the_same_images(
+    images: np.ndarray, settings: dict[str, Any], expected: np.ndarray, tmp_path: Path
+) -> None:
+    splits = load(write(tmp_path / "x.h5", images), **settings)
+    assert splits.train_images.dtype == np.uint8
+    assert np.array_equal(splits.train_images, expected)
+    assert splits.train_labels.tolist() == LABELS.tolist()
+    assert (splits.maximum, splits.test_fraction, len(splits.class_names)) == (255, 0.2, 4)
+
+
+@pytest.mark.parametrize(
+    ("shape", "image_shape", "expected"),
+    [
+        ((9, 3, 32, 32), None, ((3, 32, 32), False)),
+        ((9, 32, 32, 3), None, ((3, 32, 32), True)),
+        ((9, 1, 4, 4), None, ((1, 4, 4), False)),
+        ((9, 4, 4, 1), None, ((1, 4, 4), True)),
+        ((9, 3, 3, 3), None, ((3, 3, 3), False)),
+        ((9, 3, 3, 3), (3, 3, 3), ((3, 3, 3), False)),
+        ((9, 4, 8, 4), None, ((4, 8, 4), False)),
+        ((9, 4, 8, 4), (4, 4, 8), ((4, 4, 8), True)),
+        ((9, 16, 8, 8), (16, 8, 8), ((16, 8, 8), False)),
+        ((9, 8, 8, 16), (16, 8, 8), ((16, 8, 8), True)),
+        ((9, 2, 28, 28), None, ((2, 28, 28), False)),
+    ],
+)
+def test_where_the_channels_are(shape: tuple[int, ...], image_shape: tuple[int, ...] | None, expected: object) -> None:
+    assert layout(shape, image_shape=image_shape, label="f") == expected
+
+
+@pytest.mark.parametrize(
+    ("shape", "image_shape", "message"),
+    [
+        ((9, 16, 8, 8), None, "C first or last"),
+        ((9, 64), None, r"found flat images of \(9, 64\); needs the setting image_shape"),
+        ((9, 64), (1, 8, 9), r"found the shape \(9, 64\); image_shape = \[1, 8, 9\] needs another"),
+        ((9, 3, 32, 32), (3, 32, 31), "needs another"),
+        ((9,), None, "needs N×H×W"),
+        ((), None, "needs N×H×W"),
+        ((9, 1, 1, 8, 8), None, "needs N×H×W"),
+        ((9, 0, 8), None, "needs N×H×W"),
+    ],
+)
+def test_shapes_that_cannot_be_told_are_refused(
+    shape: tuple[int, ...], image_shape: tuple[int, ...] | None, message: str
+) -> None:
+    with pytest.raises(DataError, match=f"f: found .*{message}|f: {message}"):
+        layout(shape, image_shape=image_shape, label="f")
+
+
+@pytest.mark.parametrize(
+    ("images", "maximum"),
+    [
+        (NCHW / 255, 1),
+        ((NCHW / 255).astype(np.float16), 1),
+        (NCHW.astype(np.float32), 255),
+        (NCHW / 127.5 - 1, 1),
+        (NCHW * -2.0, 510),
+        (NCHW * 0.0, 1),
+    ],
+)
+def test_floats_become_float32_and_say_their_maximum(images: np.ndarray, maximum: float, tmp_path: Path) -> None:
+    splits = load(write(tmp_path / "x.h5", images))
+    assert splits.train_images.dtype == np.float32
+    np.testing.assert_array_equal(splits.train_images, images.astype(np.float32))
+    assert splits.maximum == pytest.approx(maximum)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float32, bool])
+def test_one_hot_labels_are_the_numbers(dtype: type, tmp_path: Path) -> None:
+    splits = load(write(tmp_path / "x.h5", labels=np.eye(6)[LABELS].astype(dtype)))
+    assert splits.train_labels.tolist() == LABELS.tolist()
+    assert len(splits.class_names) == 6
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint64, ">i4"])
+def test_labels_of_any_integers(dtype: Any, tmp_path: Path) -> None:
+    splits = load(write(tmp_path / "x.h5", labels=LABELS.astype(dtype)[:, np.newaxis]))
+    assert splits.train_labels.tolist() == LABELS.tolist()
+
+
+def test_names_groups_and_compression(tmp_path: Path) -> None:
+    path = tmp_path / "x.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("train/x", data=NCHW, chunks=(7, 3, 6, 5), compression="gzip")
+        file.create_dataset("train/y", data=LABELS)
+        file["soft"] = h5py.SoftLink("/train/y")
+    assert np.array_equal(load(path, images="train/x", labels="soft").train_images, NCHW)
+
+
+def test_a_test_file_is_the_test_part(tmp_path: Path) -> None:
+    path, test_path = write(tmp_path / "x.h5"), write(tmp_path / "y.h5", NCHW[:5].transpose(0, 2, 3, 1), LABELS[:5] % 2)
+    for _ in range(2):  # decoded, then from the cache
+        splits = load(path, test_path=test_path, test_fraction=0.5)
+        assert np.array_equal(splits.test_images, NCHW[:5])
+        assert splits.test_labels.tolist() == (LABELS[:5] % 2).tolist()
+        assert splits.test_fraction is None
+        assert splits.source == "x.h5 and y.h5"
+
+
+def test_reads_in_pieces_what_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.worker.datasets.hdf5_reading.CHUNK_BYTES", 600)
+    assert np.array_equal(load(write(tmp_path / "x.h5", NCHW.transpose(0, 2, 3, 1))).train_images, NCHW)
+
+
+def test_an_edited_file_is_read_again_and_another_setting_too(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.h5")
+    load(path)
+    write(path, NCHW[:, :, ::-1], 3 - LABELS)
+    assert load(path).train_labels.tolist() == (3 - LABELS).tolist()
+    write(path, NCHW.reshape(COUNT, -1))
+    shapes = [load(path, image_shape=shape).input_shape for shape in ([3, 6, 5], [5, 6, 3])]
+    assert shapes == [(3, 6, 5), (5, 6, 3)]
+
+
+NAN = NCHW.astype(np.float64)
+NAN[19, 2, 5, 4] = np.nan
+LARGE = NCHW.astype(np.float64)
+LARGE[0, 0, 0, 0] = 1e300
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "message"),
+    [
+        (NCHW.astype(np.int64), LABELS, "images: found int64; needs uint8 or floats"),
+        (NCHW.astype(np.uint16), LABELS, "images: found uint16"),
+        (NCHW.astype(complex), LABELS, "images: found complex128"),
+        (NAN, LABELS, "images: found NaN"),
+        (LARGE, LABELS, "images: found NaN, infinity or a number too large"),
+        (NCHW, LABELS[:19], r"labels: found \(19,\); needs 20 labels"),
+        (NCHW[:0], LABELS[:0], "images: found no image"),
+        (NCHW, LABELS - 1, "labels: found class numbers -1 to 2"),
+        (NCHW, LABELS + 65_533, "labels: found class numbers 65533 to 65536"),
+        (NCHW, np.full(COUNT, 2**63, dtype=np.uint64), "labels: found class numbers 9223372036854775808"),
+        (NCHW, LABELS / 2, "labels: found float64 .* needs integers"),
+        (NCHW, LABELS.astype(bytes), r"labels: found \|S21 of"),
+        (NCHW, np.zeros((COUNT, 2, 2), dtype=int), r"labels: found int64 of \(20, 2, 2\)"),
+        (NCHW, np.zeros((COUNT, 4), dtype=int), "labels: found .* needs one 1 and else 0"),
+        (NCHW, np.eye(4)[LABELS] * 0.9, "labels: found .*one-hot"),
+        (NCHW, np.ones((COUNT, 2), dtype=int), "labels: found .*one-hot"),
+        (NCHW, np.array(5), r"labels: found \(\); needs 20 labels"),
+    ],
+)
+def test_a_mismatch_is_one_line(images: np.ndarray, labels: np.ndarray, message: str, tmp_path: Path) -> None:
+    path = write(tmp_path / "x.h5", images, labels)
+    with pytest.raises(DataError, match=f"x.h5: {message}") as caught:
+        load(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_wrong_name_lists_what_is_there(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.h5", names=("x", "y"))
+    with pytest.raises(DataError, match=r"x.h5: found no array 'images', only x, y; set `images` and `labels`"):
+        load(path)
+    with pytest.raises(DataError, match="found no array 'y/z'"):
+        load(path, images="x", labels="y/z")
+    with pytest.raises(DataError, match=r"x.h5: /: found a group; needs an array"):
+        load(path, images="/", labels="y")
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "message"),
+    [
+        (NCHW[:, :1], LABELS, r"y.h5: found uint8 images of \(1, 6, 5\); needs uint8 images of \(3, 6, 5\)"),
+        (NCHW / 255, LABELS, "y.h5: found float32 images"),
+        (NCHW, LABELS + 1, "y.h5: found 5 classes; needs 4"),
+        (NCHW, np.eye(3)[LABELS % 3], "y.h5: found 3 classes; needs 4"),
+    ],
+)
+def test_a_test_file_of_another_kind_is_refused(
+    images: np.ndarray, labels: np.ndarray, message: str, tmp_path: Path
+) -> None:
+    path, test_path = write(tmp_path / "x.h5"), write(tmp_path / "y.h5", images, labels)
+    with pytest.raises(DataError, match=message):
+        load(path, test_path=test_path)
+
+
+def test_what_is_not_there_is_unavailable(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match=r"hdf5: .*none.h5 is not there"):
+        load(tmp_path / "none.h5")
+    with pytest.raises(Unavailable, match=r"hdf5: .*none.h5 is not there"):
+        load(write(tmp_path / "x.h5"), test_path=tmp_path / "none.h5")
+
+
+def test_no_hdf5_and_a_cut_one_are_one_line(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.h5")
+    whole = path.read_bytes()
+    for length in [0, 1, 100, *range(512, len(whole), 997)]:
+        path.write_bytes(whole[:length])
+        with pytest.raises(DataError, match=r"x.h5: cannot be read as HDF5"):
+            load(path)
+
+
+def test_a_damaged_chunk_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "x.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("images", data=NCHW, chunks=NCHW.shape, compression="gzip", fletcher32=True)
+        file["labels"] = LABELS
+        offset = file["images"].id.get_chunk_info(0).byte_offset
+    content = bytearray(path.read_bytes())
+    content[offset + 50] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"x.h5: cannot be read as HDF5"):
+        load(path)
+
+
+def test_a_shape_that_lies_allocates_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "x.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("images", (2**40, 28, 28), dtype=np.uint8, chunks=(1, 28, 28))
+        file.create_dataset("labels", (2**40,), dtype=np.int64, chunks=(1000,))
+    assert path.stat().st_size < 100_000
+    with pytest.raises(DataError, match=r"x.h5: (images|labels): found the shape .* needs to fit \d+ of memory"):
+        load(path)
+
+
+def test_data_that_lies_in_another_file_is_refused(tmp_path: Path) -> None:
+    """The digest of the file would not cover it: the same trial_id for other data."""
+    other, raw = write(tmp_path / "other.h5"), tmp_path / "raw.bin"
+    raw.write_bytes(NCHW.tobytes())
+    virtual = h5py.VirtualLayout(shape=NCHW.shape, dtype=np.uint8)
+    virtual[:] = h5py.VirtualSource(other, "images", shape=NCHW.shape)
+    path = tmp_path / "x.h5"
+    with h5py.File(path, "w") as file:
+        file["labels"] = LABELS
+        file["link"] = h5py.ExternalLink("other.h5", "/images")
+        file["group"] = h5py.ExternalLink("other.h5", "/")
+        file.create_virtual_dataset("virtual", virtual)
+        file.create_dataset("raw", NCHW.shape, dtype=np.uint8, external=[(str(raw), 0, NCHW.nbytes)])
+    for name in ("link", "group/images", "virtual", "raw"):
+        with pytest.raises(DataError, match=f"x.h5: {name}: found data that lies in another file"):
+            load(path, images=name)
