@@ -94,7 +94,7 @@ def _render(store: Store, suite: Suite | None) -> None:
 
     planned, others = _of_the_plan(store.results, suite)
     outcome = render(store.folder, suite=suite, results=planned, damaged=store.damaged, others=others)
-    print(terminal_summary(outcome))
+    print(terminal_summary(planned, suite, report_path=outcome.report_path))
 
 
 def _of_the_plan(results: Sequence[Result], suite: Suite | None) -> tuple[list[Result], int]:

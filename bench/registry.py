@@ -51,7 +51,8 @@ class Registry(Generic[T]):
 
         def enter(build: F) -> F:
             if name in self._entries:
-                raise BenchError(f"{self.kind} {name!r} is registered already, by {self._entries[name].source}")
+                by = self._entries[name].source
+                raise BenchError(f"{self.kind} {name!r} is registered already, by {by.name if by else 'hand'}")
             self._entries[name] = Entry(name, cast(T, build), source_of(build), unit, higher_is_better)
             return build
 

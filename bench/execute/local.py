@@ -139,9 +139,9 @@ def _watch(process: TrialProcess, *, timeout_seconds: float, on_progress: OnProg
                     on_progress(message["progress"])
         elif ready:
             process.look(0)
-        elif left != 0:  # its pipe is closed, and nothing else tells of its end
+        elif not sources and left != 0:  # its pipe is closed, and nothing else tells of its end
             process.look(min(1.0, left or 1.0))
-        else:
+        elif deadline is not None and time.monotonic() >= deadline:
             process.kill(signal.SIGKILL if timed_out else signal.SIGTERM)
             timed_out, deadline = True, time.monotonic() + GRACE_SECONDS
     for message in words.drain(process.pipe):

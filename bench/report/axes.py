@@ -17,11 +17,12 @@ from matplotlib.ticker import (
 
 from bench.report.format import tick
 from bench.report.labels import Box, Point, beside, spread, thinned
-from bench.report.style import DPI, FAINT, INK, LINE_INCHES, SMALL, Style, shorten, text_inches
+from bench.report.style import DPI, FAINT, INK, LINE_INCHES, SMALL, WIDTH_INCHES, Style, shorten, text_inches
 
 MOST_MARKED = 14  # values of an axis that each get a tick of their own
 DECADE = 10.0
 LEGEND_COLUMNS = 4
+HANDLE_INCHES = 0.7  # line, marker and the gaps around them
 Named = tuple[str, Point, list[Point]]  # a name, the point it names, other points to keep clear of
 
 
@@ -158,7 +159,7 @@ def legend(figure: Any, styles: dict[str, Style], models: Sequence[str], *, bott
         names,
         loc="lower center",
         bbox_to_anchor=(0.5, 0.05 / height),
-        ncols=min(LEGEND_COLUMNS, len(models)),
+        ncols=legend_columns(models),
         frameon=False,
         fontsize=SMALL,
     )
@@ -182,7 +183,13 @@ def seeds(ax: Any, x: float, values: Sequence[float], style: Style) -> None:
 
 def legend_lines(models: Sequence[str]) -> int:
     """Lines of text that a legend of `models` takes."""
-    return 1 + (len(models) - 1) // LEGEND_COLUMNS
+    return -(-len(models) // legend_columns(models))
+
+
+def legend_columns(models: Sequence[str]) -> int:
+    """How many names fit side by side."""
+    widest = max(text_inches(shorten(model), size=SMALL) for model in models) + HANDLE_INCHES
+    return max(1, min(LEGEND_COLUMNS, len(models), int((WIDTH_INCHES - 0.2) / widest)))
 
 
 def panel_title(ax: Any, text: str) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from functools import cached_property
 
 from bench.records import Component, Json, MeasureSettings, Result, TrainSettings, Trial, canonical_json, digest
+from bench.report.format import printable
 from bench.results.frame import Row, SuiteLike, threads_of
 from bench.statistics.intervals import Estimate, Ratio, log_ratio, paired_t_interval, t_interval
 
@@ -74,7 +75,7 @@ class Cell:
 def labels_of(components: Iterable[Component]) -> dict[str, str]:
     """Canonical JSON → how people call it: `mlp`, `mlp(hidden=200)`. Where two would be called the same (a data file
     of one name in two places), the digest of what they are is added."""
-    found = {component.canonical: component.label for component in components}
+    found = {component.canonical: printable(component.label) for component in components}
     often = Counter(found.values())
     return {key: label if often[label] == 1 else f"{label} {digest(key)[:8]}" for key, label in found.items()}
 

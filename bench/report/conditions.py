@@ -27,10 +27,11 @@ def conditions(section: Section) -> str:
     return "Conditions: " + " · ".join(part for part in parts if part) + "."
 
 
-def conditions_short(section: Section) -> str:
-    """What stands in a plot: device, machine, threads, torch."""
+def conditions_short(section: Section, *others: Section) -> str:
+    """What stands in a plot: device (of `others` too), machine, threads, torch."""
     facts = next((result.environment.facts for result in section.results if result.environment.facts), {})
-    parts = [device(section.device, facts), machine(facts), _threads(section), f"torch {facts.get('torch') or UNKNOWN}"]
+    devices = listing([device(each.device, facts) for each in (section, *others)])
+    parts = [devices, machine(facts), _threads(section), f"torch {facts.get('torch') or UNKNOWN}"]
     return ", ".join(part for part in parts if "as in the table" not in part)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from bench.metrics import Metric
 from bench.report.axes import label_right, mark_values, readable_ticks, scale_axis, seeds, spans_decades
 from bench.report.cells import Cell, axis_label
-from bench.report.draw_points import axis_text, key_of
+from bench.report.draw_points import Name, axis_text, key_of, model_name
 from bench.report.format import scale_of
 from bench.report.style import Frame, Style, figure_with_axes, shorten, text_inches
 
@@ -16,27 +16,28 @@ LENGTHS = frozenset({"samples/s", "bytes", "seconds", "J", "FLOP/s"})  # what is
 
 
 def lines(
-    cells: Sequence[Cell], metric: Metric, axis: str, *, title: str, subtitle: str, styles: dict[str, Style]
+    cells: Sequence[Cell],
+    metric: Metric,
+    axis: str,
+    *,
+    title: str,
+    subtitle: str,
+    styles: dict[str, Style],
+    name: Name = model_name,
 ) -> Any:
-    """One line a model through its means, an interval and every seed at each value; logarithmic where values span
-    decades. `cells` differ in the model and in `axis` alone, and all have the metric."""
+    """One line a name through its means, an interval and every seed at each value; logarithmic where values span
+    decades. `cells` differ in their name and in `axis` alone, and all have the metric."""
     scale = scale_of(metric.unit, [found.mean for cell in cells if (found := cell.estimate(metric.name))])
-    models = list(dict.fromkeys(cell.model for cell in cells))
-    names = [shorten(model) for model in models]
+    groups: dict[str, list[Cell]] = {}
+    for cell in sorted(cells, key=lambda cell: float(cell.setting(axis))):
+        groups.setdefault(name(cell), []).append(cell)
     figure, (ax,) = figure_with_axes(
         title, [subtitle, key_of(cells)], named=False, rows=1, columns=1, panel_inches=3.5,
-        frame=Frame(left=0.95, right=max(map(text_inches, names)) + 0.5),
+        frame=Frame(left=0.95, right=max(text_inches(shorten(each)) for each in groups) + 0.5),
     )  # fmt: skip
     ends = [
-        _line(
-            ax,
-            [cell for cell in cells if cell.model == model],
-            metric,
-            axis,
-            divisor=scale.divisor,
-            style=styles[model],
-        )
-        for model in models
+        (each, *_line(ax, group, metric, axis, divisor=scale.divisor, style=styles[each]))
+        for each, group in groups.items()
     ]
     values = sorted({float(cell.setting(axis)) for cell in cells})
     figures = [value / scale.divisor for cell in cells for value in cell.by_seed(metric.name).values()]
@@ -48,7 +49,7 @@ def lines(
     mark_values(ax, values)
     ax.set_xlabel(axis_label(axis) + (" (log)" if ax.get_xscale() != "linear" else ""))
     ax.set_ylabel(axis_text(metric, scale.unit) + (", log" if log else ""))
-    label_right(ax, [(model, *end) for model, end in zip(models, ends, strict=True)], styles)
+    label_right(ax, ends, styles)
     return figure
 
 
@@ -56,7 +57,6 @@ def _line(
     ax: Any, cells: Sequence[Cell], metric: Metric, axis: str, *, divisor: float, style: Style
 ) -> tuple[float, float]:
     """Draw one model; returns where its line ends."""
-    cells = sorted(cells, key=lambda cell: float(cell.setting(axis)))
     x = [float(cell.setting(axis)) for cell in cells]
     found = [cell.estimate(metric.name) for cell in cells]
     means = [each.mean / divisor for each in found if each]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from bench.metrics import Metric
@@ -15,6 +15,7 @@ ROW_INCHES = 0.42
 KEY = "small: one seed · large with line: mean and 95 % interval (Student's t)"
 KEY_BARS = "small: one seed · bar with line: mean and 95 % interval (Student's t)"
 KEY_ONE = "one seed: no interval"
+Name = Callable[[Cell], str]
 Panels = Sequence[tuple[str, Sequence[Cell]]]  # what each is of, and its cells, one a model
 
 WORDS = {
@@ -25,6 +26,11 @@ WORDS = {
     "device_peak_allocated_bytes": "peak of device memory, allocated",
     "fit_seconds": "training time",
 }
+
+
+def model_name(cell: Cell) -> str:
+    """What a row or a line is called, and the key of its style."""
+    return cell.model
 
 
 def key_of(cells: Sequence[Cell], key: str = KEY) -> str:
@@ -63,21 +69,21 @@ def strip(panels: Panels, metric: Metric, *, title: str, subtitle: str, styles: 
     return figure
 
 
-def _frame(cells: Sequence[Cell], metric: Metric, scale: Scale) -> Frame:
+def _frame(cells: Sequence[Cell], metric: Metric, scale: Scale, name: Name = model_name) -> Frame:
     """Room for the names on the left and the figures on the right."""
-    left = max(text_inches(shorten(cell.model)) for cell in cells)
+    left = max(text_inches(shorten(name(cell))) for cell in cells)
     right = max(text_inches(_text(cell, metric, scale), size=SMALL) for cell in cells)
     return Frame(left=left + 0.35, right=right + 0.35)
 
 
-def _row_names(ax: Any, cells: Sequence[Cell], metric: Metric, scale: Scale) -> None:
+def _row_names(ax: Any, cells: Sequence[Cell], metric: Metric, scale: Scale, name: Name = model_name) -> None:
     """One row a cell from the top: its name on the left, its figure on the right."""
     for row, cell in enumerate(cells):
         ax.annotate(
             _text(cell, metric, scale), xy=(1, row), xycoords=("axes fraction", "data"), xytext=(8, 0),
             textcoords="offset points", va="center", size=SMALL, annotation_clip=False,
         )  # fmt: skip
-    ax.set_yticks(range(len(cells)), [shorten(cell.model) for cell in cells], size=TEXT)
+    ax.set_yticks(range(len(cells)), [shorten(name(cell)) for cell in cells], size=TEXT)
     ax.set_ylim(len(cells) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0)
     ax.grid(visible=False, axis="y")
@@ -104,23 +110,31 @@ def _strip_row(ax: Any, row: int, cell: Cell, *, metric: Metric, divisor: float,
         )  # fmt: skip
 
 
-def bars(cells: Sequence[Cell], metric: Metric, *, title: str, subtitle: str, styles: dict[str, Style]) -> Any:
-    """Lengths from zero, one a model, each seed's value upon it, the interval, and the figure at its end."""
+def bars(
+    cells: Sequence[Cell],
+    metric: Metric,
+    *,
+    title: str,
+    subtitle: str,
+    styles: dict[str, Style],
+    name: Name = model_name,
+) -> Any:
+    """Lengths from zero, one a cell, each seed's value upon it, the interval, and the figure at its end."""
     estimates = [(cell, found) for cell in cells if (found := cell.estimate(metric.name))]
     cells = [cell for cell, _ in estimates]
     scale = scale_of(metric.unit, [found.mean for _, found in estimates])
     figure, (ax,) = figure_with_axes(
         title, [subtitle, key_of(cells, KEY_BARS)], named=False, rows=1, columns=1,
-        panel_inches=ROW_INCHES * len(cells) + 0.1, frame=_frame(cells, metric, scale),
+        panel_inches=ROW_INCHES * len(cells) + 0.1, frame=_frame(cells, metric, scale, name),
     )  # fmt: skip
     for row, (cell, found) in enumerate(estimates):
-        style, mean = styles[cell.model], found.mean / scale.divisor
+        style, mean = styles[name(cell)], found.mean / scale.divisor
         ax.barh(row, mean, height=0.55, color=style.colour, alpha=0.45, edgecolor=style.colour)
         if found.half is not None:
             ax.errorbar(mean, row, xerr=found.half / scale.divisor, fmt="none", ecolor=INK, capsize=4, elinewidth=1.4)
         values = [value / scale.divisor for value in cell.by_seed(metric.name).values()]
         ax.plot(values, [row + 0.17] * len(values), style.marker, color=INK, markersize=3.5, markerfacecolor="none")
-    _row_names(ax, cells, metric, scale)
+    _row_names(ax, cells, metric, scale, name)
     ax.set_xlim(left=0)
     ax.set_xlabel(axis_text(metric, scale.unit))
     readable_ticks(ax.xaxis, log=False)

@@ -138,7 +138,8 @@ def _share_of_seeds(a: Cell, b: Cell) -> str:
     first, second = a.by_seed(ACCURACY), b.by_seed(ACCURACY)
     seeds = [seed for seed in first if seed in second]
     share = probability_better([first[seed] for seed in seeds], [second[seed] for seed in seeds])
-    return f"; better in {share * len(seeds):g} of {len(seeds)} seeds, a tie counting half"
+    tie = ", a tie counting half" if any(first[seed] == second[seed] for seed in seeds) else ""
+    return f"; better in {share * len(seeds):g} of {len(seeds)} seeds{tie}"
 
 
 def cost(comparison: Comparison) -> str:

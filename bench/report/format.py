@@ -166,6 +166,11 @@ def tick(value: float) -> str:
     return f"{value:.6g}" if size >= 1e-4 else f"{value:.0e}".replace("e-0", "e-")
 
 
+def printable(text: str) -> str:
+    """`text` on one line, without what a terminal would obey, XML refuse or UTF-8 not hold."""
+    return "".join(character if character.isprintable() else "?" for character in " ".join(text.split()))
+
+
 def raw(value: object) -> str:
     """Full precision, for machines: what `float()` reads back the same."""
     if isinstance(value, bool):

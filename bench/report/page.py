@@ -16,8 +16,7 @@ from bench.report.tables import Table, escape_markdown, to_markdown
 from bench.results.frame import Latest, SuiteLike
 
 MOST_ROWS = 60
-MOST_FACTS = ("os", "kernel", "machine", "cpu", "cores", "usable_cores", "memory_bytes", "gpu", "driver", "torch", "blas",
-              "cuda", "python")  # fmt: skip
+FACTS = ("os", "kernel", "machine", "memory_bytes", "gpu", "driver", "torch", "blas", "cuda", "python")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +24,6 @@ class Picture:
     """A plot that was written: file name without ending, and what it shows."""
 
     name: str
-    title: str
     alt: str
 
 
@@ -128,8 +126,8 @@ def _facts(results: Sequence[Result]) -> Iterator[str]:
     environment = next((r.environment for r in results if r.environment.facts), Environment({}))
     facts, notes = environment.facts, environment.notes
     yield f"machine: {machine(facts)}"
-    for name in MOST_FACTS:
-        if name not in ("cpu", "cores", "usable_cores") and facts.get(name):
+    for name in FACTS:
+        if facts.get(name):
             yield f"{name.removesuffix('_bytes').replace('_', ' ')}: {_fact(name, facts[name])}"
     threads = sorted({result.threads for result in results if result.threads})
     yield f"threads: {ranges(threads) or 'unknown'}"

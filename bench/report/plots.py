@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,8 @@ from bench.report import draw_curves, draw_lines, draw_points
 from bench.report.cells import Cell, Section, axis_label
 from bench.report.conditions import conditions_short
 from bench.report.draw_points import Panels
-from bench.report.style import Style
+from bench.report.format import accuracy
+from bench.report.style import MARKERS, Style
 from bench.results.frame import metric_names
 
 ACCURACY, PARAMETERS = BUILT_IN["test_accuracy"], BUILT_IN["parameters"]
@@ -95,10 +96,10 @@ def panels_of(section: Section, metric: str, *, most: int) -> Panels:
     return [(name, cells) for name, cells in found if cells]
 
 
-def _subtitle(section: Section, cells: Sequence[Cell], *, extra: str = "") -> str:
+def _subtitle(section: Section, cells: Sequence[Cell], *, extra: str = "", others: Sequence[Section] = ()) -> str:
     counts = sorted({cell.n for cell in cells})
     seeds = f"n = {counts[0]}" if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]}"
-    parts = [conditions_short(section), extra, seeds]
+    parts = [conditions_short(section, *others), extra, seeds]
     if len(section.models) > MOST_MODELS:
         parts.append(f"the first {MOST_MODELS} of {len(section.models)} models")
     return " · ".join(part for part in parts if part)
@@ -121,13 +122,16 @@ def _accuracy(section: Section, styles: dict[str, Style]) -> Iterator[Plot]:
         return
     title = f"Accuracy on {section.dataset} by model: {_points(cells)}"
     figure = draw_points.strip(panels, ACCURACY, title=title, subtitle=_subtitle(section, cells), styles=styles)
-    yield Plot("accuracy", title, f"{title}. {_levels(cells)}", figure)
+    yield Plot("accuracy", title, f"{title}. {_levels(panels)}", figure)
 
 
-def _levels(cells: Sequence[Cell]) -> str:
-    from bench.report.format import accuracy
-
-    texts = [f"{cell.model} {accuracy(e.mean, e.half)}" for cell in cells[:12] if (e := cell.estimate(ACCURACY.name))]
+def _levels(panels: Panels) -> str:
+    """The figures of a plot in words."""
+    texts = []
+    for name, cells in panels:
+        found = [(cell.model, each) for cell in cells[:8] if (each := cell.estimate(ACCURACY.name))]
+        levels = ", ".join(f"{model} {accuracy(each.mean, each.half)}" for model, each in found)
+        texts.append(f"{name}: {levels}" if name else levels)
     return "; ".join(texts)
 
 
@@ -141,7 +145,7 @@ def _accuracy_against_parameters(section: Section, styles: dict[str, Style]) -> 
     figure = draw_points.against(
         panels, ACCURACY, PARAMETERS, title=title, subtitle=_subtitle(section, cells), styles=styles
     )
-    yield Plot("accuracy-parameters", title, f"{title}. {_levels(cells)}", figure)
+    yield Plot("accuracy-parameters", title, f"{title}. {_levels(panels)}", figure)
 
 
 def _along(section: Section, metric: Metric, axis: str, styles: dict[str, Style]) -> Iterator[Plot]:
@@ -184,3 +188,41 @@ def _learning(section: Section, styles: dict[str, Style]) -> Iterator[Plot]:
             panels, drawn, x=x, title=title, subtitle=_subtitle(section, _flat(panels)), styles=styles
         )
         yield Plot(f"learning-{name}", title, f"{title}: accuracy and loss on training and test set", figure)
+
+
+def across_devices(
+    sections: Sequence[Section], *, slugs: Mapping[Section, str], styles: dict[str, Style]
+) -> Iterator[tuple[Section, Plot]]:
+    """Where one data set was measured on several devices of a machine: their throughput in one plot, which belongs to
+    the first of their sections. A model keeps its colour; a device has a shape."""
+    groups: dict[tuple[str, str], list[Section]] = {}
+    for section in sections:
+        if section.measured:
+            groups.setdefault((section.dataset, section.machine), []).append(section)
+    for group in groups.values():
+        if len(group) > 1 and (plot := _devices(group, styles)):
+            yield group[0], Plot(f"{plot.name}-{slugs[group[0]]}", plot.title, plot.alt, plot.figure)
+
+
+def _devices(group: Sequence[Section], styles: dict[str, Style]) -> Plot | None:
+    first, axis = group[0], "batch_size"
+    lines = all(axis in numeric_axes(section) for section in group)
+    found = [cell for section in group for cell in (section.along(axis) if lines else section.at(section.variants[0]))]
+    names = list(dict.fromkeys(_on_device(cell) for cell in found if cell.estimate(SPEED.name)))[:MOST_MODELS]
+    cells = [cell for cell in found if cell.estimate(SPEED.name) and _on_device(cell) in names]
+    if len({cell.trial.device for cell in cells}) < 2:
+        return None
+    shapes = {section.device: MARKERS[index % len(MARKERS)] for index, section in enumerate(group)}
+    own = {_on_device(cell): Style(styles[cell.model].colour, shapes[cell.trial.device]) for cell in cells}
+    title = f"Training throughput on {first.dataset} by {'batch size and ' if lines else ''}device: {_points(cells)}"
+    fixed = first.describe(first.variants[0], but=axis if lines else "")
+    subtitle = _subtitle(first, cells, extra=fixed, others=group[1:])
+    if lines:
+        figure = draw_lines.lines(cells, SPEED, axis, title=title, subtitle=subtitle, styles=own, name=_on_device)
+    else:
+        figure = draw_points.bars(cells, SPEED, title=title, subtitle=subtitle, styles=own, name=_on_device)
+    return Plot("devices", title, title, figure)
+
+
+def _on_device(cell: Cell) -> str:
+    return f"{cell.model} · {cell.trial.device}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
 import tempfile
@@ -24,7 +23,7 @@ from bench.results.summary import summary_frame
 
 STAMP = ".rendered"
 PACKAGES = ("matplotlib", "pandas", "scipy", "tabulate")
-PARTS = ("report", "results", "statistics")  # folders of bench whose code makes the report
+PARTS = ("report", "results", "statistics", "suite")  # folders of bench whose code makes the report
 SAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
@@ -137,7 +136,10 @@ def _draw(folder: Path, sections: Sequence[Section], slugs: Mapping[Section, str
         for section in sections:
             for plot in plots.plots_of(section, slug=slugs[section], styles=styles):
                 style.save(plot.figure, folder / plot.name)
-                pictures[section].append(Picture(plot.name, plot.title, plot.alt))
+                pictures[section].append(Picture(plot.name, plot.alt))
+        for section, plot in plots.across_devices(sections, slugs=slugs, styles=styles):
+            style.save(plot.figure, folder / plot.name)
+            pictures[section].append(Picture(plot.name, plot.alt))
     return pictures
 
 
@@ -163,11 +165,11 @@ def _put_in_place(aside: Path, report: Path, *, stamp: str) -> None:
     new = sorted(path.relative_to(aside) for path in aside.rglob("*") if path.is_file())
     for name in new:
         (report / name).parent.mkdir(exist_ok=True)
-        os.replace(aside / name, report / name)
+        (aside / name).replace(report / name)
     for old in (*report.glob("tables/*"), *report.glob("plots/*")):
         if old.is_file() and old.relative_to(report) not in new:
-            old.unlink()
+            old.unlink(missing_ok=True)
     kept = {"stamp": stamp, "files": [name.as_posix() for name in new]}
     fresh = aside / STAMP
     fresh.write_text(json.dumps(kept), encoding="utf-8")
-    os.replace(fresh, report / STAMP)
+    fresh.replace(report / STAMP)

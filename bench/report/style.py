@@ -65,7 +65,8 @@ class Style:
 def styles_of(models: Sequence[str]) -> dict[str, Style]:
     """A style for each model, by its place in `models`."""
     return {
-        model: Style(COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]) for index, model in enumerate(models)
+        model: Style(COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)])
+        for index, model in enumerate(dict.fromkeys(models))
     }
 
 
@@ -111,7 +112,7 @@ def wrapped(text: str, *, size: float, bold: bool = False) -> list[str]:
     weight = 1.12 if bold else 1.0  # bold letters are that much wider
     room = WIDTH_INCHES - 0.4
     lines = [""]
-    for word in text.split():
+    for word in text.replace(" %", "\u00a0%").split(" "):
         longer = f"{lines[-1]} {word}".strip()
         if lines[-1] and text_inches(longer, size=size) * weight > room:
             lines.append(word)
@@ -158,6 +159,5 @@ def save(figure: Figure, stem: Path) -> None:
 
 def shorten(text: str, *, most: int = 28) -> str:
     """A label that fits beside a plot: the middle left out of a long one."""
-    flat = " ".join(text.split())
     keep = (most - 1) // 2
-    return flat if len(flat) <= most else f"{flat[: most - 1 - keep]}…{flat[len(flat) - keep :]}"
+    return text if len(text) <= most else f"{text[: most - 1 - keep]}…{text[len(text) - keep :]}"

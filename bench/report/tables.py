@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.report.format import raw
+from bench.report.format import printable, raw
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,7 +61,7 @@ _ENTITIES = {"<": "&lt;", ">": "&gt;", "|": "&#124;"}
 
 def escape_markdown(text: str) -> str:
     """`text` so that Markdown shows it as it is: no HTML, no markup, one line."""
-    flat = " ".join(text.replace("&", "&amp;").split())
+    flat = printable(text).replace("&", "&amp;")
     # An underscore between letters is no markup, and names are full of them.
     flat = re.sub(r"(?<=[A-Za-z0-9])_(?=[A-Za-z0-9])", "\0", flat)
     escaped = _MARKDOWN.sub(lambda found: _ENTITIES.get(found[1], "\\" + found[1]), flat)
@@ -97,8 +97,10 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\Z")
 
 
 def quote_formula(text: str) -> str:
-    """`text` with an apostrophe before it where a spreadsheet would run it; numbers stay numbers."""
-    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.match(text) else text
+    """`text` on one line, with an apostrophe before it where a spreadsheet would run it; numbers stay numbers."""
+    # The csv module leaves a lone carriage return unquoted, and readers end the row there.
+    flat = text.replace("\r", " ").replace("\n", " ")
+    return f"'{flat}" if _FORMULA.match(text) and not _NUMBER.match(text) else flat
 
 
 def to_csv(table: Table) -> str:
@@ -127,13 +129,13 @@ _LATEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
     "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\textless{}", ">": r"\textgreater{}",
     "|": r"\textbar{}", "±": r"$\pm$", "×": r"$\times$", "–": "--", "−": "$-$", "†": r"\dag{}", "·": r"$\cdot$",
-    "µ": r"$\mu$", "…": r"\ldots{}", "\n": " ",
+    "µ": r"$\mu$", "…": r"\ldots{}",
 }  # fmt: skip
 
 
 def escape_latex(text: str) -> str:
     """`text` so that LaTeX sets it as it is."""
-    return "".join(_LATEX.get(character, character) for character in text)
+    return "".join(_LATEX.get(character, character) for character in printable(text))
 
 
 def to_latex(table: Table) -> str:
@@ -169,4 +171,4 @@ def write_frame(frame: pd.DataFrame, path: Path) -> None:
             quoted = {text: quote_formula(text) for text in frame[name].unique() if isinstance(text, str)}
             safe[name] = frame[name].map(lambda value, known=quoted: known.get(value, value), na_action="ignore")
     safe.columns = [quote_formula(str(name)) for name in frame.columns]
-    safe.to_csv(path, index=False, lineterminator="\n", encoding="utf-8")
+    safe.to_csv(path, index=False, lineterminator="\n", encoding="utf-8", errors="replace")

