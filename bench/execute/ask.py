@@ -37,6 +37,10 @@ class Question:
 
     def answer(self) -> Catalogue:
         """Wait for the catalogue. BenchError where the worker cannot say."""
+        with self._errors:
+            return Catalogue.from_json(json.loads(self._text()))
+
+    def _text(self) -> bytes:
         try:
             text, _ = self._process.communicate(timeout=self._limit)
         except BaseException as error:
@@ -47,7 +51,7 @@ class Question:
             raise
         if self._process.returncode != 0:
             raise BenchError(f"models and devices cannot be listed: {last_line(self._errors)}")
-        return Catalogue.from_json(json.loads(text))
+        return text
 
 
 def last_line(errors: IO[bytes]) -> str:

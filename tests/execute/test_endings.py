@@ -124,13 +124,17 @@ def test_a_killed_template_costs_one_trial(project: Any, wait_for: Any) -> None:
     def children(pid: int) -> list[int]:
         return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
-    def trial_runs() -> bool:
-        return any(children(child) for child in children(process.pid))
+    def template_with_a_trial() -> list[int]:
+        found = [
+            child
+            for child in children(process.pid)
+            if b"worker\0template" in Path(f"/proc/{child}/cmdline").read_bytes()
+        ]
+        return [child for child in found if children(child)]
 
-    wait_for(trial_runs)
+    wait_for(template_with_a_trial)
     time.sleep(1)
-    template = next(child for child in children(process.pid) if children(child))
-    os.kill(template, signal.SIGKILL)
+    os.kill(template_with_a_trial()[0], signal.SIGKILL)
     process.communicate(timeout=120)
     statuses = {name: value["status"] for name, value in stored(project).items()}
     assert statuses == {"hangs": "crashed", "good": "ok"}
