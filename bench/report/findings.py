@@ -153,7 +153,11 @@ def cost(comparison: Comparison) -> str:
         found = ratio(best, second, metric=SPEED) if second else None
         return f"{_faster(best, second, found)}." if second and found else ""
     found = ratio(fastest, best, metric=SPEED)
-    return f"{_faster(fastest, best, found)}{_memory(fastest, best)}." if found else ""
+    if found is None:
+        return ""
+    speed, memory = _faster(fastest, best, found), _memory(fastest, best)
+    told = found.low is None or found.excludes(1)
+    return f"{speed}{', and' if told else f'; {fastest.model}'} {memory}." if memory else f"{speed}."
 
 
 def _faster(fast: Cell, slow: Cell, found: Ratio) -> str:
@@ -172,7 +176,7 @@ def _memory(fast: Cell, slow: Cell) -> str:
             scale = scale_of("bytes", [first.mean, second.mean])
             one, other = (figure(each.mean, each.half, scale) for each in (first, second))
             where = "device memory" if metric == MEMORY[0] else "memory"
-            return f", and takes {one} {scale.unit} of {where} where {slow.model} takes {other}"
+            return f"takes {one} {scale.unit} of {where} where {slow.model} takes {other}"
     return ""
 
 
@@ -183,6 +187,9 @@ def _elsewhere(found: Sequence[Comparison]) -> str:
         return ""
     name = first.best.model
     unlike = [each for each in others if each.best.model != name]
+    if len(others) == 1 and unlike:
+        other = unlike[0]
+        return f"With {other.section.describe(other.variant)} {other.best.model} has the highest mean accuracy."
     if unlike:
         where = f"{unlike[0].best.model} with {unlike[0].section.describe(unlike[0].variant)}"
         return (

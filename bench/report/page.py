@@ -86,8 +86,8 @@ def _count(latest: Latest) -> str:
     ok = statuses.pop("ok", 0)
     if not statuses:
         return f"All of {plural(ok, 'trial')} are ok." if ok != 1 else "The one trial is ok."
-    rest = listing([f"{count:,} {status}" for status, count in statuses.most_common()])
-    return f"Of {plural(len(latest.rows), 'trial')} {ok:,} are ok, {rest}."
+    counts = [f"{ok:,} are ok", *(f"{count:,} {status}" for status, count in statuses.most_common())]
+    return f"Of {plural(len(latest.rows), 'trial')} {listing(counts)}."
 
 
 def _mixtures(sections: Sequence[Section]) -> Iterator[str]:

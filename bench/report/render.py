@@ -14,10 +14,11 @@ from pathlib import Path
 
 from bench.errors import BenchError
 from bench.records import Result, canonical_json, digest
+from bench.registry import REPORT_FORMATS
 from bench.report.cells import Section, sections_of
 from bench.report.models_table import models_table
 from bench.report.page import Part, Picture, page
-from bench.report.tables import Table, to_csv, to_latex, to_markdown, write_frame
+from bench.report.tables import Table, write_frame
 from bench.results.frame import Latest, SuiteLike, latest, other_axes, rows_frame
 from bench.results.summary import summary_frame
 
@@ -120,8 +121,8 @@ def _write_frames(folder: Path, found: Latest, suite: SuiteLike | None) -> None:
 
 
 def _write_table(folder: Path, table: Table) -> None:
-    for ending, text in (("md", to_markdown(table)), ("csv", to_csv(table)), ("tex", to_latex(table))):
-        (folder / f"{table.name}.{ending}").write_text(text, encoding="utf-8")
+    for form in REPORT_FORMATS:
+        form.build(table, folder / f"{table.name}.{form.name}")
 
 
 def _draw(folder: Path, sections: Sequence[Section], slugs: Mapping[Section, str]) -> dict[Section, list[Picture]]:
@@ -155,7 +156,7 @@ def _slugs(sections: Sequence[Section]) -> dict[Section, str]:
 def slug(name: str) -> str:
     """`name` where it can name a file, else what is left of it with a digest."""
     safe = SAFE.sub("-", name).strip("-.")[:40]
-    return name if safe == name else f"{safe}-{digest(name)[:6]}".lstrip("-")
+    return name if name and safe == name else f"{safe}-{digest(name)[:6]}".lstrip("-")
 
 
 def _put_in_place(aside: Path, report: Path, *, stamp: str) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.registry import report_format
 from bench.report.format import printable, raw
 
 if TYPE_CHECKING:
@@ -157,6 +158,24 @@ def _latex_cell(cell: TableCell) -> str:
     # Brackets after \\ would be read as its argument.
     text = f"{{{text}}}" if text.startswith("[") else text
     return f"\\textbf{{{text}}}" if cell.best and text else text
+
+
+@report_format("md")
+def write_markdown(table: Table, path: Path) -> None:
+    """Markdown, for GitHub."""
+    path.write_text(to_markdown(table), encoding="utf-8")
+
+
+@report_format("csv")
+def write_csv(table: Table, path: Path) -> None:
+    """CSV, UTF-8, for spreadsheets and scripts."""
+    path.write_text(to_csv(table), encoding="utf-8", newline="")
+
+
+@report_format("tex")
+def write_latex(table: Table, path: Path) -> None:
+    """LaTeX, with booktabs."""
+    path.write_text(to_latex(table), encoding="utf-8")
 
 
 def write_frame(frame: pd.DataFrame, path: Path) -> None:

@@ -1,0 +1,89 @@
+"""Sections and cells: what is pooled, what is kept apart."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import ModuleType
+from typing import Any
+
+from bench.records import Component, Result
+from bench.report.cells import Section, sections_of
+from bench.results.frame import latest
+
+
+def sections(make: ModuleType, plan: Any, results: list[Result]) -> list[Section]:
+    return sections_of(latest(results, plan).rows, plan)
+
+
+def test_one_section_a_data_set_and_device(make: ModuleType) -> None:
+    plan = make.Plan(datasets=(Component("digits"), Component("mnist")), devices=("cpu", "cuda"))
+    found = sections(make, plan, make.run_of(plan))
+    assert [section.title for section in found] == ["digits · cpu", "mnist · cpu", "digits · cuda", "mnist · cuda"]
+    assert [bool(section.measured) for section in found] == [True, True, False, False]
+
+
+def test_machines_are_kept_apart_and_threads_are_not_machines(make: ModuleType) -> None:
+    plan = make.Plan(settings={"train.threads": (1, 2)})
+    results = make.run_of(plan)
+    (section,) = sections(make, plan, results)
+    assert section.shown == ("train.threads",)
+    half = len(results) // 2
+    moved = [make.result_of(result.trial, environment=make.OTHER_MACHINE) for result in results[half:]]
+    found = sections(make, plan, results[:half] + moved)
+    assert len(found) == 2
+    assert all("machine" in section.title for section in found)
+
+
+def test_a_missing_seed_belongs_to_its_cell(make: ModuleType) -> None:
+    plan = make.Plan()
+    (section,) = sections(make, plan, make.run_of(plan)[1:])
+    assert [(cell.model, cell.n, len(cell.rows)) for cell in section.cells] == [
+        ("linear", 4, 5),
+        ("mlp", 5, 5),
+        ("cnn", 5, 5),
+    ]
+
+
+def test_edited_code_is_a_cell_of_its_own_and_plots_take_the_newest(make: ModuleType) -> None:
+    plan = make.Plan(models=(Component("mlp"),))
+    results = make.run_of(plan)
+    edited = [replace(r, code_id="edited", finished_at="2026-02-01T00:00:00Z") for r in results[:2]]
+    (section,) = sections(make, plan, edited + results[2:])
+    assert sorted(cell.n for cell in section.cells) == [2, 3]
+    assert section.several_codes
+    assert [cell.code_id for cell in section.measured] == ["edited"]
+
+
+def test_axes_are_those_of_the_suite_and_overrides_are_shown(make: ModuleType) -> None:
+    plan = make.Plan(batch_sizes=(64, 256))
+    trials = list(plan.trials())
+    slow = [replace(t, train=replace(t.train, learning_rate=0.05)) if t.model.name == "cnn" else t for t in trials]
+
+    class Overridden:
+        name, title, baseline, only, shard, source, axes = "x", "x", "linear", (), "", "", plan.axes
+
+        def trials(self) -> list[object]:
+            return slow
+
+    (section,) = sections_of(latest([make.result_of(t) for t in slow], Overridden()).rows, Overridden())  # type: ignore[arg-type]
+    assert section.shown == ("batch_size", "train.learning_rate")
+    assert section.axes == ("batch_size",)
+    assert section.variants == [(64,), (256,)]
+    assert [cell.model for cell in section.at((256,))] == ["linear", "mlp", "cnn"]
+
+
+def test_along_an_axis_the_others_stay_where_they_are(make: ModuleType) -> None:
+    plan = make.Plan(batch_sizes=(64, 256), settings={"train.learning_rate": (0.1, 0.2, 0.3)})
+    (section,) = sections(make, plan, make.run_of(plan))
+    cells = section.along("train.learning_rate")
+    assert {cell.trial.batch_size for cell in cells} == {64}
+    assert len(cells) == 9
+    assert section.describe(section.variants[0], but="batch_size") == "learning rate 0.1"
+
+
+def test_two_files_of_one_name_are_two_data_sets(make: ModuleType) -> None:
+    files = [Component("hdf5", {"path": "train.h5"}, {"path": digest * 64}) for digest in "ab"]
+    plan = make.Plan(datasets=tuple(files))
+    found = sections(make, plan, make.run_of(plan))
+    assert len({section.dataset for section in found}) == 2
+    assert all(section.dataset.startswith("hdf5(path=train.h5) ") for section in found)

@@ -1,0 +1,233 @@
+"""Plots: that they are there, show something, are legible, and are not made where they would show nothing."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+from matplotlib.text import Text
+
+from bench.records import Component, Result
+from bench.report import draw_curves, plots, style
+from bench.report.cells import sections_of
+from bench.results.frame import latest
+
+HOSTILE = ("$\\frac$", "_x", "<script>alert(1)</script>", "a|b", "=CMD()", "模型 ü", "y" * 90, "\x00\x1b[31m")
+
+
+def plots_of(plan: Any, results: list[Result]) -> Iterator[plots.Plot]:
+    sections = sections_of(latest(results, plan).rows, plan)
+    styles = style.styles_of([cell.model for section in sections for cell in section.cells])
+    with style.setup():
+        for section in sections:
+            yield from plots.plots_of(section, slug=section.device, styles=styles)
+        slugs = {section: section.device for section in sections}
+        yield from (plot for _, plot in plots.across_devices(sections, slugs=slugs, styles=styles))
+
+
+def names_of(plan: Any, results: list[Result]) -> list[str]:
+    return [plot.name for plot in plots_of(plan, results)]
+
+
+def hostile_plan(make: ModuleType) -> Any:
+    """Names that a registry would refuse, and settings that it would not."""
+    return make.Plan(models=[Component(name, {"x": name}) for name in HOSTILE], batch_sizes=(64, 256), baseline="")
+
+
+def plans(make: ModuleType) -> dict[str, Any]:
+    many = [Component(name, {"hidden": size}) for name in ("mlp", "cnn") for size in (10, 20, 50, 100, 2000, 30000)]
+    return {
+        "baseline": make.Plan(batch_sizes=(64, 256)),
+        "one batch size": make.Plan(),
+        "one seed": make.Plan(seeds=(0,), batch_sizes=(16, 64, 256, 1024, 4096)),
+        "sweep": make.Plan(settings={"train.learning_rate": (0.0001, 0.001, 0.01, 0.1, 1.0)}, seeds=(0, 1, 2)),
+        "with a zero": make.Plan(settings={"train.weight_decay": (0.0, 0.0001, 0.001, 0.01)}, seeds=(0, 1, 2)),
+        "many models": make.Plan(models=many, batch_sizes=(16, 64, 256, 1024), seeds=(0, 1, 2)),
+        "hostile": hostile_plan(make),
+    }
+
+
+def test_the_baseline_has_them_all(make: ModuleType) -> None:
+    plan = make.Plan(batch_sizes=(64, 256), devices=("cpu", "cuda", "mps"))
+    assert names_of(plan, make.run_of(plan)) == [
+        "accuracy-cpu",
+        "accuracy-parameters-cpu",
+        "throughput-by-batch-size-cpu",
+        "memory-by-batch-size-cpu",
+        "learning-epochs-cpu",
+        "learning-seconds-cpu",
+        "accuracy-by-batch-size-cpu",
+        "test-loss-by-batch-size-cpu",
+    ]
+
+
+def test_one_batch_size_has_bars(make: ModuleType) -> None:
+    plan = make.Plan()
+    assert names_of(plan, make.run_of(plan))[2:4] == ["throughput-cpu", "memory-cpu"]
+
+
+def test_any_numeric_axis_has_lines(make: ModuleType) -> None:
+    plan = make.Plan(settings={"train.momentum": (0.0, 0.5, 0.9), "train.optimizer": ("sgd", "adam")})
+    results = [make.result_of(each.trial, metrics={**each.metrics, "top5": 0.9}) for each in make.run_of(plan)]
+    found = names_of(plan, results)
+    assert {"accuracy-by-momentum-cpu", "throughput-by-momentum-cpu", "top5-by-momentum-cpu"} <= set(found)
+    assert not any("optimizer" in name for name in found)
+
+
+def test_several_devices_have_a_plot_together(make: ModuleType) -> None:
+    plan = make.Plan(devices=("cpu", "cuda"), batch_sizes=(64, 256))
+    assert "devices-cpu" in names_of(plan, [make.result_of(trial) for trial in plan.trials()])
+    assert "devices-cpu" not in names_of(plan, make.run_of(plan))
+
+
+def test_what_would_show_nothing_is_not_made(make: ModuleType) -> None:
+    one = make.Plan(models=(Component("mlp"),), seeds=(0,))
+    found = names_of(one, make.run_of(one))
+    assert "accuracy-cpu" not in found
+    assert "accuracy-parameters-cpu" not in found
+    bare = [make.result_of(each.trial, metrics={"test_accuracy": 0.5}, curves={}) for each in make.run_of(one)]
+    assert names_of(one, bare) == []
+    nothing = make.Plan(devices=("cuda",))
+    assert names_of(nothing, make.run_of(nothing)) == []
+
+
+@pytest.mark.parametrize("name", ["baseline", "hostile"])
+def test_files_are_images_that_show_something(make: ModuleType, tmp_path: Path, name: str) -> None:
+    plan = plans(make)[name]
+    for plot in plots_of(plan, make.run_of(plan)):
+        style.save(plot.figure, tmp_path / plot.name)
+        image = imread(tmp_path / f"{plot.name}.png")
+        assert image.shape[1] == 1200
+        assert np.all(image[0, 0] == 1)  # white, opaque
+        assert image.std() > 0.03, plot.name
+        assert len(np.unique((image[::4, ::4, :3] * 15).astype(int).reshape(-1, 3), axis=0)) > 8
+        root = ElementTree.parse(tmp_path / f"{plot.name}.svg").getroot()
+        assert any(each.tag.endswith("text") for each in root.iter())
+
+
+def test_svg_draws_names_as_they_are(make: ModuleType, tmp_path: Path) -> None:
+    plan = make.Plan(models=[Component("m", {"x": name}) for name in HOSTILE[:6]], baseline="")
+    for plot in plots_of(plan, make.run_of(plan)):
+        style.save(plot.figure, tmp_path / plot.name)
+        text = " ".join(ElementTree.parse(tmp_path / f"{plot.name}.svg").getroot().itertext())
+        for name in ("$\\frac$", "_x", "a|b", "=CMD()", "模型 ü"):
+            assert f"m(x={name})" in text, (plot.name, name)
+    assert "<script" not in (tmp_path / "accuracy-cpu.svg").read_text(encoding="utf-8")
+
+
+def test_the_same_results_give_the_same_bytes(make: ModuleType, tmp_path: Path) -> None:
+    plan = make.Plan()
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        for plot in plots_of(plan, make.run_of(plan)):
+            style.save(plot.figure, tmp_path / folder / plot.name)
+    for first in sorted((tmp_path / "a").iterdir()):
+        assert first.read_bytes() == (tmp_path / "b" / first.name).read_bytes(), first.name
+
+
+@pytest.mark.parametrize(
+    "name", ["baseline", "one batch size", "one seed", "sweep", "with a zero", "many models", "hostile"]
+)
+def test_text_is_large_enough_inside_and_apart(make: ModuleType, name: str) -> None:
+    plan = plans(make)[name]
+    for plot in plots_of(plan, make.run_of(plan)):
+        plot.figure.canvas.draw()
+        renderer = plot.figure.canvas.get_renderer()
+        texts = list(visible_texts(plot.figure))
+        boxes = [Text.get_window_extent(text, renderer) for text in texts]  # of an annotation: without its line
+        page = plot.figure.bbox
+        for text, box in zip(texts, boxes, strict=True):
+            shown = (plot.name, text.get_text())
+            assert text.get_fontsize() >= 9, shown
+            assert box.x0 >= -1, shown
+            assert box.y0 >= -1, shown
+            assert box.x1 <= page.width + 1, shown
+            assert box.y1 <= page.height + 1, shown
+        for (a, first), (b, second) in itertools.combinations(zip(texts, boxes, strict=True), 2):
+            # Two pixels of 1200: the boxes of letters have a margin.
+            overlap = min(first.x1, second.x1) - max(first.x0, second.x0) > 2
+            overlap &= min(first.y1, second.y1) - max(first.y0, second.y0) > 2
+            assert not overlap, (plot.name, a.get_text(), b.get_text())
+
+
+def visible_texts(figure: Any) -> Iterator[Any]:
+    """Texts that are drawn."""
+    hidden = {
+        label
+        for ax in figure.axes
+        for axis in (ax.xaxis, ax.yaxis)
+        for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks())
+        for label in (tick.label1, tick.label2)
+        if not (label.get_visible() and inside_view(axis, tick))
+    }
+    for text in figure.findobj(Text):
+        if text not in hidden and text.get_visible() and text.get_text().strip():
+            yield text
+
+
+def inside_view(axis: Any, tick: Any) -> bool:
+    low, high = sorted(axis.get_view_interval())
+    return bool(low - 1e-9 <= tick.get_loc() <= high + 1e-9)
+
+
+def test_every_seed_is_drawn(make: ModuleType) -> None:
+    plan = make.Plan()
+    figure = next(iter(plots_of(plan, make.run_of(plan)))).figure
+    hollow = [line for line in figure.axes[0].lines if line.get_markerfacecolor() == "none"]
+    assert [len(line.get_xdata()) for line in hollow] == [5, 5, 5]
+
+
+def test_a_model_looks_the_same_everywhere(make: ModuleType) -> None:
+    plan = make.Plan(batch_sizes=(64, 256))
+    expected = style.styles_of(["linear", "mlp", "cnn"])["cnn"]
+    for plot in plots_of(plan, make.run_of(plan)):
+        used = {(line.get_color(), line.get_marker()) for ax in plot.figure.axes for line in ax.lines}
+        assert (expected.colour, expected.marker) in used, plot.name
+
+
+def test_axes_are_logarithmic_where_values_span_decades(make: ModuleType) -> None:
+    plan = make.Plan(batch_sizes=(16, 4096), seeds=(0, 1))
+    found = {plot.name: plot.figure for plot in plots_of(plan, make.run_of(plan))}
+    assert found["throughput-by-batch-size-cpu"].axes[0].get_xscale() == "log"
+    assert found["throughput-by-batch-size-cpu"].axes[0].get_yscale() == "log"
+    near = make.Plan(batch_sizes=(16, 32), models=(Component("mlp"),), seeds=(0, 1))
+    ax = {plot.name: plot.figure for plot in plots_of(near, make.run_of(near))}["throughput-by-batch-size-cpu"].axes[0]
+    assert (ax.get_xscale(), ax.get_yscale()) == ("linear", "linear")
+    assert ax.get_ylim()[0] == 0  # lengths are compared from zero
+
+
+def test_curves_are_means_over_seeds_with_their_range(make: ModuleType) -> None:
+    plan = make.Plan(models=(Component("mlp"),), seeds=(0, 1))
+    curves = ({"epoch": [1.0, 2.0], "test_loss": [2.0, 1.0]}, {"epoch": [1.0, 2.0, 3.0], "test_loss": [3.0, None, 0.5]})
+    results = [make.result_of(trial, curves=each) for trial, each in zip(plan.trials(), curves, strict=True)]
+    (section,) = sections_of(latest(results, plan).rows, plan)
+    found = draw_curves.curve(section.cells[0], "test_loss", x="epoch")
+    assert found is not None
+    assert (found.x.tolist(), found.mean.tolist(), found.low.tolist(), found.high.tolist()) == ([1], [2.5], [2], [3])
+    assert draw_curves.curve(section.cells[0], "train_loss", x="epoch") is None
+
+
+def test_a_missing_glyph_is_no_warning(make: ModuleType, tmp_path: Path) -> None:
+    plan = make.Plan(models=(Component("m", {"x": "模型"}), Component("n")), baseline="")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for plot in plots_of(plan, make.run_of(plan)):
+            style.save(plot.figure, tmp_path / plot.name)
+
+
+def test_the_users_settings_of_matplotlib_do_not_matter_and_are_kept(make: ModuleType) -> None:
+    import matplotlib as mpl
+
+    plan = make.Plan()
+    with mpl.rc_context({"font.size": 30, "axes.facecolor": "black"}):
+        figure = next(iter(plots_of(plan, make.run_of(plan)))).figure
+        assert figure.axes[0].get_facecolor() == (1, 1, 1, 1)
+        assert mpl.rcParams["font.size"] == 30

@@ -1,0 +1,246 @@
+"""The whole report: the files of the contract, what is in the page, and when it is rendered again."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from bench.errors import BenchError
+from bench.records import Component, Result, TrainSettings
+from bench.registry import REPORT_FORMATS, report_format
+from bench.report.render import render, slug
+from bench.suite.plan import Axis, Suite
+
+
+def report_of(folder: Path, plan: Any, results: Any, **seen: int) -> str:
+    return render(folder, suite=plan, results=results, **seen).report_path.read_text(encoding="utf-8")
+
+
+def small(make: ModuleType) -> tuple[Any, list[Result]]:
+    """A plan that is drawn quickly, and its results."""
+    plan = make.Plan(models=(Component("linear"), Component("mlp")), seeds=(0, 1))
+    return plan, [replace(result, curves={}) for result in make.run_of(plan)]
+
+
+def test_files_of_the_contract(make: ModuleType, tmp_path: Path) -> None:
+    plan = make.Plan(batch_sizes=(64, 256), devices=("cpu", "cuda"))
+    outcome = render(tmp_path, suite=plan, results=make.run_of(plan))
+    report = tmp_path / "report"
+    assert outcome.rendered
+    assert outcome.report_path == report / "report.md"
+    tables = {path.name for path in (report / "tables").iterdir()}
+    assert {"trials.csv", "summary.csv"} < tables
+    assert {f"models-digits-cpu.{ending}" for ending in ("md", "csv", "tex")} < tables
+    plots = {path.name for path in (report / "plots").iterdir()}
+    assert {"accuracy-digits-cpu.png", "accuracy-digits-cpu.svg"} < plots
+    assert not list(report.glob(".new-*"))
+
+
+def test_links_of_the_page_lead_somewhere(make: ModuleType, tmp_path: Path) -> None:
+    plan = make.Plan(batch_sizes=(64, 256))
+    text = report_of(tmp_path, plan, make.run_of(plan))
+    links = [part.partition(")")[0] for part in text.split("](")[1:]]
+    assert len(links) >= 16
+    for link in links:
+        assert (tmp_path / "report" / link).is_file(), link
+
+
+def test_order_of_the_page(make: ModuleType, tmp_path: Path) -> None:
+    plan = make.Plan(devices=("cpu", "cuda"))
+    text = report_of(tmp_path, plan, make.run_of(plan))
+    parts = ["# Linear, two-layer MLP", "cnn is the most accurate", "## What to know", "## digits · cpu", "| model",
+             "[![", "## digits · cuda", "## Conditions", "## How to do it again"]  # fmt: skip
+    places = [text.index(part) for part in parts]
+    assert places == sorted(places)
+    assert "    python -m bench run baseline.toml\n" in text
+    assert "seeds 0–4" in text
+    assert "commit: 0123456789ab" in text
+
+
+def test_what_is_not_right_is_said(make: ModuleType, tmp_path: Path) -> None:
+    plan = make.Plan(devices=("cpu", "cuda"), only=("model=linear,mlp,cnn",))
+    results = make.run_of(plan)
+    results[0] = make.result_of(results[0].trial, status="failed", reason="RuntimeError: boom")
+    results[1] = replace(results[1], valid=False, validity_notes=("not alone: 30 %",))
+    older = replace(results[2], run_id="older", finished_at="2025-01-01T00:00:00Z")
+    text = report_of(tmp_path, plan, [*results[:-1], older], damaged=2, others=7)
+    assert "Of 30 trials 14 are ok, 14 skipped, 1 failed and 1 missing." in text
+    assert "cuda: no CUDA device on this machine" in text
+    assert "1 failed: RuntimeError: boom" in text
+    assert "1 of 14 ok trials not valid (marked †): not alone (1)." in text
+    assert "1 older result of these trials" in text
+    assert "2 damaged lines" in text
+    assert "7 other results" in text
+    assert "Only a part of the suite was planned" in text
+
+
+def test_all_well_is_said_too(make: ModuleType, tmp_path: Path) -> None:
+    plan = make.Plan()
+    assert "- All of 15 trials are ok." in report_of(tmp_path, plan, make.run_of(plan))
+
+
+def test_two_environments_are_kept_apart_and_said(make: ModuleType, tmp_path: Path) -> None:
+    plan = make.Plan()
+    results = make.run_of(plan)
+    moved = [make.result_of(each.trial, environment=make.OTHER_MACHINE) for each in results[7:]]
+    text = report_of(tmp_path, plan, results[:7] + moved)
+    assert "come from 2 environments" in text
+    assert text.count("## digits · cpu · machine ") == 2
+    assert "AMD EPYC, 64 cores" in text
+
+
+def test_nothing_was_run_yet(make: ModuleType, tmp_path: Path) -> None:
+    text = report_of(tmp_path, make.Plan(), [])
+    assert "Nothing was measured yet" in text
+    assert "15 missing: no result yet" in text
+
+
+def test_without_a_suite(make: ModuleType, tmp_path: Path) -> None:
+    plan = make.Plan(batch_sizes=(64, 256))
+    folder = tmp_path / "old_results"
+    text = report_of(folder, None, make.run_of(plan))
+    assert text.startswith("# old_results\n")
+    assert "batch size 256" in text
+
+
+def test_an_unchanged_report_is_not_rendered_again(make: ModuleType, tmp_path: Path) -> None:
+    plan, results = small(make)
+    render(tmp_path, suite=plan, results=results)
+    before = (tmp_path / "report" / "report.md").stat().st_mtime_ns
+    assert not render(tmp_path, suite=plan, results=results[::-1]).rendered  # the order of files does not matter
+    assert (tmp_path / "report" / "report.md").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("change", ["result", "damaged", "title", "file"])
+def test_a_changed_one_is(make: ModuleType, tmp_path: Path, change: str) -> None:
+    plan, results = small(make)
+    render(tmp_path, suite=plan, results=results)
+    if change == "file":
+        (tmp_path / "report" / "plots" / "accuracy-digits-cpu.svg").unlink()
+    outcome = render(
+        tmp_path,
+        suite=replace(plan, title="Another") if change == "title" else plan,
+        results=results[1:] if change == "result" else results,
+        damaged=int(change == "damaged"),
+    )
+    assert outcome.rendered
+    assert (tmp_path / "report" / "plots" / "accuracy-digits-cpu.svg").is_file()
+
+
+def test_what_an_older_report_left_is_removed(make: ModuleType, tmp_path: Path) -> None:
+    plan, results = small(make)
+    render(tmp_path, suite=plan, results=results)
+    (tmp_path / "report" / "plots" / "old.png").write_bytes(b"x")
+    render(tmp_path, suite=plan, results=[])
+    assert not list((tmp_path / "report" / "plots").iterdir())
+    assert (tmp_path / "report" / "tables" / "models-digits-cpu.md").is_file()
+
+
+def test_a_format_of_ones_own_writes_every_table(
+    make: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, results = small(make)
+    monkeypatch.setattr(REPORT_FORMATS, "_entries", dict(REPORT_FORMATS._entries))
+    report_format("txt")(lambda table, path: path.write_text(table.title))
+    render(tmp_path, suite=plan, results=results)
+    assert (tmp_path / "report" / "tables" / "models-digits-cpu.txt").read_text() == "Models on digits · cpu"
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(make: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "report").write_text("a file where the folder should be")
+    with pytest.raises(BenchError, match="cannot be written"):
+        render(tmp_path, suite=make.Plan(), results=[])
+
+
+def test_hostile_names_are_text_in_every_output(make: ModuleType, tmp_path: Path) -> None:
+    bad = "<script>alert(1)</script>|=CMD()|$\\frac$\x1b[31m\nüñ模"
+    plan = make.Plan(
+        title=bad,
+        source="a b`;rm -rf.toml",
+        datasets=(Component("digits", {"note": bad}),),
+        models=(Component("=CMD()", {"x": bad}), Component("_x"), Component("linear")),
+        seeds=(0, 1),
+    )
+    results = make.run_of(plan)
+    results[0] = make.result_of(results[0].trial, status="failed", reason="=HYPERLINK() <img src=x>")
+    text = report_of(tmp_path, plan, results)
+    assert "<script" not in text
+    assert "<img" not in text
+    assert "\x1b" not in text
+    assert "    python -m bench run 'a b`;rm -rf.toml'\n" in text
+    for table in (tmp_path / "report" / "tables").glob("*.md"):
+        rows = [line for line in table.read_text(encoding="utf-8").splitlines() if line.startswith("|")]
+        assert len({row.count("|") for row in rows}) == 1
+    with (tmp_path / "report" / "tables" / "trials.csv").open(encoding="utf-8", newline="") as file:
+        rows_of_csv = list(csv.DictReader(file))
+    assert rows_of_csv[0]["model"] == "'=CMD()"
+    assert rows_of_csv[0]["reason"].startswith("'=HYPERLINK()")
+    names = [path.name for path in (tmp_path / "report").rglob("*") if path.is_file()]
+    assert all(set(name) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") for name in names)
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "..", "", "a/b", "x" * 300, "nul\x00", "ü"])
+def test_slugs_are_file_names(name: str) -> None:
+    made = slug(name)
+    assert made
+    assert len(made) <= 60
+    assert "/" not in made
+    assert not made.startswith(".")
+    assert slug("digits") == "digits"
+    assert slug("a(b=1)") != slug("a(b=2)")
+
+
+def test_the_baseline_is_rendered_in_a_few_seconds(make: ModuleType, tmp_path: Path) -> None:
+    plan = make.Plan(batch_sizes=(64, 256), devices=("cpu", "cuda", "mps"))
+    results = make.run_of(plan)
+    start = time.perf_counter()
+    render(tmp_path, suite=plan, results=results)
+    assert time.perf_counter() - start < 15  # 1.5 s on an idle core; the limit is for machines that are not
+
+
+def test_matplotlib_and_pandas_wait_until_something_is_rendered() -> None:
+    code = (
+        "import sys; import bench.report.render, bench.report.terminal, bench.results.frame; "
+        "print(sorted({'matplotlib', 'pandas', 'torch', 'scipy.stats'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_stored_suite_is_the_plan_of_its_report(make: ModuleType, tmp_path: Path) -> None:
+    axes = {
+        "dataset": (Component("digits"),),
+        "model": (Component("linear"), Component("mlp")),
+        "seed": range(3),
+        "batch_size": (64,),
+        "device": ("cpu",),
+        "train.momentum": (0.0, 0.9),
+    }
+    suite = Suite(
+        name="own",
+        title="My own",
+        axes=tuple(Axis(name, values) for name, values in axes.items()),
+        train=TrainSettings(epochs=2),
+        baseline="linear",
+        source="own.toml",
+        shard="1/2",
+    )
+    stored = Suite.from_json(json.loads(json.dumps(suite.to_json())))
+    results = [make.result_of(trial) for trial in suite.trials()]
+    text = report_of(tmp_path, stored, results[1:])
+    assert "1 missing" in text
+    assert "--shard 1/2" in text
+    with (tmp_path / "report" / "tables" / "trials.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["trial_id"] for row in rows] == [trial.trial_id for trial in suite.trials()]
+    assert {row["train.momentum"] for row in rows} == {"0.0", "0.9"}
+    assert not render(tmp_path, suite=suite, results=results[1:]).rendered  # stored or resolved: the same plan

@@ -1,0 +1,61 @@
+"""What a run prints at its end: 80 columns, no colour codes, the answer, the path."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import ModuleType
+
+from bench.records import Component
+from bench.report.terminal import terminal_summary
+
+
+def test_the_table_of_a_run(make: ModuleType) -> None:
+    plan = make.Plan(batch_sizes=(64, 256), devices=("cpu", "cuda"))
+    text = terminal_summary(make.run_of(plan), plan, report_path="results/baseline/report/report.md")
+    lines = text.splitlines()
+    assert lines[0].startswith("digits · cpu · batch size 64 ")
+    assert lines[0].endswith("n = 5 seeds, ± 95 % (t)")
+    assert lines[1].split()[:5] == ["model", "parameters", "accuracy", "samples/s", "×linear"]
+    assert lines[3].split()[:3] == ["mlp", "7,510", "0.953"]
+    assert max(map(len, lines)) <= 80
+    assert "\x1b" not in text
+    assert "digits · cuda: nothing was measured: 30 skipped: cuda: no CUDA device on this machine." in " ".join(lines)
+    assert lines[-1] == "report  results/baseline/report/report.md"
+
+
+def test_one_seed_has_no_interval(make: ModuleType) -> None:
+    plan = make.Plan(seeds=(0,))
+    text = terminal_summary(make.run_of(plan), plan)
+    assert "±" not in text
+    assert "n = 1 seed\n" in text
+
+
+def test_what_is_not_right_is_marked(make: ModuleType) -> None:
+    plan = make.Plan()
+    results = make.run_of(plan)
+    results[0] = replace(results[0], valid=False, validity_notes=("not alone: 30 %",))
+    results = [
+        make.result_of(each.trial, status="failed", reason="RuntimeError: boom")
+        if each.trial.model.name == "cnn"
+        else each
+        for each in results
+    ]
+    text = terminal_summary(results, plan)
+    assert "† 1 of 15 trials not valid: not alone (1)" in text
+    assert "– 5 failed: RuntimeError: boom" in text
+    assert any(line.split()[:3] == ["cnn", "–", "failed"] for line in text.splitlines())
+
+
+def test_control_characters_of_a_name_do_not_reach_the_terminal(make: ModuleType) -> None:
+    plan = make.Plan(models=(Component("mlp", {"x": "\x1b[31mred\x07"}), Component("linear")))
+    assert "\x1b" not in terminal_summary(make.run_of(plan), plan)
+
+
+def test_nothing_yet(make: ModuleType) -> None:
+    plan = make.Plan()
+    assert "15 missing: no result yet" in terminal_summary([], plan)
+
+
+def test_many_settings_are_cut_and_say_so(make: ModuleType) -> None:
+    plan = make.Plan(batch_sizes=tuple(range(1, 21)), seeds=(0, 1))
+    assert "and 12 other settings: see the report" in terminal_summary(make.run_of(plan), plan)

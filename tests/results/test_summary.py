@@ -1,0 +1,124 @@
+"""summary_frame: one row a cell, means by hand, and nothing in them that is not ok."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+import pandas as pd
+import pytest
+
+from bench.records import Component
+from bench.report.tables import write_frame
+from bench.results.frame import trials_frame
+from bench.results.summary import summary_frame
+
+VALUES = (0.90, 0.92, 0.94)
+
+
+def three_seeds(make: ModuleType, **plan: object) -> tuple[object, list[object]]:
+    """A plan of one model and three seeds, with the accuracies VALUES."""
+    made = make.Plan(seeds=(0, 1, 2), models=(Component("mlp"),), **plan)
+    results = [
+        make.result_of(trial, metrics={"test_accuracy": VALUES[trial.seed], "parameters": 7510})
+        for trial in made.trials()
+    ]
+    return made, results
+
+
+def test_mean_sd_and_interval_by_hand(make: ModuleType) -> None:
+    plan, results = three_seeds(make)
+    (row,) = summary_frame(trials_frame(results, plan)).to_dict("records")
+    half = 4.302652729911275 * 0.02 / math.sqrt(3)
+    assert row["n"] == 3
+    assert row["test_accuracy_mean"] == pytest.approx(0.92)
+    assert row["test_accuracy_sd"] == pytest.approx(0.02)
+    assert row["test_accuracy_low"] == pytest.approx(0.92 - half)
+    assert row["test_accuracy_high"] == pytest.approx(0.92 + half)
+    assert (row["parameters_mean"], row["parameters_sd"]) == (7510, 0)
+
+
+def test_columns(make: ModuleType) -> None:
+    plan = make.Plan(settings={"train.momentum": (0.0, 0.9)})
+    names = list(summary_frame(trials_frame(make.run_of(plan), plan)).columns)
+    assert names[:17] == [
+        "dataset", "dataset_settings", "model", "model_settings", "batch_size", "device", "precision", "engine",
+        "loader", "threads", "optimizer", "learning_rate", "epochs", "train.momentum", "environment_id", "code_id", "n",
+    ]  # fmt: skip
+    assert names[17:26] == [
+        "failed", "diverged", "oom", "timeout", "crashed", "skipped", "interrupted", "missing", "not_valid",
+    ]  # fmt: skip
+    assert names[26:30] == ["test_accuracy_mean", "test_accuracy_sd", "test_accuracy_low", "test_accuracy_high"]
+    assert names[-4:] == ["energy_joules_mean", "energy_joules_sd", "energy_joules_low", "energy_joules_high"]
+
+
+def test_what_is_not_ok_enters_no_mean_and_is_counted(make: ModuleType) -> None:
+    plan, results = three_seeds(make)
+    failed = make.result_of(results[0].trial, status="failed")
+    failed = replace(failed, metrics={"test_accuracy": 0.1})  # what a trial had measured before it failed
+    (row,) = summary_frame(trials_frame([failed, *results[1:]], plan)).to_dict("records")
+    assert (row["n"], row["failed"], row["missing"]) == (2, 1, 0)
+    assert row["test_accuracy_mean"] == pytest.approx(0.93)
+
+
+def test_a_missing_seed_is_counted_in_its_cell(make: ModuleType) -> None:
+    plan, results = three_seeds(make)
+    (row,) = summary_frame(trials_frame(results[1:], plan)).to_dict("records")
+    assert (row["n"], row["missing"], row["threads"]) == (2, 1, 2)
+    (row,) = summary_frame(trials_frame([], plan)).to_dict("records")
+    assert (row["n"], row["missing"], row["environment_id"]) == (0, 3, "")
+
+
+def test_one_seed_has_no_interval(make: ModuleType, tmp_path: Path) -> None:
+    plan, results = three_seeds(make)
+    frame = summary_frame(trials_frame(results[:1], plan))
+    assert frame["test_accuracy_mean"][0] == 0.90
+    assert frame[["test_accuracy_sd", "test_accuracy_low", "test_accuracy_high"]].isna().all(axis=None)
+    write_frame(frame, tmp_path / "summary.csv")
+    assert "nan" not in (tmp_path / "summary.csv").read_text().lower()
+
+
+def test_environments_and_code_are_not_pooled(make: ModuleType) -> None:
+    plan, results = three_seeds(make)
+    elsewhere = make.result_of(results[0].trial, environment=make.OTHER_MACHINE)
+    edited = replace(results[2], code_id="edited")
+    frame = summary_frame(trials_frame([*results[:2], edited, elsewhere], plan))
+    assert sorted(frame["n"]) == [1, 1, 2]
+    assert frame["environment_id"].nunique() == 2
+
+
+def test_a_metric_that_a_seed_lacks_has_no_mean(make: ModuleType) -> None:
+    plan, results = three_seeds(make)
+    reached = replace(results[0], metrics={**results[0].metrics, "time_to_target_seconds": 3.0})
+    (row,) = summary_frame(trials_frame([reached, *results[1:]], plan)).to_dict("records")
+    assert math.isnan(row["time_to_target_seconds_mean"])
+    assert row["test_accuracy_mean"] == pytest.approx(0.92)
+
+
+def test_not_valid_is_counted_and_kept(make: ModuleType) -> None:
+    plan, results = three_seeds(make)
+    doubtful = replace(results[0], valid=False, validity_notes=("not alone: 40 %",))
+    (row,) = summary_frame(trials_frame([doubtful, *results[1:]], plan)).to_dict("records")
+    assert (row["n"], row["not_valid"]) == (3, 1)
+
+
+def test_cells_stay_apart_in_settings_that_have_no_column(make: ModuleType) -> None:
+    first = make.Plan(models=(Component("mlp"),))
+    second = make.Plan(models=(Component("mlp"),), settings={"train.momentum": (0.9,)})
+    plan = make.Plan()
+    frame = trials_frame(make.run_of(first) + make.run_of(second))
+    frame = frame.drop(columns="train.momentum")
+    assert list(summary_frame(frame)["n"]) == [5, 5]
+    assert len(summary_frame(trials_frame(make.run_of(plan), plan))) == 3
+
+
+def test_a_frame_that_was_read_from_the_file_gives_the_same(make: ModuleType, tmp_path: Path) -> None:
+    plan = make.Plan(batch_sizes=(64, 256), devices=("cpu", "cuda"))
+    frame = trials_frame(make.run_of(plan)[1:], plan)
+    write_frame(frame, tmp_path / "trials.csv")
+    again = summary_frame(pd.read_csv(tmp_path / "trials.csv"))
+    direct = summary_frame(frame)
+    for name in ("model", "n", "missing", "skipped", "test_accuracy_mean", "fit_seconds_high"):
+        assert list(again[name].fillna(-1)) == list(direct[name].fillna(-1)), name

@@ -1,0 +1,129 @@
+"""Intervals: hand values, scipy's own formulas, and what they promise, by simulation."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from bench.statistics.intervals import (
+    geometric_mean,
+    log_ratio,
+    paired_t_interval,
+    probability_better,
+    t_interval,
+    t_quantile,
+)
+
+
+def test_t_interval_by_hand() -> None:
+    found = t_interval([1.0, 2.0, 3.0])
+    half = 4.302652729911275 / math.sqrt(3)  # t(0.975, 2 degrees) times sd 1 over the root of n
+    assert (found.mean, found.sd, found.n) == (2.0, 1.0, 3)
+    assert found.low == pytest.approx(2 - half)
+    assert found.high == pytest.approx(2 + half)
+    assert found.half == pytest.approx(half)
+
+
+@pytest.mark.parametrize("n", [2, 5, 30])
+def test_t_interval_is_that_of_scipy(n: int) -> None:
+    sample = np.random.default_rng(n).normal(size=n)
+    low, high = stats.t.interval(0.95, n - 1, loc=sample.mean(), scale=stats.sem(sample))
+    found = t_interval(sample)
+    assert (found.low, found.high) == (pytest.approx(low), pytest.approx(high))
+
+
+def test_quantile_takes_broken_degrees() -> None:
+    assert t_quantile(3.7) == pytest.approx(stats.t.ppf(0.975, 3.7))
+
+
+def test_one_value_has_no_interval() -> None:
+    found = t_interval([0.9])
+    assert (found.mean, found.sd, found.low, found.high, found.half) == (0.9, None, None, None, None)
+    assert not found.excludes(0)
+
+
+def test_equal_values_have_an_interval_without_width() -> None:
+    found = t_interval([0.1] * 3)  # the mean of three 0.1 is not 0.1 to the last bit
+    assert found.sd == 0
+    assert found.low == found.high == pytest.approx(0.1)
+    assert not paired_t_interval([0.1, 0.2], [0.1, 0.2]).excludes(0)
+
+
+@pytest.mark.parametrize("bad", [[], [1.0, math.nan], [math.inf], [[1.0, 2.0]]])
+def test_what_is_no_sample_is_refused(bad: list[float]) -> None:
+    with pytest.raises(ValueError, match="sample"):
+        t_interval(bad)
+
+
+def test_pairs_need_the_same_length() -> None:
+    with pytest.raises(ValueError, match="pairs"):
+        paired_t_interval([1.0, 2.0], [1.0])
+
+
+def test_paired_interval_is_that_of_the_differences() -> None:
+    a, b = [0.95, 0.96, 0.97, 0.96], [0.90, 0.93, 0.93, 0.92]
+    found = paired_t_interval(a, b)
+    reference = stats.ttest_rel(a, b).confidence_interval(0.95)
+    assert (found.low, found.high) == (pytest.approx(reference.low), pytest.approx(reference.high))
+    assert found.excludes(0)
+
+
+def test_probability_better_counts_a_tie_half() -> None:
+    assert probability_better([1, 2, 3, 4], [0, 2, 4, 3]) == pytest.approx((1 + 0.5 + 0 + 1) / 4)
+
+
+def test_log_ratio_by_hand_and_by_scipy() -> None:
+    a, b = [200.0, 220.0, 210.0], [100.0, 104.0, 98.0, 101.0]
+    found = log_ratio(a, b)
+    reference = stats.ttest_ind(np.log(a), np.log(b), equal_var=False).confidence_interval(0.95)
+    assert found.ratio == pytest.approx(geometric_mean(a) / geometric_mean(b))
+    assert found.low == pytest.approx(math.exp(reference.low))
+    assert found.high == pytest.approx(math.exp(reference.high))
+    assert found.excludes(1)
+
+
+def test_log_ratio_of_single_values_has_no_interval() -> None:
+    found = log_ratio([2.0], [1.0, 1.1])
+    assert found.low is None
+    assert found.high is None
+    assert not found.excludes(1)
+
+
+def test_log_ratio_without_spread() -> None:
+    found = log_ratio([4.0, 4.0], [2.0, 2.0])
+    assert (found.ratio, found.low, found.high) == (pytest.approx(2), pytest.approx(2), pytest.approx(2))
+
+
+def test_ratio_of_what_is_not_positive_is_refused() -> None:
+    with pytest.raises(ValueError, match="positive"):
+        log_ratio([1.0, 0.0], [1.0, 2.0])
+
+
+def test_geometric_mean() -> None:
+    assert geometric_mean([0.5, 2.0]) == pytest.approx(1.0)
+    assert geometric_mean([1, 10, 100]) == pytest.approx(10)
+
+
+@pytest.mark.parametrize("n", [3, 5, 10])
+def test_t_interval_covers_what_it_says(n: int) -> None:
+    samples = np.random.default_rng(17).normal(loc=0.9, scale=0.01, size=(2000, n))
+    covered = np.mean([not t_interval(sample).excludes(0.9) for sample in samples])
+    assert 0.935 <= covered <= 0.965
+
+
+@pytest.mark.parametrize("n", [3, 5, 10])
+def test_a_against_a_is_seldom_different(n: int) -> None:
+    draw = np.random.default_rng(n)
+    accuracy = draw.normal(0.9, 0.01, size=(2000, 2, n)) + draw.normal(0, 0.02, size=(2000, 1, n))
+    speed = np.exp(draw.normal(11, 0.05, size=(2000, 2, n)))
+    assert np.mean([paired_t_interval(a, b).excludes(0) for a, b in accuracy]) <= 0.065
+    assert np.mean([log_ratio(a, b).excludes(1) for a, b in speed]) <= 0.065
+
+
+def test_a_true_difference_is_found() -> None:
+    draw = np.random.default_rng(3)
+    speed = np.exp(draw.normal(11, 0.02, size=(200, 2, 5)))
+    assert np.mean([log_ratio(a * 1.2, b).excludes(1) for a, b in speed]) > 0.99
