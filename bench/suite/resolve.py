@@ -46,6 +46,12 @@ def resolve(
     return replace(suite, shard=check_shard(shard))
 
 
+def _shown(path: Path) -> str:
+    """The suite file as the command line names it; of one outside the working folder only the name is published."""
+    inside = not path.is_absolute() and ".." not in path.parts
+    return path.as_posix() if inside else path.name
+
+
 def _timeout(seconds: float | None) -> float | None:
     if seconds is not None and not 0 < seconds < math.inf:
         raise BenchError(f"--timeout {seconds}: expected a number of seconds over 0")
@@ -92,7 +98,7 @@ class _Resolver:
             keep=tuple(keep),
             baseline=file.baseline if file.baseline in models else "",
             only=tuple(only),
-            source=file.path.name,
+            source=_shown(file.path),
             plugins=file.plugins,
             plugins_written=file.plugins_written,
             locations=self._locations(),

@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 import statistics
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +39,7 @@ from bench.worker.train import loaders, optimizers
 from bench.worker.train.loop import EpochLog, FitLog, Loop, Step, block_limit, eager_step
 
 THROWAWAY_SAMPLES = 2
+SHORT_BATCH_STEPS = 2
 
 
 def run(request: Request, channel: Channel, *, started_ns: int) -> Outcome:
@@ -69,12 +72,15 @@ class _Run:
         self.device = self._set_up()
         data = self._load()
         self._warm_library()
+        rehearsals = self._rehearsals(data.train_size)
         self.peaks = Peaks(self.device)
         self.peaks.start()
-        step_seconds = self._warm_up(data.train_size)
+        step_seconds = self._warm_up(rehearsals)
         model, step = self._model()
         self._count(model)
         log = self._fit(model, step, data=data, step_seconds=step_seconds)
+        # Held until here: memory that is freed after the baseline would hide as much of what training takes.
+        del rehearsals
         found = inference.measure(
             model, data.test, batch_size=self.trial.batch_size, device=self.device, precision=self.train.precision
         )
@@ -156,22 +162,45 @@ class _Run:
         step(lambda: (images, labels))
         self.device.synchronize()
 
-    def _warm_up(self, train_size: int) -> float:
-        """The declared steps on synthetic data, on an instance that is then dropped. Returns seconds of a step.
+    def _rehearsals(self, train_size: int) -> list[loaders.Resident]:
+        """Noise to warm up on: a full batch, and what the last batch of an epoch has, where that is smaller.
 
-        A new instance with the same seed has bitwise the weights, buffers and optimizer that it would have had; to
-        copy them before and back after would show in the memory that is measured.
+        The second shape matters: libraries prepare each shape when they first see it.
         """
-        _, step = self._model()
-        batch = self._synthetic(min(self.trial.batch_size, train_size))
-        seconds: list[float] = []
+        full = min(self.trial.batch_size, train_size)
+        sizes = [full] + ([last] if (last := train_size % full) else [])
+        device = self.device.torch_device
+        plain = loaders.Scale.on(device, [0.0] * self.input_shape[0], [1.0] * self.input_shape[0])
+        found = []
+        for size in sizes:
+            images, labels = (tensor.cpu().numpy() for tensor in self._synthetic(size))
+            seed = self.trial.seed
+            found.append(loaders.Resident(images, labels, device=device, scale=plain, batch_size=size, seed=seed))
+        return found
+
+    def _warm_up(self, rehearsals: list[loaders.Resident]) -> float:
+        """The declared steps on synthetic data, through the very loop that trains. Returns seconds of a step.
+
+        On an instance that is then dropped: a new one with the same seed has bitwise the weights, buffers and
+        optimizer that it would have had. To copy them before and back after would show in the memory that is measured.
+        """
         self.channel.progress(phase="warm-up")
-        for _ in range(self.trial.measure.warmup_steps):
-            start = clock.read(self.device)
-            step(lambda: batch)
-            seconds.append((clock.read(self.device) - start) / 1e9)
-        self.outcome.samples["warmup_seconds"] = seconds
-        return min(seconds, default=0.0)
+        blocks = self.outcome.samples["warmup_seconds"] = []
+        if not (steps := self.trial.measure.warmup_steps):
+            return 0.0
+        model, step = self._model()
+        for source, count in zip(rehearsals, (steps, min(steps, SHORT_BATCH_STEPS)), strict=False):
+            held = Held.around(source)
+
+            def on_epoch(entry: EpochLog, held: Held = held) -> None:
+                evaluate(model, held, batch_size=self.trial.batch_size, precision=self.train.precision)
+
+            loop = self._loop(step, source, steps=count, steps_per_block=1, on_epoch=on_epoch)
+            with suppress(Diverged):  # noise may be too much for a learning rate that suits the data
+                loop.run()
+            blocks += loop.log.blocks.seconds
+        # The first full-size steps are cold: what a step takes is the least of them.
+        return min(blocks[:steps])
 
     def _count(self, model: nn.Module) -> None:
         tensors = [*model.parameters(), *model.buffers()]
@@ -197,17 +226,28 @@ class _Run:
             self._evaluate(model, data, entry)
             self.peaks.resume()
 
+        loop = self._loop(step, data.source, steps=self.train.steps, steps_per_block=per_block, on_epoch=on_epoch)
+        loop.on_block = on_block
+        return loop.run()
+
+    def _loop(
+        self,
+        step: Step,
+        source: loaders.Source,
+        *,
+        steps: int | None,
+        steps_per_block: int,
+        on_epoch: Callable[[EpochLog], None],
+    ) -> Loop:
         return Loop(
             step=step,
-            source=data.source,
+            source=source,
             device=self.device,
-            batch_size=self.trial.batch_size,
             epochs=self.train.epochs,
-            steps=self.train.steps,
-            steps_per_block=per_block,
-            on_block=on_block,
+            steps=steps,
+            steps_per_block=steps_per_block,
             on_epoch=on_epoch,
-        ).run()
+        )
 
     def _epochs(self, train_size: int) -> int:
         if self.train.steps is None:
@@ -241,13 +281,12 @@ class _Run:
         epoch_seconds = statistics.median(epoch.seconds for epoch in whole) if whole else None
         samples, seconds = sum(e.samples for e in log.epochs), log.seconds
         rate, per_sample = log.blocks.samples_per_second, self.outcome.metrics.get("flops_per_sample")
-        steps = log.blocks.step_seconds
         self.outcome.metrics |= {
             "test_accuracy": self.curves["test_accuracy"][-1],
             "test_loss": self.curves["test_loss"][-1],
             "train_loss": self.curves["train_loss"][-1],
             "train_samples_per_second": rate,
-            "step_seconds": statistics.median(steps),
+            "step_seconds": log.blocks.median_step_seconds(self.trial.batch_size),
             "epoch_seconds": epoch_seconds,
             "end_to_end_samples_per_second": whole[0].samples / epoch_seconds if epoch_seconds else samples / seconds,
             "fit_seconds": seconds,
@@ -265,7 +304,7 @@ class _Run:
             "latency_seconds": found.latency_seconds,
         }
         self.outcome.validity_notes = validity.notes(
-            step_seconds=steps,
+            blocks=log.blocks,
             contention_share=log.contention.share,
             warmup_steps=self.trial.measure.warmup_steps,
         )

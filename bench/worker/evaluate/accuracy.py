@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from bench.worker.train.loaders import RESIDENT_BUDGET_BYTES, Batch, Scale, as_tensor, scale_in_parts
+from bench.worker.train.loaders import RESIDENT_BUDGET_BYTES, Batch, Resident, Scale, as_tensor, scale_in_parts
 from bench.worker.train.optimizers import autocast
 
 
@@ -21,6 +21,13 @@ class Held:
         self.images = scale_in_parts(as_tensor(images), scale, device) if fits else as_tensor(images)
         self.labels = as_tensor(labels).to(device)
         self.device, self.later = device, None if fits else scale
+
+    @classmethod
+    def around(cls, source: Resident) -> Held:
+        """The samples of a loader that has them on the device, without a copy."""
+        held = cls.__new__(cls)
+        held.images, held.labels, held.device, held.later = source.images, source.labels, source.device, source.later
+        return held
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from dataclasses import dataclass, field
 
@@ -45,10 +46,18 @@ class Blocks:
         self.steps.append(steps)
         self.samples.append(samples)
 
-    @property
-    def step_seconds(self) -> list[float]:
-        """Mean seconds of a step in each block."""
-        return [seconds / steps for seconds, steps in zip(self.seconds, self.steps, strict=True)]
+    def median_step_seconds(self, batch_size: int) -> float:
+        """Median over blocks of the mean seconds of a step; over blocks of full batches where there are any."""
+        every = list(zip(self.seconds, self.steps, self.samples, strict=True))
+        full = [block for block in every if block[2] == block[1] * batch_size]
+        return statistics.median(seconds / steps for seconds, steps, _ in full or every)
+
+    def relative_seconds(self) -> list[float]:
+        """Seconds of each block over the median of the blocks that did the same: as many steps of as many samples."""
+        alike: dict[tuple[int, int], list[float]] = {}
+        for seconds, *work in zip(self.seconds, self.steps, self.samples, strict=True):
+            alike.setdefault((work[0], work[1]), []).append(seconds)
+        return [second / statistics.median(group) for group in alike.values() for second in group]
 
     @property
     def samples_per_second(self) -> float | None:

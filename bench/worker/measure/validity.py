@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.worker.measure.clock import Blocks
+
 TASKS = Path("/proc/self/task")
 
 # Share of the wall time that a thread of ours was ready to run and had to wait for a core. Beside one busy process
@@ -52,12 +54,12 @@ class Contention:
         return self.wait_seconds / self.wall_seconds if self.known and self.wall_seconds > 0 else None
 
 
-def unstable(step_seconds: Sequence[float]) -> str:
-    """Why the time of a step cannot be called one number; empty where it can. `step_seconds`: one value a block."""
-    if len(step_seconds) < FEWEST_BLOCKS:
+def unstable(seconds: Sequence[float]) -> str:
+    """Why blocks of equal work cannot be called equally long; empty where they can. `seconds`: one value a block."""
+    if len(seconds) < FEWEST_BLOCKS:
         return ""
-    first, median, third = statistics.quantiles(step_seconds, n=4, method="inclusive")
-    mean, sd = statistics.fmean(step_seconds), statistics.stdev(step_seconds)
+    first, median, third = statistics.quantiles(seconds, n=4, method="inclusive")
+    mean, sd = statistics.fmean(seconds), statistics.stdev(seconds)
     if median > 0 and (third - first) / median >= IQR_SHARE:
         return f"unstable: the middle half of the step times spans {(third - first) / median:.0%} of their median"
     if mean > 0 and sd / mean >= SD_SHARE:
@@ -65,15 +67,15 @@ def unstable(step_seconds: Sequence[float]) -> str:
     return ""
 
 
-def notes(*, step_seconds: Sequence[float], contention_share: float | None, warmup_steps: int) -> list[str]:
+def notes(*, blocks: Blocks, contention_share: float | None, warmup_steps: int) -> list[str]:
     """Everything that makes the timings of a trial doubtful, one line each."""
     found = []
     if warmup_steps < 1:
         found.append("cold: no warm-up steps")
     if contention_share is not None and contention_share >= WAIT_SHARE:
         found.append(f"not alone: threads waited for a core {contention_share:.0%} of the time")
-    if len(step_seconds) < FEWEST_BLOCKS:
-        found.append(f"few samples: {len(step_seconds)} timed blocks, fewer than {FEWEST_BLOCKS}")
-    if jumpy := unstable(step_seconds):
+    if len(blocks.seconds) < FEWEST_BLOCKS:
+        found.append(f"few samples: {len(blocks.seconds)} timed blocks, fewer than {FEWEST_BLOCKS}")
+    if jumpy := unstable(blocks.relative_seconds()):
         found.append(jumpy)
     return found

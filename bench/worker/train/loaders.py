@@ -77,8 +77,8 @@ class Resident(Source):
     def epoch(self, *, steps_per_chunk: int) -> Iterator[list[Fetch]]:
         order = torch.randperm(self.samples, generator=self.order).to(self.device)
         batches = order.split(self.batch_size)
-        for start in range(0, len(batches), steps_per_chunk):
-            yield [self._fetch(index) for index in batches[start : start + steps_per_chunk]]
+        for start, end in even_parts(len(batches), most=steps_per_chunk):
+            yield [self._fetch(index) for index in batches[start:end]]
 
     def _fetch(self, index: torch.Tensor) -> Fetch:
         images, labels, later = self.images, self.labels, self.later
@@ -156,6 +156,13 @@ class _WorkerStart:
 
 def _ready(batch: Batch) -> Fetch:
     return lambda: batch
+
+
+def even_parts(count: int, *, most: int) -> Iterator[tuple[int, int]]:
+    """`count` steps as the fewest parts of at most `most`, each as long as the others or one longer: (start, end)."""
+    parts = -(-count // most)
+    for part in range(parts):
+        yield part * count // parts, (part + 1) * count // parts
 
 
 def as_tensor(array: np.ndarray) -> torch.Tensor:

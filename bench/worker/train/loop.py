@@ -128,12 +128,11 @@ class Loop:
     step: Step
     source: Source
     device: Device
-    batch_size: int
     epochs: int
     steps: int | None
     steps_per_block: int
-    on_block: Callable[[int, float], None]  # epoch, running mean of the loss
     on_epoch: Callable[[EpochLog], None]
+    on_block: Callable[[int, float], None] = lambda epoch, loss: None  # loss: its running mean
     log: FitLog = field(default_factory=FitLog)
 
     def run(self) -> FitLog:

@@ -26,4 +26,15 @@ def test_throughput_is_all_samples_over_all_time() -> None:
     blocks.add(nanoseconds=1_000_000_000, steps=10, samples=640)
     blocks.add(nanoseconds=3_000_000_000, steps=10, samples=560)
     assert blocks.samples_per_second == 1200 / 4
-    assert blocks.step_seconds == [0.1, 0.3]
+    assert blocks.median_step_seconds(64) == 0.1  # the only block of full batches
+    assert blocks.median_step_seconds(60) == 0.2
+
+
+def test_blocks_are_compared_with_blocks_that_did_the_same() -> None:
+    """An epoch of two full blocks and a short one: nothing jumps about, though the blocks differ by a factor of ten."""
+    blocks = clock.Blocks()
+    for _ in range(4):
+        for seconds, steps, samples in ((1.0, 10, 640), (1.0, 10, 640), (0.1, 1, 29)):
+            blocks.add(nanoseconds=int(seconds * 1e9), steps=steps, samples=samples)
+    assert blocks.relative_seconds() == [1.0] * 12
+    assert blocks.median_step_seconds(64) == 0.1

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from bench.worker.measure import validity
+from bench.worker.measure.clock import Blocks
 
 STEADY = [1.0, 1.01, 0.99, 1.0, 1.02, 0.98, 1.0, 1.01]
 
 
 def noted(**other: object) -> list[str]:
-    asked = {"step_seconds": STEADY, "contention_share": 0.0, "warmup_steps": 10} | other
+    blocks = Blocks()
+    for seconds in other.pop("seconds", STEADY):  # type: ignore[attr-defined]
+        blocks.add(nanoseconds=int(seconds * 1e9), steps=1, samples=1)
+    asked = {"blocks": blocks, "contention_share": 0.0, "warmup_steps": 10} | other
     return [note.partition(":")[0] for note in validity.notes(**asked)]  # type: ignore[arg-type]
 
 
@@ -19,9 +23,9 @@ def test_a_steady_trial_alone_on_the_machine_is_valid() -> None:
 def test_each_doubt_has_its_word() -> None:
     assert noted(warmup_steps=0) == ["cold"]
     assert noted(contention_share=0.3) == ["not alone"]
-    assert noted(step_seconds=[1.0, 1.0]) == ["few samples"]
-    assert noted(step_seconds=[1.0] * 10 + [2.0] * 10) == ["unstable"]  # two modes: a mean would hide them
-    assert noted(step_seconds=[1.0] * 19 + [5.0]) == ["unstable"]  # one outlier: the sd sees it, the quartiles do not
+    assert noted(seconds=[1.0, 1.0]) == ["few samples"]
+    assert noted(seconds=[1.0] * 10 + [2.0] * 10) == ["unstable"]  # two modes: a mean would hide them
+    assert noted(seconds=[1.0] * 19 + [5.0]) == ["unstable"]  # one outlier: the sd sees it, the quartiles do not
 
 
 def test_where_the_kernel_does_not_say_nothing_is_claimed() -> None:
