@@ -27,14 +27,23 @@ class Comparison:
         return self.ranked[0]
 
     @property
+    def rival(self) -> Cell:
+        """The next best, or the first that cannot be told from the best: not always the same, seeds scatter."""
+        return next((cell for cell in self.ranked[1:] if not self._told_apart(cell)), self.ranked[1])
+
+    @property
     def difference(self) -> Estimate | None:
-        """Accuracy of the best less that of the next, paired by seed."""
-        return paired_difference(self.ranked[0], self.ranked[1], metric=ACCURACY) if len(self.ranked) > 1 else None
+        """Accuracy of the best less that of its rival, paired by seed."""
+        return paired_difference(self.best, self.rival, metric=ACCURACY)
 
     @property
     def shown(self) -> bool:
-        """Whether the seeds show that the best is better than the next."""
-        return self.difference is not None and self.difference.excludes(0)
+        """Whether the seeds show that the best is better than every other."""
+        return all(self._told_apart(cell) for cell in self.ranked[1:])
+
+    def _told_apart(self, other: Cell) -> bool:
+        found = paired_difference(self.best, other, metric=ACCURACY)
+        return found is not None and found.excludes(0)
 
     @property
     def fastest(self) -> Cell | None:
@@ -84,25 +93,25 @@ def _level(cell: Cell) -> str:
 
 
 def _headline(comparison: Comparison) -> str:
-    best, runner_up, difference = comparison.best, comparison.ranked[1], comparison.difference
+    best, rival, difference = comparison.best, comparison.rival, comparison.difference
     start = f"On {_where(comparison)}"
     if difference is None:
-        unpaired = f"it shares no seed with {runner_up.model}"
+        unpaired = f"it shares no seed with {rival.model}"
         return f"{start}, {best.model} has the highest mean accuracy, {_level(best)}; {unpaired}."
     if difference.low is None or difference.high is None:
         return (
             f"{start}, {best.model} has the highest accuracy, {_level(best)}, {signed(difference.mean)} over "
-            f"{runner_up.model}; one seed cannot show whether that difference is real."
+            f"{rival.model}; one seed cannot show whether that difference is real."
         )
     if comparison.shown:
         return (
             f"{start}, {best.model} is the most accurate: {_level(best)}, {_difference(difference)} over "
-            f"{runner_up.model} ({interval(difference)}, paired over {plural(difference.n, 'seed')})."
+            f"{rival.model} ({interval(difference)}, paired over {plural(difference.n, 'seed')})."
         )
     return (
         f"{start}, {best.model} has the highest mean accuracy, {_level(best)}, but {plural(difference.n, 'seed')} "
-        f"cannot tell it from {_listed(_indistinct(comparison))}: {_difference(difference)} over {runner_up.model}, "
-        f"{interval(difference)}{_share_of_seeds(best, runner_up)}."
+        f"cannot tell it from {_listed(_indistinct(comparison))}: {_difference(difference)} over {rival.model}, "
+        f"{interval(difference)}{_share_of_seeds(best, rival)}."
     )
 
 

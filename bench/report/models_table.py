@@ -27,7 +27,7 @@ SHOWN = (
 ALWAYS = frozenset({"test_accuracy"})
 INTERVALS = "±: 95 % interval of the mean over seeds (Student's t)."
 RATIOS = "In brackets: 95 % interval of the ratio of trained samples/s (Welch, of logarithms)."
-BOLD = "Bold: the best of its column, where it can be told from the next best (95 % interval of their difference)."
+BOLD = "Bold: the best of its column, where it can be told from every other (95 % intervals of the differences)."
 
 
 @dataclass
@@ -171,13 +171,13 @@ def _ratio_column(section: Section, baseline: str, marks: Marks) -> tuple[Column
 
 
 def best_cell(cells: Sequence[Cell], metric: Metric) -> Cell | None:
-    """The best of `cells` by its mean, where its interval against the next best excludes that they are equal."""
+    """The best of `cells` by its mean, where its interval against each of the others excludes that they are equal."""
     measured = [(found.mean, cell) for cell in cells if (found := cell.estimate(metric.name))]
     measured.sort(key=lambda pair: pair[0], reverse=metric.higher_is_better)
     if len(measured) < 2:
         return None
-    best, next_best = measured[0][1], measured[1][1]
-    return best if distinguishable(best, next_best, metric=metric) else None
+    best, *others = (cell for _, cell in measured)
+    return best if all(distinguishable(best, other, metric=metric) for other in others) else None
 
 
 def distinguishable(a: Cell, b: Cell, *, metric: Metric) -> bool:

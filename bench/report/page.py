@@ -16,7 +16,7 @@ from bench.report.tables import Table, escape_markdown, to_markdown
 from bench.results.frame import Latest, SuiteLike
 
 MOST_ROWS = 60
-FACTS = ("os", "kernel", "machine", "memory_bytes", "gpu", "driver", "torch", "blas", "cuda", "python")
+FACTS = ("os", "kernel", "memory_bytes", "gpu", "driver", "torch", "blas", "cuda", "python")
 
 
 @dataclass(frozen=True, slots=True)
