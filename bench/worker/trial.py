@@ -12,21 +12,16 @@ import statistics
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional
 
 from bench.errors import BenchError, Unavailable
-from bench.records import Trial
-from bench.registry import DATASETS, DEVICES, METRICS, MODELS
+from bench.registry import DEVICES, METRICS, MODELS
 from bench.worker import artifacts, components, randomness
 from bench.worker.channel import Channel
-from bench.worker.datasets.prepare import Prepared, prepare
-from bench.worker.datasets.splits import scaling
+from bench.worker.data import TrialData, load
 from bench.worker.devices.base import Device
 from bench.worker.evaluate import inference
 from bench.worker.evaluate.accuracy import Evaluation, Held, evaluate
@@ -36,7 +31,7 @@ from bench.worker.measure.environment import physical_cores
 from bench.worker.measure.memory import Peaks
 from bench.worker.messages import Outcome, Request
 from bench.worker.train import loaders, optimizers
-from bench.worker.train.loop import EpochLog, FitLog, Loop, Step, block_limit, eager_step
+from bench.worker.train.loop import MOST_STEPS, EpochLog, FitLog, Loop, Step, eager_step
 
 THROWAWAY_SAMPLES = 2
 SHORT_BATCH_STEPS = 2
@@ -70,7 +65,8 @@ class _Run:
         for plugin in self.request.plugins:
             components.load_plugin(plugin)
         self.device = self._set_up()
-        data = self._load()
+        data = load(self.request, self.device.torch_device)
+        self.input_shape, self.num_classes = data.input_shape, len(data.class_names)
         self._warm_library()
         rehearsals = self._rehearsals(data.train_size)
         self.peaks = Peaks(self.device)
@@ -105,18 +101,6 @@ class _Run:
         # Filling every new tensor with NaN finds bugs in models, and costs a third of a small step.
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         return device
-
-    def _load(self) -> _Data:
-        settings = dict(self.trial.dataset.settings)
-        limits = {key: settings.pop(key, None) for key in ("train_limit", "test_limit")}
-        scale_name = settings.pop("scaling", "unit")
-        settings |= {key: Path(path) for key, path in self.request.locations.items()}
-        splits = DATASETS.get(self.trial.dataset.name).build(self.request.data_root, **settings)
-        prepared = prepare(splits, seed=self.trial.seed, validation_split=self.train.validation_split, **limits)
-        affine = scaling(splits, scale_name)
-        scale = loaders.Scale.on(self.device.torch_device, affine.shift, affine.scale)
-        self.input_shape, self.num_classes = prepared.input_shape, prepared.num_classes
-        return _Data.build(prepared, scale, trial=self.trial, device=self.device.torch_device)
 
     def _build(self) -> nn.Module:
         """A new instance, with the weights that the seed gives."""
@@ -210,13 +194,12 @@ class _Run:
             "model_bytes": sum(t.numel() * t.element_size() for t in tensors),
         }
 
-    def _fit(self, model: nn.Module, step: Step, *, data: _Data, step_seconds: float) -> FitLog:
+    def _fit(self, model: nn.Module, step: Step, *, data: TrialData, step_seconds: float) -> FitLog:
         randomness.seed_globals(self.trial.seed, randomness.TRAIN)
-        most = block_limit(batch_size=self.trial.batch_size, num_classes=self.num_classes)
         if self.train.loader == "resident":
-            per_block = clock.steps_per_block(step_seconds, block_seconds=self.device.block_seconds, most=most)
+            per_block = clock.steps_per_block(step_seconds, block_seconds=self.device.block_seconds, most=MOST_STEPS)
         else:  # batches wait in memory for their block: no more of them than the clock needs
-            per_block = min(most, clock.fewest_steps(step_seconds))
+            per_block = clock.fewest_steps(step_seconds)
 
         def on_block(epoch: int, loss: float) -> None:
             self.channel.progress(phase="training", epoch=epoch, epochs=self._epochs(data.train_size), loss=loss)
@@ -254,21 +237,20 @@ class _Run:
             return self.train.epochs
         return -(-self.train.steps // -(-train_size // self.trial.batch_size))
 
-    def _evaluate(self, model: nn.Module, data: _Data, entry: EpochLog) -> None:
+    def _evaluate(self, model: nn.Module, data: TrialData, entry: EpochLog) -> None:
         """After an epoch, outside every timed window. Leaves the generators as they were."""
         self.fitted_seconds += entry.seconds
         row: dict[str, float | None] = {
             "epoch": entry.epoch,
             "train_loss": entry.loss,
-            "train_accuracy": entry.accuracy,
             "train_seconds": self.fitted_seconds,
         }
-        for name, split in (("validation", data.validation), ("test", data.test)):
+        for name, split in (("train", data.probe), ("validation", data.validation), ("test", data.test)):
             if split is not None:
                 seen = evaluate(model, split, batch_size=self.trial.batch_size, precision=self.train.precision)
                 if not math.isfinite(seen.loss):
                     raise Diverged(f"{name} loss is {seen.loss} after epoch {entry.epoch}")
-                row |= {f"{name}_loss": seen.loss, f"{name}_accuracy": seen.accuracy}
+                row |= {f"{name}_accuracy": seen.accuracy} | ({f"{name}_loss": seen.loss} if name != "train" else {})
                 self.last = seen
         for name, value in row.items():
             self.curves.setdefault(name, []).append(value)
@@ -310,7 +292,7 @@ class _Run:
         )
         self.outcome.valid = not self.outcome.validity_notes
 
-    def _save(self, model: nn.Module, data: _Data) -> None:
+    def _save(self, model: nn.Module, data: TrialData) -> None:
         """Metrics of plugins, and the file of arrays."""
         assert self.last is not None
         labels = data.test.labels.cpu()
@@ -326,28 +308,3 @@ class _Run:
                 curves=self.curves,
                 attributes=self.request.attributes,
             )
-
-
-@dataclass(frozen=True, slots=True)
-class _Data:
-    """The splits as the trial uses them."""
-
-    source: loaders.Source
-    validation: Held | None
-    test: Held
-    train_size: int
-    class_names: tuple[str, ...]
-
-    @classmethod
-    def build(cls, prepared: Prepared, scale: loaders.Scale, *, trial: Trial, device: torch.device) -> _Data:
-        images, labels = prepared.train
-        common: dict[str, Any] = {"device": device, "scale": scale}
-        train = common | {"batch_size": trial.batch_size, "seed": trial.seed}
-        source: loaders.Source
-        if trial.train.loader == "resident":
-            source = loaders.Resident(images, labels, **train)
-        else:
-            train |= {"num_workers": trial.train.num_workers, "pin_memory": trial.train.pin_memory}
-            source = loaders.Loaded(images, labels, **train)
-        validation = Held(*prepared.validation, **common) if len(prepared.validation[1]) else None
-        return cls(source, validation, Held(*prepared.test, **common), len(labels), tuple(prepared.class_names))

@@ -23,10 +23,11 @@ class Held:
         self.device, self.later = device, None if fits else scale
 
     @classmethod
-    def around(cls, source: Resident) -> Held:
-        """The samples of a loader that has them on the device, without a copy."""
+    def around(cls, source: Resident, count: int | None = None) -> Held:
+        """The first `count` samples of a loader that has them on the device, without a copy."""
         held = cls.__new__(cls)
-        held.images, held.labels, held.device, held.later = source.images, source.labels, source.device, source.later
+        held.images, held.labels = source.images[:count], source.labels[:count]
+        held.device, held.later = source.device, source.later
         return held
 
     def __len__(self) -> int:

@@ -18,15 +18,24 @@ from pathlib import Path
 from bench.worker.devices.base import Device
 
 STATUS, CLEAR_REFS = Path("/proc/self/status"), Path("/proc/self/clear_refs")
-HIGH_WATER = re.compile(rb"VmHWM:\s+(\d+) kB")
+FIELD = re.compile(rb"^(VmHWM|VmRSS|RssFile):\s+(\d+) kB", re.MULTILINE)
 
 
-def _high_water() -> int | None:
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Bytes: the high-water mark, what is resident now, and how much of that is pages of files."""
+
+    peak: int
+    resident: int
+    of_files: int
+
+
+def _read() -> Reading | None:
     try:
-        found = HIGH_WATER.search(STATUS.read_bytes())
-    except OSError:
+        found = {name: int(value) * 1024 for name, value in FIELD.findall(STATUS.read_bytes())}
+        return Reading(found[b"VmHWM"], found[b"VmRSS"], found[b"RssFile"])
+    except (OSError, KeyError):
         return None
-    return int(found[1]) * 1024 if found else None
 
 
 def _reset_high_water() -> bool:
@@ -51,40 +60,55 @@ class HostPeak:
     """Peak of this process over the moment of `start`, in bytes.
 
     `pause` before evaluation and `resume` after it keep evaluation out: the peak is the largest over the stretches
-    between. Raises nothing: where no instrument is there `bytes` is None.
+    between, and what an evaluation leaves in the heap moves the baseline. Pages of files that come in meanwhile (code
+    of the libraries, mapped data) are nobody's weights or activations, and not counted.
+    Raises nothing: where no instrument is there `bytes` is None.
     """
 
     how: str = ""
-    _baseline: int | None = None
+    _start: Reading | None = None
+    _paused: Reading | None = None
+    _residue: int = 0
     _peak: int | None = None
 
     def start(self) -> None:
         """Take the baseline. What was allocated before, and is still held, is not counted."""
         release()
-        if _reset_high_water():
-            self.how = "VmHWM after a reset"
-            self._baseline = _high_water()
+        if _reset_high_water() and (now := _read()):
+            self.how, self._start = "VmHWM after a reset", now
         else:
             self.how = "ru_maxrss (cannot be reset: a lower bound)"
-            self._baseline = _maxrss()
+            self._start = Reading(_maxrss(), 0, 0)
 
     def pause(self) -> None:
         """Close the stretch: what comes next is not counted."""
-        now = _high_water() if self.how.startswith("VmHWM") else _maxrss()
-        if now is not None:
-            self._peak = max(now, self._peak or 0)
+        self._paused = now = self._now()
+        if self._start is not None and now is not None:
+            files = max(0, now.of_files - self._start.of_files)
+            over = now.peak - self._start.peak - files - self._residue
+            self._peak = max(over, self._peak or 0)
 
     def resume(self) -> None:
         """Open the next stretch."""
-        if self.how.startswith("VmHWM"):
-            _reset_high_water()
+        if not self._exact:
+            return
+        _reset_high_water()
+        now = self._now()
+        if now is not None and self._paused is not None:
+            grown = now.resident - now.of_files - (self._paused.resident - self._paused.of_files)
+            self._residue += max(0, grown)
 
     @property
     def bytes(self) -> int | None:
         """Largest stretch over the baseline; None before the first `pause`."""
-        if self._peak is None or self._baseline is None:
-            return None
-        return max(0, self._peak - self._baseline)
+        return self._peak
+
+    @property
+    def _exact(self) -> bool:
+        return self.how.startswith("VmHWM")
+
+    def _now(self) -> Reading | None:
+        return _read() if self._exact else Reading(_maxrss(), 0, 0)
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -26,6 +27,13 @@ RESIDENT_BUDGET_BYTES = 2 * 1024**3
 
 Batch = tuple[torch.Tensor, torch.Tensor]  # images (N, C, H, W) float32, labels (N,) int64, both on the device
 Fetch = Callable[[], Batch]
+
+
+class Ready(NamedTuple):
+    """A batch that a step can be taken on: the call that gives it, and how many samples it has."""
+
+    fetch: Fetch
+    samples: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +61,8 @@ class Source(ABC):
     samples: int
 
     @abstractmethod
-    def epoch(self, *, steps_per_chunk: int) -> Iterator[list[Fetch]]:
-        """One pass in the order of the seed. Each chunk is a list of calls that give a ready batch."""
+    def epoch(self, *, steps_per_chunk: int) -> Iterator[list[Ready]]:
+        """One pass in the order of the seed, as chunks of batches that are ready."""
 
 
 class Resident(Source):
@@ -74,11 +82,11 @@ class Resident(Source):
         self.labels = as_tensor(labels).to(device)
         self.later = None if fits else scale
 
-    def epoch(self, *, steps_per_chunk: int) -> Iterator[list[Fetch]]:
+    def epoch(self, *, steps_per_chunk: int) -> Iterator[list[Ready]]:
         order = torch.randperm(self.samples, generator=self.order).to(self.device)
         batches = order.split(self.batch_size)
         for start, end in even_parts(len(batches), most=steps_per_chunk):
-            yield [self._fetch(index) for index in batches[start:end]]
+            yield [Ready(self._fetch(index), len(index)) for index in batches[start:end]]
 
     def _fetch(self, index: torch.Tensor) -> Fetch:
         images, labels, later = self.images, self.labels, self.later
@@ -117,10 +125,11 @@ class Loaded(Source):
             worker_init_fn=_WorkerStart(seed) if num_workers else None,
         )
 
-    def epoch(self, *, steps_per_chunk: int) -> Iterator[list[Fetch]]:
-        chunk: list[Fetch] = []
+    def epoch(self, *, steps_per_chunk: int) -> Iterator[list[Ready]]:
+        chunk: list[Ready] = []
         for images, labels in self.loader:
-            chunk.append(_ready((images.to(self.device, non_blocking=True), labels.to(self.device, non_blocking=True))))
+            batch = images.to(self.device, non_blocking=True), labels.to(self.device, non_blocking=True)
+            chunk.append(Ready(_given(batch), len(labels)))
             if len(chunk) == steps_per_chunk:
                 yield chunk
                 chunk = []
@@ -154,7 +163,7 @@ class _WorkerStart:
             ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: without it up to 5 s of orphan
 
 
-def _ready(batch: Batch) -> Fetch:
+def _given(batch: Batch) -> Fetch:
     return lambda: batch
 
 

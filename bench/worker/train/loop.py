@@ -16,15 +16,13 @@ from torch import nn
 from bench.worker.devices.base import Device
 from bench.worker.failures import Diverged
 from bench.worker.measure import clock, validity
-from bench.worker.train.loaders import Fetch, Source
+from bench.worker.train.loaders import Fetch, Ready, Source
 from bench.worker.train.optimizers import autocast
 
-# What the steps of a block keep until it is over, to count right answers outside the timed window: no more than
-# this, or it would show in the memory that is measured.
-KEPT_LOGITS_BYTES = 1024**2
+# Most steps of a block: the places for their losses are made once.
+MOST_STEPS = 10_000
 
-Done = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # loss (), logits (N, K), labels (N,): detached, on the device
-Step = Callable[[Fetch], Done]
+Step = Callable[[Fetch], torch.Tensor]  # trains on the batch that the call gives; returns its loss (), detached
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +30,7 @@ class EpochLog:
     """One pass over the training set. `seconds` holds loading and transfer, and neither evaluation nor bookkeeping."""
 
     epoch: int
-    loss: float
-    accuracy: float
+    loss: float  # running mean, as the weights moved
     seconds: float
     samples: int
     steps: int
@@ -62,12 +59,12 @@ def eager_step(model: nn.Module, optimizer: torch.optim.Optimizer, *, precision:
     """One step as everybody writes it: gather, forward, backward, optimizer. The loss is mean cross-entropy."""
     criterion = nn.CrossEntropyLoss()
 
-    def forward(fetch: Fetch) -> Done:
+    def forward(fetch: Fetch) -> torch.Tensor:
         images, labels = fetch()
-        logits = model(images)
-        return criterion(logits, labels), logits, labels
+        loss: torch.Tensor = criterion(model(images), labels)
+        return loss
 
-    def mixed(fetch: Fetch) -> Done:
+    def mixed(fetch: Fetch) -> torch.Tensor:
         with autocast(device, precision):
             return forward(fetch)
 
@@ -77,12 +74,12 @@ def eager_step(model: nn.Module, optimizer: torch.optim.Optimizer, *, precision:
     if precision == "float16":
         return _scaled_step(lossy, optimizer, device)
 
-    def step(fetch: Fetch) -> Done:
+    def step(fetch: Fetch) -> torch.Tensor:
         optimizer.zero_grad()
-        loss, logits, labels = lossy(fetch)
+        loss = lossy(fetch)
         loss.backward()
         optimizer.step()
-        return loss.detach(), logits.detach(), labels
+        return loss.detach()
 
     return step
 
@@ -90,13 +87,13 @@ def eager_step(model: nn.Module, optimizer: torch.optim.Optimizer, *, precision:
 def _scaled_step(lossy: Step, optimizer: torch.optim.Optimizer, device: torch.device) -> Step:
     scaler = torch.amp.GradScaler(device.type)
 
-    def step(fetch: Fetch) -> Done:
+    def step(fetch: Fetch) -> torch.Tensor:
         optimizer.zero_grad()
-        loss, logits, labels = lossy(fetch)
+        loss = lossy(fetch)
         scaler.scale(loss).backward()
         scaler.step(optimizer)
         scaler.update()
-        return loss.detach(), logits.detach(), labels
+        return loss.detach()
 
     return step
 
@@ -104,21 +101,49 @@ def _scaled_step(lossy: Step, optimizer: torch.optim.Optimizer, device: torch.de
 def _closure_step(lossy: Step, optimizer: torch.optim.LBFGS) -> Step:
     """LBFGS evaluates the loss several times a step; what is kept is the first, before the weights move."""
 
-    def step(fetch: Fetch) -> Done:
-        first: list[Done] = []
+    def step(fetch: Fetch) -> torch.Tensor:
+        first: list[torch.Tensor] = []
 
         def closure() -> torch.Tensor:
             optimizer.zero_grad()
-            loss, logits, labels = lossy(fetch)
+            loss = lossy(fetch)
             loss.backward()
             if not first:
-                first.append((loss.detach(), logits.detach(), labels))
+                first.append(loss.detach())
             return loss
 
         optimizer.step(closure)
         return first[0]
 
     return step
+
+
+class _Losses:
+    """The losses of a block's steps, until it is over.
+
+    On the CPU each is copied into a place that was there before. A small tensor kept a step takes its memory from the
+    gap that the last batch left, so that the next batch no longer fits it: the heap grew by 15 MiB for a linear model
+    on MNIST. On a GPU small and large tensors lie apart, and a copy would be a launch.
+    """
+
+    def __init__(self, device: torch.device, most: int) -> None:
+        self._buffer = torch.zeros(most, dtype=torch.float32)
+        self._places = list(self._buffer.unbind()) if device.type == "cpu" else []
+        self._kept: list[torch.Tensor] = []
+
+    def run(self, step: Step, chunk: list[Ready]) -> None:
+        """The steps of the block: all that is timed."""
+        if self._places:
+            for place, ready in zip(self._places, chunk, strict=False):
+                place.copy_(step(ready.fetch))
+        else:
+            self._kept = [step(ready.fetch) for ready in chunk]
+
+    def values(self, count: int) -> list[float]:
+        """The losses of the last `count` steps, on the host."""
+        if self._places:
+            return self._buffer[:count].tolist()
+        return torch.stack(self._kept).float().tolist()
 
 
 @dataclass(slots=True)
@@ -134,6 +159,10 @@ class Loop:
     on_epoch: Callable[[EpochLog], None]
     on_block: Callable[[int, float], None] = lambda epoch, loss: None  # loss: its running mean
     log: FitLog = field(default_factory=FitLog)
+    _losses: _Losses = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._losses = _Losses(self.device.torch_device, self.steps_per_block)
 
     def run(self) -> FitLog:
         """Raises Diverged at the first loss that is not finite."""
@@ -154,10 +183,11 @@ class Loop:
         tally, aside = _Tally(), 0
         start = clock.read(self.device)
         for chunk in self._chunks():
-            block, done = self._block(chunk)
+            block = self._block(chunk)
             before = time.perf_counter_ns()
-            tally.add(done, epoch=epoch, steps_before=self.log.steps)
-            self.log.blocks.add(nanoseconds=block, steps=len(chunk), samples=sum(len(entry[2]) for entry in done))
+            samples = [ready.samples for ready in chunk]
+            tally.add(self._losses.values(len(chunk)), samples, epoch=epoch, steps_before=self.log.steps)
+            self.log.blocks.add(nanoseconds=block, steps=len(chunk), samples=sum(samples))
             self.device.observe_memory()
             self.on_block(epoch, tally.mean_loss)
             aside += time.perf_counter_ns() - before
@@ -165,14 +195,13 @@ class Loop:
         return EpochLog(
             epoch=epoch,
             loss=tally.mean_loss,
-            accuracy=tally.right / tally.samples,
             seconds=nanoseconds / 1e9,
             samples=tally.samples,
             steps=tally.steps,
             whole=tally.samples == self.source.samples,
         )
 
-    def _chunks(self) -> Iterator[list[Fetch]]:
+    def _chunks(self) -> Iterator[list[Ready]]:
         """The chunks of an epoch, cut off where the number of steps is reached."""
         left = math.inf if self.steps is None else self.steps - self.log.steps
         for chunk in self.source.epoch(steps_per_chunk=self.steps_per_block):
@@ -181,13 +210,11 @@ class Loop:
             yield chunk if len(chunk) <= left else chunk[: int(left)]
             left -= len(chunk)
 
-    def _block(self, chunk: list[Fetch]) -> tuple[int, list[Done]]:
-        """Nanoseconds of the timed window, and what its steps gave."""
-        step, done = self.step, []
+    def _block(self, chunk: list[Ready]) -> int:
+        """Nanoseconds of the timed window."""
         start = clock.read(self.device)
-        for fetch in chunk:
-            done.append(step(fetch))
-        return clock.read(self.device) - start, done
+        self._losses.run(self.step, chunk)
+        return clock.read(self.device) - start
 
 
 @dataclass(slots=True)
@@ -195,27 +222,18 @@ class _Tally:
     """Running sums of an epoch, in float64 on the host."""
 
     loss: float = 0.0
-    right: int = 0
     samples: int = 0
     steps: int = 0
 
-    def add(self, done: list[Done], *, epoch: int, steps_before: int) -> None:
-        losses = torch.stack([loss for loss, _, _ in done]).to("cpu", torch.float64).tolist()
-        answers = torch.cat([logits for _, logits, _ in done]).argmax(1)
-        self.right += int((answers == torch.cat([labels for _, _, labels in done])).sum())
-        for loss, (_, _, labels) in zip(losses, done, strict=True):
+    def add(self, losses: list[float], samples: list[int], *, epoch: int, steps_before: int) -> None:
+        for loss, count in zip(losses, samples, strict=True):
             self.steps += 1
             if not math.isfinite(loss):
                 step = steps_before + self.steps
                 raise Diverged(f"training loss is {loss} at step {step} (epoch {epoch}); try a smaller learning rate")
-            self.loss += loss * len(labels)
-            self.samples += len(labels)
+            self.loss += loss * count
+            self.samples += count
 
     @property
     def mean_loss(self) -> float:
         return self.loss / self.samples if self.samples else math.nan
-
-
-def block_limit(*, batch_size: int, num_classes: int) -> int:
-    """Most steps of a block whose kept logits stay within KEPT_LOGITS_BYTES."""
-    return max(1, KEPT_LOGITS_BYTES // (batch_size * num_classes * 4))

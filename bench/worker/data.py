@@ -1,0 +1,62 @@
+"""The data of a trial: the data set's splits, drawn by the seed, scaled, and where the trial needs them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench.records import Trial
+from bench.registry import DATASETS
+from bench.worker.datasets.prepare import Prepared, prepare
+from bench.worker.datasets.splits import scaling
+from bench.worker.evaluate.accuracy import Held
+from bench.worker.messages import Request
+from bench.worker.train import loaders
+
+
+def load(request: Request, device: torch.device) -> TrialData:
+    """Build the data set of a trial and everything that is made of it. Raises Unavailable, DataError, BenchError."""
+    trial, settings = request.trial, dict(request.trial.dataset.settings)
+    limits = {key: settings.pop(key, None) for key in ("train_limit", "test_limit")}
+    scale_name = settings.pop("scaling", "unit")
+    settings |= {key: Path(path) for key, path in request.locations.items()}
+    splits = DATASETS.get(trial.dataset.name).build(request.data_root, **settings)
+    prepared = prepare(splits, seed=trial.seed, validation_split=trial.train.validation_split, **limits)
+    affine = scaling(splits, scale_name)
+    scale = loaders.Scale.on(device, affine.shift, affine.scale)
+    return TrialData.build(prepared, scale, trial=trial, device=device)
+
+
+@dataclass(frozen=True, slots=True)
+class TrialData:
+    """The splits as the trial uses them."""
+
+    source: loaders.Source
+    probe: Held  # of the training set, as many samples as the test set has: accuracy on both after the same epoch
+    validation: Held | None
+    test: Held
+    train_size: int
+    input_shape: tuple[int, int, int]
+    class_names: tuple[str, ...]
+
+    @classmethod
+    def build(cls, prepared: Prepared, scale: loaders.Scale, *, trial: Trial, device: torch.device) -> TrialData:
+        images, labels = prepared.train
+        common: dict[str, Any] = {"device": device, "scale": scale}
+        train = common | {"batch_size": trial.batch_size, "seed": trial.seed}
+        size = len(prepared.test.labels)
+        source: loaders.Source
+        if trial.train.loader == "resident":
+            source = resident = loaders.Resident(images, labels, **train)
+            probe = Held.around(resident, size)
+        else:
+            train |= {"num_workers": trial.train.num_workers, "pin_memory": trial.train.pin_memory}
+            source = loaders.Loaded(images, labels, **train)
+            probe = Held(images[:size], labels[:size], **common)
+        validation = Held(*prepared.validation, **common) if len(prepared.validation[1]) else None
+        test = Held(*prepared.test, **common)
+        shape = prepared.input_shape
+        return cls(source, probe, validation, test, len(labels), shape, tuple(prepared.class_names))
