@@ -20,9 +20,9 @@ class Mps(Device):
 
     def unavailable(self) -> str:
         if not torch.backends.mps.is_built():
-            return "mps: this torch was built without MPS (Apple GPUs); it needs macOS on Apple silicon"
+            return "mps: needs macOS on Apple silicon; this torch was built without it"
         if not torch.backends.mps.is_available():
-            return "mps: no MPS device on this machine; it needs macOS 12.3 or newer on Apple silicon"
+            return "mps: needs macOS 12.3 or newer on Apple silicon; there is none here"
         return ""
 
     def describe(self) -> str:
