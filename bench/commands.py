@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench.errors import EXIT_OK, EXIT_USAGE, BenchError
 from bench.execute import run as running
-from bench.execute.announce import head
+from bench.execute.announce import head, time_text
 from bench.execute.ask import Question
 from bench.execute.progress import describe_trial, make_voice
 from bench.execute.run import Options
@@ -44,6 +44,8 @@ def dry_run(options: Options) -> int:
     plan = prepared.plan()
     for line in head(suite, plan, catalogue=prepared.catalogue, results=prepared.store.results):
         print(line)
+    if plan.to_run and not time_text(plan, prepared.store.results):
+        print("  no estimate of the time: nothing like these trials has run here")
     for axis in suite.axes:
         shown = ", ".join(itertools.islice(axis.labels, 8)) if len(axis) <= 8 else _ends(axis.labels)
         print(f"  {axis.name}: {shown}")

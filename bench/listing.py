@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.metrics import BUILT_IN
 from bench.records import canonical_json
-from bench.suite.catalogue import Catalogue, Described
+from bench.suite.catalogue import Catalogue, Described, DeviceInfo
 from bench.suite.describe import describe
 
 WIDTH = 80
@@ -23,8 +23,7 @@ def registered(what: str, catalogue: Catalogue) -> str:
         case "datasets":
             return _components(catalogue.datasets)
         case "devices":
-            devices = catalogue.devices.items()
-            return _rows([(name, d.description if d.available else f"not here: {d.reason}") for name, d in devices])
+            return _rows([(name, _device(name, told)) for name, told in catalogue.devices.items()])
         case _:
             rows = [(m.name, _metric(m.unit, m.higher_is_better, m.meaning)) for m in BUILT_IN.values()]
             for name, told in catalogue.metrics.items():
@@ -45,6 +44,10 @@ def _title(path: Path) -> str:
         return str(tomllib.loads(path.read_text(encoding="utf-8")).get("title", ""))
     except (OSError, ValueError) as error:
         return f"cannot be read: {error}"
+
+
+def _device(name: str, told: DeviceInfo) -> str:
+    return told.description if told.available else f"not here: {told.reason.removeprefix(f'{name}: ')}"
 
 
 def _metric(unit: str, higher_is_better: bool, meaning: str) -> str:

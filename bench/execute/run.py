@@ -227,6 +227,7 @@ class _Runner:
             curves=said.get("curves", {}),
             valid=said.get("valid"),
             validity_notes=tuple(said.get("validity_notes", ())),
+            instruments=said.get("instruments", {}),
             threads=self.identifier.threads(planned.trial),
             environment=self.prepared.catalogue.environment,
             started_at=began,
@@ -255,6 +256,7 @@ def tidy(log: Path) -> None:
         text = log.read_bytes()
         if not text:
             log.unlink()
+            log.parent.rmdir()  # of the run: only where it is empty
             return
         home = str(Path("~").expanduser()).encode()
         if len(home) > 1 and home in text:

@@ -125,6 +125,7 @@ def test_dry_run_trains_nothing_and_says_what_would_run(project: Any) -> None:
     assert "2 trials = " in done.out
     assert "2 to train" in done.out
     assert done.out.count("synthetic(test=64, train=256) · good") == 2
+    assert "no estimate" in done.out
     assert not project.results.exists()
     project.run(suite)
     later = project.run(suite, "--dry-run", "--fresh")
