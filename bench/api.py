@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.errors import BenchError
+from bench.errors import BenchError, nearest
 
 if TYPE_CHECKING:
     import pandas as pd
+
+LISTS = frozenset({"sets", "only", "plugins"})
+OPTIONS = LISTS | {"data_root", "executor", "shard", "fresh", "retry", "timeout_seconds"}
 
 
 def run(suite: str | Path, *, results: str | Path = "results", **options: Any) -> pd.DataFrame:
@@ -20,6 +23,14 @@ def run(suite: str | Path, *, results: str | Path = "results", **options: Any) -
     from bench.execute.progress import make_voice
     from bench.execute.run import Options, run_suite
 
+    if unknown := set(options) - OPTIONS:
+        name = sorted(unknown)[0]
+        choices = ", ".join(sorted(OPTIONS))
+        raise BenchError(f"bench.run: unknown option {name}{nearest(name, OPTIONS)} (there are: {choices})")
+    for name in LISTS & set(options):  # one string is a list of one
+        options[name] = (options[name],) if isinstance(options[name], str) else tuple(options[name])
+    if options.get("data_root") is not None:
+        options["data_root"] = Path(options["data_root"])
     ran = run_suite(Options(suite=Path(suite), results=Path(results), **options), voice=make_voice())
     return load(ran.store.folder)
 

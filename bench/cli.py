@@ -156,6 +156,55 @@ def fetch(
     raise typer.Exit(commands.fetch(dataset, data_root=data_root))
 
 
+@app.command(no_args_is_help=True)
+def export(
+    target: Annotated[Path, typer.Argument(metavar="SUITE_OR_DIR", help="A suite file, or a folder of results.")],
+    form: Annotated[
+        str, typer.Option("--format", metavar="FORMAT", help="pytest-benchmark, csv (trials.csv) or json.")
+    ] = "csv",
+    output: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="FILE", help="Where to write [default: stdout]."),
+    ] = None,
+    results: ResultsOption = Path("results"),
+    data_root: DataRootOption = None,
+    plugin: PluginOption = None,
+) -> None:
+    """Write results in the format of another tool.
+
+    \b
+    Examples:
+      python -m bench export results/baseline --format json
+      python -m bench export results/baseline --format pytest-benchmark \\
+        --output today.json
+      pytest-benchmark compare yesterday.json today.json --group-by=fullname
+    """
+    from bench import commands
+
+    raise typer.Exit(
+        commands.export(target, form=form, output=output, results=results, data_root=data_root, plugins=plugin or ())
+    )
+
+
+@app.command()
+def doctor(
+    results: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--results", metavar="DIR", help="Store the outcome in DIR/doctor: reports under DIR cite it."),
+    ] = None,
+) -> None:
+    """Are the instruments right here, and how small a difference can this machine see?
+
+    \b
+    Examples:
+      python -m bench doctor
+      python -m bench doctor --results results
+    """
+    from bench import commands
+
+    raise typer.Exit(commands.doctor(results))
+
+
 def main() -> None:
     """Entry point of `bench` and `python -m bench`. A user's mistake is one line; anything else shows its traceback."""
     try:

@@ -9,11 +9,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.errors import EXIT_OK, EXIT_USAGE, BenchError
+from bench.errors import EXIT_OK, EXIT_TRIALS, EXIT_USAGE, BenchError
 from bench.execute import run as running
-from bench.execute.announce import head, time_text
+from bench.execute.announce import head
 from bench.execute.ask import Question
-from bench.execute.progress import describe_trial, make_voice
+from bench.execute.progress import describe_trial, make_voice, varying
 from bench.execute.run import Options
 from bench.execute.signals import Stopped
 from bench.records import Result
@@ -33,7 +33,10 @@ def run(options: Options) -> int:
     except Stopped as stopped:
         voice.say(f"stopped by {stopped}; what is done is stored, the same command goes on from here")
         return stopped.exit_code
-    _render(ran.store, ran.suite)
+    if ran.suite.count() == 0:
+        voice.say("this shard has no trial")
+        return ran.exit_code
+    _render(ran.store, ran.suite, plugin_errors=ran.plugin_errors)
     return ran.exit_code
 
 
@@ -44,16 +47,15 @@ def dry_run(options: Options) -> int:
     plan = prepared.plan()
     for line in head(suite, plan, catalogue=prepared.catalogue, results=prepared.store.results):
         print(line)
-    if plan.to_run and not time_text(plan, prepared.store.results):
-        print("  no estimate of the time: nothing like these trials has run here")
     for axis in suite.axes:
         shown = ", ".join(itertools.islice(axis.labels, 8)) if len(axis) <= 8 else _ends(axis.labels)
         print(f"  {axis.name}: {shown}")
+    axes = varying(suite)
     there = {planned.trial.trial_id for planned in [*plan.to_run, *plan.settled]}
     for trial in itertools.islice(suite.trials(), DRY_RUN_TRIALS):
         device = prepared.catalogue.devices[trial.device]
         state = "train" if trial.trial_id in there else "there"
-        print(f"  {trial.trial_id}  {state if device.available else 'skip':5}  {describe_trial(trial)}")
+        print(f"  {trial.trial_id}  {state if device.available else 'skip':5}  {describe_trial(trial, axes)}")
     if plan.total > DRY_RUN_TRIALS:
         print(f"  … and {plan.total - DRY_RUN_TRIALS:,} more")
     return EXIT_OK
@@ -89,13 +91,20 @@ def open_results(
     return store, None if stored is None else Suite.from_json(stored)
 
 
-def _render(store: Store, suite: Suite | None) -> None:
+def _render(store: Store, suite: Suite | None, *, plugin_errors: Sequence[str] = ()) -> None:
     """Write the report, then print the table and where the report lies."""
     from bench.report.render import render
     from bench.report.terminal import terminal_summary
 
     planned, others = _of_the_plan(store.results, suite)
-    outcome = render(store.folder, suite=suite, results=planned, damaged=store.damaged, others=others)
+    outcome = render(
+        store.folder,
+        suite=suite,
+        results=planned,
+        damaged=store.damaged,
+        others=others,
+        plugin_errors=plugin_errors,
+    )
     print(terminal_summary(planned, suite, report_path=outcome.report_path))
 
 
@@ -152,3 +161,51 @@ def fetch(dataset: str, *, data_root: Path | None) -> int:
     if error:
         raise BenchError(error)
     return EXIT_OK if process.returncode == 0 else EXIT_USAGE
+
+
+def doctor(results: Path | None) -> int:
+    """Try the instruments on this machine, store what was found under `results`; 1 where one of them is wrong."""
+    from bench.execute.doctor import examine
+    from bench.report.doctor_text import doctor_text
+    from bench.results import doctor as records
+
+    voice = make_voice()
+    if results is not None:
+        records.refuse_unwritable(results)
+    voice.say("bench doctor: known delays and allocations, A against A; takes about 40 s")
+    try:
+        found = examine(voice)
+    except Stopped as stopped:
+        voice.say(f"stopped by {stopped}; nothing is stored")
+        return stopped.exit_code
+    path = records.save(found, results) if results is not None else ""
+    print(doctor_text(found, stored_at=str(path)))
+    return EXIT_TRIALS if found.wrong else EXIT_OK
+
+
+def export(
+    target: Path, *, form: str, output: Path | None, results: Path, data_root: Path | None, plugins: Sequence[str]
+) -> int:
+    """Write the results of `target` in another tool's format: to `output`, or to stdout."""
+    from bench import export as formats
+    from bench.results.store import write_whole
+
+    formats.known(form)
+    store, suite = open_results(target, results=results, data_root=data_root, plugins=plugins)
+    store.refresh()
+    if not store.results:
+        raise BenchError(f"{target}: no results there (no trials/*.jsonl); a folder of results is results/<suite>")
+    name = suite.name if suite is not None else store.folder.resolve().name
+    exported = formats.export(form, store.results, suite=suite, name=name)
+    if exported.note:
+        sys.stderr.write(f"{exported.note}\n")
+    if output is None:
+        sys.stdout.write(exported.text)
+        return EXIT_OK
+    try:
+        write_whole(output, exported.text)
+    except OSError as error:
+        raise BenchError(
+            f"{output}: cannot be written ({error.strerror}); choose another file with --output"
+        ) from error
+    return EXIT_OK

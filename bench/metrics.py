@@ -19,7 +19,7 @@ class Metric:
     meaning: str
 
 
-_ALL = (
+_CONTRACT = (
     Metric("test_accuracy", "fraction", True, False, "share of the test set that is classified right"),
     Metric("test_loss", "nats", False, False, "mean cross-entropy over the test set"),
     Metric("train_loss", "nats", False, False, "running mean of the cross-entropy over the last epoch"),
@@ -43,4 +43,21 @@ _ALL = (
     Metric("achieved_flops_per_second", "FLOP/s", True, True, "counted FLOPs over the time of the timed blocks"),
     Metric("energy_joules", "J", False, True, "energy over the timed blocks, where it was measured"),
 )
-BUILT_IN: dict[str, Metric] = {metric.name: metric for metric in _ALL}
+# Later ones: their columns stand after those that people's scripts know. New ones are appended.
+_LATER = (
+    Metric("host_tree_peak_bytes", "bytes", False, True, "peak of the process and its loader workers, sampled"),
+    Metric("device_process_bytes", "bytes", False, True, "memory of the whole process on the device, sampled"),
+    Metric("gradient_bytes", "bytes", False, False, "gradients after the last step"),
+    Metric("optimizer_state_bytes", "bytes", False, False, "tensors that the optimizer keeps"),
+    Metric("loading_seconds", "seconds", False, True, "median of an epoch's time outside of steps: loading, transfer"),
+    Metric("inference_latency_p99_seconds", "seconds", False, True, "99th percentile of a forward pass at batch 1"),
+    Metric("energy_joules_per_sample", "J", False, True, "energy_joules over the samples of the timed blocks"),
+)
+# Columns of a table of trials that are no metrics: no metric may be called so.
+_OTHER = """
+    trial_id run_id environment_id code_id cell_id status reason dataset dataset_settings model model_settings seed
+    batch_size device precision engine loader threads optimizer learning_rate epochs valid validity_notes n
+"""
+OTHER_COLUMNS = frozenset(_OTHER.split())
+BUILT_IN: dict[str, Metric] = {metric.name: metric for metric in (*_CONTRACT, *_LATER)}
+LATER: tuple[str, ...] = tuple(metric.name for metric in _LATER)

@@ -65,6 +65,7 @@ class MeasureSettings:
     warmup_steps: Annotated[int, Ge(0), Le(100_000)] = 10
     timeout_seconds: Annotated[float, Gt(0)] = 600.0
     target_accuracy: Annotated[float, Gt(0), Le(1)] | None = None
+    energy: bool = False
 
 
 NOT_IDENTITY = frozenset({"timeout_seconds", "target_accuracy"})
@@ -259,6 +260,7 @@ class Result:
     curves: Mapping[str, list[float | None]] = field(default_factory=dict)
     valid: bool | None = None
     validity_notes: tuple[str, ...] = ()
+    instruments: Mapping[str, str] = field(default_factory=dict)  # metric → how it was read, where that varies
     threads: int = 0
     code: Mapping[str, str] = field(default_factory=dict)  # source file → digest: what `code_id` is made of
     environment: Environment = Environment({})

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
 from bench.errors import BenchError, nearest
+from bench.metrics import BUILT_IN, OTHER_COLUMNS
 
 T = TypeVar("T", bound=Callable[..., Any])  # what a registry holds
 F = TypeVar("F", bound=Callable[..., Any])  # what a decorator gives back as it came
@@ -103,7 +104,12 @@ def dataset(name: str) -> Callable[[F], F]:
 
 
 def metric(name: str, *, unit: str = "", higher_is_better: bool = True) -> Callable[[F], F]:
-    """Register `(logits: (N, K) float tensor, labels: (N,) int64 tensor) -> float`, taken on the test set."""
+    """Register `(logits: (N, K) float tensor, labels: (N,) int64 tensor) -> float`, taken on the test set.
+
+    Raises BenchError for the name of a metric or of a column that is there already.
+    """
+    if name in BUILT_IN or name in OTHER_COLUMNS:
+        raise BenchError(f"metric {name!r} is a column of ours already: call yours something else")
     return METRICS.register(name, unit=unit, higher_is_better=higher_is_better)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-BASE = {"bench.errors", "bench.registry", "bench.records", "bench.metrics", "bench.cache", "bench"}
+BASE = {"bench.errors", "bench.registry", "bench.records", "bench.metrics", "bench.cache", "bench.privacy", "bench"}
 ALLOWED = {
     "bench/worker": {"bench.worker"},
     "models": set(),
@@ -18,7 +18,7 @@ ALLOWED = {
     "bench/results": {"bench.results", "bench.suite"},
     "bench/statistics": {"bench.statistics"},
     "bench/report": {"bench.report", "bench.results", "bench.suite", "bench.statistics"},
-    "bench/execute": {"bench.execute", "bench.suite", "bench.results"},
+    "bench/execute": {"bench.execute", "bench.suite", "bench.results", "bench.statistics"},
 }
 
 

@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bench.records import Json, Result, Trial
+from bench.suite.describe import setting_text
+from bench.suite.plan import Suite, label
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
 
-def describe_trial(trial: Trial) -> str:
-    """`digits · cnn · cpu · batch 64 · seed 3`."""
+def varying(suite: Suite) -> tuple[str, ...]:
+    """Dotted names of the settings in which trials of the suite differ."""
+    return tuple(axis.name for axis in suite.axes if "." in axis.name and len(axis) > 1)
+
+
+def describe_trial(trial: Trial, axes: Sequence[str] = ()) -> str:
+    """`digits · cnn · cpu · batch 64 · seed 3 · learning rate 0.1`; `axes`: dotted names of settings to be told."""
     what = f"{trial.dataset.label} · {trial.model.label} · {trial.device}"
-    return f"{what} · batch {trial.batch_size} · seed {trial.seed}"
+    return f"{what} · {_numbers(trial, axes)}"
+
+
+def _numbers(trial: Trial, axes: Sequence[str]) -> str:
+    settings = [f"{setting_text(name)} {label(trial.setting(name))}" for name in axes]
+    return " · ".join([f"batch {trial.batch_size}", f"seed {trial.seed}", *settings])
 
 
 class Voice:
@@ -25,6 +37,7 @@ class Voice:
     def __init__(self, *, quiet: bool = False) -> None:
         self.quiet = quiet
         self.total = self.done = 0
+        self.axes: tuple[str, ...] = ()
 
     def say(self, line: str) -> None:
         """A line that stays."""
@@ -32,9 +45,9 @@ class Voice:
             sys.stderr.write(line + "\n")
             sys.stderr.flush()
 
-    def begin(self, total: int) -> None:
-        """`total` trials are going to run."""
-        self.total, self.done = total, 0
+    def begin(self, total: int, *, axes: Sequence[str] = ()) -> None:
+        """`total` trials are going to run; `axes` are the dotted names of the settings in which they differ."""
+        self.total, self.done, self.axes = total, 0, tuple(axes)
 
     def trial_begins(self, trial: Trial) -> None:
         """A trial's process is being started."""
@@ -45,7 +58,8 @@ class Voice:
     def trial_ends(self, result: Result) -> None:
         """Say what became of it."""
         self.done += 1
-        self.say(f"[{self.done}/{self.total}] {describe_trial(result.trial)}: {describe_ending(result)}")
+        trial = describe_trial(result.trial, self.axes)
+        self.say(f"[{self.done}/{self.total}] {trial}: {describe_ending(result)}")
 
     def end(self) -> None:
         """No more trials."""
@@ -67,12 +81,12 @@ class LiveVoice(Voice):
         super().__init__()
         self._bar: Progress | None = None
 
-    def begin(self, total: int) -> None:
+    def begin(self, total: int, *, axes: Sequence[str] = ()) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
         from rich.table import Column
 
-        super().begin(total)
+        super().begin(total, axes=axes)
         self._started = time.monotonic()
         wide = Column(no_wrap=True, overflow="ellipsis", ratio=1)
         # No thread that redraws: while a trial is measured, the parent sleeps.
@@ -96,18 +110,18 @@ class LiveVoice(Voice):
             self._bar.console.print(line, markup=False, highlight=False)
 
     def trial_begins(self, trial: Trial) -> None:
-        self._draw(describe_trial(trial))
+        self._draw(describe_trial(trial, self.axes))
 
     def progress(self, trial: Trial, what: Mapping[str, Json]) -> None:
         where = what["phase"]
         if "epoch" in what:
             where = f"epoch {what['epoch']}/{what['epochs']} · loss {what['loss']:.3f}"
-        self._draw(f"{trial.model.label} · batch {trial.batch_size} · seed {trial.seed} · {where}")
+        self._draw(f"{trial.model.label} · {_numbers(trial, self.axes)} · {where}")
 
     def trial_ends(self, result: Result) -> None:
         self.done += 1
         if result.status not in ("ok", "skipped"):
-            self.say(f"{describe_trial(result.trial)}: {describe_ending(result)}")
+            self.say(f"{describe_trial(result.trial, self.axes)}: {describe_ending(result)}")
         self._draw("")
 
     def _draw(self, description: str) -> None:

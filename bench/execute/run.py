@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from bench.errors import EXIT_OK, EXIT_TRIALS, BenchError
 from bench.execute.announce import head
@@ -17,8 +18,9 @@ from bench.execute.endings import Ending
 from bench.execute.local import Executor
 from bench.execute.lock import MeasureLock
 from bench.execute.plan import Identifier, Plan, Planned, make_plan, parse_retry
-from bench.execute.progress import Voice
+from bench.execute.progress import Voice, varying
 from bench.execute.signals import Stopped, signals_raise
+from bench.privacy import published
 from bench.records import Json, Result, Trial
 from bench.registry import EXECUTORS
 from bench.results.store import Store, Writer, newest
@@ -79,6 +81,7 @@ def data_root(given: Path | None) -> Path:
 def read(options: Options) -> SuiteFile:
     """Everything that can be refused before any process is started. BenchError: one line."""
     parse_retry(options.retry)
+    executor_builder(options.executor)
     return read_suite(options.suite, sets=options.sets, plugins=options.plugins)
 
 
@@ -100,12 +103,13 @@ def prepare(options: Options, file: SuiteFile) -> Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What a run leaves: the suite, its folder, and the exit code that its trials stand for."""
+    """What a run leaves: the suite, its folder, the exit code that its trials stand for, plugins that failed."""
 
     suite: Suite
     store: Store
     exit_code: int
     trained: int
+    plugin_errors: tuple[str, ...]
 
 
 def run_suite(options: Options, *, voice: Voice) -> Ran:
@@ -122,7 +126,8 @@ def run_suite(options: Options, *, voice: Voice) -> Ran:
             prepared = prepare(options, file)
             prepared.store.writable()
             plan = prepared.plan()
-            prepared.store.save_suite(prepared.suite.to_json())
+            if plan.total:  # a shard without a trial leaves what is stored as it is
+                prepared.store.save_suite(prepared.suite.to_json())
             for line in head(prepared.suite, plan, catalogue=prepared.catalogue, results=prepared.store.results):
                 voice.say(line)
             if plan.to_run and not alone:
@@ -135,15 +140,21 @@ def run_suite(options: Options, *, voice: Voice) -> Ran:
             executor.close()
             lock.release()
             voice.end()
-    return Ran(prepared.suite, prepared.store, exit_code(prepared), ran)
+    errors = tuple(told.error for told in prepared.catalogue.plugins.values() if told.error)
+    return Ran(prepared.suite, prepared.store, exit_code(prepared), ran, errors)
 
 
 def make_executor(name: str) -> Executor:
     """The executor that is registered under `name`; BenchError names the choices."""
+    found: Executor = executor_builder(name)()
+    return found
+
+
+def executor_builder(name: str) -> Callable[..., Any]:
+    """What makes the executor that is registered under `name`; BenchError names the choices."""
     from bench.execute import inline  # noqa: F401  # registers itself
 
-    found: Executor = EXECUTORS.get(name).build()
-    return found
+    return EXECUTORS.get(name).build
 
 
 class _Runner:
@@ -163,7 +174,7 @@ class _Runner:
             for planned in plan.settled:
                 writer.append(self._settled(planned))
             if plan.to_run:
-                self.voice.begin(len(plan.to_run))
+                self.voice.begin(len(plan.to_run), axes=varying(self.prepared.suite))
             for planned in plan.to_run:
                 started += 1
                 self._one(writer, planned)
@@ -251,16 +262,14 @@ def exit_code(prepared: Prepared) -> int:
 
 
 def tidy(log: Path) -> None:
-    """Remove a log that says nothing; take the home path out of one that does: results get published."""
+    """Remove a log that says nothing; take names and the home path out of one that does: results get published."""
     with suppress(OSError):
-        text = log.read_bytes()
+        text = log.read_bytes().decode("utf-8", "surrogateescape")
         if not text:
             log.unlink()
             log.parent.rmdir()  # of the run: only where it is empty
-            return
-        home = str(Path("~").expanduser()).encode()
-        if len(home) > 1 and home in text:
-            log.write_bytes(text.replace(home, b"~"))
+        elif (clean := published(text)) != text:
+            log.write_bytes(clean.encode("utf-8", "surrogateescape"))
 
 
 def new_run_id() -> str:

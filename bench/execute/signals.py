@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from types import FrameType
 
 
-class Stopped(Exception):
-    """SIGINT or SIGTERM came."""
+class Stopped(BaseException):
+    """SIGINT or SIGTERM came. No Exception: a trial that runs inline must not take it for a failure of its own."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)

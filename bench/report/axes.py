@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,9 +16,11 @@ from matplotlib.ticker import (
     NullLocator,
 )
 
+from bench.metrics import Metric
 from bench.report.format import tick
 from bench.report.labels import Box, Point, beside, spread, thinned
 from bench.report.style import DPI, FAINT, INK, LINE_INCHES, SMALL, WIDTH_INCHES, Style, shorten, text_inches
+from bench.statistics.intervals import Estimate
 
 MOST_MARKED = 14  # values of an axis that each get a tick of their own
 DECADE = 10.0
@@ -61,15 +64,34 @@ class PlainFormatter(Formatter):
         return [f"{float(value):.{decimals}f}" for value in values]
 
 
-def readable_ticks(axis: Any, *, log: bool) -> None:
-    """Round numbers in plain figures (`20k`, `0.001`), not powers of ten."""
+def within(axis: Any, metric: Metric) -> None:
+    """Of a share of one, no more of the axis than there can be: from 0 to 1."""
+    if metric.unit == "fraction":
+        low, high = sorted(axis.get_view_interval())
+        (axis.axes.set_xlim if axis.axis_name == "x" else axis.axes.set_ylim)(max(0.0, low), min(1.0, high))
+
+
+def whiskers(found: Sequence[Estimate], metric: Metric, *, divisor: float = 1.0) -> tuple[list[float], list[float]]:
+    """How far the intervals of means reach down and up, as they are drawn: a share of one ends at 0 and 1."""
+    bottom, top = (0.0, 1.0) if metric.unit == "fraction" else (-math.inf, math.inf)
+    ends = [(each.mean if each.low is None else each.low, each.mean if each.high is None else each.high)
+            for each in found]  # fmt: skip
+    down = [max(0.0, each.mean - max(low, bottom)) / divisor for each, (low, _) in zip(found, ends, strict=True)]
+    up = [max(0.0, min(high, top) - each.mean) / divisor for each, (_, high) in zip(found, ends, strict=True)]
+    return down, up
+
+
+def readable_ticks(axis: Any, *, log: bool, whole: bool = False) -> None:
+    """Round numbers in plain figures (`20k`, `0.001`), not powers of ten; `whole`: no fractions of an epoch."""
     if log:
         low, high = sorted(axis.get_view_interval())
         few = high / max(low, 1e-300) > 10**2.5
         axis.set_major_locator(LogLocator(base=10, subs=(1.0,) if few else (1.0, 2.0, 5.0), numticks=12))
         axis.set_minor_locator(NullLocator())
     else:
-        axis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10]))
+        axis.set_major_locator(
+            MaxNLocator(nbins=6, steps=[1, 2, 5, 10] if whole else [1, 2, 2.5, 5, 10], integer=whole)
+        )
     axis.set_major_formatter(FuncFormatter(lambda value, _: tick(round(value, 12))) if log else PlainFormatter())
 
 

@@ -1,18 +1,22 @@
-"""What tables, plots and sentences are made of: cells (replicates of each other) in sections (what may be compared)."""
+"""What tables, plots and sentences are made of: cells (replicates of each other) in sections (what may be compared).
+
+How results become sections: bench.report.sections.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 
 from bench.records import Component, Json, MeasureSettings, Result, TrainSettings, Trial, canonical_json, digest
 from bench.report.format import printable
-from bench.results.frame import Row, SuiteLike, threads_of
+from bench.results.frame import Row, pools, threads_of
 from bench.statistics.intervals import Estimate, Ratio, log_ratio, paired_t_interval, t_interval
 
 Variant = tuple[Json, ...]  # the values of a section's axes, in their order
+COSTS = frozenset({"train.threads", "train.num_workers"})  # numbers that move timings, not the accuracy
 FREE = frozenset({"measure.timeout_seconds", "measure.target_accuracy"})  # no part of what a trial is
 DOTTED = (
     "batch_size",
@@ -23,7 +27,11 @@ DOTTED = (
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """Trials that differ in nothing but the seed, on one machine and with one code."""
+    """Trials that differ in nothing but the seed, on one machine and with one code.
+
+    `pool`: the results whose accuracy counts as this cell's: also those of other machines where version of torch,
+    threads and code agree, the newest of each seed. Empty where no other machine has any.
+    """
 
     trial: Trial  # of its first seed
     model: str  # how people call it
@@ -31,6 +39,7 @@ class Cell:
     rows: tuple[Row, ...]  # one a seed
     machine: str
     code_id: str
+    pool: tuple[Result, ...] = ()
     _known: dict[str, Estimate | None] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -39,8 +48,16 @@ class Cell:
 
     @property
     def n(self) -> int:
-        """Seeds that are in its figures."""
+        """Seeds that are in its timings."""
         return len(self.ok)
+
+    def results_of(self, metric: str) -> Sequence[Result]:
+        """The results that a figure is made of: timings never pool across machines, the rest does."""
+        return self.pool if self.pool and self.ok and pools(metric) else self.ok
+
+    def n_of(self, metric: str) -> int:
+        """Seeds that are in the figure of one metric."""
+        return len(self.results_of(metric))
 
     @cached_property
     def not_ok(self) -> list[Row]:
@@ -52,13 +69,14 @@ class Cell:
 
     def by_seed(self, metric: str) -> dict[int, float]:
         """Seed → value, of the seeds that are ok and have it."""
-        return {result.trial.seed: result.metrics[metric] for result in self.ok if metric in result.metrics}
+        results = self.results_of(metric)
+        return {result.trial.seed: result.metrics[metric] for result in results if metric in result.metrics}
 
     def estimate(self, metric: str) -> Estimate | None:
         """Mean and t-interval over the seeds; None where a seed lacks it: the rest would be other seeds' mean."""
         if metric not in self._known:
             values = list(self.by_seed(metric).values())
-            self._known[metric] = t_interval(values) if values and len(values) == self.n else None
+            self._known[metric] = t_interval(values) if values and len(values) == self.n_of(metric) else None
         return self._known[metric]
 
     def setting(self, dotted: str) -> Json:
@@ -115,7 +133,9 @@ class Section:
 
     @property
     def title(self) -> str:
-        return f"{self.dataset} · {self.device}" + (f" · machine {self.machine[:8]}" if self.several_machines else "")
+        return f"{self.dataset} · {self.device}" + (
+            f" · environment {self.machine[:8]}" if self.several_machines else ""
+        )
 
     @cached_property
     def measured(self) -> tuple[Cell, ...]:
@@ -127,6 +147,11 @@ class Section:
                 newest[key] = cell
         return tuple(newest.values())
 
+    @property
+    def pools(self) -> bool:
+        """Whether accuracies are of other seeds or machines than timings."""
+        return any(cell.pool for cell in self.measured)
+
     @cached_property
     def models(self) -> list[str]:
         return list(dict.fromkeys(cell.model for cell in self.measured))
@@ -137,19 +162,48 @@ class Section:
         return list(dict.fromkeys(self.variant_of(cell) for cell in self.measured))
 
     def variant_of(self, cell: Cell) -> Variant:
-        return tuple(_hashable(cell.setting(name)) for name in self.axes)
+        return tuple(hashable(cell.setting(name)) for name in self.axes)
 
     def at(self, variant: Variant) -> list[Cell]:
         """The measured cells of one combination, one a model, in the order of the plan."""
         return [cell for cell in self.measured if self.variant_of(cell) == variant]
 
-    def along(self, axis: str) -> list[Cell]:
-        """Measured cells that differ in nothing but the model and `axis`: the other axes at their first value."""
-        if not self.variants:
-            return []
-        others = [index for index, name in enumerate(self.axes) if name != axis]
-        first = self.variants[0]
-        return [cell for cell in self.measured if all(self.variant_of(cell)[index] == first[index] for index in others)]
+    @cached_property
+    def tuned(self) -> tuple[str, ...]:
+        """Axes of numbers that a model's accuracy is tuned by: learning rate, momentum, epochs, ..."""
+        names = [name for name in self.axes if name.startswith("train.") and name not in COSTS]
+        return tuple(name for name in names if is_numeric(self._values(name)))
+
+    @cached_property
+    def focus(self) -> Variant:
+        """The setting at which models are compared: the first one. In a sweep (`tuned`) the first may be the worst:
+        there it is the one, among those with the most models, with the highest accuracy averaged over them."""
+        if not self.variants or not self.tuned:
+            return self.variants[0] if self.variants else ()
+        fixed = [name for name in self.axes if name not in self.tuned]
+        options = [variant for variant in self.variants if self._agree(variant, self.variants[0], on=fixed)]
+        return max(options, key=self._level)
+
+    def _level(self, variant: Variant) -> tuple[int, float]:
+        levels = [found.mean for cell in self.at(variant) if (found := cell.estimate("test_accuracy"))]
+        return len(levels), sum(levels) / max(1, len(levels))
+
+    def _agree(self, a: Variant, b: Variant, *, on: Iterable[str]) -> bool:
+        return all(a[index] == b[index] for index in map(self.axes.index, on))
+
+    def _values(self, axis: str) -> set[Json]:
+        return {hashable(cell.setting(axis)) for cell in self.measured}
+
+    def along(self, axis: str, *, at: Variant | None = None) -> list[Cell]:
+        """Measured cells that differ in nothing but the model and `axis`: the other axes as `at` (`focus`) has them."""
+        others = [name for name in self.axes if name != axis]
+        at = self.focus if at is None else at
+        return [cell for cell in self.measured if self._agree(self.variant_of(cell), at, on=others)]
+
+    @cached_property
+    def numeric_axes(self) -> list[str]:
+        """The axes along which a line can be drawn: numbers, at least two of them."""
+        return [axis for axis in self.axes if is_numeric({hashable(cell.setting(axis)) for cell in self.along(axis)})]
 
     def describe(self, variant: Variant, *, but: str = "") -> str:
         """`batch size 64, learning rate 0.1`: the values of the axes, except `but`."""
@@ -160,91 +214,24 @@ class Section:
     def results(self) -> list[Result]:
         return [row.result for cell in self.cells for row in cell.rows if row.result is not None]
 
+    @property
+    def facts(self) -> Mapping[str, Json]:
+        """What is known of its machine and software; empty where nothing ran."""
+        return next((result.environment.facts for result in self.results if result.environment.facts), {})
+
     @cached_property
     def statuses(self) -> Counter[str]:
         return Counter(row.status for cell in self.cells for row in cell.rows)
 
 
-def sections_of(rows: Sequence[Row], suite: SuiteLike | None) -> list[Section]:
-    """The sections in the order of the plan; those in which nothing is ok come last."""
-    cells = _cells(rows)
-    machines = {cell.machine for cell in cells if cell.machine}
-    grouped: dict[tuple[str, str, str], list[Cell]] = {}
-    for cell in cells:
-        grouped.setdefault((cell.dataset, cell.trial.device, cell.machine), []).append(cell)
-    axes = None if suite is None else {axis.name for axis in suite.axes}
-    found = [_section(key, group, axes=axes, several_machines=len(machines) > 1) for key, group in grouped.items()]
-    return sorted(found, key=lambda section: not section.measured)
+def is_numeric(values: Collection[Json]) -> bool:
+    """Whether `values` are numbers, and at least two."""
+    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+    return numbers and len(values) > 1
 
 
-def _section(key: tuple[str, str, str], cells: list[Cell], *, axes: set[str] | None, several_machines: bool) -> Section:
-    shown = tuple(name for name in DOTTED if len({_hashable(cell.setting(name)) for cell in cells}) > 1)
-    codes: dict[str, set[str]] = {}
-    for cell in cells:
-        codes.setdefault(cell.trial.cell_id, set()).add(cell.code_id)
-    return Section(
-        *key,
-        cells=tuple(cells),
-        axes=tuple(name for name in shown if axes is None or name in axes),
-        shown=shown,
-        several_machines=several_machines,
-        several_codes=any(len(found) > 1 for found in codes.values()),
-    )
-
-
-def _cells(rows: Iterable[Row]) -> list[Cell]:
-    """Rows by cell, machine and code. A trial without a result is missing wherever the rest of its cell is."""
-    rows, machine_of = list(rows), _Machines()
-    keys = [(row.trial.cell_id, machine_of(row.result), _code(row.result)) for row in rows]
-    groups: dict[tuple[str, str, str], list[Row]] = {}
-    of_cell: dict[str, list[tuple[str, str, str]]] = {}
-    for row, key in zip(rows, keys, strict=True):
-        if row.result is not None and key not in groups:
-            groups[key] = []
-            of_cell.setdefault(key[0], []).append(key)
-    only = _only_machine(key[1] for key in groups)
-    order: dict[tuple[str, str, str], None] = {}
-    for row, key in zip(rows, keys, strict=True):
-        found = [key] if row.result is not None else of_cell.get(key[0], [(key[0], only, "")])
-        for each in found:
-            groups.setdefault(each, []).append(row)
-            order[each] = None
-    trials = {key: groups[key][0].trial for key in order}
-    datasets = labels_of(trial.dataset for trial in trials.values())
-    models = labels_of(trial.model for trial in trials.values())
-    return [
-        Cell(trial, models[trial.model.canonical], datasets[trial.dataset.canonical], tuple(groups[key]), *key[1:])
-        for key, trial in trials.items()
-    ]
-
-
-def _code(result: Result | None) -> str:
-    return "" if result is None else result.code_id
-
-
-def _only_machine(machines: Iterable[str]) -> str:
-    found = set(machines)
-    return found.pop() if len(found) == 1 else ""
-
-
-class _Machines:
-    """Which machine (and software) a result is from: the facts of its environment, without the threads that
-    `environment_id` holds too, so that trials with 1 and 2 threads can stand in one table."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, str] = {}
-
-    def __call__(self, result: Result | None) -> str:
-        if result is None:
-            return ""
-        key = result.environment_id
-        if key not in self._known:
-            facts: Mapping[str, Json] = result.environment.facts
-            self._known[key] = digest(canonical_json(dict(facts))) if facts else key
-        return self._known[key]
-
-
-def _hashable(value: Json) -> Json:
+def hashable(value: Json) -> Json:
+    """A setting as it can be compared and counted."""
     return canonical_json(value) if isinstance(value, list | dict) else value
 
 

@@ -7,21 +7,21 @@ from collections.abc import Iterable, Mapping
 
 from bench.records import Json, Result
 from bench.report.cells import Section, value_text
-from bench.report.format import listing, plural
+from bench.report.format import listing, plural, span
 
 UNKNOWN = "unknown"
 
 
 def conditions(section: Section) -> str:
     """One line: machine, CPU or GPU, threads, torch, date, n, and the settings that all cells share."""
-    facts = next((result.environment.facts for result in section.results if result.environment.facts), {})
+    facts = section.facts
     parts = [
         machine(facts),
         device(section.device, facts),
         _threads(section),
         f"torch {facts.get('torch') or UNKNOWN}",
         dates(section.results) or "not run yet",
-        _seeds(section),
+        seeds_text(section),
         _training(section),
     ]
     return "Conditions: " + " · ".join(part for part in parts if part) + "."
@@ -29,7 +29,7 @@ def conditions(section: Section) -> str:
 
 def conditions_short(section: Section, *others: Section) -> str:
     """What stands in a plot: device (of `others` too), machine, threads, torch."""
-    facts = next((result.environment.facts for result in section.results if result.environment.facts), {})
+    facts = section.facts
     devices = listing([device(each.device, facts) for each in (section, *others)])
     parts = [devices, machine(facts), _threads(section), f"torch {facts.get('torch') or UNKNOWN}"]
     return ", ".join(part for part in parts if "as in the table" not in part)
@@ -62,11 +62,13 @@ def _threads(section: Section) -> str:
     return plural(threads, "thread") if threads else "threads: every core"
 
 
-def _seeds(section: Section) -> str:
-    counts = sorted({cell.n for cell in section.measured})
+def seeds_text(section: Section) -> str:
+    """`n = 5 seeds`, of timings; of the accuracy too where that is another number."""
+    counts, pooled = ({cell.n_of(name) for cell in section.measured} for name in ("fit_seconds", "test_accuracy"))
     if not counts:
         return "n = 0"
-    return f"n = {plural(counts[0], 'seed')}" if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]} seeds"
+    own = f"n = {plural(max(counts), 'seed')}" if len(counts) == 1 else f"n = {span(counts)} seeds"
+    return own if counts == pooled else f"{own} (accuracy: {span(pooled)})"
 
 
 def _training(section: Section) -> str:

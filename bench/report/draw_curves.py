@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.metrics import BUILT_IN
 from bench.report.axes import (
     label_right,
     legend,
@@ -17,6 +18,7 @@ from bench.report.axes import (
     readable_ticks,
     scale_axis,
     spans_decades,
+    within,
 )
 from bench.report.cells import Cell
 from bench.report.draw_points import Panels
@@ -43,9 +45,11 @@ class Curve:
 def curve(cell: Cell, name: str, *, x: str) -> Curve | None:
     """The curve called `name` against `epoch` or `train_seconds`; None where it was not recorded.
 
+    Against epochs, a curve pools as accuracies do; against seconds it is one machine's.
     Seeds with fewer epochs end the curve for all: a mean of other seeds would jump.
     """
-    found = [(result.curves.get(x), result.curves.get(name)) for result in cell.ok]
+    results = cell.results_of(_metric(x))
+    found = [(result.curves.get(x), result.curves.get(name)) for result in results]
     pairs = [(places, values) for places, values in found if places and values]
     if not pairs:
         return None
@@ -57,6 +61,16 @@ def curve(cell: Cell, name: str, *, x: str) -> Curve | None:
         return None
     places, values = places[:, known], values[:, known]
     return Curve(places.mean(axis=0), values.mean(axis=0), values.min(axis=0), values.max(axis=0))
+
+
+def _metric(x: str) -> str:
+    """A metric that pools as curves against `x` do."""
+    return "test_accuracy" if x == "epoch" else "fit_seconds"
+
+
+def seeds_of(cell: Cell, *, x: str) -> int:
+    """Seeds in the curves of a cell."""
+    return cell.n_of(_metric(x))
 
 
 def _array(rows: Sequence[Sequence[float | None]]) -> Numbers:
@@ -87,7 +101,7 @@ def curves(panels: Panels, drawn: Drawn, *, x: str, title: str, subtitle: str, s
     # Names stand beside the lines where all end at the same place, and there is room.
     beside = x == "epoch" and margin < 2.2 / len(panels) and len(models) <= 10
     right, bottom = (margin, 0.6) if beside else (0.2, 0.75 + 0.2 * legend_lines(models))
-    several = any(cell.n > 1 for _, cells in panels for cell in cells)
+    several = any(seeds_of(cell, x=x) > 1 for _, cells in panels for cell in cells)
     figure, axes = figure_with_axes(
         title, [subtitle, KEY if several else KEY_ONE], named=any(name for name, _ in panels),
         rows=len(kinds), columns=len(panels), panel_inches=2.1, gap_inches=0.2,
@@ -129,11 +143,13 @@ def _furnish(grid: dict[tuple[int, str], Any], panels: Panels, kinds: Sequence[s
 def _scales(grid: dict[tuple[int, str], Any], drawn: Drawn, *, x: str) -> None:
     places = [float(value) for found in drawn.values() for value in found.x]
     first = next(iter(grid.values()))
-    readable_ticks(first.xaxis, log=x != "epoch" and scale_axis(first.xaxis, places))
+    readable_ticks(first.xaxis, log=x != "epoch" and scale_axis(first.xaxis, places), whole=x == "epoch")
     for (panel, kind), ax in grid.items():
         if panel == 0:
             values = [float(value) for key, found in drawn.items() if key[1] == kind for value in found.low]
             log = kind == "loss" and spans_decades(values) and scale_axis(ax.yaxis, values)
+            if kind == "accuracy":
+                within(ax.yaxis, BUILT_IN["test_accuracy"])
             readable_ticks(ax.yaxis, log=log)
 
 

@@ -6,7 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.metrics import Metric
-from bench.report.axes import label_right, mark_values, readable_ticks, scale_axis, seeds, spans_decades
+from bench.report.axes import (
+    label_right,
+    mark_values,
+    readable_ticks,
+    scale_axis,
+    seeds,
+    spans_decades,
+    whiskers,
+    within,
+)
 from bench.report.cells import Cell, axis_label
 from bench.report.draw_points import Name, axis_text, key_of, model_name
 from bench.report.format import scale_of
@@ -32,7 +41,7 @@ def lines(
     for cell in sorted(cells, key=lambda cell: float(cell.setting(axis))):
         groups.setdefault(name(cell), []).append(cell)
     figure, (ax,) = figure_with_axes(
-        title, [subtitle, key_of(cells)], named=False, rows=1, columns=1, panel_inches=3.5,
+        title, [subtitle, key_of(cells, metric)], named=False, rows=1, columns=1, panel_inches=3.5,
         frame=Frame(left=0.95, right=max(text_inches(shorten(each)) for each in groups) + 0.5),
     )  # fmt: skip
     ends = [
@@ -45,6 +54,7 @@ def lines(
     log = metric.unit != "fraction" and spans_decades(figures) and scale_axis(ax.yaxis, figures)
     if metric.unit in LENGTHS and not log:
         ax.set_ylim(bottom=0)
+    within(ax.yaxis, metric)
     readable_ticks(ax.yaxis, log=log)
     mark_values(ax, values)
     ax.set_xlabel(axis_label(axis) + (" (log)" if ax.get_xscale() != "linear" else ""))
@@ -60,11 +70,11 @@ def _line(
     x = [float(cell.setting(axis)) for cell in cells]
     found = [cell.estimate(metric.name) for cell in cells]
     means = [each.mean / divisor for each in found if each]
-    halves = [(each.half or 0.0) / divisor for each in found if each]
+    ends = whiskers([each for each in found if each], metric, divisor=divisor)
     for place, cell in zip(x, cells, strict=True):
         values = [value / divisor for value in cell.by_seed(metric.name).values()]
         if len(values) > 1:
             seeds(ax, place, values, style)
-    ax.errorbar(x, means, yerr=halves if any(halves) else None, color=style.colour, marker=style.marker, capsize=3,
-                markersize=6, elinewidth=1.2, markeredgecolor="white", markeredgewidth=0.5)  # fmt: skip
+    ax.errorbar(x, means, yerr=ends if any(map(any, ends)) else None, color=style.colour, marker=style.marker,
+                capsize=3, markersize=6, elinewidth=1.2, markeredgecolor="white", markeredgewidth=0.5)  # fmt: skip
     return x[-1], means[-1]

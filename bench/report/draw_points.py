@@ -6,7 +6,17 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from bench.metrics import Metric
-from bench.report.axes import Named, label_beside, legend, panel_title, readable_ticks, scale_axis, seeds
+from bench.report.axes import (
+    Named,
+    label_beside,
+    legend,
+    panel_title,
+    readable_ticks,
+    scale_axis,
+    seeds,
+    whiskers,
+    within,
+)
 from bench.report.cells import Cell
 from bench.report.format import Scale, figure_pm, scale_of
 from bench.report.style import INK, SMALL, TEXT, Frame, Style, figure_with_axes, shorten, text_inches
@@ -33,9 +43,9 @@ def model_name(cell: Cell) -> str:
     return cell.model
 
 
-def key_of(cells: Sequence[Cell], key: str = KEY) -> str:
+def key_of(cells: Sequence[Cell], metric: Metric, *, key: str = KEY) -> str:
     """What the marks mean."""
-    return key if any(cell.n > 1 for cell in cells) else KEY_ONE
+    return key if any(cell.n_of(metric.name) > 1 for cell in cells) else KEY_ONE
 
 
 def axis_text(metric: Metric, unit: str) -> str:
@@ -44,27 +54,37 @@ def axis_text(metric: Metric, unit: str) -> str:
     return WORDS.get(metric.name, metric.name.replace("_", " ")) + (f" ({shown})" if shown else "")
 
 
-def strip(panels: Panels, metric: Metric, *, title: str, subtitle: str, styles: dict[str, Style]) -> Any:
-    """Models from top to bottom, the metric to the right, one panel below the other so that they share its axis."""
+def strip(
+    panels: Panels,
+    metric: Metric,
+    *,
+    title: str,
+    subtitle: str,
+    styles: dict[str, Style],
+    name: Name = model_name,
+) -> Any:
+    """Models (or what `name` calls the cells) from top to bottom, the metric to the right, one panel below the other
+    so that they share its axis."""
     cells = [cell for _, group in panels for cell in group]
     scale = scale_of(metric.unit, [found.mean for cell in cells if (found := cell.estimate(metric.name))])
     figure, axes = figure_with_axes(
         title,
-        [subtitle, key_of(cells)],
-        named=any(name for name, _ in panels),
+        [subtitle, key_of(cells, metric)],
+        named=any(heading for heading, _ in panels),
         rows=len(panels),
         columns=1,
         panel_inches=ROW_INCHES * max(len(group) for _, group in panels) + 0.1,
-        frame=_frame(cells, metric, scale),
+        frame=_frame(cells, metric, scale, name),
         sharex=True,
         gap_inches=0.45,
     )
-    for ax, (name, group) in zip(axes, panels, strict=True):
-        panel_title(ax, name)
+    for ax, (heading, group) in zip(axes, panels, strict=True):
+        panel_title(ax, heading)
         for row, cell in enumerate(group):
             _strip_row(ax, row, cell, metric=metric, divisor=scale.divisor, style=styles[cell.model])
-        _row_names(ax, group, metric, scale)
+        _row_names(ax, group, metric, scale, name)
     axes[-1].set_xlabel(axis_text(metric, scale.unit))
+    within(axes[-1].xaxis, metric)
     readable_ticks(axes[-1].xaxis, log=False)
     return figure
 
@@ -105,8 +125,9 @@ def _strip_row(ax: Any, row: int, cell: Cell, *, metric: Metric, divisor: float,
     found = cell.estimate(metric.name)
     if found is not None and found.half is not None:
         ax.errorbar(
-            found.mean / divisor, row + 0.12, xerr=found.half / divisor, fmt=style.marker, color=style.colour,
-            markersize=8, capsize=4, elinewidth=1.8, capthick=1.8, markeredgecolor="white", markeredgewidth=0.6,
+            found.mean / divisor, row + 0.12, xerr=whiskers([found], metric, divisor=divisor), fmt=style.marker,
+            color=style.colour, markersize=8, capsize=4, elinewidth=1.8, capthick=1.8, markeredgecolor="white",
+            markeredgewidth=0.6,
         )  # fmt: skip
 
 
@@ -124,7 +145,7 @@ def bars(
     cells = [cell for cell, _ in estimates]
     scale = scale_of(metric.unit, [found.mean for _, found in estimates])
     figure, (ax,) = figure_with_axes(
-        title, [subtitle, key_of(cells, KEY_BARS)], named=False, rows=1, columns=1,
+        title, [subtitle, key_of(cells, metric, key=KEY_BARS)], named=False, rows=1, columns=1,
         panel_inches=ROW_INCHES * len(cells) + 0.1, frame=_frame(cells, metric, scale, name),
     )  # fmt: skip
     for row, (cell, found) in enumerate(estimates):
@@ -147,7 +168,7 @@ def against(
     """`metric` upwards against `other` to the right, one panel beside the other, names beside the means."""
     cells = [cell for _, group in panels for cell in group]
     figure, axes = figure_with_axes(
-        title, [subtitle, key_of(cells)], named=any(name for name, _ in panels), rows=1, columns=len(panels),
+        title, [subtitle, key_of(cells, metric)], named=any(name for name, _ in panels), rows=1, columns=len(panels),
         panel_inches=3.4, frame=Frame(), sharex=True, sharey=True,
     )  # fmt: skip
     figure.subplots_adjust(wspace=0.08)
@@ -160,6 +181,7 @@ def against(
     axes[0].margins(x=0.15, y=0.12)
     log = scale_axis(axes[0].xaxis, [found.mean for cell in cells if (found := cell.estimate(other.name))])
     readable_ticks(axes[0].xaxis, log=log)
+    within(axes[0].yaxis, metric)
     readable_ticks(axes[0].yaxis, log=False)
     if not label_beside(axes, [_anchors(group, metric, other) for _, group in panels]):
         legend(figure, styles, list(dict.fromkeys(cell.model for cell in cells)), bottom_inches=0.55)
@@ -175,8 +197,8 @@ def _point(ax: Any, cell: Cell, metric: Metric, other: Metric, *, style: Style) 
     else:
         seeds(ax, place.mean, list(cell.by_seed(metric.name).values()), style)
         ax.errorbar(
-            place.mean, found.mean, yerr=found.half, fmt=style.marker, color=style.colour, markersize=8, capsize=4,
-            elinewidth=1.6, markeredgecolor="white", markeredgewidth=0.6,
+            place.mean, found.mean, yerr=whiskers([found], metric), fmt=style.marker, color=style.colour, markersize=8,
+            capsize=4, elinewidth=1.6, markeredgecolor="white", markeredgewidth=0.6,
         )  # fmt: skip
 
 

@@ -11,6 +11,8 @@ from bench.report.format import accuracy, figure, listing, plain, plural, scale_
 from bench.statistics.intervals import Estimate, Ratio, probability_better
 
 ACCURACY, SPEED = "test_accuracy", "train_samples_per_second"
+CHOSEN = "the setting with the highest mean accuracy, chosen on the test set"
+MOST_NAMED = 6  # models, in a sentence
 MEMORY = ("device_peak_allocated_bytes", "host_peak_bytes")
 
 
@@ -68,10 +70,13 @@ def answer(section: Section) -> str:
     found = [each for variant in section.variants if (each := compare(section, variant))]
     if not found:
         return ""
-    first = found[0]
+    first = next((each for each in found if each.variant == section.focus), found[0])
+    others = [each for each in found if each is not first and len(each.ranked) > 1]
     if len(first.ranked) == 1:
-        return f"{_alone(first)} {_along_axis(section)}".strip()
-    return " ".join(part for part in (_headline(first), cost(first), _elsewhere(found)) if part)
+        parts = [_alone(first), _sweep(section), _along_axis(section)]
+    else:
+        parts = [_headline(first), cost(first), _elsewhere(first, others), _sweep(section)]
+    return " ".join(part for part in parts if part)
 
 
 def nothing(section: Section) -> str:
@@ -83,8 +88,9 @@ def nothing(section: Section) -> str:
 def _where(comparison: Comparison) -> str:
     section = comparison.section
     details = ", ".join(part for part in (section.device, section.describe(comparison.variant)) if part)
-    machine = f", machine {section.machine[:8]}" if section.several_machines else ""
-    return f"{section.dataset} ({details}{machine})"
+    machine = f", environment {section.machine[:8]}" if section.several_machines else ""
+    chosen = f", {CHOSEN}" if section.tuned and len(section.variants) > 1 else ""
+    return f"{section.dataset} ({details}{chosen}{machine})"
 
 
 def _level(cell: Cell) -> str:
@@ -189,9 +195,8 @@ def _memory(fast: Cell, slow: Cell) -> str:
     return ""
 
 
-def _elsewhere(found: Sequence[Comparison]) -> str:
+def _elsewhere(first: Comparison, others: Sequence[Comparison]) -> str:
     """Whether the other settings say the same. Which of them is best is not for the test set to choose."""
-    first, others = found[0], [each for each in found[1:] if len(each.ranked) > 1]
     if not others:
         return ""
     name = first.best.model
@@ -214,18 +219,50 @@ def _elsewhere(found: Sequence[Comparison]) -> str:
 
 def _alone(comparison: Comparison) -> str:
     cell = comparison.best
-    text = f"On {_where(comparison)}, {cell.model} reaches an accuracy of {_level(cell)} over {plural(cell.n, 'seed')}"
+    seeds = plural(cell.n_of(ACCURACY), "seed")
+    text = f"On {_where(comparison)}, {cell.model} reaches an accuracy of {_level(cell)} over {seeds}"
     speed = cell.estimate(SPEED)
     return f"{text} and trains on {plain(speed.mean)} samples a second." if speed else f"{text}."
 
 
 def _along_axis(section: Section) -> str:
-    """From the first to the last value of the first axis: how accuracy and speed move."""
+    """One model's accuracy and speed over the other settings: from end to end of an axis of numbers, by name else."""
     for axis in section.axes:
         cells = [cell for cell in section.along(axis) if cell.estimate(ACCURACY)]
-        if len(cells) > 1:
+        if axis in section.tuned or len(cells) < 2:
+            continue
+        if axis in section.numeric_axes:
             return _from_to(axis, cells[0], cells[-1])
+        here = value_text(section.focus[section.axes.index(axis)])
+        others = [cell for cell in cells if value_text(cell.setting(axis)) != here][:4]
+        levels = [f"{_level(cell)} with {axis_label(axis)} {value_text(cell.setting(axis))}" for cell in others]
+        return f"It reaches {listing(levels)}."
     return ""
+
+
+def _sweep(section: Section) -> str:
+    """Over the axes that a model is tuned by: from where to where its accuracy goes, and where it is best."""
+    found = [(cell, each) for cell in section.measured if (each := cell.estimate(ACCURACY))]
+    if not section.tuned or not found:
+        return ""
+    axes = listing([_span_of(section, axis) for axis in section.tuned])
+    means = [each.mean for _, each in found]
+    best: dict[str, tuple[Cell, Estimate]] = {}
+    for cell, each in found:
+        if cell.model not in best or best[cell.model][1].mean < each.mean:
+            best[cell.model] = cell, each
+    shown = list(best.values())[:MOST_NAMED]
+    texts = [f"{cell.model} {_level(cell)} at {section.describe(section.variant_of(cell))}" for cell, _ in shown]
+    more = f"; {plural(len(best) - len(shown), 'other model')}: see the table" if len(best) > len(shown) else ""
+    return (
+        f"Over {axes} mean accuracies lie between {accuracy(min(means))} and {accuracy(max(means))}. "
+        f"Best setting of each model (chosen on the test set, so optimistic): {'; '.join(texts)}{more}."
+    )
+
+
+def _span_of(section: Section, axis: str) -> str:
+    values = sorted({float(cell.setting(axis)) for cell in section.measured})
+    return f"{axis_label(axis)} {value_text(values[0])} to {value_text(values[-1])}"
 
 
 def _from_to(axis: str, first: Cell, last: Cell) -> str:

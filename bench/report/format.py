@@ -119,6 +119,11 @@ def signed(value: float, *, decimals: int = 3) -> str:
     return ("+" if value >= 0 else "−") + text
 
 
+def percent(share: float) -> str:
+    """A share of one, two significant digits: `3.1 %`, `0.24 %`, `140 %`."""
+    return f"{number(100 * share, decimals=significant(100 * share, 2))} %"
+
+
 def whole(value: float) -> str:
     """`7,510`"""
     return f"{round(value):,}"
@@ -137,6 +142,12 @@ def times(value: float, low: float | None = None, high: float | None = None) -> 
 def plural(count: int, noun: str) -> str:
     """`1 trial`, `1,200 trials`."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def span(counts: Iterable[int]) -> str:
+    """`5`, `3 to 5`: the least and the most."""
+    found = sorted(set(counts))
+    return f"{found[0]}" if len(found) == 1 else f"{found[0]} to {found[-1]}"
 
 
 def ranges(numbers: Iterable[int]) -> str:

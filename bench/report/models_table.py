@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, replace
 
 from bench.metrics import BUILT_IN, Metric
 from bench.report.cells import Cell, Section, axis_label, paired_difference, ratio, value_text
-from bench.report.conditions import conditions, reasons, validity
-from bench.report.format import DASH, figure, figure_pm, scale_of, times, whole
+from bench.report.conditions import conditions, reasons, seeds_text, validity
+from bench.report.doctor_text import cited
+from bench.report.format import DASH, figure, figure_pm, percent, plural, scale_of, times, whole
 from bench.report.tables import Column, Table, TableCell
+from bench.results.doctor import Doctor
 from bench.results.frame import metric_names
 
 # What a table of models shows of the built-in metrics, how its column is called, and whether with the interval.
@@ -27,6 +29,11 @@ SHOWN = (
 ALWAYS = frozenset({"test_accuracy"})
 INTERVALS = "±: 95 % interval of the mean over seeds (Student's t)."
 RATIOS = "In brackets: 95 % interval of the ratio of trained samples/s (Welch, of logarithms)."
+POOLING = (
+    "n: seeds in the accuracy, which pools over environments of the same torch, kind of device, threads and code; "
+    "timings are of this environment alone."
+)
+PEAK = "Of peak FLOP/s: counted FLOPs of forward and backward over time, as a share of a float32 matrix product's."
 BOLD = "Bold: the best of its column, where it can be told from every other (95 % intervals of the differences)."
 
 
@@ -48,8 +55,12 @@ def _letters(index: int) -> str:
     return (_letters(index // 26 - 1) if index >= 26 else "") + chr(ord("a") + index % 26)
 
 
-def models_table(section: Section, *, name: str, baseline: str = "") -> Table:
+def models_table(
+    section: Section, *, name: str, baseline: str = "", doctor: Doctor | None = None, suite_name: str = ""
+) -> Table:
     """Rows in the order of the plan; ratios against `baseline` (name of a model) at the same settings.
+
+    `doctor`: what `bench doctor` found on the section's machine.
 
     What is not `ok` leaves a mark and a footnote that says why; nothing is left out.
     """
@@ -59,12 +70,17 @@ def models_table(section: Section, *, name: str, baseline: str = "") -> Table:
         columns.append(_metric_column(section, metric, head=head, with_interval=with_interval, marks=marks))
         if metric.name == "test_accuracy":
             columns.append(_n_column(section, marks))
+        if metric.name == "train_samples_per_second" and section.pools:
+            columns.append(_timing_n_column(section))
         if metric.name == "train_samples_per_second" and (found := baseline_of(section, baseline)):
             columns.append(_ratio_column(section, found, marks))
+        if metric.name == "train_samples_per_second" and (shares := _shares_of_peak(section, doctor)):
+            columns.append((Column("share_of_peak", "of peak FLOP/s"), shares))
     heads, cells = zip(*columns, strict=True)
     rows = tuple(zip(*cells, strict=True))
     title = f"Models on {section.title}"
-    return Table(name, title, heads, rows, tuple(_notes(section, heads, rows, marks)))
+    caption = ", ".join([title, *([f"suite {suite_name}"] if suite_name else []), seeds_text(section)])
+    return Table(name, title, heads, rows, tuple(_notes(section, heads, rows, marks, doctor)), caption)
 
 
 def baseline_of(section: Section, name: str) -> str:
@@ -73,9 +89,19 @@ def baseline_of(section: Section, name: str) -> str:
 
 
 def _notes(
-    section: Section, heads: Sequence[Column], rows: Sequence[Sequence[TableCell]], marks: Marks
+    section: Section,
+    heads: Sequence[Column],
+    rows: Sequence[Sequence[TableCell]],
+    marks: Marks,
+    doctor: Doctor | None,
 ) -> Iterator[str]:
     yield conditions(section)
+    if section.measured:
+        yield cited(doctor, device=section.device)
+    if any(head.key == "share_of_peak" for head in heads):
+        yield PEAK
+    if section.pools:
+        yield POOLING
     if any("±" in cell.text for row in rows for cell in row):
         yield " ".join([INTERVALS, *([RATIOS] if any(head.key == "ratio" for head in heads) else [])])
     if any(cell.best for row in rows for cell in row):
@@ -83,7 +109,7 @@ def _notes(
     doubtful = [result for cell in section.cells for result in cell.not_valid]
     if doubtful:
         total = sum(cell.n for cell in section.cells)
-        yield f"† not valid, {len(doubtful):,} of {total:,} trials: {validity(doubtful)}."
+        yield f"† not valid, {len(doubtful):,} of {plural(total, 'trial')}: {validity(doubtful)}."
     yield from marks.notes()
 
 
@@ -127,26 +153,48 @@ def _metric_column(
     return Column(metric.name, head + unit, interval=with_interval), cells
 
 
+def _shares_of_peak(section: Section, doctor: Doctor | None) -> list[TableCell]:
+    """Achieved FLOP/s of each cell over what a matrix product reaches here; empty where that is known for none."""
+    shares = [share_of_peak(cell, doctor) for cell in section.cells]
+    if not any(shares):
+        return []
+    return [TableCell(DASH) if share is None else TableCell(percent(share), number=share) for share in shares]
+
+
+def share_of_peak(cell: Cell, doctor: Doctor | None) -> float | None:
+    """None where the peak of the cell's threads is not known, or the cell is not of float32: its peak is another."""
+    achieved = cell.estimate("achieved_flops_per_second")
+    if doctor is None or achieved is None or cell.setting("train.precision") != "float32":
+        return None
+    peak = doctor.peak_flops_per_second(cell.trial.device, threads=int(cell.setting("train.threads")))
+    return achieved.mean / peak if peak else None
+
+
 def _why_empty(cell: Cell, metric: Metric) -> str:
     if not cell.n:
         return reasons((row.status, row.reason) for row in cell.not_ok) + "."
-    has = len(cell.by_seed(metric.name))
+    has, n = len(cell.by_seed(metric.name)), cell.n_of(metric.name)
     what = "not reached" if metric.name == "time_to_target_seconds" else "not measured"
     return (
-        f"{what}." if not has else f"{what} by {cell.n - has} of {cell.n} seeds; those that have it are in trials.csv."
+        f"{what}." if not has else f"{what} by {n - has} of {plural(n, 'seed')}; those that have it are in trials.csv."
     )
 
 
 def _n_column(section: Section, marks: Marks) -> tuple[Column, list[TableCell]]:
     cells = []
     for cell in section.cells:
-        text = f"{cell.n}"
+        n = cell.n_of("test_accuracy")
+        planned = len({row.trial.seed for row in cell.rows} | {result.trial.seed for result in cell.pool})
+        text = f"{n}" if n == planned else f"{n} of {planned}"
         if cell.not_ok:
-            why = reasons((row.status, row.reason) for row in cell.not_ok) + "."
-            text = f"{cell.n} of {len(cell.rows)} {marks.mark(why)}"
+            text += " " + marks.mark(reasons((row.status, row.reason) for row in cell.not_ok) + ".")
         text += f" ({len(cell.not_valid)} †)" if cell.not_valid else ""
-        cells.append(TableCell(text, number=cell.n))
+        cells.append(TableCell(text, number=n))
     return Column("n", "n"), cells
+
+
+def _timing_n_column(section: Section) -> tuple[Column, list[TableCell]]:
+    return Column("n_timings", "n of timings"), [TableCell(f"{cell.n}", number=cell.n) for cell in section.cells]
 
 
 def _ratio_column(section: Section, baseline: str, marks: Marks) -> tuple[Column, list[TableCell]]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.records import Environment, Result
+from bench.records import Environment, Json, Result
 from bench.report.cells import Section
 from bench.report.conditions import dates, machine, reasons, validity
+from bench.report.doctor_text import doctor_facts
 from bench.report.findings import answer, nothing
 from bench.report.format import listing, plural, ranges, scale_of
 from bench.report.tables import Table, escape_markdown, to_markdown
+from bench.results.doctor import Doctor, newest
 from bench.results.frame import Latest, SuiteLike
 
 MOST_ROWS = 60
@@ -37,16 +39,25 @@ class Part:
 
 
 def page(
-    parts: Sequence[Part], *, title: str, suite: SuiteLike | None, latest: Latest, damaged: int, others: int
+    parts: Sequence[Part],
+    *,
+    title: str,
+    suite: SuiteLike | None,
+    latest: Latest,
+    damaged: int,
+    others: int,
+    doctors: Sequence[Doctor] = (),
+    plugin_errors: Sequence[str] = (),
 ) -> str:
     """The whole report as Markdown. Everything that comes from a suite or a result is escaped."""
     sections = [part.section for part in parts]
     blocks = [f"# {escape_markdown(title)}", *_answers(sections)]
     blocks.append("## What to know about these figures")
-    blocks.append("\n".join(f"- {escape_markdown(text)}" for text in caveats(sections, suite, latest, damaged, others)))
+    known = [*caveats(sections, suite, latest, damaged, others), *map(_plugin_error, plugin_errors)]
+    blocks.append("\n".join(f"- {escape_markdown(text)}" for text in known))
     for part in parts:
         blocks += _part(part)
-    blocks += ["## Conditions", *_environments(sections)]
+    blocks += ["## Conditions", *_environments(sections, doctors)]
     blocks += ["## How to do it again", *_again(suite, sections)]
     return "\n\n".join(blocks) + "\n"
 
@@ -74,18 +85,26 @@ def caveats(
     if suite is not None and (suite.only or suite.shard):
         yield f"Only a part of the suite was planned: {' '.join(_narrowed(suite))}."
     if latest.superseded:
-        yield f"{plural(latest.superseded, 'older result')} of these trials stay on file; the newest is shown."
+        stay = "stays" if latest.superseded == 1 else "stay"
+        yield f"{plural(latest.superseded, 'older result')} of these trials {stay} on file; the newest is shown."
     if damaged:
         yield f"{plural(damaged, 'damaged line')} in the stored results could not be read, and were left out."
     if others:
-        yield f"{plural(others, 'other result')} in this folder belong to no trial of this plan, and are not shown."
+        belong = (
+            "belongs to no trial of this plan, and is" if others == 1 else "belong to no trial of this plan, and are"
+        )
+        yield f"{plural(others, 'other result')} in this folder {belong} not shown."
+
+
+def _plugin_error(text: str) -> str:
+    return f"A plugin could not be imported, what it registers is missing here: {text.rstrip('.')}."
 
 
 def _count(latest: Latest) -> str:
     statuses = Counter(row.status for row in latest.rows)
     ok = statuses.pop("ok", 0)
     if not statuses:
-        return f"All of {plural(ok, 'trial')} are ok." if ok != 1 else "The one trial is ok."
+        return f"All {plural(ok, 'trial')} are ok." if ok != 1 else "The one trial is ok."
     counts = [f"{ok:,} are ok", *(f"{count:,} {status}" for status, count in statuses.most_common())]
     return f"Of {plural(len(latest.rows), 'trial')} {listing(counts)}."
 
@@ -93,9 +112,24 @@ def _count(latest: Latest) -> str:
 def _mixtures(sections: Sequence[Section]) -> Iterator[str]:
     machines = {section.machine for section in sections if section.machine}
     if len(machines) > 1:
-        yield f"The results come from {len(machines)} environments (machine or software); they are kept apart."
+        yield f"The results come from {len(machines)} environments (machine or software); timings are kept apart."
+        yield _unlike([section.facts for section in sections if section.machine])
+    if any(section.pools for section in sections):
+        yield "Accuracies pool over environments where version of torch, kind of device, threads and code agree."
     if any(section.several_codes for section in sections):
         yield "Some cells were run with more than one version of the code; each version has a row of its own."
+
+
+def _unlike(facts: Sequence[Mapping[str, Json]]) -> str:
+    """The facts that differ from one environment to another: `torch 2.14.0 against 2.15.0`."""
+    texts = []
+    for name in dict.fromkeys(name for each in facts for name in each):
+        values = dict.fromkeys(_fact(name, each[name]) if each.get(name) is not None else "unknown" for each in facts)
+        if len(values) > 1:
+            texts.append(f"{name.removesuffix('_bytes').replace('_', ' ')} {' against '.join(values)}")
+    return (
+        f"The environments differ in: {'; '.join(texts)}." if texts else "The environments do not say how they differ."
+    )
 
 
 def _part(part: Part) -> Iterator[str]:
@@ -108,7 +142,7 @@ def _part(part: Part) -> Iterator[str]:
         yield f"[![{alt}](plots/{picture.name}.png)](plots/{picture.name}.svg)"
 
 
-def _environments(sections: Sequence[Section]) -> Iterator[str]:
+def _environments(sections: Sequence[Section], doctors: Sequence[Doctor]) -> Iterator[str]:
     """Machine, versions, days and commit of every environment that something ran in."""
     results: dict[str, list[Result]] = {}
     for section in sections:
@@ -118,8 +152,9 @@ def _environments(sections: Sequence[Section]) -> Iterator[str]:
         yield "Nothing has run yet."
     for machine_id, group in found.items():
         if len(found) > 1:
-            yield f"### Machine {machine_id[:8]}"
-        yield "\n".join(f"- {escape_markdown(line)}" for line in _facts(group))
+            yield f"### Environment {machine_id[:8]}"
+        lines = [*_facts(group), *doctor_facts(newest(doctors, machine=machine_id))]
+        yield "\n".join(f"- {escape_markdown(line)}" for line in lines)
 
 
 def _facts(results: Sequence[Result]) -> Iterator[str]:
@@ -155,13 +190,23 @@ def _narrowed(suite: SuiteLike) -> list[str]:
     return kept + (["--shard", shlex.quote(suite.shard)] if suite.shard else [])
 
 
+def _options(suite: SuiteLike) -> list[str]:
+    """Everything of the command line that changed the plan, quoted for a shell."""
+    given = (("--set", getattr(suite, "sets", ())), ("--plugin", getattr(suite, "plugins_added", ())))
+    return [part for name, texts in given for text in texts for part in (name, shlex.quote(text))] + _narrowed(suite)
+
+
 def _again(suite: SuiteLike | None, sections: Sequence[Section]) -> Iterator[str]:
     seeds = sorted({row.trial.seed for section in sections for cell in section.cells for row in cell.rows})
     if suite is not None and suite.source:
-        command = " ".join(["python -m bench run", shlex.quote(suite.source), *_narrowed(suite)])
+        command = " ".join(["python -m bench run", shlex.quote(suite.source), *_options(suite)])
         # Indented, not fenced: no name can end it. Line breaks could.
         yield "    " + " ".join(command.split())
-        yield f"Suite file: {escape_markdown(suite.source)}, seeds {ranges(seeds)}."
+        yield f"Suite file: {escape_markdown(suite.source)}, {_seeds(seeds)}."
     else:
-        yield f"Seeds {ranges(seeds) or 'none'}."
+        yield f"{_seeds(seeds).capitalize()}."
     yield "Every trial: [tables/trials.csv](tables/trials.csv); every cell: [tables/summary.csv](tables/summary.csv)."
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    return f"{'seed' if len(seeds) == 1 else 'seeds'} {ranges(seeds) or 'none'}"

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from bench.metrics import BUILT_IN, Metric
 from bench.report import draw_curves, draw_lines, draw_points
-from bench.report.cells import Cell, Section, axis_label
+from bench.report.cells import Cell, Section, Variant, axis_label, value_text
 from bench.report.conditions import conditions_short
-from bench.report.draw_points import Panels
-from bench.report.format import accuracy
+from bench.report.draw_points import Panels, model_name
+from bench.report.findings import CHOSEN
+from bench.report.format import accuracy, span
 from bench.report.style import MARKERS, Style
 from bench.results.frame import metric_names
 
@@ -57,7 +59,7 @@ def plots_of(section: Section, *, slug: str, styles: dict[str, Style]) -> Iterat
 def _plots(section: Section, styles: dict[str, Style]) -> Iterator[Plot]:
     yield from _accuracy(section, styles)
     yield from _accuracy_against_parameters(section, styles)
-    numeric = numeric_axes(section)
+    numeric = section.numeric_axes
     for metric in (SPEED, MEMORY, DEVICE_MEMORY):
         if "batch_size" in numeric:
             yield from _along(section, metric, "batch_size", styles)
@@ -71,35 +73,36 @@ def _plots(section: Section, styles: dict[str, Style]) -> Iterator[Plot]:
             yield from _along(section, metric, axis, styles)
 
 
-def numeric_axes(section: Section) -> list[str]:
-    """The axes along which a line can be drawn: numbers, at least two of them."""
-    found = []
-    for axis in section.axes:
-        values = {cell.setting(axis) for cell in section.along(axis)}
-        numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
-        found += [axis] if numbers and len(values) > 1 else []
-    return found
-
-
 def _plugin_metrics(section: Section) -> list[Metric]:
     names = metric_names(result for cell in section.measured for result in cell.ok)[len(BUILT_IN) :]
     return [Metric(name, "", True, True, "") for name in names]
 
 
 def panels_of(section: Section, metric: str, *, most: int) -> Panels:
-    """The cells that have `metric`, by setting; where there are more than `most` settings, the first one's alone."""
-    variants = section.variants if len(section.variants) <= most else section.variants[:1]
+    """The cells that have `metric`, by setting; where there are more than `most` settings, those of `focus` alone."""
     found = [
-        (section.describe(variant), [cell for cell in section.at(variant) if cell.estimate(metric)][:MOST_MODELS])
-        for variant in variants
+        (name, [cell for cell in section.at(variant) if cell.estimate(metric)][:MOST_MODELS])
+        for name, variant in _panels(section, most)
     ]
     return [(name, cells) for name, cells in found if cells]
 
 
-def _subtitle(section: Section, cells: Sequence[Cell], *, extra: str = "", others: Sequence[Section] = ()) -> str:
-    counts = sorted({cell.n for cell in cells})
-    seeds = f"n = {counts[0]}" if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]}"
-    parts = [conditions_short(section, *others), extra, seeds]
+def _panels(section: Section, most: int) -> list[tuple[str, Variant]]:
+    """Names and settings of panels. A sweep is drawn along its axis, in lines; in other plots at its focus."""
+    few = len(section.variants) <= most and not section.tuned
+    variants = section.variants if few else [section.focus]
+    return [(section.describe(variant), variant) for variant in variants]
+
+
+def _subtitle(
+    section: Section, cells: Sequence[Cell], metric: Metric, *, extra: str | None = None, others: Sequence[Section] = ()
+) -> str:
+    """Conditions and n. Without `extra` the plot is one of panels: of a sweep, it is said which setting they have."""
+    if extra is None:
+        at = zip(section.axes, section.focus, strict=True)
+        chosen = ", ".join(f"{axis_label(name)} {value_text(value)}" for name, value in at if name in section.tuned)
+        extra = f"{chosen}: {CHOSEN}" if chosen else ""
+    parts = [conditions_short(section, *others), extra, f"n = {span(cell.n_of(metric.name) for cell in cells)}"]
     if len(section.models) > MOST_MODELS:
         parts.append(f"the first {MOST_MODELS} of {len(section.models)} models")
     return " · ".join(part for part in parts if part)
@@ -109,20 +112,39 @@ def _flat(panels: Panels) -> list[Cell]:
     return [cell for _, group in panels for cell in group]
 
 
-def _points(cells: Sequence[Cell]) -> str:
-    return "every seed, mean and 95 % interval" if any(cell.n > 1 for cell in cells) else "one seed"
+def _points(cells: Sequence[Cell], metric: Metric) -> str:
+    return "every seed, mean and 95 % interval" if any(cell.n_of(metric.name) > 1 for cell in cells) else "one seed"
 
 
 def _accuracy(section: Section, styles: dict[str, Style]) -> Iterator[Plot]:
-    panels = panels_of(section, ACCURACY.name, most=3)
+    panels, name = panels_of(section, ACCURACY.name, most=3), model_name
+    if len(section.models) == 1 and (rows := _variants(section)):
+        panels, name = [("", rows)], partial(_setting_name, section)
     if len(_flat(panels)) > MOST_ROWS:
         panels = panels[:1]
     cells = _flat(panels)
-    if not cells or (len(cells) == 1 and cells[0].n == 1):
+    if not cells or (len(cells) == 1 and cells[0].n_of(ACCURACY.name) == 1):
         return
-    title = f"Accuracy on {section.dataset} by model: {_points(cells)}"
-    figure = draw_points.strip(panels, ACCURACY, title=title, subtitle=_subtitle(section, cells), styles=styles)
+    by = "model" if name is model_name else f"setting of {section.models[0]}"
+    title = f"Accuracy on {section.dataset} by {by}: {_points(cells, ACCURACY)}"
+    subtitle = _subtitle(section, cells, ACCURACY)
+    figure = draw_points.strip(panels, ACCURACY, title=title, subtitle=subtitle, styles=styles, name=name)
     yield Plot("accuracy", title, f"{title}. {_levels(panels)}", figure)
+
+
+def _variants(section: Section) -> list[Cell]:
+    """The cells of the one model that differ in what no line can be drawn along: the rows of its plot."""
+    lines = [index for index, axis in enumerate(section.axes) if axis in section.numeric_axes]
+    found = []
+    for cell in section.measured:
+        variant = section.variant_of(cell)
+        if cell.estimate(ACCURACY.name) and all(variant[index] == section.focus[index] for index in lines):
+            found.append(cell)
+    return found[:MOST_ROWS] if len(found) > 1 else []
+
+
+def _setting_name(section: Section, cell: Cell) -> str:
+    return ", ".join(value_text(cell.setting(axis)) for axis in section.axes if axis not in section.numeric_axes)
 
 
 def _levels(panels: Panels) -> str:
@@ -143,7 +165,7 @@ def _accuracy_against_parameters(section: Section, styles: dict[str, Style]) -> 
         return
     title = f"Accuracy on {section.dataset} against number of parameters"
     figure = draw_points.against(
-        panels, ACCURACY, PARAMETERS, title=title, subtitle=_subtitle(section, cells), styles=styles
+        panels, ACCURACY, PARAMETERS, title=title, subtitle=_subtitle(section, cells, ACCURACY), styles=styles
     )
     yield Plot("accuracy-parameters", title, f"{title}. {_levels(panels)}", figure)
 
@@ -155,37 +177,39 @@ def _along(section: Section, metric: Metric, axis: str, styles: dict[str, Style]
     if len({cell.setting(axis) for cell in cells}) < 2:
         return
     what = NAMES.get(metric.name, metric.name.replace("_", " "))
-    title = f"{what} on {section.dataset} by {axis_label(axis)}: {_points(cells)}"
-    fixed = section.describe(section.variants[0], but=axis)
+    title = f"{what} on {section.dataset} by {axis_label(axis)}: {_points(cells, metric)}"
+    fixed = section.describe(section.focus, but=axis)
     figure = draw_lines.lines(
-        cells, metric, axis, title=title, subtitle=_subtitle(section, cells, extra=fixed), styles=styles
+        cells, metric, axis, title=title, subtitle=_subtitle(section, cells, metric, extra=fixed), styles=styles
     )
     stem = FILES.get(metric.name, metric.name.replace("_", "-"))
     yield Plot(f"{stem}-by-{axis_label(axis).replace(' ', '-')}", title, title, figure)
 
 
 def _bars(section: Section, metric: Metric, styles: dict[str, Style]) -> Iterator[Plot]:
-    cells = [cell for cell in section.at(section.variants[0]) if cell.estimate(metric.name)][:MOST_MODELS]
+    cells = [cell for cell in section.at(section.focus) if cell.estimate(metric.name)][:MOST_MODELS]
     if not cells:
         return
-    title = f"{NAMES[metric.name]} on {section.dataset} by model: {_points(cells)}"
-    fixed = section.describe(section.variants[0])
+    title = f"{NAMES[metric.name]} on {section.dataset} by model: {_points(cells, metric)}"
+    fixed = section.describe(section.focus)
     figure = draw_points.bars(
-        cells, metric, title=title, subtitle=_subtitle(section, cells, extra=fixed), styles=styles
+        cells, metric, title=title, subtitle=_subtitle(section, cells, metric, extra=fixed), styles=styles
     )
     yield Plot(FILES[metric.name], title, title, figure)
 
 
 def _learning(section: Section, styles: dict[str, Style]) -> Iterator[Plot]:
-    variants = section.variants if len(section.variants) <= 2 else section.variants[:1]
-    panels = [(section.describe(variant), section.at(variant)[:MOST_MODELS]) for variant in variants]
-    for x, name, words in (("epoch", "epochs", "epochs"), ("train_seconds", "seconds", "training seconds")):
+    panels = [(name, section.at(variant)[:MOST_MODELS]) for name, variant in _panels(section, 2)]
+    for x, name, words, metric in (
+        ("epoch", "epochs", "epochs", ACCURACY),
+        ("train_seconds", "seconds", "training seconds", BUILT_IN["fit_seconds"]),
+    ):
         drawn = draw_curves.curves_of(panels, x=x)
         if not drawn:
             continue
         title = f"Learning curves on {section.dataset} against {words}"
         figure = draw_curves.curves(
-            panels, drawn, x=x, title=title, subtitle=_subtitle(section, _flat(panels)), styles=styles
+            panels, drawn, x=x, title=title, subtitle=_subtitle(section, _flat(panels), metric), styles=styles
         )
         yield Plot(f"learning-{name}", title, f"{title}: accuracy and loss on training and test set", figure)
 
@@ -206,17 +230,23 @@ def across_devices(
 
 def _devices(group: Sequence[Section], styles: dict[str, Style]) -> Plot | None:
     first, axis = group[0], "batch_size"
-    lines = all(axis in numeric_axes(section) for section in group)
-    found = [cell for section in group for cell in (section.along(axis) if lines else section.at(section.variants[0]))]
+    lines = all(axis in section.numeric_axes for section in group)
+    found = [
+        cell
+        for section in group
+        for cell in (section.along(axis, at=first.focus) if lines else section.at(first.focus))
+    ]
     names = list(dict.fromkeys(_on_device(cell) for cell in found if cell.estimate(SPEED.name)))[:MOST_MODELS]
     cells = [cell for cell in found if cell.estimate(SPEED.name) and _on_device(cell) in names]
     if len({cell.trial.device for cell in cells}) < 2:
         return None
     shapes = {section.device: MARKERS[index % len(MARKERS)] for index, section in enumerate(group)}
     own = {_on_device(cell): Style(styles[cell.model].colour, shapes[cell.trial.device]) for cell in cells}
-    title = f"Training throughput on {first.dataset} by {'batch size and ' if lines else ''}device: {_points(cells)}"
-    fixed = first.describe(first.variants[0], but=axis if lines else "")
-    subtitle = _subtitle(first, cells, extra=fixed, others=group[1:])
+    title = (
+        f"Training throughput on {first.dataset} by {'batch size and ' if lines else ''}device: {_points(cells, SPEED)}"
+    )
+    fixed = first.describe(first.focus, but=axis if lines else "")
+    subtitle = _subtitle(first, cells, SPEED, extra=fixed, others=group[1:])
     if lines:
         figure = draw_lines.lines(cells, SPEED, axis, title=title, subtitle=subtitle, styles=own, name=_on_device)
     else:

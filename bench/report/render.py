@@ -15,10 +15,12 @@ from pathlib import Path
 from bench.errors import BenchError
 from bench.records import Result, canonical_json, digest
 from bench.registry import REPORT_FORMATS
-from bench.report.cells import Section, sections_of
+from bench.report.cells import Section
 from bench.report.models_table import models_table
 from bench.report.page import Part, Picture, page
+from bench.report.sections import sections_of
 from bench.report.tables import Table, write_frame
+from bench.results.doctor import Doctor, newest, stored
 from bench.results.frame import Latest, SuiteLike, latest, other_axes, rows_frame
 from bench.results.summary import summary_frame
 
@@ -37,15 +39,24 @@ class RenderOutcome:
 
 
 def render(
-    folder: Path, *, suite: SuiteLike | None, results: Sequence[Result], damaged: int = 0, others: int = 0
+    folder: Path,
+    *,
+    suite: SuiteLike | None,
+    results: Sequence[Result],
+    damaged: int = 0,
+    others: int = 0,
+    plugin_errors: Sequence[str] = (),
 ) -> RenderOutcome:
     """Write folder/report: report.md, tables/*.{md,csv,tex}, plots/*.{png,svg}. `folder` is results/<suite>.
 
+    `plugin_errors`: plugins that could not be imported, and why, one line each; they are said in the report.
     Files are written aside and then put in place; those of an earlier report that are no longer made are removed.
     Raises BenchError where it cannot be written.
     """
     report = folder / "report"
-    stamp = fingerprint(suite, results, damaged=damaged, others=others)
+    doctors = stored(folder)
+    seen = Seen(damaged, others, tuple(doctors), tuple(plugin_errors))
+    stamp = fingerprint(suite, results, seen=seen)
     if _is_fresh(report, stamp):
         return RenderOutcome(report / "report.md", rendered=False)
     try:
@@ -53,7 +64,7 @@ def render(
         aside = Path(tempfile.mkdtemp(prefix=".new-", dir=report))
         try:
             title = suite.title if suite is not None and suite.title else folder.name
-            _write(aside, title=title, suite=suite, results=results, damaged=damaged, others=others)
+            _write(aside, title=title, suite=suite, results=results, seen=seen)
             _put_in_place(aside, report, stamp=stamp)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
@@ -62,13 +73,27 @@ def render(
     return RenderOutcome(report / "report.md", rendered=True)
 
 
-def fingerprint(suite: SuiteLike | None, results: Sequence[Result], *, damaged: int, others: int) -> str:
-    """Digest of all that a report is made of: results, plan, our own code, and the packages that draw and write."""
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a report says beside the results: damaged lines, results of other plans, the doctor's word, and which
+    plugins could not be imported."""
+
+    damaged: int
+    others: int
+    doctors: tuple[Doctor, ...]
+    plugin_errors: tuple[str, ...]
+
+
+def fingerprint(suite: SuiteLike | None, results: Sequence[Result], *, seen: Seen) -> str:
+    """Digest of all that a report is made of: results, plan, the doctor's word, our own code, and the packages that
+    draw and write."""
     found = hashlib.sha256()
     plan = None if suite is None else suite.to_json()
-    found.update(canonical_json([plan, damaged, others, _versions()]).encode())
+    beside = [seen.damaged, seen.others, list(seen.plugin_errors)]
+    found.update(canonical_json([plan, beside, _versions()]).encode())
     keys = sorted((r.trial_id, r.environment_id, r.code_id, r.run_id, r.finished_at, r.status) for r in results)
     found.update(canonical_json(keys).encode())
+    found.update(canonical_json([doctor.to_json() for doctor in seen.doctors]).encode())
     for path in _sources():
         found.update(path.read_bytes())
     return found.hexdigest()
@@ -94,7 +119,12 @@ def _is_fresh(report: Path, stamp: str) -> bool:
 
 
 def _write(
-    aside: Path, *, title: str, suite: SuiteLike | None, results: Sequence[Result], damaged: int, others: int
+    aside: Path,
+    *,
+    title: str,
+    suite: SuiteLike | None,
+    results: Sequence[Result],
+    seen: Seen,
 ) -> None:
     found = latest(results, suite)
     sections = sections_of(found.rows, suite)
@@ -103,14 +133,29 @@ def _write(
     _write_frames(aside / "tables", found, suite)
     slugs = _slugs(sections)
     tables = {
-        section: models_table(section, name=f"models-{slugs[section]}", baseline=suite.baseline if suite else "")
+        section: models_table(
+            section,
+            name=f"models-{slugs[section]}",
+            baseline=suite.baseline if suite else "",
+            doctor=newest(seen.doctors, machine=section.machine),
+            suite_name=suite.name if suite else "",
+        )
         for section in sections
     }
     for table in tables.values():
         _write_table(aside / "tables", table)
     pictures = _draw(aside / "plots", sections, slugs)
     parts = [Part(section, tables[section], tuple(pictures[section])) for section in sections]
-    text = page(parts, title=title, suite=suite, latest=found, damaged=damaged, others=others)
+    text = page(
+        parts,
+        title=title,
+        suite=suite,
+        latest=found,
+        damaged=seen.damaged,
+        others=seen.others,
+        doctors=seen.doctors,
+        plugin_errors=seen.plugin_errors,
+    )
     (aside / "report.md").write_text(text, encoding="utf-8")
 
 

@@ -113,12 +113,21 @@ def wrapped(text: str, *, size: float, bold: bool = False) -> list[str]:
     room = WIDTH_INCHES - 0.4
     lines = [""]
     for word in text.replace(" %", "\u00a0%").split(" "):
+        word = _fitting(word, size=size, room=room / weight)
         longer = f"{lines[-1]} {word}".strip()
         if lines[-1] and text_inches(longer, size=size) * weight > room:
             lines.append(word)
         else:
             lines[-1] = longer
-    return [shorten(line, most=110) for line in lines]
+    return lines
+
+
+def _fitting(word: str, *, size: float, room: float) -> str:
+    """`word`, its middle left out where it alone is wider than `room` inches."""
+    most = len(word)
+    while most > 8 and text_inches(shorten(word, most=most), size=size) > room:
+        most = most * 9 // 10
+    return shorten(word, most=most)
 
 
 def figure_with_axes(

@@ -49,6 +49,7 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[tuple[TableCell, ...], ...]
     notes: tuple[str, ...] = ()
+    caption: str = ""  # the title with what a table needs that is torn from its report: suite and n
 
     def __post_init__(self) -> None:
         if any(len(row) != len(self.columns) for row in self.rows):
@@ -146,9 +147,10 @@ def to_latex(table: Table) -> str:
     align = "".join("r" if column.numeric else "l" for column in table.columns)
     notes = "".join(f"\\par\\footnotesize {escape_latex(note)}\n" for note in table.notes)
     body = "\n".join([*lines, r"\bottomrule"])
+    caption = escape_latex(table.caption or table.title)
     return (
         "% needs \\usepackage{booktabs}\n\\begin{table}\n\\centering\n"
-        f"\\caption{{{escape_latex(table.title)}}}\n\\begin{{tabular}}{{{align}}}\n{body}\n\\end{{tabular}}\n"
+        f"\\caption{{{caption}}}\n\\begin{{tabular}}{{{align}}}\n{body}\n\\end{{tabular}}\n"
         f"{notes}\\end{{table}}\n"
     )
 
@@ -179,6 +181,11 @@ def write_latex(table: Table, path: Path) -> None:
 
 
 def write_frame(frame: pd.DataFrame, path: Path) -> None:
+    """Write a frame of `bench.results` as CSV."""
+    path.write_bytes(frame_csv(frame).encode("utf-8", errors="replace"))
+
+
+def frame_csv(frame: pd.DataFrame) -> str:
     """A frame of `bench.results` as CSV: full precision, `true` and `false`, gaps empty, formulas quoted."""
     safe = frame.copy(deep=False)
     for name in frame.columns:
@@ -190,4 +197,4 @@ def write_frame(frame: pd.DataFrame, path: Path) -> None:
             quoted = {text: quote_formula(text) for text in frame[name].unique() if isinstance(text, str)}
             safe[name] = frame[name].map(lambda value, known=quoted: known.get(value, value), na_action="ignore")
     safe.columns = [quote_formula(str(name)) for name in frame.columns]
-    safe.to_csv(path, index=False, lineterminator="\n", encoding="utf-8", errors="replace")
+    return str(safe.to_csv(index=False, lineterminator="\n"))

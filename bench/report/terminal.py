@@ -7,15 +7,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.records import Result
-from bench.report.cells import Cell, Section, Variant, ratio, sections_of
+from bench.report.cells import Cell, Section, Variant, ratio
 from bench.report.conditions import reasons, validity
 from bench.report.findings import ACCURACY, MEMORY, SPEED, answer, nothing
-from bench.report.format import DASH, Scale, accuracy, figure, plural, scale_of, times, whole
+from bench.report.format import DASH, Scale, accuracy, figure, plural, scale_of, span, times, whole
 from bench.report.models_table import baseline_of
+from bench.report.sections import sections_of
 from bench.results.frame import SuiteLike, latest
 
 MOST_BLOCKS = 8
-NAME_WIDTH = 24
+NAME_WIDTH, LEAST_NAME = 24, 10
+DATASET_WIDTH = 36
 
 
 def terminal_summary(
@@ -26,7 +28,7 @@ def terminal_summary(
     baseline = suite.baseline if suite is not None else ""
     measured = [section for section in sections if section.measured]
     blocks = [(section, variant) for section in measured for variant in section.variants]
-    parts = [_block(section, variant, baseline=baseline) for section, variant in blocks[:MOST_BLOCKS]]
+    parts = [_block(section, variant, baseline=baseline, width=width) for section, variant in blocks[:MOST_BLOCKS]]
     if len(blocks) > MOST_BLOCKS:
         parts.append(f"… and {plural(len(blocks) - MOST_BLOCKS, 'other setting')}: see the report")
     parts += [_wrap(nothing(section), width) for section in sections if not section.measured]
@@ -37,19 +39,53 @@ def terminal_summary(
 
 
 def _wrap(text: str, width: int) -> str:
-    return textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False)
+    return textwrap.fill(text, width, break_on_hyphens=False)
 
 
-def _block(section: Section, variant: Variant, *, baseline: str) -> str:
+def _block(section: Section, variant: Variant, *, baseline: str, width: int) -> str:
     cells = [cell for cell in section.cells if section.variant_of(cell) == variant]
-    counts = sorted({cell.n for cell in cells if cell.n})
-    seeds = plural(counts[0], "seed") if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds"
-    name = " · ".join(part for part in (section.title, section.describe(variant)) if part)
-    interval = ", ± 95 % (t)" if counts[-1] > 1 else ""
-    against = baseline_of(section, baseline)
-    lines = _aligned([_heads(cells, against), *(_line(cell, cells, against) for cell in cells)])
-    gap = max(3, max(map(len, lines)) - len(name) - len(f"n = {seeds}{interval}"))
-    return "\n".join([f"{name}{' ' * gap}n = {seeds}{interval}", *lines, *_footnotes(cells)])
+    name = " · ".join(part for part in (_short_title(section), section.describe(variant)) if part)
+    lines = _table(cells, baseline_of(section, baseline), width)
+    title = _title(name, _counted(cells), used=max(map(len, lines)), width=width)
+    return "\n".join([title, *lines, *(_wrap(note, width) for note in _footnotes(cells))])
+
+
+def _short_title(section: Section) -> str:
+    """The title of the section with the settings of its data set cut: the report has them in full."""
+    return section.title.replace(section.dataset, _short(section.dataset, DATASET_WIDTH), 1)
+
+
+def _counted(cells: Sequence[Cell]) -> str:
+    """`n = 5 seeds, ± 95 % (t)`; the seeds of timings too where accuracies pool over more."""
+    levels, timings = ([cell.n_of(name) for cell in cells if cell.n] for name in (ACCURACY, SPEED))
+    seeds = plural(levels[0], "seed") if len(set(levels)) == 1 else f"{span(levels)} seeds"
+    own = f" (timings {span(timings)})" if levels != timings else ""
+    return f"n = {seeds}{own}{', ± 95 % (t)' if max(levels) > 1 else ''}"
+
+
+def _title(name: str, counted: str, *, used: int, width: int) -> str:
+    """Both on one line, as wide as the table; on more where they do not fit."""
+    if len(name) + 3 + len(counted) > width:
+        return f"{_wrap(name, width)}\n{_wrap(counted, width)}"
+    return f"{name}{' ' * max(3, used - len(name) - len(counted))}{counted}"
+
+
+def _table(cells: Sequence[Cell], against: str, width: int) -> list[str]:
+    """The lines of the table. Names give way where it is too wide, then the columns that say least."""
+    rows = [_heads(cells, against), *(_line(cell, cells, against) for cell in cells)]
+    filled = [[*row, *[DASH] * (len(rows[0]) - len(row))] for row in rows]
+    least = min(LEAST_NAME, max(len(row[0]) for row in filled))
+    for column in ("parameters", "fit (s)"):
+        if _columns_width(filled) > width - least and column in filled[0]:
+            at = filled[0].index(column)
+            filled = [[text for index, text in enumerate(row) if index != at] for row in filled]
+    room = max(least, width - _columns_width(filled))
+    return _aligned([[_short(row[0], min(room, NAME_WIDTH)), *row[1:]] for row in filled])
+
+
+def _columns_width(rows: Sequence[Sequence[str]]) -> int:
+    """What all columns but the first take, with the gaps before them."""
+    return sum(2 + max(map(len, column)) for column in list(zip(*rows, strict=True))[1:])
 
 
 def _heads(cells: Sequence[Cell], against: str) -> list[str]:
@@ -70,10 +106,10 @@ def _line(cell: Cell, cells: Sequence[Cell], against: str) -> list[str]:
     count, (metric, scale) = cell.estimate("parameters"), _memory(cells)
     memory = cell.estimate(metric)
     if not cell.n:
-        return [_short(cell.model, NAME_WIDTH), DASH, "/".join(dict.fromkeys(row.status for row in cell.rows))]
+        return [cell.model, DASH, "/".join(dict.fromkeys(row.status for row in cell.rows))]
     ratio_cell = [_ratio(cell, cells, against)] if against else []
     return [
-        _short(cell.model, NAME_WIDTH),
+        cell.model,
         whole(count.mean) if count else DASH,
         (accuracy(level.mean, level.half) if level else DASH) + (" †" if cell.not_valid else "  "),
         figure(speed.mean, speed.half, scale_of("samples/s", [])) if speed else DASH,
@@ -108,14 +144,12 @@ def _footnotes(cells: Sequence[Cell]) -> list[str]:
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Columns as wide as their widest text; the first to the left, numbers to the right."""
-    count = max(len(row) for row in rows)
-    filled = [[*row, *[DASH] * (count - len(row))] for row in rows]
-    widths = [max(len(row[index]) for row in filled) for index in range(count)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(
             text.ljust(widths[0]) if not index else text.rjust(widths[index]) for index, text in enumerate(row)
         ).rstrip()
-        for row in filled
+        for row in rows
     ]
 
 

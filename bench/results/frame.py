@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Protocol
 
-from bench.metrics import BUILT_IN
+from bench.metrics import BUILT_IN, LATER, OTHER_COLUMNS
 from bench.records import STATUSES, Component, Json, MeasureSettings, Result, TrainSettings, Trial
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ TAIL = ("valid", "validity_notes")
 COUNTS = (*(status for status in STATUSES if status != "ok"), "missing", "not_valid")
 WHOLE = frozenset({"count", "bytes", "FLOP"})  # units of figures that are counted, not measured
 CELL = "cell_id"
+TORCH = "torch"  # frame.attrs[TORCH]: environment_id → version of torch, where it is known
 
 
 class AxisLike(Protocol):
@@ -76,7 +77,7 @@ class Row:
 @dataclass(frozen=True, slots=True)
 class Latest:
     """The rows of a table in the order of the plan; `superseded` older results and `outside` of other plans are not
-    among them."""
+    among them. Of a trial's rows, one an environment, the newest is the last."""
 
     rows: tuple[Row, ...]
     superseded: int
@@ -90,11 +91,13 @@ def latest(results: Sequence[Result], suite: SuiteLike | None = None) -> Latest:
     the order in which they first finished.
     """
     newest: dict[tuple[str, str], Result] = {}
-    for result in sorted(results, key=_age):
+    for result in sorted(results, key=age):
         newest[result.trial_id, result.environment_id] = result  # a key keeps the place where it first stood
     by_trial: dict[str, list[Result]] = {}
     for result in newest.values():
         by_trial.setdefault(result.trial_id, []).append(result)
+    for found in by_trial.values():
+        found.sort(key=age)
     if suite is None:
         rows = tuple(Row(result.trial, result) for found in by_trial.values() for result in found)
         return Latest(rows, len(results) - len(newest), 0)
@@ -105,7 +108,8 @@ def latest(results: Sequence[Result], suite: SuiteLike | None = None) -> Latest:
     return Latest(rows, inside - kept, len(results) - inside)
 
 
-def _age(result: Result) -> tuple[str, str]:
+def age(result: Result) -> tuple[str, str]:
+    """What the newest of several results has most of."""
     return result.finished_at, result.run_id
 
 
@@ -122,7 +126,11 @@ def trials_frame(results: Sequence[Result], suite: SuiteLike | None = None) -> p
 
 
 def rows_frame(rows: Sequence[Row], *, axes: Sequence[str]) -> pd.DataFrame:
-    """The same for rows that were chosen already; `axes` are the dotted names of the columns after `epochs`."""
+    """The same for rows that were chosen already; `axes` are the dotted names of the columns after `epochs`.
+
+    After those of the contract come the later metrics, then those of plugins. None of these takes another column's
+    place: one that is called like a column stands as `metric.<name>`.
+    """
     import pandas as pd
 
     trials, results = [row.trial for row in rows], [row.result for row in rows]
@@ -131,10 +139,32 @@ def rows_frame(rows: Sequence[Row], *, axes: Sequence[str]) -> pd.DataFrame:
     )
     columns = {name: columns[name] for name in HEAD}
     columns |= {axis: _column([trial.setting(axis) for trial in trials]) for axis in axes}
-    columns |= _metric_columns(results)
+    metrics = _metric_columns(results)
+    columns |= {name: metrics[name] for name in BUILT_IN if name not in LATER}
     columns["valid"] = pd.array([None if result is None else result.valid for result in results], dtype="boolean")
     columns["validity_notes"] = [("" if result is None else "; ".join(result.validity_notes)) for result in results]
-    return pd.DataFrame(columns, index=pd.Index([trial.cell_id for trial in trials], name=CELL, dtype=object))
+    columns |= {name: metrics[name] for name in LATER}
+    for name in (name for name in metrics if name not in BUILT_IN):
+        columns[_free(name, columns)] = metrics[name]
+    frame = pd.DataFrame(columns, index=pd.Index([trial.cell_id for trial in trials], name=CELL, dtype=object))
+    frame.attrs[TORCH] = {result.environment_id: torch_of(result) for result in results if result is not None}
+    return frame
+
+
+def _free(name: str, taken: Iterable[str]) -> str:
+    while name in OTHER_COLUMNS or name in taken:
+        name = f"metric.{name}"
+    return name
+
+
+def torch_of(result: Result) -> str:
+    """Version of torch that a result is of; that of an environment which does not say is its own."""
+    return str(result.environment.facts.get("torch") or result.environment_id)
+
+
+def pools(metric: str) -> bool:
+    """Whether values of `metric` may come from several environments: it is known to be no timing."""
+    return metric in BUILT_IN and not BUILT_IN[metric].timing
 
 
 def other_axes(rows: Sequence[Row], suite: SuiteLike | None) -> list[str]:

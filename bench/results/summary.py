@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from bench.results.frame import CELL, COUNTS, SETTINGS, TAIL
+from bench.results.frame import CELL, COUNTS, SETTINGS, TAIL, TORCH, pools
 
 if TYPE_CHECKING:
     import pandas as pd
 
 STATISTICS = ("mean", "sd", "low", "high")
-GROUP = "_group"
+GROUP, POOL, ORDER = "_group", "_pool", "_order"
+POOLED = "n_pooled"
 
 
 def summary_frame(frame: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
     """One row for each cell, environment and code of `frame` (from `trials_frame`, or read from trials.csv).
 
-    Timings never pool across environments or code, so nothing does here: the seeds of a cell that ran in two
-    environments are two rows. `n` is the number of seeds in the means: those that are `ok`; the others are counted
-    by status. A metric that some of the n seeds lack is left empty, since its mean would be one of other seeds.
+    Timings never pool across environments or code: the seeds of a cell that ran in two environments are two rows.
+    What is no timing (accuracy, loss, counts; see bench.metrics) pools where cell, version of torch, device, threads
+    and code agree, one result a seed, the newest: both rows have the same. `n` is the number of seeds in the means of
+    timings: those that are `ok` there; the others are counted by status. `n_pooled`, the last column, is the number
+    in the means of what pools. Versions of torch are in `frame.attrs`, not in trials.csv: of a frame that was read
+    from it, and of a row in which no seed is ok, nothing pools.
+
+    A metric that some of its seeds lack is left empty, since its mean would be one of other seeds.
     `low` and `high` are the t-interval; at n = 1 they and `sd` are empty.
     """
     import pandas as pd
@@ -30,12 +37,14 @@ def summary_frame(frame: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFr
         keys = [name for name in _cell_columns(axes) if name != "threads"]
         rows[CELL] = rows.groupby(keys, dropna=False, sort=False).ngroup()
     rows[["environment_id", "code_id"]] = rows[["environment_id", "code_id"]].fillna("")
+    rows[ORDER] = range(len(rows))
     rows = _with_groups(rows)
     ids = [*_cell_columns(axes), "environment_id", "code_id"]
     cells = rows.drop_duplicates(GROUP).set_index(GROUP)[ids]
     counts = _counts(rows)
-    figures = _statistics(rows[rows["status"] == "ok"], metrics, confidence=confidence)
+    figures = _figures(rows[rows["status"] == "ok"], metrics, torch=frame.attrs.get(TORCH, {}), confidence=confidence)
     found = pd.concat([cells, counts.reindex(cells.index, fill_value=0), figures.reindex(cells.index)], axis=1)
+    found[POOLED] = found[POOLED].fillna(0).astype(int)
     return found.reset_index(drop=True)
 
 
@@ -46,9 +55,9 @@ def axis_columns(frame: pd.DataFrame) -> list[str]:
 
 
 def metric_columns(frame: pd.DataFrame) -> list[str]:
-    """The columns of metrics: from `test_accuracy` on, plugins' too."""
+    """The columns of metrics: from `test_accuracy` on, plugins' too, and the later ones after `validity_notes`."""
     names = list(frame.columns)
-    return names[names.index("test_accuracy") : names.index(TAIL[0])]
+    return names[names.index("test_accuracy") : names.index(TAIL[0])] + names[names.index(TAIL[-1]) + 1 :]
 
 
 def _cell_columns(axes: list[str]) -> list[str]:
@@ -84,12 +93,28 @@ def _counts(rows: pd.DataFrame) -> pd.DataFrame:
     return found.rename(columns={"ok": "n"})
 
 
-def _statistics(ok: pd.DataFrame, metrics: list[str], *, confidence: float) -> pd.DataFrame:
+def _figures(ok: pd.DataFrame, metrics: list[str], *, torch: Mapping[str, str], confidence: float) -> pd.DataFrame:
+    """Statistics of every group: of its own rows for timings, of its pool's for the rest; then the pool's size."""
+    import pandas as pd
+
+    ok = ok.assign(**{TORCH: ok["environment_id"].map(lambda name: torch.get(name, name))})
+    ok[POOL] = ok.groupby([CELL, TORCH, "threads", "code_id"], dropna=False, sort=False).ngroup()
+    pooled = ok.sort_values(ORDER).drop_duplicates([POOL, "seed"], keep="last")
+    pool_of = ok.groupby(GROUP)[POOL].first()  # an environment has one version of torch and one number of threads
+    own = _statistics(ok, [name for name in metrics if not pools(name)], by=GROUP, confidence=confidence)
+    shared = _statistics(pooled, [name for name in metrics if pools(name)], by=POOL, confidence=confidence)
+    shared[POOLED] = pooled.groupby(POOL).size()
+    shared = shared.reindex(pool_of).set_axis(pool_of.index)
+    names = [f"{name}_{part}" for name in metrics for part in STATISTICS]
+    return pd.concat([own, shared], axis=1)[[*names, POOLED]]
+
+
+def _statistics(ok: pd.DataFrame, metrics: list[str], *, by: str, confidence: float) -> pd.DataFrame:
     import numpy as np
     import pandas as pd
     from scipy.special import stdtrit
 
-    groups = ok[metrics].astype("float64").groupby(ok[GROUP])
+    groups = ok[metrics].astype("float64").groupby(ok[by])
     sizes, present = groups.size(), groups.count()
     whole = present.eq(sizes, axis=0)
     means, sds = groups.mean().where(whole), groups.std(ddof=1).where(whole)

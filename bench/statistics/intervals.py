@@ -6,6 +6,7 @@ The process is the unit of replication: what comes in is one number a trial, nev
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,17 +88,36 @@ def log_ratio(a: ArrayLike, b: ArrayLike, *, confidence: float = 0.95) -> Ratio:
 
     Raises ValueError where a sample is empty, not finite or not positive.
     """
-    logs_a, logs_b = _logs(a), _logs(b)
-    difference = float(logs_a.mean() - logs_b.mean())
-    if min(len(logs_a), len(logs_b)) < 2:
-        return Ratio(math.exp(difference), None, None)
-    share_a, share_b = _sd(logs_a) ** 2 / len(logs_a), _sd(logs_b) ** 2 / len(logs_b)
-    error = share_a + share_b
+    return _welch([(_logs(a), _logs(b))], confidence=confidence)
+
+
+def geometric_mean_ratio(cells: Iterable[tuple[ArrayLike, ArrayLike]], *, confidence: float = 0.95) -> Ratio:
+    """How many times A is B over several cells, each a pair of samples (n,) and (m,): the geometric mean of the cells'
+    ratios (Fleming & Wallace 1986), each cell counting the same however many values it has.
+
+    The cells are taken as they are, not as a draw from all possible ones: the interval says how well the mean of
+    *these* ratios is known. It is Welch's, of the mean of the differences of logarithms, with the degrees of freedom
+    of Satterthwaite (1946) over all samples. `low` and `high` are None where a sample has fewer than two values.
+    Raises ValueError where there is no cell, or where a sample is empty, not finite or not positive.
+    """
+    return _welch([(_logs(a), _logs(b)) for a, b in cells], confidence=confidence)
+
+
+def _welch(cells: Sequence[tuple[Sample, Sample]], *, confidence: float) -> Ratio:
+    """exp of the mean over `cells` of the differences of means of logarithms, with its interval."""
+    if not cells:
+        raise ValueError("a mean of ratios needs at least one cell")
+    mean = float(np.mean([a.mean() - b.mean() for a, b in cells]))
+    samples = [sample for cell in cells for sample in cell]
+    if min(map(len, samples)) < 2:
+        return Ratio(math.exp(mean), None, None)
+    shares = [_sd(sample) ** 2 / len(sample) / len(cells) ** 2 for sample in samples]  # each one's part of the variance
+    error = sum(shares)
     if error == 0:
-        return Ratio(math.exp(difference), math.exp(difference), math.exp(difference))
-    freedom = error**2 / (share_a**2 / (len(logs_a) - 1) + share_b**2 / (len(logs_b) - 1))
+        return Ratio(math.exp(mean), math.exp(mean), math.exp(mean))
+    freedom = error**2 / sum(share**2 / (len(sample) - 1) for share, sample in zip(shares, samples, strict=True))
     half = t_quantile(freedom, confidence=confidence) * math.sqrt(error)
-    return Ratio(math.exp(difference), math.exp(difference - half), math.exp(difference + half))
+    return Ratio(math.exp(mean), math.exp(mean - half), math.exp(mean + half))
 
 
 def geometric_mean(values: ArrayLike) -> float:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bench.cache import file_sha256
 from bench.errors import nearest
+from bench.privacy import published
 from bench.records import Component, Json, canonical_json
 from bench.suite.catalogue import Catalogue, Described, Setting
 from bench.suite.describe import Key, Mistake, show
@@ -39,9 +40,13 @@ class Built:
 class Builder:
     """Builds the components of one suite; collects in `unknown` the names that only a failed plugin can explain."""
 
-    def __init__(self, catalogue: Catalogue, *, folders: tuple[Path, ...]) -> None:
+    def __init__(
+        self, catalogue: Catalogue, *, folders: tuple[Path, ...], written: Mapping[str, str] | None = None
+    ) -> None:
+        """`written`: a plugin as a worker knows it -> what may be published of it."""
         self._catalogue, self._folders = catalogue, folders
-        self._failed = {name: plugin.error for name, plugin in catalogue.plugins.items() if plugin.error}
+        failed = {spec: plugin.error for spec, plugin in catalogue.plugins.items() if plugin.error}
+        self._failed = [_charge(spec, error, written=(written or {}).get(spec)) for spec, error in failed.items()]
         self.unknown: dict[str, str] = {}
 
     def build(self, axis: str, entry: Json, *, key: Key, complete: bool = True) -> Built:
@@ -62,7 +67,7 @@ class Builder:
         return self._charged(axis, name, settings, key=key)
 
     def _charged(self, axis: str, name: str, settings: dict[str, Json], *, key: Key) -> Built:
-        plugins = "; ".join(f"plugin {plugin} failed to import: {error}" for plugin, error in self._failed.items())
+        plugins = "; ".join(self._failed)
         self.unknown[f"{axis}:{name}"] = " ".join(f"no {_WORDS[axis]} {show(name)} is registered; {plugins}".split())
         checked = {setting: _ANY.check(value, (*key, setting)) for setting, value in settings.items()}
         texts = {setting: canonical_json(value) for setting, value in checked.items()}
@@ -101,6 +106,15 @@ class Builder:
             reason = getattr(error, "strerror", None) or error
             raise Mistake(key, f"the file {show(written)} cannot be read: {reason}") from None
         return (path.name if path.is_absolute() else written), found, digest
+
+
+def _charge(spec: str, error: str, *, written: str | None) -> str:
+    """'wide.py: failed to import: …': a worker names a plugin by its file, a suite perhaps by more; never a folder."""
+    path = Path(spec)
+    own = path.name if spec.endswith(".py") else spec
+    if path.is_absolute():
+        error = error.replace(f"{path.parent}/", "")
+    return f"{written or own}: {published(error.removeprefix(f'{own}: '))}"
 
 
 def _refuse_unknown(owner: str, settings: Mapping[str, Json], known: Mapping[str, Setting], *, key: Key) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from bench.errors import nearest
@@ -14,6 +15,7 @@ Key: TypeAlias = tuple[str | int, ...]  # where in a suite: ("grid", "model", 1,
 Schema: TypeAlias = Mapping[str, Any]
 
 _SHOWN_CHARACTERS = 60
+_SHOWN_ITEMS = 8
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _NOUNS = {
     "integer": ("an integer", "integers"),
@@ -44,8 +46,17 @@ def show(value: object) -> str:
     if isinstance(value, Mapping):
         return "a table"
     if isinstance(value, list):
-        return f"a list of {len(value):,}"
+        return _show_list(value)
     return shorten(repr(value[: 2 * _SHOWN_CHARACTERS]) if isinstance(value, str) else repr(value))
+
+
+def _show_list(value: list[Any]) -> str:
+    """`[6, 7]` where that is short, else how many there are."""
+    if len(value) <= _SHOWN_ITEMS and not any(isinstance(item, list | Mapping) for item in value):
+        text = f"[{', '.join(map(show, value))}]"
+        if len(text) <= _SHOWN_CHARACTERS:
+            return text
+    return f"a list of {len(value):,}"
 
 
 def shorten(text: str) -> str:
@@ -57,6 +68,13 @@ def shorten(text: str) -> str:
 def printable(text: str) -> str:
     """`text` with escapes for what a terminal might take for a command, or cannot show."""
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
+
+
+def published_path(path: Path) -> str:
+    """A path of the command line as it was written; of one outside the working folder only the file's name."""
+    text = path.as_posix()
+    outside = path.is_absolute() or ".." in path.parts or text.startswith("~")
+    return path.name if outside else text
 
 
 def key_text(key: Key) -> str:
@@ -76,13 +94,28 @@ _AXES = {
     "seed": ("seed", "seeds"),
     "batch_size": ("batch size", "batch sizes"),
     "device": ("device", "devices"),
+    # Booleans: two of them are no "2 deterministics".
+    "train.deterministic": ("value of deterministic", "values of deterministic"),
+    "train.pin_memory": ("value of pin memory", "values of pin memory"),
+    "measure.energy": ("value of energy", "values of energy"),
 }
 
 
 def axis_text(name: str, size: int) -> str:
-    """'3 models', '1 data set', '4 values of train.learning_rate'."""
-    one, many = _AXES.get(name, (f"value of {name}", f"values of {name}"))
+    """'3 models', '1 data set', '4 learning rates', '2 values of epochs'."""
+    one, many = _AXES.get(name) or _plural(setting_text(name))
     return f"{size:,} {one if size == 1 else many}"
+
+
+def setting_text(name: str) -> str:
+    """'learning rate' for train.learning_rate."""
+    return name.rpartition(".")[2].replace("_", " ")
+
+
+def _plural(word: str) -> tuple[str, str]:
+    if word.endswith("s"):  # "2 epochs" would be said of how long a trial trains
+        return f"value of {word}", f"values of {word}"
+    return word, f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
 
 
 def expected(schema: Schema, value: object) -> str:
@@ -103,10 +136,31 @@ def describe(schema: Schema, *, plural: bool = False) -> str:
         return ("any of " if plural else "one of " if len(choices) > 1 else "") + ", ".join(map(_choice, choices))
     kind = schema.get("type")
     if kind == "array":
-        return ("lists of " if plural else "a list of ") + describe(schema.get("items", {}), plural=True)
+        return ("lists of " if plural else "a list of ") + _items(schema)
     if kind not in _NOUNS:
         return "values" if plural else "a string, a number, true or false, a list or a table"
     return _NOUNS[kind][plural] + _bounds(schema)
+
+
+def _items(schema: Schema) -> str:
+    """'integers', '3 integers', '1 to 3 integers', 'just an integer': what a list of that schema holds."""
+    low, high = schema.get("minItems", 0), schema.get("maxItems")
+    if low == high == 1:
+        return f"just {_each(schema, plural=False)}"
+    if low == high:
+        count = f"{low:,} "
+    elif high is not None:
+        count = f"{low:,} to {high:,} " if low else f"at most {high:,} "
+    else:  # that a list is not empty is said where it is empty
+        count = f"at least {low:,} " if low > 1 else ""
+    words = _each(schema, plural=True)
+    return f"{count}values, {words}" if count and words.startswith("any of ") else f"{count}{words}"
+
+
+def _each(schema: Schema, *, plural: bool) -> str:
+    inner = schema.get("prefixItems") or [schema.get("items", {})]
+    parts = [describe(item if isinstance(item, Mapping) else {}, plural=plural) for item in inner]
+    return " or ".join(dict.fromkeys(parts))
 
 
 def _choice(value: Json) -> str:
@@ -161,7 +215,8 @@ def schema_at(schema: Schema, key: Key) -> Schema:
 
 def _step(schema: Schema, part: str | int) -> Schema | None:
     if isinstance(part, int):
-        found = schema.get("items")
+        first = schema.get("prefixItems", ())
+        found = first[part] if part < len(first) else schema.get("items")
     else:
         found = schema.get("properties", {}).get(part, schema.get("additionalProperties"))
     return found if isinstance(found, Mapping) else None

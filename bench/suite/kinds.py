@@ -115,9 +115,14 @@ def mistake(error: ValidationError, data: object, schema: Schema) -> tuple[Key, 
     if kind == "missing":
         missing = (*key, details[best]["loc"][-1])
         return missing, f"missing; expected {describe(schema_at(schema, missing))}"
-    if value == [] and kind == "too_short":
+    if value == [] and kind == "too_short" and not _more_than_one(schema_at(schema, key)):
         return key, "an empty list; give at least one value"
     return key, expected(schema_at(schema, key), value)
+
+
+def _more_than_one(schema: Schema) -> bool:
+    options = schema.get("anyOf", [schema])
+    return any(option.get("minItems", 0) > 1 for option in options)
 
 
 def _place(location: Sequence[str | int], data: Any) -> tuple[Key, Any]:

@@ -81,6 +81,9 @@ class Suite:
     shard: str | None = None
     source: str = ""
     plugins_written: tuple[str, ...] = ()
+    # Of the command line, so that it can be shown: what they change stands in the axes and settings above.
+    sets: tuple[str, ...] = field(default=(), compare=False)
+    plugins_added: tuple[str, ...] = field(default=(), compare=False)
     plugins: tuple[str, ...] = field(default=(), compare=False)
     locations: Mapping[str, str] = field(default_factory=dict, compare=False)
     unknown: Mapping[str, str] = field(default_factory=dict, compare=False)

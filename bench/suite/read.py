@@ -14,10 +14,10 @@ from pydantic import ValidationError
 
 from bench.errors import BenchError, nearest
 from bench.records import Json
-from bench.suite.describe import Key, Mistake, axis_text, key_text, show
+from bench.suite.describe import Key, Mistake, axis_text, key_text, published_path, show
 from bench.suite.document import LIMIT_TRIALS, Document, document_schema
 from bench.suite.kinds import mistake
-from bench.suite.sets import apply_sets, flatten
+from bench.suite.sets import apply_sets, flatten, published_set
 from bench.suite.text import load_tables
 
 AXES = ("dataset", "model", "seed", "batch_size", "device")
@@ -30,7 +30,8 @@ class SuiteFile:
     """A suite as it was written, in its declared types; `resolve` makes a Suite of it.
 
     grid: axis -> its values (seeds may be a range). `plugins` are absolute paths or modules, as a worker needs them;
-    `plugins_written` is what may be published of them. `sets` says which keys came from --set.
+    `plugins_written` is what may be published of them. `sets` says which keys came from --set; `sets_written` and
+    `plugins_added` are what may be published of the command line.
     """
 
     path: Path
@@ -45,6 +46,8 @@ class SuiteFile:
     measure: Mapping[str, Json] = field(default_factory=dict)
     baseline: str = ""
     sets: Mapping[Key, str] = field(default_factory=dict)
+    sets_written: tuple[str, ...] = ()
+    plugins_added: tuple[str, ...] = ()
 
     def refuse(self, found: Mistake) -> BenchError:
         """The one line that names the file (or the --set), the key and the mistake."""
@@ -81,6 +84,10 @@ def read_suite(path: Path, *, sets: Sequence[str] = (), plugins: Sequence[str] =
         measure=document.get("measure", {}),
         baseline=baseline,
         sets=origins,
+        sets_written=tuple(map(published_set, sets)),
+        plugins_added=tuple(
+            published_path(Path(text)) if text.endswith(".py") or "/" in text else text for text in plugins
+        ),
     )
 
 

@@ -12,7 +12,7 @@ from bench.errors import BenchError, nearest
 from bench.records import NOT_IDENTITY, Json, MeasureSettings, TrainSettings, canonical_json
 from bench.suite.catalogue import Catalogue
 from bench.suite.components import Builder, Built
-from bench.suite.describe import Key, Mistake, show
+from bench.suite.describe import Key, Mistake, published_path, show
 from bench.suite.only import apply_only, check_shard
 from bench.suite.plan import Axis, Override, Rule, Suite
 from bench.suite.read import SuiteFile
@@ -46,12 +46,6 @@ def resolve(
     return replace(suite, shard=check_shard(shard))
 
 
-def _shown(path: Path) -> str:
-    """The suite file as the command line names it; of one outside the working folder only the name is published."""
-    inside = not path.is_absolute() and ".." not in path.parts
-    return path.as_posix() if inside else path.name
-
-
 def _timeout(seconds: float | None) -> float | None:
     if seconds is not None and not 0 < seconds < math.inf:
         raise BenchError(f"--timeout {seconds}: expected a number of seconds over 0")
@@ -78,7 +72,8 @@ class _Resolver:
         for override in file.override:
             for key, value in override["set"].items():
                 self._later.setdefault(key, []).append(value)
-        self._builder = Builder(catalogue, folders=folders)
+        written = dict(zip(file.plugins, file.plugins_written, strict=True))
+        self._builder = Builder(catalogue, folders=folders, written=written)
 
     def suite(self, only: Sequence[str], timeout: float | None) -> Suite:
         file = self._file
@@ -98,9 +93,11 @@ class _Resolver:
             keep=tuple(keep),
             baseline=file.baseline if file.baseline in models else "",
             only=tuple(only),
-            source=_shown(file.path),
+            source=published_path(file.path),
             plugins=file.plugins,
             plugins_written=file.plugins_written,
+            sets=file.sets_written,
+            plugins_added=file.plugins_added,
             locations=self._locations(),
             unknown=self._builder.unknown,
         )

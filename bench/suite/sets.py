@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError
-from bench.suite.describe import Key, Mistake, shorten, show
+from bench.suite.describe import Key, Mistake, published_path, shorten, show
 from bench.suite.document import SECTIONS
 from bench.suite.text import parse
 
 _KEY = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){0,3}")
 _BARE_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
+_QUOTED = re.compile(r"""(?P<quote>["'])(?P<text>[^"']*)(?P=quote)""")
 _INSTEAD = {"steps": "epochs", "epochs": "steps"}
 
 
@@ -79,13 +81,49 @@ def _parsed(text: str, origin: str) -> tuple[tuple[str, ...], Any]:
     return parts, tables["x"]
 
 
+def published_set(text: str) -> str:
+    """A KEY=VALUE as it was written; of a path outside the working folder only the file's name."""
+
+    def shown(found: re.Match[str]) -> str:
+        inner = found["text"]
+        return f"{found['quote']}{published_path(Path(inner)) if '/' in inner else inner}{found['quote']}"
+
+    return _QUOTED.sub(shown, text)
+
+
 def _replace_duration(tables: dict[str, Any], origins: dict[Key, str]) -> None:
     """`--set train.steps=100` replaces the file's `epochs`: both would be refused, and nothing else can be meant."""
+    given = {name: _said(name, origins) for name in _INSTEAD}
+    if all(given.values()):
+        both = ", ".join(given.values())
+        raise BenchError(f"{both}: give train.epochs or train.steps, not both")
     for name, other in _INSTEAD.items():
-        if ("train", name) in origins and ("train", other) not in origins:
-            tables["train"].pop(other, None)
-        if ("grid", f"train.{name}") in origins and ("grid", f"train.{other}") not in origins:
-            tables["grid"].pop(f"train.{other}", None)
+        if given[name]:
+            _drop(other, tables, origins)
+
+
+def _said(name: str, origins: dict[Key, str]) -> str:
+    """The --set that gives `name`, for all trials or as an axis; empty where none does."""
+    return origins.get(("train", name)) or origins.get(("grid", f"train.{name}")) or ""
+
+
+def _drop(name: str, tables: dict[str, Any], origins: dict[Key, str]) -> None:
+    """Take epochs or steps out of all that the file says; what --set gave as a whole table stays, and is refused."""
+    dotted = f"train.{name}"
+    places: list[tuple[str, object, str]] = [("train", tables.get("train"), name), ("grid", tables.get("grid"), dotted)]
+    overrides = [item for item in _list(tables.get("override")) if isinstance(item, dict)]
+    places += [("override", item.get("set"), dotted) for item in overrides]
+    emptied = []
+    for part, table, key in places:
+        if (part,) not in origins and isinstance(table, dict) and key in table:
+            del table[key]
+            emptied += [table] if not table else []
+    if isinstance(tables.get("override"), list) and emptied:
+        tables["override"] = [
+            item
+            for item in tables["override"]
+            if not (isinstance(item, dict) and any(item.get("set") is table for table in emptied))
+        ]
 
 
 def _check_effect(tables: dict[str, Any], origins: dict[Key, str]) -> None:

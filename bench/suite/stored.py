@@ -54,6 +54,8 @@ class _Suite(_Stored):
     title: str
     source: str = ""
     plugins: list[str] = []
+    plugins_added: list[str] = []
+    sets: list[str] = []
     baseline: str = ""
     only: list[str] = []
     shard: str | None = None
@@ -83,6 +85,8 @@ def to_json(suite: Suite) -> dict[str, Json]:
         "title": suite.title,
         "source": suite.source,
         "plugins": list(suite.plugins_written),
+        "plugins_added": list(suite.plugins_added),
+        "sets": list(suite.sets),
         "baseline": suite.baseline,
         "only": list(suite.only),
         "shard": suite.shard,
@@ -140,6 +144,8 @@ def _suite(stored: _Suite) -> Suite:
         shard=check_shard(stored.shard),
         source=stored.source,
         plugins_written=tuple(stored.plugins),
+        sets=tuple(stored.sets),
+        plugins_added=tuple(stored.plugins_added),
         plugins=tuple(stored.plugins),
     )
 

@@ -50,9 +50,13 @@ def main(plugins: list[str]) -> None:
 
 
 def worker_digest() -> str:
-    """SHA-256 of the worker's own training and measuring code; the files of one data set or device stand apart."""
+    """SHA-256 of the worker's own training and measuring code; the files of one data set or device stand apart.
+
+    The doctor's instruments are in no trial of a suite: to edit them makes no result another one's.
+    """
     own = PACKAGE / "worker"
-    apart = {path for kind in ("datasets", "devices") for path in (own / kind).glob("*.py") if _registers(path)}
+    apart = {own / "measure" / "instruments.py"}
+    apart |= {path for kind in ("datasets", "devices") for path in (own / kind).glob("*.py") if _registers(path)}
     return files_digest(path for path in own.rglob("*.py") if path not in apart)
 
 

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import traceback
-from pathlib import Path
 
 import torch
 
 from bench.errors import BenchError, Unavailable
+from bench.privacy import published
 
 
 class Diverged(Exception):
     """A loss is not finite."""
 
 
-def classify(error: Exception) -> tuple[str, str]:
+def classify(error: BaseException) -> tuple[str, str]:
     """Status and one-line reason of a trial that ended with `error`."""
     text = " ".join(str(error).split())
     if isinstance(error, Unavailable):
-        return "skipped", text
+        return "skipped", shortened(text)
     if isinstance(error, Diverged):
-        return "diverged", text
+        return "diverged", shortened(text)
     # The CPU allocator raises a plain RuntimeError; MPS too.
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or (
         isinstance(error, RuntimeError) and ("can't allocate memory" in text or "out of memory" in text.lower())
@@ -32,16 +32,11 @@ def classify(error: Exception) -> tuple[str, str]:
 
 
 def shortened(text: str, limit: int = 300) -> str:
-    """One line of at most `limit` characters, without the home path."""
-    text = without_home(text)
+    """One line of at most `limit` characters that can be published."""
+    text = published(text)
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def readable_traceback(error: Exception) -> str:
+def readable_traceback(error: BaseException) -> str:
     """The traceback, with ~ for the home path: results get published."""
-    return without_home("".join(traceback.format_exception(error)))
-
-
-def without_home(text: str) -> str:
-    home = str(Path("~").expanduser())
-    return text.replace(home, "~") if len(home) > 1 else text
+    return published("".join(traceback.format_exception(error)))

@@ -44,6 +44,7 @@ class Outcome:
     curves: dict[str, list[float | None]] = field(default_factory=dict)
     valid: bool | None = None
     validity_notes: list[str] = field(default_factory=list)
+    instruments: dict[str, str] = field(default_factory=dict)
     threads: int = 0
 
     def to_json(self) -> dict[str, Json]:

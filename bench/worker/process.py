@@ -13,10 +13,10 @@ from bench.records import Json
 from bench.worker.channel import Channel
 
 
-def die_with_parent() -> None:
-    """Ask the kernel for a SIGKILL when the process that made this one ends (Linux: prctl(2))."""
+def die_with_parent(number: signal.Signals = signal.SIGKILL) -> None:
+    """Ask the kernel for a signal when the process that made this one ends (Linux: prctl(2))."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+        ctypes.CDLL(None).prctl(1, number)  # PR_SET_PDEATHSIG
 
 
 def run_and_exit(request: dict[str, Json], *, descriptor: int, started_ns: int) -> NoReturn:

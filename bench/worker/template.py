@@ -29,7 +29,8 @@ from bench.worker import process
 
 def main(descriptor: int) -> None:
     """Serve forks on the socket `descriptor` until its other end is closed."""
-    process.die_with_parent()
+    # Not SIGKILL: what the trial under way has started must end too, and only this process knows of it by then.
+    process.die_with_parent(signal.SIGTERM)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     link = socket.socket(fileno=descriptor)
     _import_everything()
@@ -71,6 +72,7 @@ class _Server:
         os.set_blocking(writing, False)
         signal.set_wakeup_fd(writing)
         signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGTERM, lambda *_: self._end())
 
     def serve(self) -> None:
         self._say({"ready": True})
@@ -82,8 +84,13 @@ class _Server:
                 self._reap()
             if link in ready and not self._receive():
                 break
+        self._end()
+
+    def _end(self) -> NoReturn:
+        """Leave nothing behind."""
         for child in self.children:
             _kill_group(child)
+        os._exit(0)
 
     def _receive(self) -> bool:
         """False where the parent is gone."""
@@ -111,6 +118,7 @@ class _Server:
         os.setsid()
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         self.link.close()
         os.close(self.waking)

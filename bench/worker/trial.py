@@ -8,7 +8,6 @@ Everything that could leak into the trial after it (threads, generators, switche
 from __future__ import annotations
 
 import math
-import statistics
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,17 +18,20 @@ from torch.nn import functional
 
 from bench.errors import BenchError, Unavailable
 from bench.registry import DEVICES, METRICS, MODELS
-from bench.worker import artifacts, components, randomness
+from bench.worker import artifacts, components, randomness, record
 from bench.worker.channel import Channel
 from bench.worker.data import TrialData, load
 from bench.worker.devices.base import Device
 from bench.worker.evaluate import inference
 from bench.worker.evaluate.accuracy import Evaluation, Held, evaluate
 from bench.worker.failures import Diverged, classify, readable_traceback
-from bench.worker.measure import clock, flops, validity
+from bench.worker.measure import clock, flops
 from bench.worker.measure.environment import physical_cores
 from bench.worker.measure.memory import Peaks
+from bench.worker.measure.tree import TreePeak
+from bench.worker.measure.watch import Watch
 from bench.worker.messages import Outcome, Request
+from bench.worker.record import Learner
 from bench.worker.train import loaders, optimizers
 from bench.worker.train.loop import MOST_STEPS, EpochLog, FitLog, Loop, Step, eager_step
 
@@ -42,7 +44,7 @@ def run(request: Request, channel: Channel, *, started_ns: int) -> Outcome:
     outcome = Outcome()
     try:
         _Run(request, channel, outcome).go()
-    except Exception as error:
+    except (Exception, SystemExit, KeyboardInterrupt) as error:  # a model that says sys.exit() has raised, too
         outcome.status, outcome.reason = classify(error)
         if outcome.status == "failed":
             outcome.traceback = readable_traceback(error)
@@ -69,18 +71,22 @@ class _Run:
         self.input_shape, self.num_classes = data.input_shape, len(data.class_names)
         self._warm_library()
         rehearsals = self._rehearsals(data.train_size)
-        self.peaks = Peaks(self.device)
+        self.watch = Watch.over(self.device, energy=self.trial.measure.energy)
+        self.peaks = Peaks(self.device, tree=TreePeak() if self._has_loader_workers() else None)
         self.peaks.start()
         step_seconds = self._warm_up(rehearsals)
-        model, step = self._model()
-        self._count(model)
-        log = self._fit(model, step, data=data, step_seconds=step_seconds)
+        learner = self._learner()
+        self.outcome.metrics |= record.size_of(learner.model)
+        log = self._fit(learner, data=data, step_seconds=step_seconds)
         # Held until here: memory that is freed after the baseline would hide as much of what training takes.
         del rehearsals
+        self.outcome.metrics |= record.state_of(learner)
+        model = learner.model
         found = inference.measure(
             model, data.test, batch_size=self.trial.batch_size, device=self.device, precision=self.train.precision
         )
-        self._record(log, found)
+        self.outcome.metrics |= record.last_of(self.curves) | {"time_to_target_seconds": self.reached_seconds}
+        record.fill(self.outcome, trial=self.trial, log=log, found=found, peaks=self.peaks, watch=self.watch)
         self._save(model, data)
 
     def _set_up(self) -> Device:
@@ -102,16 +108,20 @@ class _Run:
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         return device
 
+    def _has_loader_workers(self) -> bool:
+        return self.train.loader == "dataloader" and self.train.num_workers > 0
+
     def _build(self) -> nn.Module:
         """A new instance, with the weights that the seed gives."""
         randomness.seed_globals(self.trial.seed, randomness.INIT)
         build = MODELS.get(self.trial.model.name).build
         model = build(self.input_shape, self.num_classes, **self.trial.model.settings)
         if not isinstance(model, nn.Module):
-            raise BenchError(f"model {self.trial.model.name!r} gave a {type(model).__name__}, not a torch.nn.Module")
+            found = type(model).__name__
+            raise BenchError(f"model {self.trial.model.name!r}: its builder gave {found}, not a torch.nn.Module")
         return model.to(self.device.torch_device)
 
-    def _model(self) -> tuple[nn.Module, Step]:
+    def _learner(self) -> Learner:
         model = self._build()
         parameters = [p for p in model.parameters() if p.requires_grad]
         if not parameters:
@@ -119,7 +129,7 @@ class _Run:
         optimizer = optimizers.make_optimizer(parameters, self.train)
         model.train()
         step = eager_step(model, optimizer, precision=self.train.precision, device=self.device.torch_device)
-        return model, step
+        return Learner(model, optimizer, step)
 
     def _synthetic(self, samples: int) -> loaders.Batch:
         """A batch of noise in the shape of the data; it has a generator of its own."""
@@ -130,21 +140,27 @@ class _Run:
 
     def _warm_library(self) -> None:
         """One step of another instance on two samples: touches the pages of the libraries, and counts the FLOPs."""
-        model, step = self._model()
+        model, _, step = self._learner()
         images, labels = self._synthetic(THROWAWAY_SAMPLES)
 
         def loss() -> torch.Tensor:
             logits = model(images)
-            if tuple(logits.shape) != (len(images), self.num_classes):
-                raise BenchError(
-                    f"model {self.trial.model.name!r} answers with shape {tuple(logits.shape)} to a batch of "
-                    f"{tuple(images.shape)}; it has to be ({len(images)}, {self.num_classes})"
-                )
+            self._refuse_answer(logits, images)
             return functional.cross_entropy(logits, labels)
 
         self.outcome.metrics["flops_per_sample"] = flops.count(loss, samples=len(images)) or None
         step(lambda: (images, labels))
         self.device.synchronize()
+
+    def _refuse_answer(self, logits: object, images: torch.Tensor) -> None:
+        """Raise BenchError where a model answers with anything but logits (N, K)."""
+        wanted = (len(images), self.num_classes)
+        found = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+        if found != wanted:
+            raise BenchError(
+                f"model {self.trial.model.name!r} answers with {found} to a batch of {tuple(images.shape)}; "
+                f"it has to be a tensor of logits {wanted}"
+            )
 
     def _rehearsals(self, train_size: int) -> list[loaders.Resident]:
         """Noise to warm up on: a full batch, and what the last batch of an epoch has, where that is smaller.
@@ -172,7 +188,7 @@ class _Run:
         blocks = self.outcome.samples["warmup_seconds"] = []
         if not (steps := self.trial.measure.warmup_steps):
             return 0.0
-        model, step = self._model()
+        model, _, step = self._learner()
         for source, count in zip(rehearsals, (steps, min(steps, SHORT_BATCH_STEPS)), strict=False):
             held = Held.around(source)
 
@@ -184,17 +200,9 @@ class _Run:
                 loop.run()
             blocks += loop.log.blocks.seconds
         # The first full-size steps are cold: what a step takes is the least of them.
-        return min(blocks[:steps])
+        return min(blocks[:steps], default=0.0)
 
-    def _count(self, model: nn.Module) -> None:
-        tensors = [*model.parameters(), *model.buffers()]
-        self.outcome.metrics |= {
-            "parameters": sum(p.numel() for p in model.parameters()),
-            "trainable_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
-            "model_bytes": sum(t.numel() * t.element_size() for t in tensors),
-        }
-
-    def _fit(self, model: nn.Module, step: Step, *, data: TrialData, step_seconds: float) -> FitLog:
+    def _fit(self, learner: Learner, *, data: TrialData, step_seconds: float) -> FitLog:
         randomness.seed_globals(self.trial.seed, randomness.TRAIN)
         if self.train.loader == "resident":
             per_block = clock.steps_per_block(step_seconds, block_seconds=self.device.block_seconds, most=MOST_STEPS)
@@ -202,15 +210,17 @@ class _Run:
             per_block = clock.fewest_steps(step_seconds)
 
         def on_block(epoch: int, loss: float) -> None:
+            self.peaks.observe()
             self.channel.progress(phase="training", epoch=epoch, epochs=self._epochs(data.train_size), loss=loss)
 
         def on_epoch(entry: EpochLog) -> None:
             self.peaks.pause()
-            self._evaluate(model, data, entry)
+            self._evaluate(learner.model, data, entry)
             self.peaks.resume()
 
-        loop = self._loop(step, data.source, steps=self.train.steps, steps_per_block=per_block, on_epoch=on_epoch)
-        loop.on_block = on_block
+        steps = self.train.steps
+        loop = self._loop(learner.step, data.source, steps=steps, steps_per_block=per_block, on_epoch=on_epoch)
+        loop.on_block, loop.watch = on_block, self.watch
         return loop.run()
 
     def _loop(
@@ -258,46 +268,15 @@ class _Run:
         if target is not None and self.reached_seconds is None and row["test_accuracy"] is not None:
             self.reached_seconds = self.fitted_seconds if row["test_accuracy"] >= target else None
 
-    def _record(self, log: FitLog, found: inference.Inference) -> None:
-        whole = [epoch for epoch in log.epochs if epoch.whole]
-        epoch_seconds = statistics.median(epoch.seconds for epoch in whole) if whole else None
-        samples, seconds = sum(e.samples for e in log.epochs), log.seconds
-        rate, per_sample = log.blocks.samples_per_second, self.outcome.metrics.get("flops_per_sample")
-        self.outcome.metrics |= {
-            "test_accuracy": self.curves["test_accuracy"][-1],
-            "test_loss": self.curves["test_loss"][-1],
-            "train_loss": self.curves["train_loss"][-1],
-            "train_samples_per_second": rate,
-            "step_seconds": log.blocks.median_step_seconds(self.trial.batch_size),
-            "epoch_seconds": epoch_seconds,
-            "end_to_end_samples_per_second": whole[0].samples / epoch_seconds if epoch_seconds else samples / seconds,
-            "fit_seconds": seconds,
-            "time_to_target_seconds": self.reached_seconds,
-            "achieved_flops_per_second": rate * per_sample if rate and per_sample else None,
-        }
-        self.outcome.metrics |= self.peaks.metrics() | found.metrics()
-        self.outcome.samples |= {
-            "block_seconds": log.blocks.seconds,
-            "block_steps": [float(n) for n in log.blocks.steps],
-            "block_samples": [float(n) for n in log.blocks.samples],
-            "epoch_seconds": [epoch.seconds for epoch in log.epochs],
-            "inference_block_seconds": found.blocks.seconds,
-            "inference_block_samples": [float(n) for n in found.blocks.samples],
-            "latency_seconds": found.latency_seconds,
-        }
-        self.outcome.validity_notes = validity.notes(
-            blocks=log.blocks,
-            contention_share=log.contention.share,
-            warmup_steps=self.trial.measure.warmup_steps,
-        )
-        self.outcome.valid = not self.outcome.validity_notes
-
     def _save(self, model: nn.Module, data: TrialData) -> None:
         """Metrics of plugins, and the file of arrays."""
         assert self.last is not None
         labels = data.test.labels.cpu()
         for entry in METRICS:
-            self.outcome.metrics[entry.name] = float(entry.build(self.last.logits, labels))
+            value = float(entry.build(self.last.logits, labels))
+            if not math.isfinite(value):
+                raise BenchError(f"metric {entry.name!r} gave {value}: a figure that was measured is finite")
+            self.outcome.metrics[entry.name] = value
         if self.request.artifact is not None:
             artifacts.write(
                 self.request.artifact,

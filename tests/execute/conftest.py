@@ -66,8 +66,25 @@ make("dies", lambda: os.kill(os.getpid(), signal.SIGKILL))
 make("exits", lambda: os._exit(7))
 make("hangs", lambda: time.sleep(300))
 make("orphans", orphan)
+make("leaves", lambda: sys.exit(0))
 make("memory", lambda: (_ for _ in ()).throw(MemoryError("out of it")))
 make("greedy", lambda: torch.empty(2**60, dtype=torch.uint8))
+
+@model("nan_at_once")
+def nan_at_once(input_shape, num_classes):
+    c, h, w = input_shape
+    class Nan(Act):
+        def forward(self, x):
+            return super().forward(x) * float("nan")
+    return Nan(lambda: None, c * h * w, num_classes)
+
+@model("tuple")
+def pair(input_shape, num_classes):
+    c, h, w = input_shape
+    class Two(Act):
+        def forward(self, x):
+            return super().forward(x), None
+    return Two(lambda: None, c * h * w, num_classes)
 
 @model("nan")
 def nan(input_shape, num_classes):

@@ -118,6 +118,34 @@ def test_only_and_shards_keep_a_part(project: Any) -> None:
     assert not ids[0] & ids[1]
 
 
+def test_a_shard_without_a_trial_says_so_and_leaves_no_report(project: Any) -> None:
+    suite = project.suite("good", seeds="0")
+    done = project.run(suite, "--shard", "2/2")
+    assert done.code == 0
+    assert done.err.splitlines()[-1] == "this shard has no trial"
+    assert done.out == ""
+    assert not (project.results / "mine" / "report").exists()
+    assert not (project.results / "mine" / "suite.json").exists()
+
+
+@pytest.mark.parametrize("more", [(), ("--dry-run",)])
+def test_an_unknown_executor_is_refused(more: tuple[str, ...], project: Any) -> None:
+    done = project.run(project.suite("good"), "--executor", "lokal", *more)
+    assert done.code == 2
+    assert done.err.strip() == "unknown executor 'lokal'; did you mean local? (there are: inline, local)"
+    assert done.out == ""
+
+
+def test_trials_of_a_sweep_can_be_told_apart(project: Any) -> None:
+    suite = project.suite("good")
+    sweep = ("--set", "grid.train.learning_rate=[0.1, 0.01]")
+    planned = project.run(suite, *sweep, "--dry-run").out
+    done = project.run(suite, *sweep)
+    for rate in ("0.1", "0.01"):
+        assert f"· seed 0 · learning rate {rate}\n" in planned
+        assert f"· seed 0 · learning rate {rate}: accuracy " in done.err
+
+
 def test_dry_run_trains_nothing_and_says_what_would_run(project: Any) -> None:
     suite = project.suite("good", seeds="0, 1")
     done = project.run(suite, "--dry-run")
@@ -125,7 +153,7 @@ def test_dry_run_trains_nothing_and_says_what_would_run(project: Any) -> None:
     assert "2 trials = " in done.out
     assert "2 to train" in done.out
     assert done.out.count("synthetic(test=64, train=256) · good") == 2
-    assert "no estimate" in done.out
+    assert " · time not known yet" in done.out
     assert not project.results.exists()
     project.run(suite)
     later = project.run(suite, "--dry-run", "--fresh")

@@ -7,7 +7,8 @@ from types import ModuleType
 from typing import Any
 
 from bench.records import Component, Result
-from bench.report.cells import Section, sections_of
+from bench.report.cells import Section
+from bench.report.sections import sections_of
 from bench.results.frame import latest
 
 
@@ -31,7 +32,7 @@ def test_machines_are_kept_apart_and_threads_are_not_machines(make: ModuleType) 
     moved = [make.result_of(result.trial, environment=make.OTHER_MACHINE) for result in results[half:]]
     found = sections(make, plan, results[:half] + moved)
     assert len(found) == 2
-    assert all("machine" in section.title for section in found)
+    assert all("environment" in section.title for section in found)
 
 
 def test_a_missing_seed_belongs_to_its_cell(make: ModuleType) -> None:
@@ -87,3 +88,44 @@ def test_two_files_of_one_name_are_two_data_sets(make: ModuleType) -> None:
     found = sections(make, plan, make.run_of(plan))
     assert len({section.dataset for section in found}) == 2
     assert all(section.dataset.startswith("hdf5(path=train.h5) ") for section in found)
+
+
+def moved(make: ModuleType, result: Result, **facts: Any) -> Result:
+    """The same result in an environment with other facts."""
+    there = replace(make.MACHINE, facts={**make.FACTS, **facts})
+    return replace(result, environment=there, environment_id=there.identity(threads=2))
+
+
+def test_accuracies_pool_over_environments_and_timings_do_not(make: ModuleType) -> None:
+    plan = make.Plan(models=(Component("mlp"),))
+    results = make.run_of(plan)
+    first, second = sections(make, plan, [*results[:4], moved(make, results[4], kernel="6.19")])
+    every = sorted(each.metrics["test_accuracy"] for each in results)
+    for section, seeds in ((first, 4), (second, 1)):
+        (cell,) = section.measured
+        assert sorted(cell.by_seed("test_accuracy").values()) == every
+        estimate = cell.estimate("test_accuracy")
+        assert estimate is not None
+        assert (estimate.n, cell.n, len(cell.by_seed("fit_seconds"))) == (5, seeds, seeds)
+    apart = sections(make, plan, [*results[:4], moved(make, results[4], torch="2.14.0")])
+    assert [section.measured[0].n_of("test_accuracy") for section in apart] == [4, 1]
+
+
+def test_a_cell_of_which_nothing_is_ok_has_no_accuracy_of_others(make: ModuleType) -> None:
+    plan = make.Plan(models=(Component("mlp"),), seeds=(0, 1))
+    failed, ok = make.run_of(plan)
+    failed = moved(make, make.result_of(failed.trial, status="failed"), kernel="6.19")
+    cells = [section.cells[0] for section in sections(make, plan, [failed, ok])]
+    assert [cell.n_of("test_accuracy") for cell in cells] == [1, 0]
+    assert cells[1].estimate("test_accuracy") is None
+
+
+def test_a_sweep_is_seen_where_the_models_are_best(make: ModuleType) -> None:
+    plan = make.Plan(batch_sizes=(64, 256), settings={"train.learning_rate": (0.9, 0.1, 0.5)})
+    (section,) = sections(make, plan, make.run_of(plan))
+    assert section.tuned == ("train.learning_rate",)
+    assert section.focus == (64, 0.1)
+    assert {cell.trial.train.learning_rate for cell in section.along("batch_size")} == {0.1}
+    threads = make.Plan(settings={"train.threads": (1, 2)})
+    (section,) = sections(make, threads, make.run_of(threads))
+    assert (section.tuned, section.focus) == ((), (1,))

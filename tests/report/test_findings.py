@@ -7,8 +7,8 @@ from types import ModuleType
 from typing import Any
 
 from bench.records import Component, Result
-from bench.report.cells import sections_of
 from bench.report.findings import answer
+from bench.report.sections import sections_of
 from bench.results.frame import latest
 
 
@@ -119,3 +119,29 @@ def test_another_winner_elsewhere_is_said(make: ModuleType) -> None:
     text = answer_of(plan, results)
     assert "a is the most accurate" in text
     assert "With batch size 256 b has the highest mean accuracy." in text
+
+
+def test_a_sweep_speaks_of_its_range_and_of_the_best_of_each_model(make: ModuleType) -> None:
+    rates = (0.001, 0.1, 1.0)
+    plan = two(make, 3, settings={"train.learning_rate": rates})
+    level = {("a", 0.001): 0.2, ("a", 0.1): 0.9, ("a", 1.0): 0.85, ("b", 0.001): 0.3, ("b", 0.1): 0.8, ("b", 1.0): 0.82}
+    results = [
+        make.result_of(
+            trial,
+            metrics={"test_accuracy": level[trial.model.name, trial.train.learning_rate] + 0.001 * trial.seed},
+        )
+        for trial in plan.trials()
+    ]
+    text = answer_of(plan, results)
+    where = "learning rate 0.1, the setting with the highest mean accuracy, chosen on the test set"
+    assert text.startswith(f"On digits (cpu, {where}), a is the most accurate")
+    assert "Over learning rate 0.001 to 1 mean accuracies lie between 0.201 and 0.901." in text
+    assert "(chosen on the test set, so optimistic): a 0.901 ± 0.002 at learning rate 0.1; b 0.821 ± 0.002 at" in text
+    assert "at learning rate 1." in text
+
+
+def test_an_axis_of_words_goes_from_nowhere_to_nowhere(make: ModuleType) -> None:
+    plan = make.Plan(models=(Component("mlp"),), settings={"train.optimizer": ("sgd", "adam")})
+    text = answer_of(plan, make.run_of(plan))
+    assert "From" not in text
+    assert "with optimizer adam." in text

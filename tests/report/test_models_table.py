@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from bench.records import Component, Result
-from bench.report.cells import Section, sections_of
+from bench.report.cells import Section
 from bench.report.models_table import models_table
-from bench.report.tables import Table, to_markdown
+from bench.report.sections import sections_of
+from bench.report.tables import Table, to_latex, to_markdown
 from bench.results.frame import latest
 from bench.statistics.intervals import log_ratio
 
@@ -168,3 +169,24 @@ def test_plugin_metrics_have_a_column(make: ModuleType) -> None:
 def test_one_model_alone(make: ModuleType) -> None:
     plan = make.Plan(models=(Component("mlp"),))
     assert to_markdown(table_of(plan, make.run_of(plan))).count("mlp") == 1
+
+
+def test_n_is_that_of_the_accuracy_and_timings_have_their_own(make: ModuleType) -> None:
+    plan = make.Plan()
+    results = make.run_of(plan)
+    there = replace(make.MACHINE, facts={**make.FACTS, "kernel": "6.19"})
+    results[3:] = [replace(r, environment=there, environment_id=there.identity(threads=2)) for r in results[3:]]
+    table = table_of(plan, results)
+    assert [cell.text for cell in column(table, "n")] == ["5", "5", "5"]
+    assert [cell.text for cell in column(table, "n_timings")] == ["1", "1", "1"]
+    assert "±" in column(table, "test_accuracy")[0].text
+    assert "±" not in column(table, "train_samples_per_second")[0].text
+    assert any(note.startswith("n: seeds in the accuracy, which pools") for note in table.notes)
+    assert "n = 1 seed (accuracy: 5)" in table.notes[0]
+
+
+def test_the_caption_of_latex_can_stand_alone(make: ModuleType) -> None:
+    plan = make.Plan()
+    table = models_table(section_of(plan, make.run_of(plan)), name="models", suite_name="base_line")
+    assert table.caption == "Models on digits · cpu, suite base_line, n = 5 seeds"
+    assert r"\caption{Models on digits $\cdot$ cpu, suite base\_line, n = 5 seeds}" in to_latex(table)

@@ -17,7 +17,7 @@ from matplotlib.text import Text
 
 from bench.records import Component, Result
 from bench.report import draw_curves, plots, style
-from bench.report.cells import sections_of
+from bench.report.sections import sections_of
 from bench.results.frame import latest
 
 HOSTILE = ("$\\frac$", "_x", "<script>alert(1)</script>", "a|b", "=CMD()", "模型 ü", "y" * 90, "\x00\x1b[31m")
@@ -231,3 +231,53 @@ def test_the_users_settings_of_matplotlib_do_not_matter_and_are_kept(make: Modul
         figure = next(iter(plots_of(plan, make.run_of(plan)))).figure
         assert figure.axes[0].get_facecolor() == (1, 1, 1, 1)
         assert mpl.rcParams["font.size"] == 30
+
+
+def test_a_subtitle_is_wrapped_and_only_a_word_that_is_too_long_is_cut() -> None:
+    words = [f"setting{index}=value" for index in range(30)]
+    lines = style.wrapped(" ".join(words), size=style.SMALL)
+    assert " ".join(lines).split(" ") == words
+    (word,) = style.wrapped("x" * 400, size=style.SMALL)
+    assert "…" in word
+    assert style.text_inches(word, size=style.SMALL) <= style.WIDTH_INCHES - 0.4
+
+
+def test_shares_are_drawn_within_zero_and_one(make: ModuleType) -> None:
+    plan = make.Plan(seeds=(0, 1), settings={"train.learning_rate": (0.1, 0.2)})
+    ends = {0: 1.0, 1: 0.9}
+    results = [
+        make.result_of(each.trial, metrics={**each.metrics, "test_accuracy": ends[each.trial.seed]})
+        for each in make.run_of(plan)
+    ]
+    found = {plot.name: plot.figure for plot in plots_of(plan, results)}
+    strip, lines = found["accuracy-cpu"].axes[0], found["accuracy-by-learning-rate-cpu"].axes[0]
+    for limits in (strip.get_xlim(), lines.get_ylim(), found["learning-epochs-cpu"].axes[0].get_ylim()):
+        assert limits[0] >= 0
+        assert limits[1] <= 1
+    reach = [path.vertices[:, 0] for each in strip.collections for path in each.get_paths() if len(path.vertices) == 2]
+    assert reach
+    assert max(float(ends.max()) for ends in reach) == pytest.approx(1.0)
+    assert min(float(ends.min()) for ends in reach) == pytest.approx(0.315, abs=0.01)  # 0.95 - 12.7 * 0.05
+
+
+def test_epochs_are_whole(make: ModuleType) -> None:
+    plan = make.Plan(settings={"train.epochs": (3,)}, seeds=(0, 1))
+    axis = {plot.name: plot.figure for plot in plots_of(plan, make.run_of(plan))}["learning-epochs-cpu"].axes[-1].xaxis
+    assert all(float(place).is_integer() for place in axis.get_majorticklocs())
+
+
+def test_settings_of_one_model_are_the_rows_of_its_strip(make: ModuleType) -> None:
+    plan = make.Plan(models=(Component("mlp"),), settings={"train.optimizer": ("sgd", "adam", "adamw", "rmsprop")})
+    plot = next(iter(plots_of(plan, make.run_of(plan))))
+    assert plot.name == "accuracy-cpu"
+    (ax,) = plot.figure.axes
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["sgd", "adam", "adamw", "rmsprop"]
+
+
+def test_a_sweep_is_drawn_at_its_best_setting(make: ModuleType) -> None:
+    plan = make.Plan(settings={"train.learning_rate": (0.9, 0.1)}, seeds=(0, 1))
+    found = {plot.name: plot.figure for plot in plots_of(plan, make.run_of(plan))}
+    for name in ("accuracy-cpu", "learning-epochs-cpu"):
+        assert {ax.get_title(loc="left") for ax in found[name].axes} - {""} == {"learning rate 0.1"}
+        texts = " ".join(" ".join(text.get_text() for text in found[name].texts).split())
+        assert "learning rate 0.1: the setting with the highest mean accuracy, chosen on the test set" in texts

@@ -85,7 +85,7 @@ def test_what_is_not_right_is_said(make: ModuleType, tmp_path: Path) -> None:
 
 def test_all_well_is_said_too(make: ModuleType, tmp_path: Path) -> None:
     plan = make.Plan()
-    assert "- All of 15 trials are ok." in report_of(tmp_path, plan, make.run_of(plan))
+    assert "- All 15 trials are ok." in report_of(tmp_path, plan, make.run_of(plan))
 
 
 def test_two_environments_are_kept_apart_and_said(make: ModuleType, tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_two_environments_are_kept_apart_and_said(make: ModuleType, tmp_path: Pa
     moved = [make.result_of(each.trial, environment=make.OTHER_MACHINE) for each in results[7:]]
     text = report_of(tmp_path, plan, results[:7] + moved)
     assert "come from 2 environments" in text
-    assert text.count("## digits · cpu · machine ") == 2
+    assert text.count("## digits · cpu · environment ") == 2
     assert "AMD EPYC, 64 cores" in text
 
 
@@ -244,3 +244,35 @@ def test_a_stored_suite_is_the_plan_of_its_report(make: ModuleType, tmp_path: Pa
     assert [row["trial_id"] for row in rows] == [trial.trial_id for trial in suite.trials()]
     assert {row["train.momentum"] for row in rows} == {"0.0", "0.9"}
     assert not render(tmp_path, suite=suite, results=results[1:]).rendered  # stored or resolved: the same plan
+
+
+def test_how_environments_differ_is_said(make: ModuleType, tmp_path: Path) -> None:
+    plan, results = small(make)
+    there = replace(make.MACHINE, facts={**make.FACTS, "torch": "2.14.0"})
+    moved = [replace(r, environment=there, environment_id=there.identity(threads=2)) for r in results[2:]]
+    text = report_of(tmp_path, plan, results[:2] + moved)
+    assert "- The environments differ in: torch 2.15.0 against 2.14.0.\n" in text
+    assert "### Environment " in text
+    assert "Machine" not in text
+
+
+def test_plugins_that_could_not_be_imported_are_said(make: ModuleType, tmp_path: Path) -> None:
+    plan, results = small(make)
+    render(tmp_path, suite=plan, results=results)
+    outcome = render(tmp_path, suite=plan, results=results, plugin_errors=("own.py: ImportError: <b>no</b> x",))
+    assert outcome.rendered
+    known = outcome.report_path.read_text().partition("## What to know")[2].partition("\n## ")[0]
+    assert "- A plugin could not be imported, what it registers is missing here: own.py" in known
+    assert "<b>" not in known
+
+
+def test_the_command_has_all_that_changed_the_plan(make: ModuleType, tmp_path: Path) -> None:
+    class Changed(make.Plan):  # type: ignore[misc]
+        sets = ("train.epochs=2", 'report.title="a b"')
+        plugins_added = ("my plugin.py",)
+
+    plan = Changed(models=(Component("mlp"),), seeds=(1,), only=("model=mlp",), shard="1/2")
+    text = report_of(tmp_path, plan, [])
+    options = """--set train.epochs=2 --set 'report.title="a b"' --plugin 'my plugin.py' --only model=mlp --shard 1/2"""
+    assert f"    python -m bench run baseline.toml {options}\n" in text
+    assert "Suite file: baseline.toml, seed 1.\n" in text

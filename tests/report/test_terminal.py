@@ -59,3 +59,43 @@ def test_nothing_yet(make: ModuleType) -> None:
 def test_many_settings_are_cut_and_say_so(make: ModuleType) -> None:
     plan = make.Plan(batch_sizes=tuple(range(1, 21)), seeds=(0, 1))
     assert "and 12 other settings: see the report" in terminal_summary(make.run_of(plan), plan)
+
+
+def test_long_names_and_many_axes_fit_the_terminal(make: ModuleType) -> None:
+    path = "/".join(["a_long_folder_name"] * 6)
+    plan = make.Plan(
+        datasets=(
+            Component("hdf5", {"path": f"{path}/train.h5", "inputs": "images/cropped/28x28", "scaling": "unit"}),
+        ),
+        models=tuple(Component("linear", {"hidden": size, "activation": "leaky_relu"}) for size in (10, 20, 3000)),
+        settings={
+            "train.learning_rate": (0.001, 0.1),
+            "train.optimizer": ("sgd", "adam"),
+            "train.momentum": (0.0, 0.9),
+        },
+        seeds=(0, 1),
+    )
+    results = make.run_of(plan)
+    results[0] = make.result_of(results[0].trial, status="failed", reason="RuntimeError: " + "far too long " * 12)
+    results[1] = replace(results[1], valid=False, validity_notes=("not alone: 30 %", "clock not steady: 12 %"))
+    lines = terminal_summary(results, plan, report_path="r.md").splitlines()
+    assert [line for line in lines if len(line) > 80] == []
+    assert any(line.startswith("hdf5(") and "…" in line for line in lines)
+    assert sum(line.split()[:1] == ["model"] for line in lines) == 8
+    assert any("† 1 of 6 trials not valid" in line for line in lines)
+
+
+def test_counts_of_one(make: ModuleType) -> None:
+    plan = make.Plan(seeds=(0,), models=(Component("mlp"),))
+    results = [replace(each, valid=False, validity_notes=("not alone: 30 %",)) for each in make.run_of(plan)]
+    assert "† 1 of 1 trial not valid" in terminal_summary(results, plan)
+
+
+def test_seeds_of_timings_stand_beside_those_of_accuracies(make: ModuleType) -> None:
+    plan = make.Plan(models=(Component("mlp"),))
+    results = make.run_of(plan)
+    there = replace(make.MACHINE, facts={**make.FACTS, "kernel": "6.19"})
+    results[4] = replace(results[4], environment=there, environment_id=there.identity(threads=2))
+    text = terminal_summary(results, plan)
+    assert "n = 5 seeds (timings 4), ± 95 % (t)" in text
+    assert "n = 5 seeds (timings 1), ± 95 % (t)" in text

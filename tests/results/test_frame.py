@@ -11,6 +11,7 @@ from types import ModuleType
 import pandas as pd
 import pytest
 
+from bench.metrics import LATER
 from bench.records import Component, TrainSettings
 from bench.report.tables import write_frame
 from bench.results.frame import latest, trials_frame
@@ -36,7 +37,9 @@ def read(frame: pd.DataFrame, folder: Path) -> list[dict[str, str]]:
 
 def test_columns_are_those_of_the_contract(make: ModuleType) -> None:
     plan = make.Plan(batch_sizes=(64, 256), devices=("cpu", "cuda"))
-    assert list(trials_frame(make.run_of(plan), plan).columns) == CONTRACT
+    names = list(trials_frame(make.run_of(plan), plan).columns)
+    assert names[: len(CONTRACT)] == CONTRACT
+    assert names[len(CONTRACT) :] == list(LATER)
 
 
 def test_other_axes_stand_after_epochs_and_plugin_metrics_after_the_built_in_ones(make: ModuleType) -> None:
@@ -49,7 +52,18 @@ def test_other_axes_stand_after_epochs_and_plugin_metrics_after_the_built_in_one
     names = list(trials_frame(results, plan).columns)
     at = names.index("epochs")
     assert names[at + 1 : at + 4] == ["train.momentum", "measure.warmup_steps", "test_accuracy"]
-    assert names[-5:] == ["energy_joules", "alpha", "zeta", "valid", "validity_notes"]
+    at = names.index("energy_joules")
+    assert names[at:] == ["energy_joules", "valid", "validity_notes", *LATER, "alpha", "zeta"]
+
+
+def test_a_plugin_metric_takes_no_column_away(make: ModuleType) -> None:
+    plan = make.Plan(seeds=(0,), models=(Component("mlp"),), settings={"train.momentum": (0.5,)})
+    metrics = {"status": 1.0, "valid": 2.0, "train.momentum": 3.0, "cell_id": 4.0, "test_accuracy": 0.5}
+    frame = trials_frame([make.result_of(trial, metrics=metrics) for trial in plan.trials()], plan)
+    (row,) = frame.to_dict("records")
+    assert (row["status"], row["valid"], row["train.momentum"], row["test_accuracy"]) == ("ok", True, 0.5, 0.5)
+    assert [row[f"metric.{name}"] for name in ("status", "valid", "train.momentum", "cell_id")] == [1, 2, 3, 4]
+    assert frame.index.name == "cell_id"
 
 
 def test_without_a_suite_the_settings_that_vary_are_axes(make: ModuleType) -> None:
@@ -85,6 +99,17 @@ def test_two_environments_are_two_rows(make: ModuleType) -> None:
     assert frame.attrs["superseded"] == 0
 
 
+def test_of_the_rows_of_a_trial_the_newest_is_the_last(make: ModuleType) -> None:
+    plan = make.Plan(seeds=(0,), models=(Component("mlp"),))
+    (trial,) = plan.trials()
+    days = [f"2026-01-0{day}T00:00:00Z" for day in (1, 2, 3)]
+    again = [make.result_of(trial, finished_at=days[0]), make.result_of(trial, finished_at=days[2])]
+    elsewhere = make.result_of(trial, finished_at=days[1], environment=make.OTHER_MACHINE)
+    for suite in (plan, None):
+        rows = latest([*again, elsewhere], suite).rows
+        assert [row.result.finished_at for row in rows if row.result] == [days[1], days[2]]
+
+
 def test_results_of_no_planned_trial_are_left_out_and_counted(make: ModuleType) -> None:
     plan, other = make.Plan(), make.Plan(batch_sizes=(128,))
     frame = trials_frame(make.run_of(plan) + make.run_of(other), plan)
@@ -106,7 +131,7 @@ def test_no_results_at_all(make: ModuleType) -> None:
     plan = make.Plan()
     frame = trials_frame([], plan)
     assert set(frame["status"]) == {"missing"}
-    assert list(trials_frame([]).columns) == CONTRACT
+    assert list(trials_frame([]).columns) == [*CONTRACT, *LATER]
 
 
 def test_what_was_not_measured_is_empty_never_zero(make: ModuleType, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from types import ModuleType
 import pandas as pd
 import pytest
 
+from bench.metrics import LATER
 from bench.records import Component
 from bench.report.tables import write_frame
 from bench.results.frame import trials_frame
@@ -51,7 +52,10 @@ def test_columns(make: ModuleType) -> None:
         "failed", "diverged", "oom", "timeout", "crashed", "skipped", "interrupted", "missing", "not_valid",
     ]  # fmt: skip
     assert names[26:30] == ["test_accuracy_mean", "test_accuracy_sd", "test_accuracy_low", "test_accuracy_high"]
-    assert names[-4:] == ["energy_joules_mean", "energy_joules_sd", "energy_joules_low", "energy_joules_high"]
+    at = names.index("energy_joules_mean")
+    assert names[at : at + 4] == ["energy_joules_mean", "energy_joules_sd", "energy_joules_low", "energy_joules_high"]
+    assert [name.removesuffix("_mean") for name in names[at + 4 : -1 : 4]] == list(LATER)
+    assert names[-1] == "n_pooled"
 
 
 def test_what_is_not_ok_enters_no_mean_and_is_counted(make: ModuleType) -> None:
@@ -87,6 +91,43 @@ def test_environments_and_code_are_not_pooled(make: ModuleType) -> None:
     frame = summary_frame(trials_frame([*results[:2], edited, elsewhere], plan))
     assert sorted(frame["n"]) == [1, 1, 2]
     assert frame["environment_id"].nunique() == 2
+
+
+def test_accuracies_pool_where_torch_threads_and_code_agree(make: ModuleType) -> None:
+    plan, results = three_seeds(make)
+    speeds = [replace(r, metrics={**r.metrics, "fit_seconds": 1.0 + r.trial.seed}) for r in results]
+    kernel = replace(make.MACHINE, facts={**make.FACTS, "kernel": "6.19"})
+    moved = replace(speeds[2], environment=kernel, environment_id=kernel.identity(threads=2))
+    rows = summary_frame(trials_frame([*speeds[:2], moved], plan)).to_dict("records")
+    assert [row["n"] for row in rows] == [2, 1]
+    assert [row["n_pooled"] for row in rows] == [3, 3]
+    assert [row["test_accuracy_mean"] for row in rows] == pytest.approx([0.92, 0.92])
+    assert [row["test_accuracy_sd"] for row in rows] == pytest.approx([0.02, 0.02])
+    assert [row["fit_seconds_mean"] for row in rows] == [1.5, 3.0]
+
+
+def test_of_a_seed_in_two_environments_the_newest_is_pooled(make: ModuleType) -> None:
+    plan, results = three_seeds(make)
+    newer = make.result_of(
+        results[0].trial, environment=make.OTHER_MACHINE, finished_at="2027-01-01T00:00:00Z",
+        metrics={"test_accuracy": 0.96},
+    )  # fmt: skip
+    rows = summary_frame(trials_frame([newer, *results], plan)).to_dict("records")
+    assert [(row["n"], row["n_pooled"]) for row in rows] == [(3, 3), (1, 3)]
+    assert [row["test_accuracy_mean"] for row in rows] == pytest.approx([0.94, 0.94])
+
+
+@pytest.mark.parametrize("unlike", ["torch", "threads", "code", "no facts"])
+def test_accuracies_do_not_pool_across_torch_threads_or_code(make: ModuleType, unlike: str) -> None:
+    plan, results = three_seeds(make)
+    facts = {**make.FACTS, "kernel": "6.19"} | ({"torch": "2.14.0"} if unlike == "torch" else {})
+    there = replace(make.MACHINE, facts={} if unlike == "no facts" else facts)
+    threads = 1 if unlike == "threads" else 2
+    moved = replace(results[2], environment=there, environment_id=there.identity(threads=threads), threads=threads)
+    moved = replace(moved, code_id="edited") if unlike == "code" else moved
+    rows = summary_frame(trials_frame([*results[:2], moved], plan)).to_dict("records")
+    assert [row["n_pooled"] for row in rows] == [2, 1]
+    assert [row["test_accuracy_mean"] for row in rows] == pytest.approx([0.91, 0.94])
 
 
 def test_a_metric_that_a_seed_lacks_has_no_mean(make: ModuleType) -> None:

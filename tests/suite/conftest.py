@@ -60,6 +60,7 @@ CATALOGUE: dict[str, Any] = {
     "environment": {"facts": {"os": "Linux"}, "notes": {}},
     "worker_sha256": "00",
 }  # fmt: skip
+BROKEN = "wide.py: failed to import: ImportError: no torch"
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +76,7 @@ def catalogue() -> Catalogue:
 @pytest.fixture(scope="session")
 def broken_plugin() -> Catalogue:
     """The same, where a plugin failed to import."""
-    return Catalogue.from_json({**CATALOGUE, "plugins": {"wide.py": {"error": "ImportError: no torch", "sha256": ""}}})
+    return Catalogue.from_json({**CATALOGUE, "plugins": {"wide.py": {"error": BROKEN, "sha256": ""}}})
 
 
 @pytest.fixture(scope="session")

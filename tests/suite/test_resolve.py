@@ -8,12 +8,13 @@ import hashlib
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bench.errors import BenchError
-from bench.suite.catalogue import Catalogue
+from bench.suite.catalogue import Catalogue, PluginInfo
 from bench.suite.plan import Suite
 from bench.suite.read import read_suite
 from bench.suite.resolve import resolve
@@ -114,8 +115,24 @@ def test_names_that_a_failed_plugin_explains(plan: Callable[..., Suite], broken_
     text = '[grid]\ndataset = ["digits"]\nmodel = ["mlp", { name = "wide", width = 3 }]\n[[exclude]]\nmodel = "mlp"\n'
     suite = plan(text=text, catalogue=broken_plugin)
     assert [trial.model.label for trial in suite.trials()] == ["wide(width=3)"]
-    reason = "no model 'wide' is registered; plugin wide.py failed to import: ImportError: no torch"
+    reason = "no model 'wide' is registered; wide.py: failed to import: ImportError: no torch"
     assert suite.unknown == {"model:wide": reason}
+
+
+def test_a_charged_plugin_is_named_as_it_was_written(tmp_path: Path, catalogue: Catalogue) -> None:
+    """A worker knows it by its absolute path, which is nobody's business."""
+    (tmp_path / "nets").mkdir()
+    file = tmp_path / "nets" / "wide.py"
+    file.write_text("")
+    suite = tmp_path / "x.toml"
+    text = "name = 'x'\n[grid]\ndataset = ['digits']\nmodel = ['wide']\n"
+    error = f"wide.py: failed to import: FileNotFoundError: {file.parent}/weights.bin"
+    rest = "failed to import: FileNotFoundError: weights.bin"
+    for plugins, given, shown in [("nets/wide.py", [], "nets/wide.py"), ("", [str(file)], "wide.py")]:
+        suite.write_text(f"plugins = [{plugins!r}]\n{text}" if plugins else text)
+        failed = {str(file): PluginInfo(error), "elsewhere.nets": PluginInfo("build: odd")}
+        found = resolve(read_suite(suite, plugins=given), replace(catalogue, plugins=failed)).unknown["model:wide"]
+        assert found == f"no model 'wide' is registered; {shown}: {rest}; elsewhere.nets: build: odd"
 
 
 def test_timeout_replaces_every_timeout(plan: Callable[..., Suite], refusal: Callable[..., str]) -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from bench.suite.catalogue import Catalogue
 from bench.suite.plan import Suite
+from bench.suite.read import read_suite
+from bench.suite.resolve import resolve
 
 CHANGES: dict[str, Callable[[Suite], bool]] = {
     "train.epochs=2": lambda suite: suite.train.epochs == 2,
@@ -24,6 +28,7 @@ CHANGES: dict[str, Callable[[Suite], bool]] = {
     "report.baseline=mlp": lambda suite: suite.baseline == "mlp",
     'exclude=[{model="cnn"}]': lambda suite: suite.count() == 2,
     "train.steps=7": lambda suite: suite.train.steps == 7 and suite.train.epochs == 10,
+    "grid.train.steps=[7, 8]": lambda suite: suite.axis("train.steps").values == (7, 8) and suite.train.epochs == 10,
 }
 
 
@@ -59,4 +64,64 @@ def test_set_makes_no_order_of_its_own(plan: Callable[..., Suite]) -> None:
 
 
 def test_both_epochs_and_steps_by_set(refusal: Callable[..., str]) -> None:
-    assert "give train.epochs or train.steps, not both" in refusal(sets=("train.epochs=1", "train.steps=2"))
+    """The file gives neither: it is not to blame."""
+    for steps in ("train.steps=2", "grid.train.steps=[2]"):
+        line = refusal(sets=("train.epochs=1", steps))
+        assert line == f"--set {steps}, --set train.epochs=1: give train.epochs or train.steps, not both"
+
+
+STEPS = {
+    "[train]": "[train]\nsteps = 50\n",
+    "an axis": '"train.steps" = [50, 60]\n',
+    "an axis in a table": "[grid.train]\nsteps = [50, 60]\n",
+    "an override": '[[override]]\nwhere = { model = "cnn" }\nset = { "train.steps" = 50 }\n',
+    "an override of more": (
+        '[[override]]\nwhere = { model = "cnn" }\nset = { "train.steps" = 50, "train.learning_rate" = 0.5 }\n'
+    ),
+}
+
+
+@pytest.mark.parametrize("where", STEPS)
+@pytest.mark.parametrize("how", ["train.{}=3", "grid.train.{}=[3]"])
+@pytest.mark.parametrize(("there", "given"), [("steps", "epochs"), ("epochs", "steps")])
+def test_set_of_epochs_drops_the_steps_of_the_file(
+    where: str, how: str, there: str, given: str, plan: Callable[..., Suite]
+) -> None:
+    """And the other way round; whatever else the file says stays."""
+    suite = plan(STEPS[where].replace("steps", there), sets=(how.format(given),))
+    found = {(trial.model.name, trial.train.epochs, trial.train.steps) for trial in suite.trials()}
+    epochs, steps = (3, None) if given == "epochs" else (10, 3)
+    assert found == {(model, epochs, steps) for model in ("linear", "mlp", "cnn")}
+    rates = {trial.train.learning_rate for trial in suite.trials() if trial.model.name == "cnn"}
+    assert rates == ({0.5} if "more" in where else {0.1})
+
+
+def test_a_whole_table_by_set_is_not_taken_apart(refusal: Callable[..., str]) -> None:
+    line = refusal(sets=("train={steps=50}", "train.epochs=3"))
+    assert line == "--set train={steps=50}: train: give train.epochs or train.steps, not both"
+
+
+def test_a_plan_remembers_what_the_command_line_added(tmp_path: Path, catalogue: Catalogue) -> None:
+    """As it was written, so that the command can be shown; of a path outside the working folder the file's name."""
+    (tmp_path / "x.toml").write_text("name = 'x'\n[grid]\ndataset = ['digits']\nmodel = ['mlp']\n")
+    (tmp_path / "nets.py").write_text("")
+    data = (
+        '[{name="hdf5", path="/home/somebody/x.h5"}, {name=\'hdf5\', path="~/y.h5"}, {name="hdf5", path="data/z.h5"}]'
+    )
+    sets = (" train.epochs = 3", "title='1/2 of it'", f"grid.dataset={data}")
+    file = read_suite(tmp_path / "x.toml", sets=sets, plugins=[str(tmp_path / "nets.py"), "json.tool"])
+    suite = resolve(file, catalogue)
+    published = '[{name="hdf5", path="x.h5"}, {name=\'hdf5\', path="y.h5"}, {name="hdf5", path="data/z.h5"}]'
+    assert suite.sets == (" train.epochs = 3", "title='1/2 of it'", f"grid.dataset={published}")
+    assert suite.plugins_added == ("nets.py", "json.tool")
+    again = Suite.from_json(suite.to_json())
+    assert (again.sets, again.plugins_added) == (suite.sets, suite.plugins_added)
+
+
+def test_what_the_command_line_added_is_no_identity(plan: Callable[..., Suite]) -> None:
+    said, written = plan(sets=("train.epochs=3",)), plan("[train]\nepochs = 3\n")
+    assert said == written
+    assert [trial.trial_id for trial in said.trials()] == [trial.trial_id for trial in written.trials()]
+    older = {key: value for key, value in said.to_json().items() if key not in ("sets", "plugins_added")}
+    assert Suite.from_json(older) == said
+    assert Suite.from_json(older).sets == ()

@@ -11,7 +11,9 @@ import pytest
 import torch
 from torch import nn
 
+from bench.errors import BenchError
 from bench.records import Component
+from bench.registry import METRICS, metric
 
 
 def weights(path: Path) -> dict[str, np.ndarray[Any, Any]]:
@@ -125,6 +127,37 @@ def test_dataloader_learns_on_the_same_samples(run_trial: Any, workers: int) -> 
     assert outcome.status == "ok", outcome.traceback
     assert sum(outcome.samples["block_samples"]) == 5 * 320
     assert outcome.metrics["test_accuracy"] > 0.5
+
+
+@pytest.mark.slow
+def test_loaders_and_their_workers_change_nothing_of_what_is_learned(run_trial: Any, tmp_path: Path) -> None:
+    """The same samples in the same order over three epochs, whoever brings them."""
+    asked = [{"loader": "resident"}] + [{"loader": "dataloader", "num_workers": n} for n in (0, 2)]
+    losses = []
+    for train in asked:
+        outcome = run_trial("mlp", train={"epochs": 3, **train})
+        assert outcome.status == "ok", outcome.traceback
+        losses.append(outcome.curves["train_loss"])
+    assert losses[1] == losses[2]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["test_accuracy", "seed", "status", "n"])
+def test_a_metric_cannot_take_the_name_of_a_column(name: str) -> None:
+    with pytest.raises(BenchError, match="a column of ours already"):
+        metric(name)
+
+
+def test_a_metric_that_is_not_finite_is_a_failure_that_names_it(run_trial: Any) -> None:
+    metric("doubtful")(lambda logits, labels: float("nan"))
+    try:
+        outcome = run_trial()
+    finally:
+        METRICS._entries.pop("doubtful")
+    assert (outcome.status, outcome.reason) == (
+        "failed",
+        "metric 'doubtful' gave nan: a figure that was measured is finite",
+    )
 
 
 def test_validation_is_held_out_of_the_training_set(run_trial: Any) -> None:

@@ -15,7 +15,7 @@ from bench.errors import DataError, Unavailable
 from bench.records import canonical_json
 from bench.registry import dataset
 from bench.worker.datasets.arrays import Arrays, cached
-from bench.worker.datasets.files import shown, unreadable
+from bench.worker.datasets.files import unreadable
 from bench.worker.datasets.hdf5_reading import Keys, Samples, read
 from bench.worker.datasets.splits import CHUNK_BYTES, Images, Splits
 
@@ -36,7 +36,7 @@ def hdf5(
     """Your own images in an HDF5 file: arrays of images and of labels, with a test file or a random test part.
 
     images: name of an array N×H×W, N×H×W×C, N×C×H×W, or flat N×D with image_shape; uint8, or floats (to float32).
-    labels: name of an array of N class numbers (from 0), or N×K one-hot.
+    labels: name of an array of N class numbers (from 0; whole floats are taken too), or N×K one-hot.
     image_shape: (C, H, W); needed for flat images, and settles whether C comes first or last where both could be.
     Without it, C is the dimension that is 1, 3 or 4; where both could be, the reading with square images, else N×C×H×W.
     test_path: a second file with the same names; without it, test_fraction is drawn at random by the trial's seed.
@@ -69,7 +69,7 @@ def _load(path: Path, test_path: Path | None, *, keys: Keys) -> Arrays:
         arrays["facts"] = np.array([_maximum(train.images), train.classes], dtype=np.float64)
         if test_path:
             test = read(test_path, keys)
-            _check_alike(train, test, label=shown(test_path))
+            _check_alike(train, test, label=test_path.name)
             arrays |= {"test_images": test.images, "test_labels": test.labels}
         return arrays
 
@@ -78,11 +78,13 @@ def _load(path: Path, test_path: Path | None, *, keys: Keys) -> Arrays:
 
 def _digest(path: Path) -> str:
     if not path.is_file():
-        raise Unavailable(f"hdf5: {shown(path)} is not there: put the file there, or set `path` and `test_path` right")
+        raise Unavailable(
+            f"hdf5: {path.name} is not there: put it where the suite says, or set `path` and `test_path` right"
+        )
     try:
         return file_sha256(path)
     except OSError as error:
-        raise unreadable(path, error) from error
+        raise unreadable(Path(path.name), error) from error  # reasons are published: no folder of this machine
 
 
 def _check_alike(train: Samples, test: Samples, *, label: str) -> None:

@@ -14,7 +14,6 @@ import numpy.typing as npt
 import psutil
 
 from bench.errors import DataError
-from bench.worker.datasets.files import shown
 from bench.worker.datasets.splits import CHUNK_BYTES, Images, Labels
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ class Layout(NamedTuple):
 def read(path: Path, keys: Keys) -> Samples:
     """Read one file, checked. Raises DataError, one line that names the file and the array."""
     with _opened(path) as file:
-        label = shown(path)
+        label = path.name  # reasons are published: no folder of this machine
         images, labels = (_array(file, name, label=label) for name in (keys.images, keys.labels))
         images_label, labels_label = f"{label}: {keys.images}", f"{label}: {keys.labels}"
         how = layout(images.shape, image_shape=keys.image_shape, label=images_label)
@@ -117,7 +116,8 @@ def _opened(path: Path) -> Iterator[h5py.File]:
         with h5py.File(path, "r", locking="best-effort") as file:
             yield file
     except (OSError, RuntimeError) as error:
-        raise DataError(f"{shown(path)}: cannot be read as HDF5: {error}") from error
+        detail = str(error).replace(str(path), path.name)
+        raise DataError(f"{path.name}: cannot be read as HDF5: {detail}") from error
 
 
 def _array(file: h5py.File, name: str, *, label: str) -> h5py.Dataset:
@@ -178,12 +178,21 @@ def _read_labels(array: h5py.Dataset, *, label: str) -> tuple[Labels, int, bool]
     table = array[()]
     if columns > 1:
         return _from_one_hot(table, label=label), columns, True
-    if table.dtype.kind not in "iu":
+    if not _whole(table):
         raise DataError(f"{label}: found {array.dtype} of {array.shape}; needs integers as class numbers")
-    low, high = int(table.min()), int(table.max())
+    low, high = table.min().item(), table.max().item()
     if low < 0 or high >= MAX_CLASSES:
         raise DataError(f"{label}: found class numbers {low} to {high}; needs them from 0 to below {MAX_CLASSES}")
-    return table.reshape(-1).astype(np.int64), high + 1, False
+    return table.reshape(-1).astype(np.int64), int(high) + 1, False
+
+
+def _whole(table: npt.NDArray[Any]) -> bool:
+    """Integers, or float32 and float64 that hold nothing but whole numbers, as many tools write class numbers."""
+    if table.dtype.kind in "iu":
+        return True
+    if table.dtype.kind != "f" or table.dtype.itemsize not in (4, 8):
+        return False
+    return bool(np.isfinite(table).all() and (table == np.floor(table)).all())
 
 
 def _from_one_hot(table: npt.NDArray[Any], *, label: str) -> Labels:

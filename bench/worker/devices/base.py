@@ -59,6 +59,10 @@ class Device(ABC):
     def resume_memory(self) -> None:
         """Start a new peak over the old baseline."""
 
+    def uuid(self) -> str:
+        """What NVML calls the card, GPU-…; empty where it is no NVIDIA card."""
+        return ""
+
     def cannot(self, precision: str) -> str:
         """Why a precision cannot be had here, in one line; empty where it can."""
         return ""

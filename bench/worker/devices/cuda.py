@@ -47,6 +47,11 @@ class Cuda(Device):
         torch.cuda.synchronize()
         torch.cuda.reset_peak_memory_stats()
 
+    def uuid(self) -> str:
+        # Not by its number: CUDA counts the visible cards, the fastest first, NVML all of them by their bus.
+        found = str(getattr(torch.cuda.get_device_properties(0), "uuid", ""))
+        return found if not found or found.startswith(("GPU-", "MIG-")) else f"GPU-{found}"
+
     def cannot(self, precision: str) -> str:
         if precision == "tf32" and torch.cuda.get_device_capability(0) < (8, 0):
             return "cuda: tf32 needs compute capability 8.0 (Ampere) or newer"

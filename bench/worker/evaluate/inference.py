@@ -31,11 +31,12 @@ class Inference:
     latency_seconds: list[float] = field(default_factory=list)
 
     def metrics(self) -> dict[str, float | None]:
-        p50, p95 = np.percentile(self.latency_seconds, [50, 95])
+        p50, p95, p99 = np.percentile(self.latency_seconds, [50, 95, 99])
         return {
             "inference_samples_per_second": self.blocks.samples_per_second,
             "inference_latency_p50_seconds": float(p50),
             "inference_latency_p95_seconds": float(p95),
+            "inference_latency_p99_seconds": float(p99),
         }
 
 

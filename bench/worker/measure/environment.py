@@ -12,11 +12,25 @@ import platform
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import psutil
+
+# Variables that change what torch and its libraries calculate, or how fast. None is set on most machines; those that
+# are make another environment.
+SWITCHES = (
+    "CUBLAS_WORKSPACE_CONFIG", "CUDA_DEVICE_MAX_CONNECTIONS", "CUDA_LAUNCH_BLOCKING", "DNNL_MAX_CPU_ISA",
+    "GLIBC_TUNABLES", "GOMP_CPU_AFFINITY", "KMP_AFFINITY", "KMP_BLOCKTIME", "LD_PRELOAD", "MALLOC_ARENA_MAX",
+    "MALLOC_MMAP_THRESHOLD_", "MALLOC_TOP_PAD_", "MALLOC_TRIM_THRESHOLD_", "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS",
+    "NVIDIA_TF32_OVERRIDE", "OMP_PLACES", "OMP_PROC_BIND", "OMP_WAIT_POLICY", "PYTORCH_ALLOC_CONF",
+    "PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_ENABLE_MPS_FALLBACK", "PYTORCH_NO_CUDA_MEMORY_CACHING",
+    "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
+)  # fmt: skip
+CPU = Path("/sys/devices/system/cpu/cpu0")
+NVIDIA = (Path("/dev/nvidiactl"), Path("/dev/dxg"))
 
 PACKAGES = ("torch", "torchvision", "numpy", "h5py", "scikit-learn", "pandas", "matplotlib")
 
@@ -40,13 +54,21 @@ def system_facts(cpu_model: str) -> dict[str, Any]:
         "memory_bytes": psutil.virtual_memory().total,
         "container_limits": container_limits(),
         "python": f"{sys.version_info.major}.{sys.version_info.minor}",
-    } | nvidia_facts()
+    } | (nvidia_facts() | ({"switches": found} if (found := switches()) else {}))
+
+
+def switches() -> dict[str, str]:
+    """The variables of SWITCHES that are set. Libraries that are loaded first stand there without their folders."""
+    found = {name: value for name in SWITCHES if (value := os.environ.get(name))}
+    if preloaded := found.get("LD_PRELOAD"):
+        found["LD_PRELOAD"] = " ".join(Path(path).name for path in re.split(r"[\s:]+", preloaded))
+    return found
 
 
 def container_limits() -> dict[str, str]:
     """What cgroups (v2, or v1) allow this process: CPU quota, CPU set and memory, as the kernel words them."""
     found = {}
-    for folder in _cgroup_folders():
+    for folder in cgroup_folders():
         for name in ("cpu.max", "memory.max", "cpu.cfs_quota_us", "memory.limit_in_bytes"):
             try:
                 value = (folder / name).read_text().strip()
@@ -59,7 +81,8 @@ def container_limits() -> dict[str, str]:
     return found
 
 
-def _cgroup_folders() -> list[Path]:
+def cgroup_folders() -> list[Path]:
+    """The folders of the control groups that this process is in, of v1 and v2; some may not be there."""
     root = Path("/sys/fs/cgroup")
     folders = []
     try:
@@ -75,24 +98,31 @@ def _cgroup_folders() -> list[Path]:
 
 def nvidia_facts() -> dict[str, Any]:
     """Name, number, memory and driver of NVIDIA GPUs by NVML; nothing where there is none."""
-    if not Path("/dev/nvidiactl").exists() and not Path("/dev/dxg").exists():
+    return _ask_nvml(
+        lambda nvml, card: {
+            "gpu": _text(nvml.nvmlDeviceGetName(card)),
+            "gpu_count": nvml.nvmlDeviceGetCount(),
+            "gpu_memory_bytes": nvml.nvmlDeviceGetMemoryInfo(card).total,
+            "driver": _text(nvml.nvmlSystemGetDriverVersion()),
+            "visible_gpus": os.environ.get("CUDA_VISIBLE_DEVICES", ""),
+        }
+    )
+
+
+def _ask_nvml(question: Callable[[Any, Any], dict[str, Any]]) -> dict[str, Any]:
+    """The answer about the first card; nothing where there is no card, or where it does not know."""
+    if not any(path.exists() for path in NVIDIA):
         return {}
     import pynvml
 
     try:
         pynvml.nvmlInit()
-        handle = pynvml.nvmlDeviceGetHandleByIndex(0)
-        facts = {
-            "gpu": _text(pynvml.nvmlDeviceGetName(handle)),
-            "gpu_count": pynvml.nvmlDeviceGetCount(),
-            "gpu_memory_bytes": pynvml.nvmlDeviceGetMemoryInfo(handle).total,
-            "driver": _text(pynvml.nvmlSystemGetDriverVersion()),
-            "visible_gpus": os.environ.get("CUDA_VISIBLE_DEVICES", ""),
-        }
-        pynvml.nvmlShutdown()
+        try:
+            return question(pynvml, pynvml.nvmlDeviceGetHandleByIndex(0))
+        finally:
+            pynvml.nvmlShutdown()
     except pynvml.NVMLError:
         return {}
-    return facts
 
 
 def _text(value: str | bytes) -> str:
@@ -117,13 +147,38 @@ def torch_facts() -> dict[str, Any]:
 
 
 def notes() -> dict[str, Any]:
-    """What is worth knowing of a run and changes no identity: versions, governor, commit of the project."""
+    """What is worth knowing of a run and changes no identity: versions, caches, governor, limits, commit."""
     found: dict[str, Any] = {"versions": {name: version for name in PACKAGES if (version := _version(name))}}
     found["python"] = platform.python_version()
-    governor = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+    governor = CPU / "cpufreq/scaling_governor"
     if governor.exists():
         found["governor"] = governor.read_text().strip()
-    return found | commit()
+    if sizes := caches():
+        found["caches"] = sizes
+    return found | nvidia_notes() | commit()
+
+
+def caches(cpu: Path = CPU) -> dict[str, str]:
+    """Caches that the first core sees, as the kernel words their sizes: {"L1 data": "32K", "L2": "2048K", ...}."""
+    found = {}
+    for folder in sorted((cpu / "cache").glob("index*")):
+        try:
+            level, kind, size = ((folder / name).read_text().strip() for name in ("level", "type", "size"))
+        except OSError:
+            continue
+        found[f"L{level}" + ("" if kind == "Unified" else f" {kind.lower()}")] = size
+    return found
+
+
+def nvidia_notes() -> dict[str, Any]:
+    """Power limit and highest clocks of the first NVIDIA GPU; nothing where there is none."""
+    return _ask_nvml(
+        lambda nvml, card: {
+            "gpu_power_limit_watts": nvml.nvmlDeviceGetEnforcedPowerLimit(card) / 1e3,
+            "gpu_highest_sm_mhz": nvml.nvmlDeviceGetMaxClockInfo(card, nvml.NVML_CLOCK_SM),
+            "gpu_highest_memory_mhz": nvml.nvmlDeviceGetMaxClockInfo(card, nvml.NVML_CLOCK_MEM),
+        }
+    )
 
 
 def _version(package: str) -> str:

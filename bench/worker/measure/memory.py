@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.worker.devices.base import Device
+from bench.worker.measure.tree import HOW, TreePeak
 
 STATUS, CLEAR_REFS = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 FIELD = re.compile(rb"^(VmHWM|VmRSS|RssFile):\s+(\d+) kB", re.MULTILINE)
@@ -113,34 +114,54 @@ class HostPeak:
 
 @dataclass(slots=True)
 class Peaks:
-    """Peaks of host and device over the same stretches."""
+    """Peaks of host and device over the same stretches; with loader workers, of the tree of processes too."""
 
     device: Device
     host: HostPeak = field(default_factory=HostPeak)
+    tree: TreePeak | None = None
     allocated: int | None = None
     reserved: int | None = None
+    how_device: str = ""
 
     def start(self) -> None:
         self.device.reset_memory()
+        if self.tree is not None:
+            self.tree.start()
         self.host.start()
+
+    def observe(self) -> None:
+        """Called between blocks: PSS can only be sampled. (What the device samples, the loop asks it for.)"""
+        if self.tree is not None:
+            self.tree.observe()
 
     def pause(self) -> None:
         """Close the stretch on both."""
+        if self.tree is not None:
+            self.tree.observe()
         self.host.pause()
         seen = self.device.memory()
         self.allocated, self.reserved = _larger(self.allocated, seen.allocated), _larger(self.reserved, seen.reserved)
+        self.how_device = seen.how
 
     def resume(self) -> None:
         self.device.resume_memory()
         self.host.resume()
 
     def metrics(self) -> dict[str, float | None]:
-        """The three columns, in bytes; None where the machine has no such figure."""
+        """The columns, in bytes; None where the machine has no such figure."""
         return {
             "host_peak_bytes": self.host.bytes,
             "device_peak_allocated_bytes": self.allocated,
             "device_peak_reserved_bytes": self.reserved,
+            "host_tree_peak_bytes": self.tree.bytes if self.tree else None,
         }
+
+    def instruments(self) -> dict[str, str]:
+        """How each was read: a peak that was only sampled is called so."""
+        found = {"host_peak_bytes": self.host.how}
+        if self.how_device:
+            found |= dict.fromkeys(("device_peak_allocated_bytes", "device_peak_reserved_bytes"), self.how_device)
+        return found | ({"host_tree_peak_bytes": HOW} if self.tree and self.tree.bytes is not None else {})
 
 
 def _larger(a: int | None, b: int | None) -> int | None:

@@ -7,51 +7,16 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 from bench.worker.measure.clock import Blocks
-
-TASKS = Path("/proc/self/task")
 
 # Share of the wall time that a thread of ours was ready to run and had to wait for a core. Beside one busy process
 # a third and more, alone a few thousandths (measured on 2 cores).
 WAIT_SHARE = 0.05
+# Share of the wall time in which a cgroup's quota was used up. Any of it stretches steps: 1 % is what noise is.
+THROTTLED_SHARE = 0.01
 IQR_SHARE, SD_SHARE = 0.10, 0.10
 FEWEST_BLOCKS = 5
-
-
-def run_queue_wait_seconds() -> float | None:
-    """Seconds that the threads of this process have waited for a core; None where the kernel does not say.
-
-    Second field of /proc/self/task/*/schedstat (Documentation/scheduler/sched-stats). Not CPU over wall time: that
-    flags every model that sleeps.
-    """
-    try:
-        return sum(int((task / "schedstat").read_text().split()[1]) for task in TASKS.iterdir()) / 1e9
-    except (OSError, IndexError, ValueError):
-        return None
-
-
-@dataclass(slots=True)
-class Contention:
-    """Waiting for a core, summed over the stretches that are timed."""
-
-    wait_seconds: float = 0.0
-    wall_seconds: float = 0.0
-    known: bool = True
-
-    def add(self, *, before: float | None, after: float | None, wall_seconds: float) -> None:
-        if before is None or after is None:
-            self.known = False
-            return
-        self.wait_seconds += max(0.0, after - before)
-        self.wall_seconds += wall_seconds
-
-    @property
-    def share(self) -> float | None:
-        """Seconds of waiting, of all threads together, a second of wall time."""
-        return self.wait_seconds / self.wall_seconds if self.known and self.wall_seconds > 0 else None
 
 
 def unstable(seconds: Sequence[float]) -> str:
@@ -67,13 +32,25 @@ def unstable(seconds: Sequence[float]) -> str:
     return ""
 
 
-def notes(*, blocks: Blocks, contention_share: float | None, warmup_steps: int) -> list[str]:
-    """Everything that makes the timings of a trial doubtful, one line each."""
+def notes(
+    *,
+    blocks: Blocks,
+    contention_share: float | None,
+    warmup_steps: int,
+    throttled_share: float | None = None,
+    loader_workers: int = 0,
+    of_device: Sequence[str] = (),
+) -> list[str]:
+    """Everything that makes the timings of a trial doubtful, one line each; `of_device`: what the device says of it."""
     found = []
     if warmup_steps < 1:
         found.append("cold: no warm-up steps")
     if contention_share is not None and contention_share >= WAIT_SHARE:
-        found.append(f"not alone: threads waited for a core {contention_share:.0%} of the time")
+        own = f", which its {loader_workers} loader workers want too" if loader_workers else ""
+        found.append(f"not alone: threads waited for a core {contention_share:.0%} of the time{own}")
+    if throttled_share is not None and throttled_share >= THROTTLED_SHARE:
+        found.append(f"throttled: the container's CPU quota was used up {throttled_share:.0%} of the time")
+    found += of_device
     if len(blocks.seconds) < FEWEST_BLOCKS:
         found.append(f"few samples: {len(blocks.seconds)} timed blocks, fewer than {FEWEST_BLOCKS}")
     if jumpy := unstable(blocks.relative_seconds()):

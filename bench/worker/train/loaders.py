@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from bench.worker import randomness
 
@@ -114,11 +114,14 @@ class Loaded(Source):
         # Pages of a mapped file count as memory of the process once they are touched: now, not while it is measured.
         images.max()
         host = Scale(scale.shift.cpu(), scale.scale.cpu())
+        samples = _Samples(as_tensor(images), as_tensor(labels), host)
         self.loader = DataLoader(
-            _Samples(as_tensor(images), as_tensor(labels), host),
+            samples,
             batch_size=batch_size,
-            shuffle=True,
-            generator=randomness.generator(seed, randomness.ORDER),
+            # Not shuffle=True: the loader then draws the seeds of its workers from the generator of the order, once
+            # an epoch or once in all, so that their number changes the order.
+            sampler=_Order(len(labels), seed),
+            generator=randomness.generator(seed, randomness.LOADER),
             num_workers=num_workers,
             pin_memory=pin_memory and device.type != "cpu",
             persistent_workers=num_workers > 0,
@@ -149,6 +152,19 @@ class _Samples(Dataset[Batch]):
 
     def __getitem__(self, index: int) -> Batch:
         return self.scale(self.images[index]), self.labels[index]
+
+
+class _Order(Sampler[int]):
+    """The order that `Resident` has: one permutation an epoch from the generator of the order, and nothing else."""
+
+    def __init__(self, samples: int, seed: int) -> None:
+        self.samples, self.order = samples, randomness.generator(seed, randomness.ORDER)
+
+    def __len__(self) -> int:
+        return self.samples
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(torch.randperm(self.samples, generator=self.order).tolist())
 
 
 class _WorkerStart:

@@ -15,7 +15,8 @@ from torch import nn
 
 from bench.worker.devices.base import Device
 from bench.worker.failures import Diverged
-from bench.worker.measure import clock, validity
+from bench.worker.measure import clock
+from bench.worker.measure.watch import Watch
 from bench.worker.train.loaders import Fetch, Ready, Source
 from bench.worker.train.optimizers import autocast
 
@@ -32,6 +33,7 @@ class EpochLog:
     epoch: int
     loss: float  # running mean, as the weights moved
     seconds: float
+    block_seconds: float  # of that, inside timed blocks; the rest was loading and transfer
     samples: int
     steps: int
     whole: bool
@@ -43,7 +45,6 @@ class FitLog:
 
     blocks: clock.Blocks = field(default_factory=clock.Blocks)
     epochs: list[EpochLog] = field(default_factory=list)
-    contention: validity.Contention = field(default_factory=validity.Contention)
 
     @property
     def steps(self) -> int:
@@ -158,6 +159,7 @@ class Loop:
     steps_per_block: int
     on_epoch: Callable[[EpochLog], None]
     on_block: Callable[[int, float], None] = lambda epoch, loss: None  # loss: its running mean
+    watch: Watch = field(default_factory=Watch)
     log: FitLog = field(default_factory=FitLog)
     _losses: _Losses = field(init=False)
 
@@ -169,9 +171,9 @@ class Loop:
         epoch = 0
         while not self._finished(epoch):
             epoch += 1
-            waited = validity.run_queue_wait_seconds()
+            self.watch.epoch_begins()
             entry = self._epoch(epoch)
-            self.log.contention.add(before=waited, after=validity.run_queue_wait_seconds(), wall_seconds=entry.seconds)
+            self.watch.epoch_ends(wall_seconds=entry.seconds)
             self.log.epochs.append(entry)
             self.on_epoch(entry)
         return self.log
@@ -180,11 +182,16 @@ class Loop:
         return epoch >= self.epochs if self.steps is None else self.log.steps >= self.steps
 
     def _epoch(self, epoch: int) -> EpochLog:
-        tally, aside = _Tally(), 0
+        tally, timed, aside = _Tally(), 0, 0
         start = clock.read(self.device)
         for chunk in self._chunks():
+            if self.watch.reads_blocks:
+                self.device.synchronize()  # a transfer that is under way belongs to the epoch, not to the reading
+                aside += self.watch.block_begins()
             block = self._block(chunk)
             before = time.perf_counter_ns()
+            self.watch.block_ends()
+            timed += block
             samples = [ready.samples for ready in chunk]
             tally.add(self._losses.values(len(chunk)), samples, epoch=epoch, steps_before=self.log.steps)
             self.log.blocks.add(nanoseconds=block, steps=len(chunk), samples=sum(samples))
@@ -196,6 +203,7 @@ class Loop:
             epoch=epoch,
             loss=tally.mean_loss,
             seconds=nanoseconds / 1e9,
+            block_seconds=timed / 1e9,
             samples=tally.samples,
             steps=tally.steps,
             whole=tally.samples == self.source.samples,

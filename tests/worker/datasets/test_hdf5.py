@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from bench.errors import DataError, Unavailable
+from bench.worker.datasets import hdf5_reading
 from bench.worker.datasets.hdf5 import hdf5
 from bench.worker.datasets.hdf5_reading import layout
 from bench.worker.datasets.splits import Splits
@@ -133,6 +135,14 @@ def test_labels_of_any_integers(dtype: Any, tmp_path: Path) -> None:
     assert splits.train_labels.tolist() == LABELS.tolist()
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, ">f8"])
+def test_whole_floats_are_class_numbers(dtype: Any, tmp_path: Path) -> None:
+    splits = load(write(tmp_path / "x.h5", labels=LABELS.astype(dtype)))
+    assert splits.train_labels.tolist() == LABELS.tolist()
+    assert splits.train_labels.dtype == np.int64
+    assert len(splits.class_names) == 4
+
+
 def test_names_groups_and_compression(tmp_path: Path) -> None:
     path = tmp_path / "x.h5"
     with h5py.File(path, "w") as file:
@@ -187,6 +197,12 @@ LARGE[0, 0, 0, 0] = 1e300
         (NCHW, LABELS + 65_533, "labels: found class numbers 65533 to 65536"),
         (NCHW, np.full(COUNT, 2**63, dtype=np.uint64), "labels: found class numbers 9223372036854775808"),
         (NCHW, LABELS / 2, "labels: found float64 .* needs integers"),
+        (NCHW, np.where(LABELS > 2, np.nan, LABELS), "labels: found float64 .* needs integers"),
+        (NCHW, np.where(LABELS > 2, np.inf, LABELS), "labels: found float64 .* needs integers"),
+        (NCHW, LABELS.astype(np.float16), "labels: found float16 .* needs integers"),
+        (NCHW, LABELS > 2, "labels: found bool .* needs integers"),
+        (NCHW, LABELS - 1.0, "labels: found class numbers -1.0 to 2.0"),
+        (NCHW, LABELS * 1e300, r"labels: found class numbers 0.0 to 3e\+300"),
         (NCHW, LABELS.astype(bytes), r"labels: found \|S21 of"),
         (NCHW, np.zeros((COUNT, 2, 2), dtype=int), r"labels: found int64 of \(20, 2, 2\)"),
         (NCHW, np.zeros((COUNT, 4), dtype=int), "labels: found .* needs one 1 and else 0"),
@@ -234,6 +250,38 @@ def test_what_is_not_there_is_unavailable(tmp_path: Path) -> None:
         load(tmp_path / "none.h5")
     with pytest.raises(Unavailable, match=r"hdf5: .*none.h5 is not there"):
         load(write(tmp_path / "x.h5"), test_path=tmp_path / "none.h5")
+
+
+def test_no_reason_names_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reasons are published with the results."""
+    x, y, odd, directory = (tmp_path / f"{name}.h5" for name in ("x", "y", "odd", "dir"))
+    write(x), write(y, NCHW[:, :1]), write(odd, names=("a", "b"))
+    (tmp_path / "text.h5").write_text("no HDF5")
+    directory.mkdir()
+    cases: list[tuple[Path, Path | None]] = [
+        (tmp_path / "none.h5", None), (directory, None), (tmp_path / "text.h5", None), (odd, None), (x, y),
+        (x, tmp_path / "none.h5"),
+    ]  # fmt: skip
+    for path, test_path in cases:
+        with pytest.raises((DataError, Unavailable)) as caught:
+            load(path, test_path=test_path)
+        assert (test_path or path).name in str(caught.value)
+        assert "/" not in str(caught.value)
+    monkeypatch.setattr("bench.worker.datasets.hdf5.file_sha256", _refused)
+    with pytest.raises(DataError, match=r"^x.h5: cannot be read: Permission denied$"):
+        load(x)
+    monkeypatch.undo()
+    monkeypatch.setattr(h5py, "File", _unable)
+    with pytest.raises(DataError, match=r"^x.h5: cannot be read as HDF5: unable to open file \(name = 'x.h5'\)$"):
+        hdf5_reading.read(x, hdf5_reading.Keys("images", "labels", None))
+
+
+def _refused(path: Path) -> str:
+    raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+
+def _unable(path: Path, *args: str, **kwargs: str) -> None:
+    raise OSError(f"unable to open file (name = '{path}')")  # as h5py says it
 
 
 def test_no_hdf5_and_a_cut_one_are_one_line(tmp_path: Path) -> None:

@@ -32,10 +32,7 @@ def test_where_the_kernel_does_not_say_nothing_is_claimed() -> None:
     assert noted(contention_share=None) == []
 
 
-def test_waiting_adds_up_over_stretches() -> None:
-    contention = validity.Contention()
-    contention.add(before=1.0, after=1.5, wall_seconds=1.0)
-    contention.add(before=9.0, after=9.0, wall_seconds=1.0)
-    assert contention.share == 0.25
-    contention.add(before=None, after=1.0, wall_seconds=1.0)
-    assert contention.share is None
+def test_a_quota_that_was_used_up_is_flagged_and_what_the_device_says_is_passed_on() -> None:
+    assert noted(throttled_share=0.2) == ["throttled"]
+    assert noted(throttled_share=0.001) == []
+    assert noted(throttled_share=None, of_device=["throttled: power cap"]) == ["throttled"]

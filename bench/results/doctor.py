@@ -1,0 +1,170 @@
+"""What `bench doctor` found on a machine, as it lies beside the results: doctor/<environment_id>.json.
+
+History of the schema:
+  1  the first one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Literal, TypeVar, get_args
+
+from bench.errors import BenchError
+from bench.records import Environment, Json, canonical_json, digest
+from bench.results.store import write_whole
+
+SCHEMA = 1
+FOLDER = "doctor"
+FILE = re.compile(r"[0-9a-f]{16}\.json")
+
+# "doubtful": what was read is off, and noise explains it; "absent": there is no such instrument here.
+Verdict = Literal["ok", "WRONG", "doubtful", "absent"]
+VERDICTS: tuple[str, ...] = get_args(Verdict)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One proof: what was put in, what was read, in words, and as numbers for machines."""
+
+    name: str
+    injected: str
+    measured: str
+    verdict: Verdict
+    detail: str = ""
+    numbers: Mapping[str, list[float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SelfComparison:
+    """A trial compared with itself: samples a second of each process, `a` and `b` in turns.
+
+    `low` and `high`: 95 % interval of a over b. `log_sd`: sd of the logarithm between processes. `smallest`: the
+    smallest difference that can be told from noise, as a share, by bench.statistics.noise.
+    """
+
+    trial: str
+    device: str
+    threads: int
+    a: list[float]
+    b: list[float]
+    ratio: float
+    low: float
+    high: float
+    log_sd: float
+    smallest: float
+
+
+@dataclass(frozen=True, slots=True)
+class Doctor:
+    """The outcome of one `bench doctor`. `peaks`: device → threads → FLOP/s of a product of float32 matrices."""
+
+    environment_id: str
+    finished_at: str
+    threads: int
+    findings: tuple[Finding, ...]
+    comparisons: tuple[SelfComparison, ...]
+    peaks: Mapping[str, Mapping[str, float]]
+    advice: tuple[str, ...]
+    environment: Environment
+    seconds: float = 0.0
+
+    @property
+    def wrong(self) -> bool:
+        """Whether an instrument reads something else than what was put in."""
+        return any(finding.verdict == "WRONG" for finding in self.findings)
+
+    def smallest_difference(self, device: str) -> float | None:
+        """The smallest difference of throughput that can be told from noise on `device`, as a share of one.
+
+        The largest of those of the trials that were compared with themselves. None: nothing ran on that device.
+        """
+        return max((each.smallest for each in self.comparisons if each.device == device), default=None)
+
+    def peak_flops_per_second(self, device: str, *, threads: int) -> float | None:
+        """Peak of float32 matrix products on `device` with `threads` (which count on the CPU only), if measured.
+
+        What fewer threads reach, more can reach too: other work may have been in the way of them.
+        """
+        found = {int(count): flops for count, flops in self.peaks.get(device, {}).items()}
+        if device == "cpu" and threads not in found:
+            return None
+        return max((flops for count, flops in found.items() if device != "cpu" or count <= threads), default=None)
+
+    def to_json(self) -> dict[str, Json]:
+        own = {f.name: getattr(self, f.name) for f in fields(self)}
+        own |= {"findings": [asdict(each) for each in self.findings]}
+        own |= {"comparisons": [asdict(each) for each in self.comparisons]}
+        own |= {"advice": list(self.advice), "environment": self.environment.to_json()}
+        smallest = {each.device: self.smallest_difference(each.device) for each in self.comparisons}
+        return {"schema": SCHEMA, "smallest_difference": smallest} | own
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Json]) -> Doctor:
+        """Raises KeyError, TypeError or ValueError where `value` is not what `to_json` gives."""
+        own = {f.name: value[f.name] for f in fields(cls)}
+        own["findings"] = tuple(_record(Finding, each) for each in value["findings"])
+        own["comparisons"] = tuple(_record(SelfComparison, each) for each in value["comparisons"])
+        own["advice"] = tuple(value["advice"])
+        own["environment"] = Environment.from_json(value["environment"])
+        if any(finding.verdict not in VERDICTS for finding in own["findings"]):
+            raise ValueError("a verdict that nobody gives")
+        return cls(**own)
+
+
+T = TypeVar("T", Finding, SelfComparison)
+
+
+def _record(kind: type[T], value: Mapping[str, Json]) -> T:
+    return kind(**{f.name: value[f.name] for f in fields(kind)})
+
+
+def machine_id(environment: Environment) -> str:
+    """Digest of the facts of machine and software, without the threads that `environment_id` holds too."""
+    return digest(canonical_json(dict(environment.facts)))
+
+
+def save(doctor: Doctor, folder: Path) -> Path:
+    """Write `folder`/doctor/<environment_id>.json whole; an older one of this environment is replaced.
+
+    `folder` holds the results of suites, or is the one of a suite. BenchError where it cannot be written.
+    """
+    path = folder / FOLDER / f"{doctor.environment_id}.json"
+    try:
+        write_whole(path, canonical_json(doctor.to_json()) + "\n")
+    except OSError as error:
+        raise BenchError(f"{path}: the outcome cannot be written there ({error.strerror or error})") from error
+    return path
+
+
+def stored(folder: Path) -> list[Doctor]:
+    """The outcomes that hold for the suite's folder `folder`: beside the suites, and its own. Damaged ones are none."""
+    return [found for place in (folder.resolve().parent, folder) for found in _in(place / FOLDER)]
+
+
+def _in(folder: Path) -> Iterator[Doctor]:
+    for path in sorted(folder.glob("*.json")):
+        if FILE.fullmatch(path.name):
+            try:
+                yield Doctor.from_json(json.loads(path.read_bytes()))
+            except (OSError, ValueError, KeyError, TypeError, AttributeError):
+                continue
+
+
+def newest(doctors: Iterable[Doctor], *, machine: str) -> Doctor | None:
+    """The newest outcome of the machine with that `machine_id`; None where there is none."""
+    own = [each for each in doctors if machine_id(each.environment) == machine]
+    return max(own, key=lambda each: each.finished_at, default=None)
+
+
+def refuse_unwritable(folder: Path) -> None:
+    """Raise BenchError where an outcome could not be stored under `folder`: before anything is measured."""
+    probe = folder / FOLDER / ".probe"
+    try:
+        write_whole(probe, "")
+        probe.unlink()
+    except OSError as error:
+        raise BenchError(f"{folder}: the outcome cannot be written there ({error.strerror or error})") from error

@@ -1,0 +1,147 @@
+"""An NVIDIA card as NVML sees it: clocks, why they are throttled, who else is on it, what this process takes.
+
+Read before and after each epoch, never inside a timed block; the card's settings are left alone. Tested with a fake
+NVML only: no GPU has run this yet.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+# A clock below this share of the highest that the card may take is flagged.
+CLOCK_SHARE = 0.90
+# Bits of nvmlClocksEventReasons (nvml.h) that say that the card is held back; clocks that somebody set, and the idle
+# bit, are none of them.
+REASONS: Mapping[int, str] = {
+    0x04: "power cap",
+    0x08: "hardware slowdown",
+    0x20: "heat (software)",
+    0x40: "heat (hardware)",
+    0x80: "power brake",
+}
+IDLE, SET_BY_SOMEBODY = 0x01, 0x02
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One look at the card; None where NVML does not say. `own_bytes`: memory of this process, context and all."""
+
+    sm_mhz: int | None = None
+    highest_mhz: int | None = None
+    reasons: int | None = None
+    processes: int | None = None
+    own_bytes: int | None = None
+
+
+class Card:
+    """One card, opened. NVML stays open until the process ends."""
+
+    def __init__(self, uuid: str) -> None:
+        """`uuid` as NVML writes it, GPU-…. Raises OSError where there is no such card or no NVML, in one line."""
+        try:
+            import pynvml
+        except ImportError as error:
+            raise OSError("NVML cannot be asked: nvidia-ml-py is not installed") from error
+        self._nvml = pynvml
+        try:
+            pynvml.nvmlInit()
+            self._handle = pynvml.nvmlDeviceGetHandleByUUID(uuid)
+        except pynvml.NVMLError as error:
+            raise OSError(f"NVML: {error}") from error
+
+    def read(self) -> Reading:
+        processes, reasons = self._ask("nvmlDeviceGetComputeRunningProcesses"), self._reasons()
+        return Reading(
+            sm_mhz=self._ask("nvmlDeviceGetClockInfo", self._nvml.NVML_CLOCK_SM),
+            highest_mhz=self._highest_mhz(reasons or 0),
+            reasons=reasons,
+            processes=None if processes is None else len(processes),
+            own_bytes=_own_bytes(processes or []),
+        )
+
+    def millijoules(self) -> int | None:
+        """Energy since the driver was loaded: the card's own counter, Volta and newer."""
+        found: int | None = self._ask("nvmlDeviceGetTotalEnergyConsumption")
+        return found
+
+    def _highest_mhz(self, reasons: int) -> int | None:
+        """What the card can do at most; where somebody has set a clock for applications, that."""
+        name = "nvmlDeviceGetApplicationsClock" if reasons & SET_BY_SOMEBODY else "nvmlDeviceGetMaxClockInfo"
+        found: int | None = self._ask(name, self._nvml.NVML_CLOCK_SM)
+        return found
+
+    def _reasons(self) -> int | None:
+        found: int | None = self._ask("nvmlDeviceGetCurrentClocksEventReasons")
+        return self._ask("nvmlDeviceGetCurrentClocksThrottleReasons") if found is None else found
+
+    def _ask(self, name: str, *arguments: Any) -> Any:
+        """None where the card, the driver or this version of the library does not answer it."""
+        try:
+            return getattr(self._nvml, name)(self._handle, *arguments)
+        except (self._nvml.NVMLError, AttributeError):
+            return None
+
+
+def _own_bytes(processes: list[Any]) -> int | None:
+    """Memory of this process; of the only one where ids are those of another namespace, as in a container."""
+    own = [each for each in processes if each.pid == os.getpid()] or (processes if len(processes) == 1 else [])
+    found: int | None = own[0].usedGpuMemory if own else None
+    return found
+
+
+@dataclass(slots=True)
+class CardWatch:
+    """What was read of a card over the epochs of a trial. `before` is taken idle, `after` right after the last step."""
+
+    card: Card
+    before: list[Reading] = field(default_factory=list)
+    after: list[Reading] = field(default_factory=list)
+
+    def epoch_begins(self) -> None:
+        self.before.append(self.card.read())
+
+    def epoch_ends(self) -> None:
+        self.after.append(self.card.read())
+
+    @property
+    def process_bytes(self) -> int | None:
+        """The most that this process held on the card at the end of an epoch."""
+        return max((each.own_bytes for each in self.after if each.own_bytes is not None), default=None)
+
+    def notes(self) -> list[str]:
+        """Why timings on this card are doubtful, one line each."""
+        found = []
+        if slow := self._slow():
+            found.append(slow)
+        others = max((each.processes or 0 for each in [*self.before, *self.after]), default=0) - 1
+        if others > 0:
+            found.append(f"not alone: {others} other process{'es' if others > 1 else ''} on the GPU")
+        return found
+
+    def _slow(self) -> str:
+        """Held back: a reason that the card itself gives at either end of an epoch, or a low clock under load."""
+        bits = 0
+        for each in [*self.before, *self.after]:
+            bits |= each.reasons or 0
+        if given := [name for bit, name in REASONS.items() if bits & bit]:
+            return f"throttled: {', '.join(given)}"
+        share = min((share for each in self.after if (share := clock_share(each)) is not None), default=1.0)
+        return f"throttled: the GPU's clock was at {share:.0%} of its highest" if share < CLOCK_SHARE else ""
+
+    def samples(self) -> dict[str, list[float]]:
+        """One number an epoch: clock in MHz and reasons (bits), right after the last step."""
+        found = {
+            "gpu_sm_mhz": [each.sm_mhz for each in self.after],
+            "gpu_throttle_reasons": [each.reasons for each in self.after],
+        }
+        return {name: [float(v) for v in values if v is not None] for name, values in found.items() if any(values)}
+
+
+def clock_share(reading: Reading) -> float | None:
+    """The clock over the highest one; None where either is not known, or where the card was idle: it then sleeps."""
+    if not reading.sm_mhz or not reading.highest_mhz or (reading.reasons or 0) & IDLE:
+        return None
+    return reading.sm_mhz / reading.highest_mhz

@@ -1,0 +1,110 @@
+"""From what a trial logged to what it records: metrics, raw samples, how each was read, and whether to trust it."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from bench.records import Trial
+from bench.worker.evaluate.inference import Inference
+from bench.worker.measure import validity
+from bench.worker.measure.memory import Peaks
+from bench.worker.measure.watch import Watch
+from bench.worker.messages import Outcome
+from bench.worker.train.loop import FitLog, Step
+
+
+class Learner(NamedTuple):
+    """A model, what changes its weights, and one step of that."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    step: Step
+
+
+def size_of(model: nn.Module) -> dict[str, float | None]:
+    """Parameters, those that are trained, and bytes of parameters and buffers."""
+    return {
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "trainable_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+        "model_bytes": _bytes([*model.parameters(), *model.buffers()]),
+    }
+
+
+def state_of(learner: Learner) -> dict[str, float | None]:
+    """Bytes of what training keeps beside the model: gradients after the last step, the optimizer's tensors."""
+    return {
+        "gradient_bytes": _bytes(p.grad for p in learner.model.parameters() if p.grad is not None),
+        "optimizer_state_bytes": _bytes(_tensors(learner.optimizer.state)),
+    }
+
+
+def _bytes(tensors: Any) -> int:
+    return sum(t.numel() * t.element_size() for t in tensors)
+
+
+def _tensors(kept: Any) -> Iterator[torch.Tensor]:
+    """Every tensor in dicts and lists of them: LBFGS keeps a history."""
+    if isinstance(kept, torch.Tensor):
+        yield kept
+    elif isinstance(kept, dict):
+        yield from (t for each in kept.values() for t in _tensors(each))
+    elif isinstance(kept, list | tuple):
+        yield from (t for each in kept for t in _tensors(each))
+
+
+def times_of(log: FitLog, *, batch_size: int, flops_per_sample: float | None) -> dict[str, float | None]:
+    """What the blocks and the epochs say: step, epoch, loading, throughput of each kind."""
+    whole = [epoch for epoch in log.epochs if epoch.whole]
+    epoch_seconds = statistics.median(epoch.seconds for epoch in whole) if whole else None
+    samples, seconds = sum(e.samples for e in log.epochs), log.seconds
+    rate = log.blocks.samples_per_second
+    return {
+        "train_samples_per_second": rate,
+        "step_seconds": log.blocks.median_step_seconds(batch_size),
+        "epoch_seconds": epoch_seconds,
+        "end_to_end_samples_per_second": whole[0].samples / epoch_seconds if epoch_seconds else samples / seconds,
+        "loading_seconds": statistics.median(e.seconds - e.block_seconds for e in whole) if whole else None,
+        "fit_seconds": seconds,
+        "achieved_flops_per_second": rate * flops_per_sample if rate and flops_per_sample else None,
+    }
+
+
+def last_of(curves: dict[str, list[float | None]]) -> dict[str, float | None]:
+    """Accuracy and losses after the last epoch."""
+    return {name: curves[name][-1] for name in ("test_accuracy", "test_loss", "train_loss")}
+
+
+def fill(outcome: Outcome, *, trial: Trial, log: FitLog, found: Inference, peaks: Peaks, watch: Watch) -> None:
+    """Everything that was timed and read goes into `outcome`, with the verdict on it."""
+    flops = outcome.metrics.get("flops_per_sample")
+    outcome.metrics |= times_of(log, batch_size=trial.batch_size, flops_per_sample=flops)
+    outcome.metrics |= peaks.metrics() | found.metrics()
+    outcome.metrics |= watch.metrics(block_seconds=log.blocks.seconds, samples=sum(log.blocks.samples))
+    outcome.instruments = peaks.instruments() | watch.instruments
+    outcome.samples |= _samples(log, found) | watch.samples()
+    outcome.validity_notes = validity.notes(
+        blocks=log.blocks,
+        contention_share=watch.contention.share,
+        throttled_share=watch.contention.over_wall("throttled_seconds"),
+        of_device=watch.card.notes() if watch.card else (),
+        warmup_steps=trial.measure.warmup_steps,
+        loader_workers=trial.train.num_workers if trial.train.loader == "dataloader" else 0,
+    )
+    outcome.valid = not outcome.validity_notes
+
+
+def _samples(log: FitLog, found: Inference) -> dict[str, list[float]]:
+    return {
+        "block_seconds": log.blocks.seconds,
+        "block_steps": [float(n) for n in log.blocks.steps],
+        "block_samples": [float(n) for n in log.blocks.samples],
+        "epoch_seconds": [epoch.seconds for epoch in log.epochs],
+        "inference_block_seconds": found.blocks.seconds,
+        "inference_block_samples": [float(n) for n in found.blocks.samples],
+        "latency_seconds": found.latency_seconds,
+    }

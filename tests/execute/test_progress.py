@@ -1,0 +1,64 @@
+"""What is said of a trial tells it from the others of its suite."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+
+from bench.execute.progress import LiveVoice, Voice, describe_trial, varying
+from bench.records import Component, Result, TrainSettings, Trial
+from bench.suite.plan import Axis, Suite
+
+AXES = ("train.learning_rate", "train.pin_memory")
+
+
+def trial(rate: float = 0.1) -> Trial:
+    train = TrainSettings(learning_rate=rate, pin_memory=True)
+    return Trial(Component("digits"), Component("mlp"), 3, 64, "cpu", train)
+
+
+def test_a_trial_is_told_with_the_settings_that_vary() -> None:
+    assert describe_trial(trial()) == "digits · mlp · cpu · batch 64 · seed 3"
+    told = "digits · mlp · cpu · batch 64 · seed 3 · learning rate 0.01 · pin memory true"
+    assert describe_trial(trial(0.01), AXES) == told
+
+
+def test_settings_with_one_value_do_not_vary() -> None:
+    axes = (Axis("seed", (0, 1)), Axis("train.learning_rate", (0.1, 1.0)), Axis("train.epochs", (2,)))
+    assert varying(Suite("mine", "mine", axes)) == ("train.learning_rate",)
+
+
+def test_the_line_of_a_finished_trial(capsys: pytest.CaptureFixture[str]) -> None:
+    voice = Voice()
+    voice.begin(2, axes=AXES[:1])
+    voice.trial_ends(Result(trial(0.01), "0", "run", "env", "code", "failed", "no luck"))
+    said = capsys.readouterr().err
+    assert said == "[1/2] digits · mlp · cpu · batch 64 · seed 3 · learning rate 0.01: failed: no luck\n"
+    voice.begin(1)  # another suite's settings are not this one's
+    voice.trial_ends(Result(trial(0.01), "0", "run", "env", "code", "failed", "no luck"))
+    assert "learning rate" not in capsys.readouterr().err
+
+
+class Terminal(io.StringIO):
+    """A stderr that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_the_live_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setenv("TERM", "xterm")
+    voice = LiveVoice()
+    voice.begin(2, axes=AXES[:1])
+    voice.trial_begins(trial(0.01))
+    assert "seed 3 · learning rate 0.01" in terminal.getvalue()
+    voice.progress(trial(0.01), {"phase": "train", "epoch": 1, "epochs": 2, "loss": 0.5})
+    voice.trial_ends(Result(trial(0.02), "0", "run", "env", "code", "failed", "no luck"))
+    voice.end()
+    assert "learning rate 0.01 · epoch 1/2 · loss 0.500" in terminal.getvalue()
+    assert "learning rate 0.02: failed: no luck" in terminal.getvalue()

@@ -1,0 +1,59 @@
+"""Rule 12: a verdict on stability stands beside the figure. A mean hides two modes."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import torch
+from torch import nn
+
+from bench.records import Component
+from bench.worker.measure.validity import unstable
+
+
+def test_two_modes_are_flagged_and_one_is_not() -> None:
+    one = [1.0, 1.01, 0.99, 1.02, 0.98] * 4
+    assert unstable(one) == ""
+    assert unstable([*one, *(2 * each for each in one)]).startswith("unstable: the middle half")
+    assert unstable([*one * 3, 3.0]).startswith("unstable: sd")  # the quartiles do not see one in sixty
+
+
+def test_at_10_per_cent_the_verdict_falls() -> None:
+    def two_modes(apart: float) -> list[float]:
+        return [1 - apart / 2] * 10 + [1 + apart / 2] * 10
+
+    assert unstable(two_modes(0.09)) == ""
+    assert unstable(two_modes(0.11))
+
+
+class TwoModes(nn.Module):
+    """Half of its epochs take three times as long."""
+
+    def __init__(self, classes: int, slow: float) -> None:
+        super().__init__()
+        self.layer, self.slow, self.calls = nn.Linear(64, classes), slow, 0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out = self.layer(x.flatten(1))
+        if self.training:
+            self.calls += 1
+            stop = time.perf_counter() + (self.slow if self.calls > 60 else 0.004)
+            while time.perf_counter() < stop:
+                pass
+        return out
+
+
+def test_a_trial_with_two_modes_is_flagged_and_with_one_it_is_not(
+    run_trial: Any, register: Any, several_tries: Any
+) -> None:
+    register("bimodal", lambda shape, classes: TwoModes(classes, 0.012))
+    register("steady", lambda shape, classes: TwoModes(classes, 0.004))
+    asked: dict[str, Any] = {"dataset": Component("synthetic", {"train": 1280, "test": 10}), "train": {"epochs": 6}}
+
+    def unstable_notes(model: str) -> list[str]:
+        outcome = run_trial(model, **asked)
+        return [note for note in outcome.validity_notes if note.startswith("unstable")]
+
+    assert unstable_notes("bimodal")
+    several_tries(lambda: not unstable_notes("steady"))

@@ -1,0 +1,159 @@
+"""What the intervals promise, by simulation: a nominal 95 % covers 93 to 97 %, and a thing compared with itself is
+found different in at most 6.5 % of 2,000 comparisons. Draws are made at once; every interval is the function's own.
+
+Standard error of the simulations: 0.34 % at 4,000, 0.49 % at 2,000.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+
+from bench.results.summary import summary_frame
+from bench.statistics.examples import paired_bootstrap
+from bench.statistics.intervals import Estimate, Ratio, geometric_mean_ratio, log_ratio, paired_t_interval, t_interval
+from bench.statistics.tests import mcnemar_exact, wilcoxon_exact
+
+SIMULATIONS, COMPARISONS = 4000, 2000
+FEW = pytest.mark.parametrize("n", [3, 5, 10])
+
+
+def covers(found: Estimate | Ratio, truth: float) -> bool:
+    assert found.low is not None
+    assert found.high is not None
+    return found.low <= truth <= found.high
+
+
+def keeps_its_word(covered: list[bool]) -> bool:
+    return len(covered) >= SIMULATIONS and 0.93 <= np.mean(covered) <= 0.97
+
+
+def seldom(different: list[bool]) -> bool:
+    return len(different) >= COMPARISONS and np.mean(different) <= 0.065
+
+
+def speeds(seed: int, shape: tuple[int, ...], *, spread: float = 0.05) -> NDArray[np.float64]:
+    """Samples a second: log-normal, as the medians of processes are near enough."""
+    return np.exp(np.random.default_rng(seed).normal(11, spread, size=shape))
+
+
+@FEW
+def test_t_interval_covers(n: int) -> None:
+    samples = np.random.default_rng(17).normal(0.9, 0.01, size=(SIMULATIONS, n))
+    assert keeps_its_word([covers(t_interval(sample), 0.9) for sample in samples])
+
+
+@FEW
+def test_paired_t_interval_covers(n: int) -> None:
+    draw = np.random.default_rng(18)
+    shared = draw.normal(0.9, 0.05, size=(SIMULATIONS, 1, n))  # what the seed does to both
+    pairs = shared + draw.normal(0, 0.01, size=(SIMULATIONS, 2, n))
+    assert keeps_its_word([covers(paired_t_interval(a + 0.02, b), 0.02) for a, b in pairs])
+
+
+@FEW
+def test_log_ratio_covers(n: int) -> None:
+    pairs = speeds(19, (SIMULATIONS, 2, n))
+    assert keeps_its_word([covers(log_ratio(1.24 * a, b), 1.24) for a, b in pairs])
+
+
+def test_log_ratio_covers_where_the_two_are_not_alike() -> None:
+    """Other spreads, other numbers of processes: what Welch is for."""
+    noisy, quiet = speeds(20, (SIMULATIONS, 5), spread=0.2), speeds(21, (SIMULATIONS, 10), spread=0.02)
+    assert keeps_its_word([covers(log_ratio(a, b), 1.0) for a, b in zip(noisy, quiet, strict=True)])
+
+
+@FEW
+def test_geometric_mean_of_ratios_covers(n: int) -> None:
+    """Four cells with ratios and spreads of their own."""
+    ratios, spreads = np.array([0.5, 1.0, 1.5, 4.0]), np.array([0.02, 0.05, 0.05, 0.1])
+    logs = np.random.default_rng(22).normal(11, spreads[:, None, None], size=(SIMULATIONS, 4, 2, n))
+    sets = np.exp(logs) * np.stack([ratios, np.ones(4)], axis=1)[:, :, None]
+    truth = float(np.exp(np.log(ratios).mean()))
+    assert keeps_its_word([covers(geometric_mean_ratio([(a, b) for a, b in cells]), truth) for cells in sets])
+
+
+@pytest.mark.parametrize("examples", [300, 2000])
+def test_bootstrap_over_examples_covers(examples: int) -> None:
+    """Of all examples 6 % only A gets right, 3 % only B: the accuracies differ by 0.03."""
+    draw, generator = np.random.default_rng(23), np.random.default_rng(24)
+    kinds = draw.choice(4, p=[0.85, 0.06, 0.03, 0.06], size=(SIMULATIONS, examples))
+    covered = []
+    for kind in kinds:
+        found = paired_bootstrap(kind <= 1, (kind == 0) | (kind == 2), generator=generator, resamples=2000)
+        covered.append(covers(found, 0.03))
+    assert keeps_its_word(covered)
+
+
+@FEW
+def test_intervals_of_the_summary_cover(n: int) -> None:
+    """The report's own formula, over whole columns at once."""
+    values = np.random.default_rng(25).normal(0.9, 0.01, size=(SIMULATIONS, n))
+    frame = pd.DataFrame({"cell_id": np.repeat(np.arange(SIMULATIONS), n), "test_accuracy": values.ravel()})
+    settings = ("dataset", "dataset_settings", "model", "model_settings", "batch_size", "device", "precision", "engine")
+    for name in (*settings, "loader", "threads", "optimizer", "learning_rate", "epochs"):
+        frame[name] = "x"
+    seeds = np.tile(np.arange(n), SIMULATIONS)
+    frame = frame.assign(seed=seeds, environment_id="e", code_id="c", status="ok", valid=True, validity_notes="")
+    order = [name for name in frame if name not in ("test_accuracy", "valid", "validity_notes")]
+    found = summary_frame(frame[[*order, "test_accuracy", "valid", "validity_notes"]])
+    assert set(found["n"]) == {n}
+    assert keeps_its_word(
+        [bool(each) for each in found["test_accuracy_low"].le(0.9) & found["test_accuracy_high"].ge(0.9)]
+    )
+
+
+@FEW
+def test_a_against_a_over_seeds(n: int) -> None:
+    draw = np.random.default_rng(n)
+    pairs = draw.normal(0.9, 0.01, size=(COMPARISONS, 2, n)) + draw.normal(0, 0.02, size=(COMPARISONS, 1, n))
+    assert seldom([paired_t_interval(a, b).excludes(0) for a, b in pairs])
+    # The difference of a thing with itself, as one sample.
+    assert seldom([t_interval(a - b).excludes(0) for a, b in pairs])
+
+
+@FEW
+def test_a_against_a_of_speeds(n: int) -> None:
+    assert seldom([log_ratio(a, b).excludes(1) for a, b in speeds(n, (COMPARISONS, 2, n))])
+    cells = speeds(100 + n, (COMPARISONS, 4, 2, n))
+    assert seldom([geometric_mean_ratio([(a, b) for a, b in each]).excludes(1) for each in cells])
+
+
+def test_a_against_a_on_one_test_set() -> None:
+    """Two models that are equally good, and wrong on other examples."""
+    draw, generator = np.random.default_rng(7), np.random.default_rng(8)
+    right = draw.random((COMPARISONS, 2, 1000)) < 0.95
+    assert seldom([paired_bootstrap(a, b, generator=generator, resamples=2000).excludes(0) for a, b in right])
+    assert seldom([mcnemar_exact(a, b).p <= 0.05 for a, b in right])
+
+
+def test_a_against_a_by_signed_ranks() -> None:
+    pairs = np.random.default_rng(9).normal(size=(COMPARISONS, 2, 10))
+    assert seldom([wilcoxon_exact(a, b).p <= 0.05 for a, b in pairs])
+
+
+def steps(seed: int, *, processes: int, each: int) -> NDArray[np.float64]:
+    """Seconds of steps, (comparisons, 2, processes, steps), of a thing and of itself: what a process does to all of its
+    steps (memory layout, clock) varies a little more than its steps do among themselves."""
+    draw = np.random.default_rng(seed)
+    of_process = draw.normal(0, 0.024, size=(COMPARISONS, 2, processes, 1))
+    return np.exp(of_process + draw.normal(-8, 0.02, size=(COMPARISONS, 2, processes, each)))
+
+
+@pytest.mark.parametrize(("processes", "each", "at_least"), [(20, 3, 0.17), (5, 20, 0.5), (5, 100, 0.75)])
+def test_steps_of_one_process_are_no_replicates(processes: int, each: int, at_least: float) -> None:
+    pairs = steps(processes * each, processes=processes, each=each)
+    pooled = [log_ratio(a.ravel(), b.ravel()).excludes(1) for a, b in pairs]
+    by_process = [log_ratio(np.median(a, axis=1), np.median(b, axis=1)).excludes(1) for a, b in pairs]
+    assert np.mean(pooled) >= at_least
+    assert seldom(by_process)
+
+
+def test_a_true_difference_is_found() -> None:
+    """The other side: what keeps its word by never speaking is of no use."""
+    assert np.mean([log_ratio(a * 1.2, b).excludes(1) for a, b in speeds(3, (200, 2, 5), spread=0.02)]) > 0.99
+    right = np.random.default_rng(4).random((200, 2, 2000)) < np.array([0.97, 0.93])[:, None]
+    generator = np.random.default_rng(5)
+    assert np.mean([paired_bootstrap(a, b, generator=generator, resamples=1000).excludes(0) for a, b in right]) > 0.99
