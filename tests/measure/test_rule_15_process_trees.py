@@ -38,9 +38,6 @@ print(json.dumps([len(processes), peak.bytes, sum(each.memory_info().rss for eac
 """
 
 
-@pytest.mark.xfail(
-    strict=False, reason="read 0.31 too much once, on a machine with other work: the cause is not known yet"
-)
 def test_what_four_workers_share_is_counted_once() -> None:
     done = subprocess.run([sys.executable, "-c", CODE, str(SHARED)], capture_output=True, text=True, check=True)
     processes, found, by_rss = json.loads(done.stdout)
