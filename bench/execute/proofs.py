@@ -23,6 +23,8 @@ from bench.results.doctor import Finding, Verdict
 from bench.statistics.intervals import t_quantile
 
 DELAY_MS, DELAY_SHARE = 5.0, 0.02
+# More than a block of steps lasts, so that there is one step in each: the first after a wait takes longer.
+LATE_MS = 25.0
 MEBIBYTES, MEMORY_SHARE, MEMORY_MIB = (64, 256), 0.02, 4.0
 SLEEP_SECONDS, WARMUP_SHARE = 1.0, 0.01
 ODD_SAMPLES, BATCH = 1001, 64
@@ -82,29 +84,38 @@ def clock_finding(*, smallest_step: int, resolution: float, cost: float) -> Find
 
 def delay(bench: Bench) -> Iterator[Finding]:
     """A busy-wait in each step is read back."""
-    yield from _added(bench, "known delay", "doctor-wait", injected=f"{DELAY_MS:g} ms more a step")
+    waits = Waits(DELAY_MS), Waits(2 * DELAY_MS)
+
+    def trial(milliseconds: float) -> Measured:
+        return bench.trial("doctor-wait", {"milliseconds": milliseconds}, epochs=4)
+
+    yield added(waits, trial, name="known delay", injected=f"{DELAY_MS:g} ms more a step")
 
 
 def synchronisation(bench: Bench) -> Iterator[Finding]:
     """Work that a device does only when it is waited for is in the time of the step that asked for it."""
-    injected = f"{DELAY_MS:g} ms more, done late"
-    yield from _added(bench, "synchronisation", "doctor-late", injected=injected, device="doctor-late")
+    waits, name = (Waits(LATE_MS), Waits(2 * LATE_MS)), "doctor-late"
+
+    def trial(milliseconds: float) -> Measured:
+        return bench.trial(name, {"milliseconds": milliseconds}, device=name, samples=640, epochs=1, warmup_steps=3)
+
+    yield added(waits, trial, name="synchronisation", injected=f"{LATE_MS:g} ms more, done late")
 
 
-def _added(bench: Bench, name: str, model: str, *, injected: str, device: str = "cpu") -> Iterator[Finding]:
+def added(waits: tuple[Waits, Waits], trial: Callable[[float], Measured], *, name: str, injected: str) -> Finding:
     """Steps that wait twice as long, less those that wait once.
 
     Not less those that do not wait at all: while it waits, other code and data come into the caches, and what is left
     of the step takes some 0.1 ms longer afterwards (2 cores of a virtual machine), which is 2 % of 5 ms.
     """
-    short, long = Waits(DELAY_MS), Waits(2 * DELAY_MS)
+    short, long = waits
     for _ in range(TRIES):
-        for waits in (short, long):
-            waits.add(bench.trial(model, {"milliseconds": waits.milliseconds}, device=device, epochs=4))
+        for each in waits:
+            each.add(trial(each.milliseconds))
     read = statistics.median(long.steps_ms) - statistics.median(short.steps_ms)
     detail = f"steps of {short} and of {long} ms; allowed {DELAY_SHARE:.0%}"
-    numbers = {f"step_ms_at_{waits.milliseconds:g}": waits.steps_ms for waits in (short, long)}
-    yield Finding(name, injected, f"{read:.3f} ms", judge_delay(short, long), detail, numbers)
+    numbers = {f"step_ms_at_{each.milliseconds:g}": each.steps_ms for each in waits}
+    return Finding(name, injected, f"{read:.3f} ms", judge_delay(short, long), detail, numbers)
 
 
 @dataclass(slots=True)

@@ -17,8 +17,6 @@ from bench.worker.devices.cpu import Cpu
 
 # Batches of at most so many samples are the throw-away step, which is no step of anything.
 THROWAWAY_SAMPLES = 2
-# What an evaluation leaves to be done on the fake device: it shows where the first reading does not wait.
-EVALUATION_SECONDS = 0.02
 
 _RAW = getattr(time, "CLOCK_MONOTONIC_RAW", None)  # not adjusted by anybody; Linux and macOS have it
 
@@ -148,7 +146,7 @@ class Late(Cpu):
 
 @model("doctor-late")
 def late(input_shape: tuple[int, int, int], num_classes: int, *, milliseconds: float = 0.0) -> nn.Module:
-    """Leaves milliseconds of work a step, and some of each evaluation, for the fake device to do later."""
+    """Leaves milliseconds of work a step for the fake device to do later."""
     return _LeavesWork(num_classes, seconds=milliseconds / 1e3)
 
 
@@ -156,11 +154,6 @@ class _LeavesWork(_Known):
     def __init__(self, num_classes: int, *, seconds: float) -> None:
         super().__init__(num_classes)
         self.seconds = seconds
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        if not self.training and self.seconds:
-            Late.pending_seconds = EVALUATION_SECONDS
-        return super().forward(images)
 
     def act(self, images: torch.Tensor) -> None:
         Late.pending_seconds += self.seconds
