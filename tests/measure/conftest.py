@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from bench.records import Component, MeasureSettings, Result, TrainSettings, Trial
 from bench.registry import DEVICES, MODELS
@@ -71,6 +73,9 @@ class Bench:
     def command(self, *arguments: object) -> list[str]:
         return [sys.executable, "-m", "bench", *map(str, arguments)]
 
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "PYTHONPATH": str(ROOT)}
+
     def run(self, text: str, *arguments: object, plugin: str = "", fails: bool = False) -> list[Result]:
         """`bench run` of a suite: its [grid] and what comes after it. Gives what it stored, in the order it ran."""
         (self.folder / "proof_plugin.py").write_text(PLUGIN + plugin)
@@ -82,7 +87,7 @@ class Bench:
     def call(self, *arguments: object, fails: bool = False) -> str:
         done = subprocess.run(
             self.command(*arguments),
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env=self.environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -125,6 +130,7 @@ def run_trial(tmp_path: Path) -> Iterator[Callable[..., Outcome]]:
         train: Mapping[str, Any] | None = None,
         measure: Mapping[str, Any] | None = None,
         artifact: Path | None = None,
+        channel: Any = None,
         **other: Any,
     ) -> Outcome:
         asked = Trial(
@@ -135,7 +141,7 @@ def run_trial(tmp_path: Path) -> Iterator[Callable[..., Outcome]]:
             **{"seed": 0, "batch_size": 64, "device": "cpu", **other},
         )
         request = Request(asked, tmp_path, {}, (), artifact, {"trial_id": asked.trial_id})
-        outcome = trial.run(request, Silent(), started_ns=time.perf_counter_ns())  # type: ignore[arg-type]
+        outcome = trial.run(request, channel or Silent(), started_ns=time.perf_counter_ns())
         assert outcome.status == "ok", outcome.traceback or outcome.reason
         return outcome
 
@@ -157,6 +163,47 @@ def register() -> Iterator[Callable[..., None]]:
     yield enter
     for registry, name in entered:
         registry._entries.pop(name)
+
+
+class Paced(nn.Module):
+    """Every pass ends `seconds` after the one before it; after a pause, `seconds` after its own start.
+
+    So the throughput is known, and does not hang on what else the machine does: what one pass was late, the next is
+    shorter, as long as it was late by less than a pass.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], classes: int, seconds: float) -> None:
+        super().__init__()
+        self.seconds, self.last, self.layer = seconds, 0.0, nn.Linear(math.prod(shape), classes)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        started = time.perf_counter()
+        out = self.layer(x.flatten(1))
+        self.end(self.seconds, started)
+        return out
+
+    def end(self, seconds: float, started: float) -> None:
+        """Sleeps, so that the scheduler lets it on again before those who did not; looks at the clock at the end."""
+        self.last = (self.last if started - self.last < seconds else started) + seconds
+        time.sleep(max(0.0, self.last - time.perf_counter() - 3e-4))
+        while time.perf_counter() < self.last:
+            pass
+
+
+@pytest.fixture
+def paced_class() -> type[Paced]:
+    return Paced
+
+
+@pytest.fixture
+def paced(register: Callable[..., None]) -> Callable[..., Component]:
+    """`paced(milliseconds=4)` registers a model whose passes take so long by the clock; another class may do more."""
+
+    def enter(kind: type[Paced] = Paced, *, milliseconds: float, name: str = "paced") -> Component:
+        register(name, lambda shape, classes: kind(shape, classes, milliseconds / 1e3))
+        return Component(name)
+
+    return enter
 
 
 @pytest.fixture

@@ -9,33 +9,18 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-import torch
-from torch import nn
 
 from bench.records import Component
 from bench.worker import trial
 from bench.worker.train import loaders
 
 SLEEP = 0.2
-STEP_SECONDS = 0.004
+STEP_SECONDS = 0.01
 STEPS = ("train_samples_per_second", "step_seconds", "achieved_flops_per_second")
 EPOCHS = ("epoch_seconds", "end_to_end_samples_per_second", "fit_seconds", "time_to_target_seconds", "loading_seconds")
 INFERENCE = ("inference_samples_per_second", "inference_latency_p50_seconds")
 # What may move by chance on a busy machine. The sleep makes it several times as much.
-SHARE, SECONDS = 0.05, 0.01
-
-
-class Waits(nn.Module):
-    def __init__(self, classes: int) -> None:
-        super().__init__()
-        self.layer = nn.Linear(64, classes)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        stop = time.perf_counter() + STEP_SECONDS
-        out = self.layer(x.flatten(1))
-        while time.perf_counter() < stop:
-            pass
-        return out
+SHARE, SECONDS = 0.1, 0.05
 
 
 class Injected:
@@ -45,12 +30,10 @@ class Injected:
 
 
 @pytest.fixture
-def measured(run_trial: Any, register: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], dict[str, float]]:
+def measured(
+    run_trial: Any, paced: Any, paced_class: Any, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], dict[str, float]]:
     evaluate, epoch = trial.evaluate, loaders.Loaded.epoch
-
-    def waits(shape: tuple[int, int, int], classes: int) -> nn.Module:
-        time.sleep(SLEEP if Injected.where == "start-up" else 0)
-        return Waits(classes)
 
     def slow_evaluate(*given: Any, **named: Any) -> Any:
         time.sleep(SLEEP if Injected.where == "evaluation" else 0)
@@ -60,14 +43,23 @@ def measured(run_trial: Any, register: Any, monkeypatch: pytest.MonkeyPatch) -> 
         time.sleep(SLEEP if Injected.where == "loader" else 0)
         yield from epoch(self, steps_per_chunk=steps_per_chunk)
 
-    register("waits", waits)
+    class Waits(paced_class):  # type: ignore[misc, valid-type]
+        def __init__(self, *given: Any) -> None:
+            time.sleep(SLEEP if Injected.where == "start-up" else 0)
+            super().__init__(*given)
+
+        def end(self, seconds: float, started: float) -> None:
+            self.last = 0.0  # a step makes up for nothing that came before it: the loader is before it
+            super().end(seconds, started)
+
+    model = paced(Waits, milliseconds=1e3 * STEP_SECONDS)
     monkeypatch.setattr(trial, "evaluate", slow_evaluate)
     monkeypatch.setattr(loaders.Loaded, "epoch", slow_epoch)
 
     def run(where: str) -> dict[str, float]:
         Injected.where = where
         outcome = run_trial(
-            "waits",
+            model,
             dataset=Component("synthetic", {"train": 640, "test": 64}),
             train={"loader": "dataloader", "epochs": 3},
             measure={"target_accuracy": 0.01},

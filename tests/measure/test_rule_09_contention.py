@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from bench.records import Component, Result
@@ -25,6 +26,10 @@ epochs = 6
 threads = 1
 """
 BURN = "import os\nparent = os.getppid()\nwhile os.getppid() == parent:\n    for _ in range(100_000): pass"
+
+
+# What other programs may use of one core for the machine to be called quiet, in per cent.
+QUIET_PERCENT = 25
 
 
 @contextmanager
@@ -60,8 +65,14 @@ def test_a_trial_with_burners_beside_it_is_flagged(bench: Any) -> None:
 
 
 @pytest.mark.slow
-def test_alone_on_a_quiet_machine_it_is_not(bench: Any, several_tries: Callable[..., None]) -> None:
-    several_tries(lambda: not is_flagged(bench.run(SUITE, "--fresh")[-1]))
+def test_alone_on_a_quiet_machine_it_is_not(bench: Any) -> None:
+    for _ in range(4):
+        busy = psutil.cpu_percent(interval=1.0) * (os.cpu_count() or 1)
+        if busy < QUIET_PERCENT and not is_flagged(bench.run(SUITE, "--fresh")[-1]):
+            return
+        if busy < QUIET_PERCENT and psutil.cpu_percent(interval=1.0) * (os.cpu_count() or 1) < QUIET_PERCENT:
+            pytest.fail("a trial was flagged though the machine was quiet before and after it")
+    pytest.skip("this machine is never quiet: other programs run on it")
 
 
 def test_a_trial_that_sleeps_has_waited_for_no_core(run_trial: Any, register: Any, several_tries: Any) -> None:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
-
-import torch
-from torch import nn
 
 from bench.records import Component
 from bench.worker.measure.validity import unstable
@@ -27,33 +23,25 @@ def test_at_10_per_cent_the_verdict_falls() -> None:
     assert unstable(two_modes(0.11))
 
 
-class TwoModes(nn.Module):
-    """Half of its epochs take three times as long."""
-
-    def __init__(self, classes: int, slow: float) -> None:
-        super().__init__()
-        self.layer, self.slow, self.calls = nn.Linear(64, classes), slow, 0
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        out = self.layer(x.flatten(1))
-        if self.training:
-            self.calls += 1
-            stop = time.perf_counter() + (self.slow if self.calls > 60 else 0.004)
-            while time.perf_counter() < stop:
-                pass
-        return out
-
-
 def test_a_trial_with_two_modes_is_flagged_and_with_one_it_is_not(
-    run_trial: Any, register: Any, several_tries: Any
+    run_trial: Any, paced: Any, paced_class: Any, several_tries: Any
 ) -> None:
-    register("bimodal", lambda shape, classes: TwoModes(classes, 0.012))
-    register("steady", lambda shape, classes: TwoModes(classes, 0.004))
+    class TwoModes(paced_class):  # type: ignore[misc, valid-type]
+        """Half of its epochs take three times as long."""
+
+        calls = 0
+
+        def end(self, seconds: float, started: float) -> None:
+            if self.training:
+                self.calls += 1
+                super().end(3 * seconds if self.calls > 60 else seconds, started)
+
+    bimodal, steady = paced(TwoModes, milliseconds=4, name="bimodal"), paced(milliseconds=4, name="steady")
     asked: dict[str, Any] = {"dataset": Component("synthetic", {"train": 1280, "test": 10}), "train": {"epochs": 6}}
 
-    def unstable_notes(model: str) -> list[str]:
+    def unstable_notes(model: Component) -> list[str]:
         outcome = run_trial(model, **asked)
         return [note for note in outcome.validity_notes if note.startswith("unstable")]
 
-    assert unstable_notes("bimodal")
-    several_tries(lambda: not unstable_notes("steady"))
+    assert unstable_notes(bimodal)
+    several_tries(lambda: not unstable_notes(steady))
