@@ -52,6 +52,10 @@ _LATER = (
     Metric("loading_seconds", "seconds", False, True, "median of an epoch's time outside of steps: loading, transfer"),
     Metric("inference_latency_p99_seconds", "seconds", False, True, "99th percentile of a forward pass at batch 1"),
     Metric("energy_joules_per_sample", "J", False, True, "energy_joules over the samples of the timed blocks"),
+    Metric("step_data_seconds", "seconds", False, True, "of a mean step: waiting for its batch"),
+    Metric("step_transfer_seconds", "seconds", False, True, "of a mean step: copying its batch to the device"),
+    Metric("step_compute_seconds", "seconds", False, True, "of a mean step: what the device takes for it"),
+    Metric("step_launch_seconds", "seconds", False, True, "of a mean step: the device waiting for the host"),
 )
 # Columns of a table of trials that are no metrics: no metric may be called so.
 _OTHER = """

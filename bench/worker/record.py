@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from bench.records import Trial
+from bench.worker.devices.base import Device
 from bench.worker.evaluate.inference import Inference
 from bench.worker.measure import validity
 from bench.worker.measure.memory import Peaks
@@ -74,6 +75,34 @@ def times_of(log: FitLog, *, batch_size: int, flops_per_sample: float | None) ->
     }
 
 
+def split_of(log: FitLog) -> dict[str, float | None]:
+    """What the mean step goes to, in seconds: waiting for data, transfer, computing, launching.
+
+    Where the device could be told alone, what its blocks took longer is launching; elsewhere computing is all that
+    they took.
+    """
+    steps, transfers = log.steps, [e.transfer_seconds for e in log.epochs if e.transfer_seconds is not None]
+    in_blocks, alone = sum(log.blocks.seconds) / steps, log.alone_seconds
+    return {
+        "step_data_seconds": sum(e.data_seconds for e in log.epochs) / steps,
+        "step_transfer_seconds": sum(transfers) / steps if transfers else None,
+        "step_compute_seconds": in_blocks if alone is None else alone,
+        "step_launch_seconds": None if alone is None else in_blocks - alone,
+    }
+
+
+def _how_split(metrics: dict[str, float | None], device: Device) -> dict[str, str]:
+    """How the parts of a step were read."""
+    if metrics["step_launch_seconds"] is not None:
+        compute = f"{device.how_marks}, around steps that ran without a gap behind a kernel that held the device"
+    elif device.name == "cpu":
+        compute = "the time of the timed blocks"
+    else:
+        compute = "the time of the timed blocks: what launching takes is in it"
+    found = {"step_compute_seconds": compute}
+    return found | ({"step_transfer_seconds": device.how_marks} if metrics["step_transfer_seconds"] is not None else {})
+
+
 def last_of(curves: dict[str, list[float | None]]) -> dict[str, float | None]:
     """Accuracy and losses after the last epoch."""
     return {name: curves[name][-1] for name in ("test_accuracy", "test_loss", "train_loss")}
@@ -83,9 +112,10 @@ def fill(outcome: Outcome, *, trial: Trial, log: FitLog, found: Inference, peaks
     """Everything that was timed and read goes into `outcome`, with the verdict on it."""
     flops = outcome.metrics.get("flops_per_sample")
     outcome.metrics |= times_of(log, batch_size=trial.batch_size, flops_per_sample=flops)
+    outcome.metrics |= split_of(log)
     outcome.metrics |= peaks.metrics() | found.metrics()
     outcome.metrics |= watch.metrics(block_seconds=log.blocks.seconds, samples=sum(log.blocks.samples))
-    outcome.instruments = peaks.instruments() | watch.instruments
+    outcome.instruments = peaks.instruments() | watch.instruments | _how_split(outcome.metrics, peaks.device)
     outcome.samples |= _samples(log, found) | watch.samples()
     outcome.validity_notes = validity.notes(
         blocks=log.blocks,
@@ -104,6 +134,7 @@ def _samples(log: FitLog, found: Inference) -> dict[str, list[float]]:
         "block_steps": [float(n) for n in log.blocks.steps],
         "block_samples": [float(n) for n in log.blocks.samples],
         "epoch_seconds": [epoch.seconds for epoch in log.epochs],
+        "epoch_data_seconds": [epoch.data_seconds for epoch in log.epochs],
         "inference_block_seconds": found.blocks.seconds,
         "inference_block_samples": [float(n) for n in found.blocks.samples],
         "latency_seconds": found.latency_seconds,

@@ -28,6 +28,7 @@ from bench.worker.failures import Diverged, classify, readable_traceback
 from bench.worker.measure import clock, flops
 from bench.worker.measure.environment import physical_cores
 from bench.worker.measure.memory import Peaks
+from bench.worker.measure.split import Transfers, seconds_alone
 from bench.worker.measure.tree import TreePeak
 from bench.worker.measure.watch import Watch
 from bench.worker.messages import Outcome, Request
@@ -62,6 +63,7 @@ class _Run:
         self.last: Evaluation | None = None
         self.reached_seconds: float | None = None
         self.fitted_seconds = 0.0
+        self.alone_seconds: float | None = None
 
     def go(self) -> None:
         for plugin in self.request.plugins:
@@ -200,7 +202,12 @@ class _Run:
                 loop.run()
             blocks += loop.log.blocks.seconds
         # The first full-size steps are cold: what a step takes is the least of them.
-        return min(blocks[:steps], default=0.0)
+        step_seconds = min(blocks[:steps], default=0.0)
+        if self.device.can_hold:
+            (ready,) = next(rehearsals[0].epoch(steps_per_chunk=1))
+            fetch = ready.fetch if self.train.loader == "resident" else loaders.given(ready.fetch())
+            self.alone_seconds = seconds_alone(lambda: step(fetch), self.device, step_seconds=step_seconds)
+        return step_seconds
 
     def _fit(self, learner: Learner, *, data: TrialData, step_seconds: float) -> FitLog:
         randomness.seed_globals(self.trial.seed, randomness.TRAIN)
@@ -208,6 +215,7 @@ class _Run:
             per_block = clock.steps_per_block(step_seconds, block_seconds=self.device.block_seconds, most=MOST_STEPS)
         else:  # batches wait in memory for their block: no more of them than the clock needs
             per_block = clock.fewest_steps(step_seconds)
+            data.source.transfers = Transfers(self.device)
 
         def on_block(epoch: int, loss: float) -> None:
             self.peaks.observe()
@@ -220,7 +228,7 @@ class _Run:
 
         steps = self.train.steps
         loop = self._loop(learner.step, data.source, steps=steps, steps_per_block=per_block, on_epoch=on_epoch)
-        loop.on_block, loop.watch = on_block, self.watch
+        loop.on_block, loop.watch, loop.log.alone_seconds = on_block, self.watch, self.alone_seconds
         return loop.run()
 
     def _loop(

@@ -21,20 +21,6 @@ NAMES = ("train_samples_per_second", "step_seconds", "end_to_end_samples_per_sec
 DATA = Component("synthetic", {"train": 1280, "test": 10})
 
 
-class Clock:
-    """A clock that stands still, but for what is put on it and 100 ns a reading: no machine is too busy for it."""
-
-    def __init__(self) -> None:
-        self.now = 10**15
-
-    def perf_counter_ns(self) -> int:
-        self.now += 100
-        return self.now
-
-    def pass_by(self, seconds: float) -> None:
-        self.now += round(seconds * 1e9)
-
-
 class Takes(nn.Module):
     """Every step takes 4 ms, and the first that it ever takes so much more as it is told."""
 
@@ -60,22 +46,17 @@ def one_that_warms_up(build: Callable[[float], nn.Module], *, extra_seconds: flo
     return make
 
 
-def test_a_second_in_the_warm_up_is_in_no_figure_of_training(
-    run_trial: Any, register: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_second_in_the_warm_up_is_in_no_figure_of_training(run_trial: Any, register: Any, own_clock: Any) -> None:
     """On a clock of our own, to 1 in 10,000: all four figures, whatever else the machine does."""
-    clock = Clock()
 
     def run(name: str, extra_seconds: float) -> Any:
         register(
             name,
             one_that_warms_up(
-                lambda first: Takes(10, first_seconds=first, wait=clock.pass_by), extra_seconds=extra_seconds
+                lambda first: Takes(10, first_seconds=first, wait=own_clock.pass_by), extra_seconds=extra_seconds
             ),
         )
-        with monkeypatch.context() as patch:
-            patch.setattr(time, "perf_counter_ns", clock.perf_counter_ns)
-            return run_trial(name, dataset=DATA)
+        return run_trial(name, dataset=DATA)
 
     slept, awake = run("sleepy", 1.0), run("awake", 0.0)
     assert max(slept.samples["warmup_seconds"]) > 1, "the sleep was somewhere else"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -64,18 +64,29 @@ def test_a_trial_with_burners_beside_it_is_flagged(bench: Any) -> None:
         assert sum(result.samples["contention_pressure_seconds"]) > 0
 
 
-@pytest.mark.slow
-def test_alone_on_a_quiet_machine_it_is_not(bench: Any) -> None:
-    for _ in range(4):
-        busy = psutil.cpu_percent(interval=1.0) * (os.cpu_count() or 1)
-        if busy < QUIET_PERCENT and not is_flagged(bench.run(SUITE, "--fresh")[-1]):
+def once_on_a_quiet_machine(holds: Callable[[], bool]) -> None:
+    """Where others are busy a trial is rightly flagged: then what holds when it is alone cannot be shown."""
+    tried = 0
+    for _ in range(8):
+        if not is_quiet():
+            continue
+        if holds():
             return
-        if busy < QUIET_PERCENT and psutil.cpu_percent(interval=1.0) * (os.cpu_count() or 1) < QUIET_PERCENT:
-            pytest.fail("a trial was flagged though the machine was quiet before and after it")
+        tried += is_quiet()
+        assert tried < 3, "it did not hold, though the machine was quiet before and after it"
     pytest.skip("this machine is never quiet: other programs run on it")
 
 
-def test_a_trial_that_sleeps_has_waited_for_no_core(run_trial: Any, register: Any, several_tries: Any) -> None:
+def is_quiet() -> bool:
+    return psutil.cpu_percent(interval=0.5) * (os.cpu_count() or 1) < QUIET_PERCENT
+
+
+@pytest.mark.slow
+def test_alone_on_a_quiet_machine_it_is_not(bench: Any) -> None:
+    once_on_a_quiet_machine(lambda: not is_flagged(bench.run(SUITE, "--fresh")[-1]))
+
+
+def test_a_trial_that_sleeps_has_waited_for_no_core(run_trial: Any, register: Any) -> None:
     """CPU time over wall time would flag it."""
     import time
 
@@ -93,7 +104,7 @@ def test_a_trial_that_sleeps_has_waited_for_no_core(run_trial: Any, register: An
         notes = run_trial("sleeps", dataset=data, train={"epochs": 3}).validity_notes
         return not any("waited for a core" in note for note in notes)
 
-    several_tries(unflagged)
+    once_on_a_quiet_machine(unflagged)
 
 
 def test_a_quota_that_is_used_up_is_read_from_either_version_of_cgroups(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -28,6 +29,10 @@ class Device(ABC):
     # Seconds that a block of steps should last at least: long enough that reading the clock, with the
     # synchronisation that this takes, costs less than 0.01 % of it.
     block_seconds: float = 0.02
+    # How `mark` is read, in words; empty where there is none.
+    how_marks: str = ""
+    # Whether `hold` is there: on a device that does its work later than it is asked for.
+    can_hold: bool = False
 
     @property
     def torch_device(self) -> torch.device:
@@ -58,6 +63,18 @@ class Device(ABC):
 
     def resume_memory(self) -> None:
         """Start a new peak over the old baseline."""
+
+    def mark(self) -> Any:
+        """This moment in the order of the device's work, for `seconds_between`; None where it has no such thing."""
+        return None
+
+    def seconds_between(self, start: Any, end: Any) -> float:
+        """Seconds that the device took from one mark to another. Both have to be over: synchronize before."""
+        raise NotImplementedError(f"{self.name} gives no marks")
+
+    def hold(self, seconds: float) -> None:
+        """Give the device something to do that takes at least so long: what is asked of it next piles up behind it."""
+        raise NotImplementedError(f"{self.name} cannot be held")
 
     def uuid(self) -> str:
         """What NVML calls the card, GPU-…; empty where it is no NVIDIA card."""

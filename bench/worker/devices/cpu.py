@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import psutil
 
 from bench.registry import device
@@ -14,6 +16,7 @@ class Cpu(Device):
     """The processor: always there, always synchronous."""
 
     name = "cpu"
+    how_marks = "clock of the host"
 
     def unavailable(self) -> str:
         return ""
@@ -23,6 +26,12 @@ class Cpu(Device):
 
     def synchronize(self) -> None:
         """Operations on the CPU return when they are done."""
+
+    def mark(self) -> int:
+        return time.perf_counter_ns()
+
+    def seconds_between(self, start: int, end: int) -> float:
+        return (end - start) / 1e9
 
     def reset_memory(self) -> None:
         """Host memory is measured by the process, not by the device."""

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from bench.registry import device
 from bench.worker.devices.base import Device, DeviceMemory
+
+# More than any card's clock: to wait for so many cycles takes a second, or longer.
+CYCLES_PER_SECOND = 3e9
 
 
 @device("cuda")
@@ -15,6 +20,7 @@ class Cuda(Device):
     name = "cuda"
     # A synchronisation drains the queue: some 20 us, 0.01 % of 200 ms.
     block_seconds = 0.2
+    how_marks, can_hold = "CUDA events", True
 
     def __init__(self) -> None:
         self._allocated = self._reserved = 0
@@ -46,6 +52,18 @@ class Cuda(Device):
     def resume_memory(self) -> None:
         torch.cuda.synchronize()
         torch.cuda.reset_peak_memory_stats()
+
+    def mark(self) -> Any:
+        event = torch.cuda.Event(enable_timing=True)
+        event.record()
+        return event
+
+    def seconds_between(self, start: Any, end: Any) -> float:
+        return float(start.elapsed_time(end)) / 1e3
+
+    def hold(self, seconds: float) -> None:
+        # A kernel that counts cycles. torch's own tests stand on it; there is no public name for it.
+        torch.cuda._sleep(int(seconds * CYCLES_PER_SECOND))
 
     def uuid(self) -> str:
         # Not by its number: CUDA counts the visible cards, the fastest first, NVML all of them by their bus.

@@ -20,6 +20,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from bench.worker import randomness
+from bench.worker.measure.split import Transfers
 
 # A set whose float32 images take no more than this lies on the device as float32, scaled once; a larger one as it
 # is, scaled batch by batch. CIFAR-10 takes 0.6 GB.
@@ -59,6 +60,7 @@ class Source(ABC):
     """An endless supply of epochs over one split."""
 
     samples: int
+    transfers: Transfers | None = None  # where their time goes; none where nothing is transferred
 
     @abstractmethod
     def epoch(self, *, steps_per_chunk: int) -> Iterator[list[Ready]]:
@@ -131,13 +133,23 @@ class Loaded(Source):
     def epoch(self, *, steps_per_chunk: int) -> Iterator[list[Ready]]:
         chunk: list[Ready] = []
         for images, labels in self.loader:
-            batch = images.to(self.device, non_blocking=True), labels.to(self.device, non_blocking=True)
-            chunk.append(Ready(_given(batch), len(labels)))
+            chunk.append(Ready(given(self._moved(images, labels)), len(labels)))
             if len(chunk) == steps_per_chunk:
                 yield chunk
                 chunk = []
         if chunk:
             yield chunk
+
+    def _moved(self, images: torch.Tensor, labels: torch.Tensor) -> Batch:
+        if self.transfers is None:
+            return self._to_device(images, labels)
+        self.transfers.begins()
+        batch = self._to_device(images, labels)
+        self.transfers.ends()
+        return batch
+
+    def _to_device(self, images: torch.Tensor, labels: torch.Tensor) -> Batch:
+        return images.to(self.device, non_blocking=True), labels.to(self.device, non_blocking=True)
 
 
 class _Samples(Dataset[Batch]):
@@ -179,7 +191,7 @@ class _WorkerStart:
             ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: without it up to 5 s of orphan
 
 
-def _given(batch: Batch) -> Fetch:
+def given(batch: Batch) -> Fetch:
     return lambda: batch
 
 

@@ -16,6 +16,7 @@ from torch import nn
 from bench.worker.devices.base import Device
 from bench.worker.failures import Diverged
 from bench.worker.measure import clock
+from bench.worker.measure.split import Waits
 from bench.worker.measure.watch import Watch
 from bench.worker.train.loaders import Fetch, Ready, Source
 from bench.worker.train.optimizers import autocast
@@ -34,6 +35,8 @@ class EpochLog:
     loss: float  # running mean, as the weights moved
     seconds: float
     block_seconds: float  # of that, inside timed blocks; the rest was loading and transfer
+    data_seconds: float  # of the rest, waiting for batches
+    transfer_seconds: float | None  # of copies to the device; None where there are none, or where nobody can say
     samples: int
     steps: int
     whole: bool
@@ -45,6 +48,7 @@ class FitLog:
 
     blocks: clock.Blocks = field(default_factory=clock.Blocks)
     epochs: list[EpochLog] = field(default_factory=list)
+    alone_seconds: float | None = None  # of the device for a step, when it never waits for the host; where it can tell
 
     @property
     def steps(self) -> int:
@@ -183,14 +187,16 @@ class Loop:
 
     def _epoch(self, epoch: int) -> EpochLog:
         tally, timed, aside = _Tally(), 0, 0
+        waits = Waits(self.source.transfers)
         start = clock.read(self.device)
-        for chunk in self._chunks():
+        for chunk in waits.over(self._chunks()):
             if self.watch.reads_blocks:
                 self.device.synchronize()  # a transfer that is under way belongs to the epoch, not to the reading
                 aside += self.watch.block_begins()
             block = self._block(chunk)
             before = time.perf_counter_ns()
             self.watch.block_ends()
+            waits.device_is_done()
             timed += block
             samples = [ready.samples for ready in chunk]
             tally.add(self._losses.values(len(chunk)), samples, epoch=epoch, steps_before=self.log.steps)
@@ -204,6 +210,8 @@ class Loop:
             loss=tally.mean_loss,
             seconds=nanoseconds / 1e9,
             block_seconds=timed / 1e9,
+            data_seconds=waits.data_nanoseconds / 1e9,
+            transfer_seconds=waits.transfer_seconds if self.source.transfers and self.device.how_marks else None,
             samples=tally.samples,
             steps=tally.steps,
             whole=tally.samples == self.source.samples,
