@@ -147,15 +147,37 @@ def torch_facts() -> dict[str, Any]:
 
 
 def notes() -> dict[str, Any]:
-    """What is worth knowing of a run and changes no identity: versions, caches, governor, limits, commit."""
+    """What is worth knowing of a run and changes no identity: versions, caches, clocks, limits, commit."""
     found: dict[str, Any] = {"versions": {name: version for name in PACKAGES if (version := _version(name))}}
     found["python"] = platform.python_version()
-    governor = CPU / "cpufreq/scaling_governor"
-    if governor.exists():
-        found["governor"] = governor.read_text().strip()
     if sizes := caches():
         found["caches"] = sizes
-    return found | nvidia_notes() | commit()
+    return found | clock_notes() | nvidia_notes() | commit()
+
+
+def clock_notes(cpu: Path = CPU) -> dict[str, Any]:
+    """Governor of the first core's clock, the highest that it may be set to, and whether it may go over that.
+
+    Nothing where the system does not say, as in most virtual machines. Somebody may change each while the machine
+    runs, so none is a fact.
+    """
+    found: dict[str, Any] = {}
+    if governor := _word(cpu / "cpufreq/scaling_governor"):
+        found["governor"] = governor
+    if kilohertz := _word(cpu / "cpufreq/scaling_max_freq"):
+        found["cpu_highest_mhz"] = int(kilohertz) / 1e3
+    if boost := _word(cpu.parent / "cpufreq/boost"):
+        found["cpu_boost"] = boost == "1"
+    elif no_turbo := _word(cpu.parent / "intel_pstate/no_turbo"):
+        found["cpu_boost"] = no_turbo == "0"
+    return found
+
+
+def _word(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
 
 
 def caches(cpu: Path = CPU) -> dict[str, str]:

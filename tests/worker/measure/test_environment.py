@@ -46,6 +46,22 @@ def test_caches_are_read_as_the_kernel_words_them(tmp_path: Path) -> None:
     assert environment.caches(tmp_path / "none") == {}
 
 
+def test_clocks_are_notes_and_left_out_where_the_system_does_not_say(tmp_path: Path) -> None:
+    cpu = tmp_path / "cpu0"
+    assert environment.clock_notes(cpu) == {}
+    (cpu / "cpufreq").mkdir(parents=True)
+    (cpu / "cpufreq/scaling_governor").write_text("powersave\n")
+    (cpu / "cpufreq/scaling_max_freq").write_text("3800000\n")
+    (tmp_path / "intel_pstate").mkdir()
+    (tmp_path / "intel_pstate/no_turbo").write_text("1\n")
+    told = {"governor": "powersave", "cpu_highest_mhz": 3800.0, "cpu_boost": False}
+    assert environment.clock_notes(cpu) == told
+    (tmp_path / "cpufreq").mkdir()
+    (tmp_path / "cpufreq/boost").write_text("1\n")
+    assert environment.clock_notes(cpu) == told | {"cpu_boost": True}
+    assert not set(told) & set(environment.system_facts("a processor"))
+
+
 @pytest.fixture
 def nvml(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
     """NVML with one card, and the file that shows that there is one."""
