@@ -44,12 +44,6 @@ def test_an_unknown_name_lists_the_choices_and_the_nearest() -> None:
     assert str(raised.value) == "unknown thing 'liner'; did you mean linear? (there are: linear, mlp)"
 
 
-@pytest.mark.parametrize("name", ["", "a/b", "../x", "a b", "a\0b", "é", "x" * 65, "-x", ".x"])
-def test_a_name_that_could_escape_is_refused(name: str) -> None:
-    with pytest.raises(BenchError, match="a name is"):
-        Registry("thing").register(name)
-
-
 def test_entries_come_in_the_order_of_their_names() -> None:
     registry = Registry("thing")
     for name in ("b", "c", "a"):

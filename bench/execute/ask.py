@@ -13,8 +13,9 @@ from typing import IO
 from bench.errors import BenchError
 from bench.suite.catalogue import Catalogue
 
-# One plugin may take 30 s; importing torch from a cold disk takes a while too.
-LIMIT_SECONDS = 120.0
+# Plugins take at most 30 s together; importing torch from a cold disk takes a while too.
+LIMIT_SECONDS = 150.0
+GRACE_SECONDS = 2.0
 
 # Importing numpy alone starts OpenBLAS's threads, and a process with threads cannot be forked safely.
 WORKER_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
@@ -25,7 +26,6 @@ class Question:
 
     def __init__(self, plugins: Sequence[str] = ()) -> None:
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the process
-        self._limit = LIMIT_SECONDS + 30 * len(plugins)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "bench.worker.describe", *plugins],
             stdin=subprocess.DEVNULL,
@@ -42,16 +42,24 @@ class Question:
 
     def _text(self) -> bytes:
         try:
-            text, _ = self._process.communicate(timeout=self._limit)
+            text, _ = self._process.communicate(timeout=LIMIT_SECONDS)
         except BaseException as error:
-            self._process.kill()
-            self._process.wait()
+            self._end()
             if isinstance(error, subprocess.TimeoutExpired):
-                raise BenchError(f"no answer about models and devices after {self._limit:.0f} s") from error
+                raise BenchError(f"no answer about models and devices after {LIMIT_SECONDS:.0f} s") from error
             raise
         if self._process.returncode != 0:
             raise BenchError(f"models and devices cannot be listed: {last_line(self._errors)}")
         return text
+
+    def _end(self) -> None:
+        """Ask it to end, which ends the imports that it has started; then make sure."""
+        self._process.terminate()
+        try:
+            self._process.wait(timeout=GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
 
 def last_line(errors: IO[bytes]) -> str:

@@ -169,7 +169,7 @@ class _Lines:
         *lines, self._buffer = self._buffer.split(b"\n")
         found = []
         for line in lines:
-            with suppress(ValueError):
+            with suppress(ValueError, RecursionError):
                 message = json.loads(line)
                 if isinstance(message, dict):
                     found.append(message)

@@ -119,15 +119,15 @@ def run_suite(options: Options, *, voice: Voice) -> Ran:
     with signals_raise():
         try:
             file = read(options)
+            Store(options.results / file.name).refuse_unwritable()
             # Importing torch overlaps with planning, unless that would disturb somebody's measurement.
             alone = lock.try_acquire()
             if alone:
                 executor.start()
             prepared = prepare(options, file)
-            prepared.store.writable()
             plan = prepared.plan()
             if plan.total:  # a shard without a trial leaves what is stored as it is
-                prepared.store.save_suite(prepared.suite.to_json())
+                save_suite(prepared)
             for line in head(prepared.suite, plan, catalogue=prepared.catalogue, results=prepared.store.results):
                 voice.say(line)
             if plan.to_run and not alone:
@@ -179,10 +179,7 @@ class _Runner:
                 started += 1
                 self._one(writer, planned)
         except OSError as error:
-            raise BenchError(
-                f"{writer.path}: cannot be written ({error.strerror}); every result before this one is safe: "
-                "make room and run the same command again"
-            ) from error
+            raise cannot_write(writer.path, str(error.strerror)) from error
         finally:
             writer.close()
         return started
@@ -207,6 +204,8 @@ class _Runner:
         result = self._result(planned, ending, began)
         writer.append(result)
         self.voice.trial_ends(result)
+        if result.status == "interrupted":  # by itself: the disk takes no more, and would take the next one's no less
+            raise cannot_write(self.prepared.store.folder, result.reason)
 
     def _request(self, trial: Trial, log: Path) -> dict[str, Json]:
         store, places = self.prepared.store, self.prepared.suite.locations
@@ -248,6 +247,21 @@ class _Runner:
     def _settled(self, planned: Planned) -> Result:
         status, reason = ("skipped", planned.skip) if planned.skip else ("failed", planned.fail)
         return self._result(planned, Ending(None, status, reason), now())
+
+
+def save_suite(prepared: Prepared) -> None:
+    """Keep the plan beside the results. BenchError where the disk does not take it."""
+    try:
+        prepared.store.save_suite(prepared.suite.to_json())
+    except OSError as error:
+        raise cannot_write(prepared.store.folder, str(error.strerror)) from error
+
+
+def cannot_write(path: Path, why: str) -> BenchError:
+    """The one line of a disk that is full, or no longer there."""
+    return BenchError(
+        f"{path}: cannot be written ({why}); every result before this is safe: make room and run the same command again"
+    )
 
 
 def exit_code(prepared: Prepared) -> int:

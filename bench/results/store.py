@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,18 +67,25 @@ class Store:
                 self._seen.add(key)
                 yield found
 
-    def writable(self) -> None:
-        """Raise BenchError where a result could not be written: before anything trains, not after."""
-        probe = self.trials_folder / f".probe-{os.getpid()}"
+    def refuse_unwritable(self) -> None:
+        """Raise BenchError where a result could not be written: before anything starts, not after.
+
+        Makes no folder: where ours is not there yet, the one that it would be made in is tried.
+        """
+        place = self.trials_folder
+        while not place.exists() and place != place.parent:
+            place = place.parent
+        probe = place / f".probe-{os.getpid()}"
         try:
-            self.trials_folder.mkdir(parents=True, exist_ok=True)
             probe.write_bytes(b"x")
-            probe.unlink()
         except OSError as error:
             raise BenchError(
                 f"{self.folder}: results cannot be written there ({error.strerror}); "
                 "choose another folder with --results"
             ) from error
+        finally:
+            with suppress(OSError):
+                probe.unlink()
 
     def writer(self, run_id: str) -> Writer:
         return Writer(self.trials_folder / f"{run_id}.jsonl")
@@ -166,11 +174,15 @@ def write_whole(path: Path, text: str) -> None:
     """Write aside, wait for the disk, rename: whole or absent."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
-    with aside.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
+    try:
+        with aside.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except OSError:
+        aside.unlink(missing_ok=True)
+        raise
 
 
 def _sync_folder(folder: Path) -> None:

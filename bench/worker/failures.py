@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import traceback
 
 import torch
 
 from bench.errors import BenchError, Unavailable
 from bench.privacy import published
+
+# What the disk is to blame for, not the model: the trial has no result, and the run stops.
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
 class Diverged(Exception):
@@ -26,6 +30,8 @@ def classify(error: BaseException) -> tuple[str, str]:
         isinstance(error, RuntimeError) and ("can't allocate memory" in text or "out of memory" in text.lower())
     ):
         return "oom", shortened(text or "MemoryError: the host has no more memory")
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        return "interrupted", shortened(f"{error.strerror or text}, while the trial wrote")
     if isinstance(error, BenchError):
         return "failed", shortened(text)
     return "failed", shortened(f"{type(error).__name__}: {text}" if text else type(error).__name__)

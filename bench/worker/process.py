@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from typing import NoReturn
 
 from bench.records import Json
@@ -37,17 +38,18 @@ def run_and_exit(request: dict[str, Json], *, descriptor: int, started_ns: int) 
         components.load_builtin()
         channel = Channel(descriptor)
         outcome = trial.run(Request.from_json(request), channel, started_ns=started_ns)
-        if outcome.traceback:
-            sys.stderr.write(outcome.traceback)
         channel.send({"outcome": outcome.to_json()})
         code = 0
+        with suppress(OSError, ValueError):  # as below
+            sys.stderr.write(outcome.traceback)
     except BaseException:
         import traceback
 
         traceback.print_exc()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):  # the disk is full; the model has closed it
+                stream.flush()
         # Not sys.exit: handlers that a library left for the end of the template are not this process's to run.
         os._exit(code)
 
@@ -55,7 +57,10 @@ def run_and_exit(request: dict[str, Json], *, descriptor: int, started_ns: int) 
 def _redirect(log: str | None) -> None:
     """Standard input from nowhere; output and error to the log, appended."""
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644) if log else os.open(os.devnull, os.O_WRONLY)
+    target = os.open(os.devnull, os.O_WRONLY)
+    if log:
+        with suppress(OSError):  # a full disk: that the record does not fit either is said by the parent
+            target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(target, 1)
     os.dup2(target, 2)
 

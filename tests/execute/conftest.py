@@ -97,6 +97,17 @@ def nan(input_shape, num_classes):
             return super().forward(x) * (float("nan") if self.steps > 6 else 1.0)
     return Nan(lambda: None, c * h * w, num_classes)
 
+@model("infinite")
+def infinite(input_shape, num_classes):
+    c, h, w = input_shape
+    class Infinite(Act):
+        steps = 0
+        def forward(self, x):
+            if len(x) > 2 and self.training:
+                self.steps += 1
+            return super().forward(x) * 0 + (3e38 if self.steps > 2 else 0.0) * torch.tensor([1.0] + [-1.0] * 9)
+    return Infinite(lambda: None, c * h * w, num_classes)
+
 @model("wrong_shape")
 def wrong_shape(input_shape, num_classes):
     c, h, w = input_shape

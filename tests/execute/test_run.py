@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -31,22 +29,6 @@ def lines_of(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for path in folder.glob("trials/*.jsonl") for line in path.read_text().splitlines()]
 
 
-def test_a_second_run_trains_nothing(project: Any) -> None:
-    suite = project.suite("good", seeds="0, 1", extra="[report]\nbaseline = 'good'\n")
-    first = project.run(suite)
-    rows = project.rows()
-    assert first.code == 0, first.err
-    assert [row["status"] for row in rows] == ["ok", "ok"]
-    again = project.run(suite)
-    assert again.code == 0
-    assert "0 to train · 2 there already" in again.err
-    assert project.rows() == rows
-    assert len(lines_of(project.results / "mine")) == 2
-    # Another spelling of the same trial is the same trial; another suite name is the same trial in another folder.
-    other = project.run(suite, "--set", "train.epochs=2", "--set", "report.baseline=''")
-    assert "0 to train" in other.err
-
-
 def test_environment_and_code_are_the_same_in_two_runs_in_a_row(project: Any) -> None:
     suite = project.suite("good")
     project.run(suite)
@@ -58,17 +40,6 @@ def test_environment_and_code_are_the_same_in_two_runs_in_a_row(project: Any) ->
     assert one["metrics"]["test_loss"] == two["metrics"]["test_loss"]
     # One row a trial: the newest. The older one stays on file.
     assert [row["run_id"] for row in project.rows()] == [max(one["run_id"], two["run_id"])]
-
-
-def test_an_edited_model_trains_again_and_the_run_says_why(project: Any) -> None:
-    suite = project.suite("wide")
-    parameters = []
-    for width in (8, 9):
-        (project.folder / "models.py").write_text(WIDE.replace("WIDTH", str(width)))
-        done = project.run(suite)
-        parameters.append([row["parameters"] for row in project.rows()])
-    assert "1 train again: models.py has changed since" in done.err
-    assert parameters == [[str(64 * 8 + 8 + 8 * 10 + 10)], [str(64 * 9 + 9 + 9 * 10 + 10)]]
 
 
 def test_a_metric_of_a_plugin_is_a_column(project: Any) -> None:
@@ -92,18 +63,6 @@ def test_retry_runs_those_again_that_ended_so(project: Any) -> None:
         "--retry faild: unknown status; did you mean failed? (there are: ok, failed, diverged, oom, timeout, crashed, "
         "skipped, interrupted)"
     )
-
-
-def test_a_device_that_is_not_here_is_skipped_once_and_never_the_cpu(project: Any) -> None:
-    suite = project.suite("good")
-    suite.write_text(suite.read_text().replace('["cpu"]', '["cpu", "mps"]'))
-    first, second = project.run(suite), project.run(suite)
-    assert first.code == second.code == 0
-    rows = {row["device"]: row for row in project.rows()}
-    assert rows["cpu"]["status"] == "ok"
-    assert rows["mps"]["status"] == "skipped"
-    assert rows["mps"]["reason"].startswith("mps: ")
-    assert len(lines_of(project.results / "mine")) == 2  # it is not written again each time
 
 
 def test_only_and_shards_keep_a_part(project: Any) -> None:
@@ -160,17 +119,6 @@ def test_dry_run_trains_nothing_and_says_what_would_run(project: Any) -> None:
     assert "about" in later.out  # an estimate, now that there is something to go by
 
 
-def test_a_plugin_that_raises_is_charged_with_the_names_that_nobody_has(project: Any) -> None:
-    suite = project.suite("linear", "nobodys")
-    (project.folder / "models.py").write_text("raise OSError('not today')\n")
-    done = project.run(suite)
-    rows = {row["model"]: row for row in project.rows()}
-    assert done.code == 1
-    assert rows["linear"]["status"] == "ok"
-    assert rows["nobodys"]["status"] == "failed"
-    assert "models.py: failed to import: OSError: not today" in rows["nobodys"]["reason"]
-
-
 def test_a_data_set_that_is_not_there_is_skipped_with_the_command(project: Any) -> None:
     suite = project.suite("good")
     suite.write_text(suite.read_text().replace('{ name = "synthetic", train = 256, test = 64 }', '"mnist"'))
@@ -179,54 +127,6 @@ def test_a_data_set_that_is_not_there_is_skipped_with_the_command(project: Any) 
     assert done.code == 0
     assert row["status"] == "skipped"
     assert "bench fetch mnist" in row["reason"]
-
-
-def test_killed_in_the_middle_and_started_again_every_trial_is_there_once(project: Any, wait_for: Any) -> None:
-    suite = project.suite("good", seeds="0, 1, 2, 3, 4, 5, 6, 7")
-    for done in (1, 4):
-        process = project.start("run", suite, "--results", project.results)
-        wait_for(lambda done=done: len(lines_of_whole(project.results / "mine")) >= done)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        time.sleep(0.5)
-    end = project.run(suite)
-    assert end.code == 0
-    ids = [line["trial_id"] for line in lines_of(project.results / "mine")]
-    assert len(ids) == len(set(ids)) == len(project.rows()) == 8
-
-
-def lines_of_whole(folder: Path) -> list[str]:
-    return [line for path in folder.glob("trials/*.jsonl") for line in path.read_text().splitlines(keepends=True)]
-
-
-def test_two_runs_at_once_lose_nothing_and_train_nothing_twice(project: Any) -> None:
-    suite = project.suite("good", seeds="0, 1, 2, 3, 4")
-    both = [project.start("run", suite, "--results", project.results) for _ in range(2)]
-    said = [process.communicate(timeout=300)[1] for process in both]
-    assert [process.returncode for process in both] == [0, 0]
-    assert sum("waiting: another run is measuring on this machine" in text for text in said) == 1
-    ids = [line["trial_id"] for line in lines_of(project.results / "mine")]
-    assert len(ids) == len(set(ids)) == 5
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (("epochs = 2", "epoch = 2"), "train.epoch: unknown key; did you mean train.epochs?"),
-        (('"good"', '"goood"'), "did you mean good?"),
-        (("epochs = 2", 'epochs = "two"'), "train.epochs: expected"),
-        (("[grid]", "[grid"), "line"),
-    ],
-)
-def test_a_mistake_is_one_line_with_exit_code_2(project: Any, change: tuple[str, str], words: str) -> None:
-    suite = project.suite("good")
-    suite.write_text(suite.read_text().replace(*change))
-    done = project.run(suite)
-    assert done.code == 2
-    assert words in done.err
-    assert len(done.err.strip().splitlines()) == 1
-    assert done.err.startswith(str(suite))
-    assert not project.results.exists()
 
 
 def test_the_list_command_says_what_there_is(project: Any) -> None:

@@ -17,7 +17,7 @@ import pytest
 from bench.errors import BenchError
 from bench.records import Component, Result, TrainSettings
 from bench.registry import REPORT_FORMATS, report_format
-from bench.report.render import render, slug
+from bench.report.render import render
 from bench.suite.plan import Axis, Suite
 
 
@@ -88,16 +88,6 @@ def test_all_well_is_said_too(make: ModuleType, tmp_path: Path) -> None:
     assert "- All 15 trials are ok." in report_of(tmp_path, plan, make.run_of(plan))
 
 
-def test_two_environments_are_kept_apart_and_said(make: ModuleType, tmp_path: Path) -> None:
-    plan = make.Plan()
-    results = make.run_of(plan)
-    moved = [make.result_of(each.trial, environment=make.OTHER_MACHINE) for each in results[7:]]
-    text = report_of(tmp_path, plan, results[:7] + moved)
-    assert "come from 2 environments" in text
-    assert text.count("## digits · cpu · environment ") == 2
-    assert "AMD EPYC, 64 cores" in text
-
-
 def test_nothing_was_run_yet(make: ModuleType, tmp_path: Path) -> None:
     text = report_of(tmp_path, make.Plan(), [])
     assert "Nothing was measured yet" in text
@@ -161,44 +151,6 @@ def test_a_folder_that_cannot_be_written_is_one_line(make: ModuleType, tmp_path:
         render(tmp_path, suite=make.Plan(), results=[])
 
 
-def test_hostile_names_are_text_in_every_output(make: ModuleType, tmp_path: Path) -> None:
-    bad = "<script>alert(1)</script>|=CMD()|$\\frac$\x1b[31m\nüñ模"
-    plan = make.Plan(
-        title=bad,
-        source="a b`;rm -rf.toml",
-        datasets=(Component("digits", {"note": bad}),),
-        models=(Component("=CMD()", {"x": bad}), Component("_x"), Component("linear")),
-        seeds=(0, 1),
-    )
-    results = make.run_of(plan)
-    results[0] = make.result_of(results[0].trial, status="failed", reason="=HYPERLINK() <img src=x>")
-    text = report_of(tmp_path, plan, results)
-    assert "<script" not in text
-    assert "<img" not in text
-    assert "\x1b" not in text
-    assert "    python -m bench run 'a b`;rm -rf.toml'\n" in text
-    for table in (tmp_path / "report" / "tables").glob("*.md"):
-        rows = [line for line in table.read_text(encoding="utf-8").splitlines() if line.startswith("|")]
-        assert len({row.count("|") for row in rows}) == 1
-    with (tmp_path / "report" / "tables" / "trials.csv").open(encoding="utf-8", newline="") as file:
-        rows_of_csv = list(csv.DictReader(file))
-    assert rows_of_csv[0]["model"] == "'=CMD()"
-    assert rows_of_csv[0]["reason"].startswith("'=HYPERLINK()")
-    names = [path.name for path in (tmp_path / "report").rglob("*") if path.is_file()]
-    assert all(set(name) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") for name in names)
-
-
-@pytest.mark.parametrize("name", ["../../etc/passwd", "..", "", "a/b", "x" * 300, "nul\x00", "ü"])
-def test_slugs_are_file_names(name: str) -> None:
-    made = slug(name)
-    assert made
-    assert len(made) <= 60
-    assert "/" not in made
-    assert not made.startswith(".")
-    assert slug("digits") == "digits"
-    assert slug("a(b=1)") != slug("a(b=2)")
-
-
 def test_the_baseline_is_rendered_in_a_few_seconds(make: ModuleType, tmp_path: Path) -> None:
     plan = make.Plan(batch_sizes=(64, 256), devices=("cpu", "cuda", "mps"))
     results = make.run_of(plan)
@@ -244,16 +196,6 @@ def test_a_stored_suite_is_the_plan_of_its_report(make: ModuleType, tmp_path: Pa
     assert [row["trial_id"] for row in rows] == [trial.trial_id for trial in suite.trials()]
     assert {row["train.momentum"] for row in rows} == {"0.0", "0.9"}
     assert not render(tmp_path, suite=suite, results=results[1:]).rendered  # stored or resolved: the same plan
-
-
-def test_how_environments_differ_is_said(make: ModuleType, tmp_path: Path) -> None:
-    plan, results = small(make)
-    there = replace(make.MACHINE, facts={**make.FACTS, "torch": "2.14.0"})
-    moved = [replace(r, environment=there, environment_id=there.identity(threads=2)) for r in results[2:]]
-    text = report_of(tmp_path, plan, results[:2] + moved)
-    assert "- The environments differ in: torch 2.15.0 against 2.14.0.\n" in text
-    assert "### Environment " in text
-    assert "Machine" not in text
 
 
 def test_plugins_that_could_not_be_imported_are_said(make: ModuleType, tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ from bench.report.tables import (
     TableCell,
     escape_latex,
     escape_markdown,
-    quote_formula,
     to_csv,
     to_latex,
     to_markdown,
@@ -71,19 +70,6 @@ def test_markdown_shows_names_as_they_are(name: str, shown: str) -> None:
 def test_csv_has_numbers_and_their_interval() -> None:
     (row,) = csv.DictReader(io.StringIO(to_csv(table())))
     assert row == {"model": "mlp", "acc": "0.9", "acc_low": "0.8", "acc_high": "1", "n": "5"}
-
-
-@pytest.mark.parametrize("text", ["=CMD()", "+A1", "-A1", "@x", "\t=x", "\r=x", " =x", "＝x"])
-def test_formulas_are_quoted(text: str) -> None:
-    shown = "'" + text.replace("\r", " ")
-    assert quote_formula(text) == shown
-    (row,) = csv.DictReader(io.StringIO(to_csv(table(text)), newline=""))
-    assert row["model"] == shown
-
-
-@pytest.mark.parametrize("text", ["-1.5", "+2", "-1e-05", "mlp", "a=b", ""])
-def test_numbers_and_words_are_not(text: str) -> None:
-    assert quote_formula(text) == text
 
 
 def test_csv_leaves_empty_what_is_not_there() -> None:

@@ -198,13 +198,6 @@ def test_formulas_are_quoted(make: ModuleType, tmp_path: Path, text: str) -> Non
     assert rows[0]["reason"] == f"'{text}"
 
 
-def test_negative_numbers_stay_numbers(make: ModuleType, tmp_path: Path) -> None:
-    plan = make.Plan(seeds=(0,), models=(Component("mlp"),))
-    (trial,) = plan.trials()
-    rows = read(trials_frame([make.result_of(trial, metrics={"score": -1.5})], plan), tmp_path)
-    assert rows[0]["score"] == "-1.5"
-
-
 def test_frame_reads_back_from_its_file(make: ModuleType, tmp_path: Path) -> None:
     plan = make.Plan()
     frame = trials_frame(make.run_of(plan), plan)

@@ -84,15 +84,6 @@ def test_one_seed_has_no_interval(make: ModuleType, tmp_path: Path) -> None:
     assert "nan" not in (tmp_path / "summary.csv").read_text().lower()
 
 
-def test_environments_and_code_are_not_pooled(make: ModuleType) -> None:
-    plan, results = three_seeds(make)
-    elsewhere = make.result_of(results[0].trial, environment=make.OTHER_MACHINE)
-    edited = replace(results[2], code_id="edited")
-    frame = summary_frame(trials_frame([*results[:2], edited, elsewhere], plan))
-    assert sorted(frame["n"]) == [1, 1, 2]
-    assert frame["environment_id"].nunique() == 2
-
-
 def test_accuracies_pool_where_torch_threads_and_code_agree(make: ModuleType) -> None:
     plan, results = three_seeds(make)
     speeds = [replace(r, metrics={**r.metrics, "fit_seconds": 1.0 + r.trial.seed}) for r in results]

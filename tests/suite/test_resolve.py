@@ -1,6 +1,6 @@
 """Names, settings, devices and files against the catalogue."""
 
-# ruff: noqa: E501  # tables of messages read best with one case a line
+# tables of messages read best with one case a line
 
 from __future__ import annotations
 
@@ -18,63 +18,6 @@ from bench.suite.catalogue import Catalogue, PluginInfo
 from bench.suite.plan import Suite
 from bench.suite.read import read_suite
 from bench.suite.resolve import resolve
-
-REFUSED = {
-    '["liner"]': "grid.model[0]: unknown model 'liner'; did you mean linear? (there are: cnn, linear, mlp, odd)",
-    '["mlp", { name = "ml" }]': "grid.model[1].name: unknown model 'ml'; did you mean mlp? (there are: cnn, linear, mlp, odd)",
-    '[{ name = "mlp", hiden = 3 }]': "grid.model[0].hiden: unknown setting of model mlp; did you mean hidden? (it takes: hidden, slope)",
-    '[{ name = "linear", hidden = 3 }]': "grid.model[0].hidden: unknown setting of model linear (it takes no settings)",
-    '[{ name = "mlp", hidden = "x" }]': "grid.model[0].hidden: expected an integer or a list of integers, found 'x'",
-    '[{ name = "mlp", hidden = [3, true] }]': "grid.model[0].hidden[1]: expected an integer, found true",
-    '[{ name = "mlp", hidden = 2020-01-01T00:00:00 }]': "grid.model[0].hidden: expected an integer or a list of integers, found the date or time 2020-01-01T00:00:00",
-    '[{ name = "mlp", slope = nan }]': "grid.model[0].slope: expected a number, found nan",
-    '[{ name = "odd", anything = [inf] }]': "grid.model[0].anything[0]: expected a string, a number, true or false, a list or a table, found inf",
-    '[{ name = "odd", flag = 1 }]': "grid.model[0].flag: expected true or false, found 1",
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("models", REFUSED)
-def test_refuses_models(models: str, refusal: Callable[..., str]) -> None:
-    line = refusal(text=f'[grid]\ndataset = ["digits"]\nmodel = {models}\n')
-    assert line == f"mine.toml: {REFUSED[models]}"
-
-
-def test_refuses_data_sets(refusal: Callable[..., str]) -> None:
-    grid = '[grid]\nmodel = ["mlp"]\ndataset = '
-    assert refusal(text=grid + '["minst"]') == (
-        "mine.toml: grid.dataset[0]: unknown data set 'minst'; did you mean mnist?"
-        " (there are: cifar10, digits, fashion_mnist, hdf5, mnist, optdigits)"
-    )
-    assert refusal(text=grid + '[{ name = "mnist", train_limit = 0 }]') == (
-        "mine.toml: grid.dataset[0].train_limit: expected an integer of at least 1, found 0"
-    )
-    assert refusal(text=grid + '[{ name = "mnist", scaling = "unti" }]') == (
-        "mine.toml: grid.dataset[0].scaling: expected one of unit, standard, symmetric, found 'unti'; did you mean unit?"
-    )
-    assert refusal(text=grid + '["hdf5"]') == (
-        'mine.toml: grid.dataset[0].path: missing; data set hdf5 needs it, as in { name = "hdf5", path = … }'
-    )
-
-
-@pytest.mark.parametrize(
-    ("rest", "where"),
-    [
-        ('device = ["cdua"]\n', "grid.device[0]"),
-        ('[[exclude]]\ndevice = ["cdua"]\n', "exclude[0].device"),
-        ('[[override]]\nwhere = { device = "cdua" }\nset = { "train.epochs" = 1 }\n', "override[0].where.device"),
-    ],
-)
-def test_refuses_devices(rest: str, where: str, refusal: Callable[..., str], broken_plugin: Catalogue) -> None:
-    line = f"mine.toml: {where}: unknown device 'cdua'; did you mean cuda? (there are: auto, cpu, cuda, mps)"
-    assert refusal(rest) == line
-    assert refusal(rest, catalogue=broken_plugin) == line
-
-
-def test_refuses_unknown_names_in_rules(refusal: Callable[..., str]) -> None:
-    assert refusal('[[exclude]]\nmodel = "ccn"\n').startswith("mine.toml: exclude[0].model: unknown model 'ccn'")
-    assert refusal('[[exclude]]\nmodel = ["mlp", { name = "mlp", hiden = 1 }]\n').startswith(
-        "mine.toml: exclude[0].model[1].hiden: unknown setting of model mlp; did you mean hidden?"
-    )
 
 
 def test_auto_is_resolved_and_an_absent_device_stays(plan: Callable[..., Suite]) -> None:

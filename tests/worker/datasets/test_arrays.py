@@ -103,13 +103,6 @@ def test_what_was_only_touched_is_hashed_and_kept(decode: Decoder, fresh_cache: 
     assert sidecar.read_text() != before  # so that it is not hashed each time
 
 
-def test_a_pickle_in_the_cache_is_not_loaded(decode: Decoder, fresh_cache: Path) -> None:
-    load(decode)
-    np.save(folder(fresh_cache) / "images.npy", np.array([print], dtype=object), allow_pickle=True)
-    load(decode)
-    assert decode.calls == 2
-
-
 def test_what_a_killed_process_left_behind_is_removed_in_the_end(decode: Decoder, fresh_cache: Path) -> None:
     old, young = (fresh_cache / "arrays" / f"made-0.aside-{name}" for name in ("old", "young"))
     for path in (old, young):

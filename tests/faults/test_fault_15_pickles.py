@@ -1,17 +1,20 @@
-"""The unpickler knows plain values and arrays of uint8; nothing else is ever called."""
+"""Fault 15, a data set as a pickle: its checksum first, then an unpickler of plain values and arrays of uint8 only."""
 
 from __future__ import annotations
 
 import os
 import pickle
+import shutil
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from bench.errors import DataError
+from bench.worker.datasets.arrays import cached
 from bench.worker.datasets.restricted_pickle import loads
 
 MakeBatch = Callable[[np.ndarray, list[int]], bytes]
@@ -80,3 +83,41 @@ def test_cut_at_every_byte_is_one_typed_error(make_batch: MakeBatch) -> None:
     for length in range(len(whole)):
         with pytest.raises(DataError, match="f: found a"):
             loads(whole[:length], label="f")
+
+
+@pytest.mark.parametrize("form", ["folder", "cifar-10-python.tar.gz", "cifar-10-python.tar.xz"])
+@pytest.mark.parametrize("cached", [False, True], ids=["at the first load", "after a good load"])
+def test_a_malicious_member_is_refused_by_name_and_never_unpickled(
+    form: str, cached: bool, small_cifar: Any, tmp_path: Path
+) -> None:
+    marker, root = tmp_path / "marker", tmp_path / "data"
+    if cached:
+        small_cifar.write(root, form)
+        small_cifar.load(root)
+        shutil.rmtree(root)
+    small_cifar.write(root, form, data_batch_2=f"cos\nsystem\n(S'touch {marker}'\ntR.".encode())
+    with pytest.raises(DataError, match=r"data_batch_2: found .*needs"):
+        small_cifar.load(root)
+    assert not marker.exists()
+
+
+def test_even_with_the_right_checksum_nothing_is_called(small_cifar: Any, tmp_path: Path) -> None:
+    marker = tmp_path / "marker"
+    small_cifar.contents["data_batch_2"] = f"cos\nsystem\n(S'touch {marker}'\ntR.".encode()
+    small_cifar.pin()
+    small_cifar.write(tmp_path / "data")
+    with pytest.raises(DataError, match=r"data_batch_2: found a pickle that asks for .*system"):
+        small_cifar.load(tmp_path / "data")
+    assert not marker.exists()
+
+
+def test_a_pickle_in_the_cache_is_not_loaded(fresh_cache: Path, tmp_path: Path) -> None:
+    """Arrays of one object, whose pickle calls a function: they are decoded anew instead."""
+    marker = tmp_path / "marker"
+    right = {"images": np.arange(24, dtype=np.uint8)}
+    cached("made", sources={"file": "digest"}, version=1, decode=lambda: right)
+    (kept,) = (fresh_cache / "arrays").glob("*/images.npy")
+    np.save(kept, np.array([Calls(os.system, f"touch {marker}")], dtype=object), allow_pickle=True)
+    found = cached("made", sources={"file": "digest"}, version=1, decode=lambda: right)
+    assert found["images"].tolist() == right["images"].tolist()
+    assert not marker.exists()

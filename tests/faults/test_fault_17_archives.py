@@ -1,4 +1,4 @@
-"""Members of an archive are read by name to a cap, and never extracted."""
+"""Fault 17, an archive with paths that escape: members are read by name to a cap, and never extracted."""
 
 from __future__ import annotations
 

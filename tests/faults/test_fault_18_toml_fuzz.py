@@ -1,4 +1,4 @@
-"""Whatever bytes a suite file holds, reading it gives a SuiteFile or one line: never another exception."""
+"""Fault 18, fuzzed: whatever bytes a suite file holds, reading it gives a SuiteFile or one line, nothing else."""
 
 from __future__ import annotations
 

@@ -1,0 +1,161 @@
+"""Faults 5 and 6, a full disk and a folder that cannot be written: nothing before it is lost, and one line says it."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from bench.records import Result
+from bench.results.store import Store, write_whole
+
+TinyDisk = Callable[..., Path]
+
+
+def seeds(make: ModuleType, count: int) -> list[Result]:
+    return list(make.run_of(make.Plan(models=(make.Component("mlp"),), seeds=range(count))))
+
+
+def test_a_full_disk_leaves_what_was_there_intact(make: ModuleType, tiny_disk: TinyDisk) -> None:
+    disk = tiny_disk("16k")
+    store = Store(disk)
+    writer = store.writer("run-a")
+    count = 0
+    with pytest.raises(OSError, match="No space left"):
+        for result in seeds(make, 100):
+            writer.append(result)
+            count += 1
+    writer.close()
+    store.refresh()
+    assert [one.trial.seed for one in store.results] == list(range(count))
+    assert count > 0
+    assert store.damaged == 0
+
+
+def test_a_line_that_does_not_fit_is_cut_off_again(make: ModuleType, tmp_path: Path) -> None:
+    """The same without root: the kernel lets no file of this process grow beyond a limit (RLIMIT_FSIZE)."""
+    store = Store(tmp_path)
+    writer = store.writer("run-a")
+    first, second = seeds(make, 2)
+    writer.append(first)
+    size = (store.trials_folder / "run-a.jsonl").stat().st_size
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            writer.append(second)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (store.trials_folder / "run-a.jsonl").stat().st_size == size
+    writer.append(second)
+    writer.close()
+    assert [one.trial.seed for one in store.refresh()] == [0, 1]
+    assert store.damaged == 0
+
+
+def test_a_plan_that_does_not_fit_leaves_the_old_one(tiny_disk: TinyDisk) -> None:
+    path = tiny_disk("16k") / "suite.json"
+    write_whole(path, "old")
+    with pytest.raises(OSError, match="No space left"):
+        write_whole(path, "x" * 100_000)
+    assert path.read_text() == "old"
+    assert list(path.parent.iterdir()) == [path]  # what was written aside is gone: the disk has its room again
+
+
+@pytest.mark.slow
+def test_a_run_on_a_full_disk_says_so_in_one_line_and_goes_on_when_there_is_room(
+    project: Any, tiny_disk: TinyDisk
+) -> None:
+    disk = tiny_disk("2m")
+    suite = project.suite("good", seeds="0")
+    command = ("run", suite, "--results", disk)
+    assert project.bench(*command).code == 0
+    (first,) = (disk / "mine/trials").glob("*.jsonl")
+    before = first.read_bytes()
+    project.suite("good", "chatty", seeds="0, 1, 2")
+    # Not a byte fits; a record or two, and no arrays of a trial; all of some trials.
+    for free in (0, 5_000, 24_000, 60_000):
+        space = os.statvfs(disk)
+        (disk / "ballast").write_bytes(bytes(max(0, space.f_bavail * space.f_frsize - free)))
+        done = project.bench(*command)
+        assert done.code == 2
+        assert "Traceback" not in done.err
+        last = done.err.splitlines()[-1]
+        assert "No space left on device" in last
+        assert "make room" in last or "choose another folder" in last
+        assert first.read_bytes() == before
+        assert not list(disk.rglob("*.part"))
+        (disk / "ballast").unlink()
+    again = project.bench(*command)
+    assert again.code == 0, again.err
+    store = Store(disk / "mine")
+    store.refresh()
+    ids = [result.trial_id for result in store.results if result.status == "ok"]
+    assert len(ids) == len(set(ids)) == 6
+    assert {result.status for result in store.results} <= {"ok", "interrupted"}
+    assert store.damaged == 0
+
+
+def refused_quickly(project: Any, *command: object, **how: Any) -> str:
+    """The one line of a run that is refused before anything is started, in under a second."""
+    seconds = []
+    for _ in range(4):  # other programs on the machine make it slower, never quicker
+        began = time.monotonic()
+        done = subprocess.run(
+            [sys.executable, "-m", "bench", *map(str, command)],
+            capture_output=True, text=True, cwd=project.folder, check=False, **how,
+        )  # fmt: skip
+        seconds.append(time.monotonic() - began)
+        if seconds[-1] < 1:
+            break
+    assert min(seconds) < 1, seconds
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    return str(done.stderr)
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["a folder", "a folder to be made"])
+def test_a_disk_that_is_read_only_is_found_out_before(
+    there: bool, project: Any, tiny_disk: TinyDisk, fresh_cache: Path
+) -> None:
+    disk = tiny_disk("64k")
+    if there:
+        (disk / "mine/trials").mkdir(parents=True)
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    line = refused_quickly(project, "run", project.suite("good"), "--results", disk)
+    assert line.startswith(f"{disk}")
+    assert os.strerror(errno.EROFS) in line
+    assert "choose another folder with --results" in line
+    assert not list(fresh_cache.iterdir())  # no worker was asked what there is
+
+
+def no_longer_root() -> None:
+    """Root writes wherever it wants, unless it has lost the capability: CAP_DAC_OVERRIDE is 1, PR_CAPBSET_DROP 24."""
+    if os.geteuid() == 0:
+        ctypes.CDLL(None).prctl(24, 1)
+
+
+def test_a_folder_that_may_not_be_written_is_found_out_before(project: Any, fresh_cache: Path) -> None:
+    suite, results = project.suite("good"), project.folder / "locked"
+    results.mkdir(mode=0o500)
+    line = refused_quickly(project, "run", suite, "--results", results, preexec_fn=no_longer_root)
+    assert line == (
+        f"{results}/mine: results cannot be written there (Permission denied); choose another folder with --results\n"
+    )
+    assert not list(fresh_cache.iterdir())
+
+
+def test_a_file_in_the_place_of_the_folder_is_found_out_before(project: Any, fresh_cache: Path) -> None:
+    (project.folder / "results").write_text("")
+    line = refused_quickly(project, "run", project.suite("good"), "--results", project.results)
+    assert line.startswith(f"{project.results}/mine: results cannot be written there (Not a directory)")

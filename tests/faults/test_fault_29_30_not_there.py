@@ -1,0 +1,92 @@
+"""Faults 29 and 30: a device that is not there is `skipped`, and a plugin that raises or hangs is charged alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+HANGS = """
+import os, subprocess, sys, time
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)", os.environ["MARK"]])
+time.sleep(300)
+"""
+
+
+def lines_of(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for path in folder.glob("trials/*.jsonl") for line in path.read_text().splitlines()]
+
+
+def test_a_device_that_is_not_here_is_skipped_once_and_never_the_cpu(project: Any) -> None:
+    suite = project.suite("good")
+    suite.write_text(suite.read_text().replace('["cpu"]', '["cpu", "mps"]'))
+    first, second = project.run(suite), project.run(suite)
+    assert first.code == second.code == 0
+    rows = {row["device"]: row for row in project.rows()}
+    assert rows["cpu"]["status"] == "ok"
+    assert rows["mps"]["status"] == "skipped"
+    assert rows["mps"]["reason"].startswith("mps: ")
+    assert len(lines_of(project.results / "mine")) == 2  # it is not written again each time
+
+
+def test_a_plugin_that_raises_is_charged_with_the_names_that_nobody_has(project: Any) -> None:
+    suite = project.suite("linear", "nobodys")
+    (project.folder / "models.py").write_text("raise OSError('not today')\n")
+    done = project.run(suite)
+    rows = {row["model"]: row for row in project.rows()}
+    assert done.code == 1
+    assert rows["linear"]["status"] == "ok"
+    assert rows["nobodys"]["status"] == "failed"
+    assert "models.py: failed to import: OSError: not today" in rows["nobodys"]["reason"]
+
+
+def test_a_plugin_that_ends_its_process_is_charged_too(project: Any) -> None:
+    suite = project.suite("linear", "nobodys")
+    suite.write_text(suite.read_text().replace('["models.py"]', '["models.py", "more.py"]'))
+    (project.folder / "models.py").write_text("import os; os._exit(0)")
+    (project.folder / "more.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
+    done = project.run(suite)
+    rows = {row["model"]: row for row in project.rows()}
+    assert done.code == 1
+    assert (rows["linear"]["status"], rows["nobodys"]["status"]) == ("ok", "failed")
+    assert rows["nobodys"]["reason"] == (
+        "no model 'nobodys' is registered; models.py: failed to import: it ended its process (exit code 0); "
+        "more.py: failed to import: it ended its process (SIGSEGV)"
+    )
+    assert "Traceback" not in done.err
+
+
+def test_a_plugin_that_hangs_is_charged_and_list_answers_within_30_seconds(
+    project: Any, processes_with: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two of them: they hang at the same time. What they have started ends with them."""
+    mark = f"mark-{os.getpid()}-{time.monotonic_ns()}"
+    monkeypatch.setenv("MARK", mark)
+    suite = project.suite("linear", "nobodys")
+    suite.write_text(suite.read_text().replace('["models.py"]', '["models.py", "more.py"]'))
+    for name in ("models.py", "more.py"):
+        (project.folder / name).write_text(HANGS)
+    project.bench("list", "devices")  # what ours takes to be found is not what is timed
+    began = time.monotonic()
+    listing = project.start("list", "models", "--plugin", "models.py", "--plugin", "more.py")
+    time.sleep(8)  # it imports torch, which takes long enough without another that does
+    running = project.start("run", suite, "--results", project.results)
+    out, err = listing.communicate(timeout=120)
+    assert time.monotonic() - began < 30
+    assert listing.returncode == 0
+    assert "hidden: an integer" in out
+    for name in ("models.py", "more.py"):
+        assert f"{name}: failed to import: it took longer than" in err
+    _, err = running.communicate(timeout=120)
+    rows = {row["model"]: row for row in project.rows()}
+    assert running.returncode == 1, err
+    assert rows["linear"]["status"] == "ok"
+    assert rows["nobodys"]["status"] == "failed"
+    assert "models.py: failed to import: it took longer than" in rows["nobodys"]["reason"]
+    assert processes_with(mark) == []
