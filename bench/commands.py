@@ -51,11 +51,12 @@ def dry_run(options: Options) -> int:
         shown = ", ".join(itertools.islice(axis.labels, 8)) if len(axis) <= 8 else _ends(axis.labels)
         print(f"  {axis.name}: {shown}")
     axes = varying(suite)
-    there = {planned.trial.trial_id for planned in [*plan.to_run, *plan.settled]}
+    states = {planned.trial.trial_id: "train" for planned in plan.to_run}
+    states |= {planned.trial.trial_id: "fail" for planned in plan.settled}
     for trial in itertools.islice(suite.trials(), DRY_RUN_TRIALS):
-        device = prepared.catalogue.devices[trial.device]
-        state = "train" if trial.trial_id in there else "there"
-        print(f"  {trial.trial_id}  {state if device.available else 'skip':5}  {describe_trial(trial, axes)}")
+        available = prepared.catalogue.devices[trial.device].available
+        state = states.get(trial.trial_id, "there") if available else "skip"
+        print(f"  {trial.trial_id}  {state:5}  {describe_trial(trial, axes)}")
     if plan.total > DRY_RUN_TRIALS:
         print(f"  … and {plan.total - DRY_RUN_TRIALS:,} more")
     return EXIT_OK

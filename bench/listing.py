@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.metrics import BUILT_IN
 from bench.records import canonical_json
-from bench.suite.catalogue import Catalogue, Described, DeviceInfo
+from bench.suite.catalogue import Catalogue, Described, DeviceInfo, Setting
 from bench.suite.describe import describe
 
 WIDTH = 80
@@ -60,9 +60,14 @@ def _components(entries: Mapping[str, Described]) -> str:
         lines.append(f"{name}  {entry.summary}")
         lines.append(f"  from {entry.source}" if entry.source else "")
         for setting, told in entry.settings.items():
-            default = "required" if told.required else f"default {canonical_json(told.default)}"
-            lines.append(f"  {setting}: {describe(told.kind.schema)}, {default}")
+            lines.append(f"  {setting}: {describe(told.kind.schema)}, {_default(told)}")
     return "\n".join(line for line in lines if line)
+
+
+def _default(setting: Setting) -> str:
+    if setting.required:
+        return "required"
+    return "default none" if setting.default is None else f"default {canonical_json(setting.default)}"
 
 
 def _rows(rows: Sequence[tuple[str, str]]) -> str:

@@ -42,6 +42,8 @@ def counts(plan: Plan) -> list[str]:
     for what, found in _reasons(plan, failed):
         lines += [f"  {count:,} {what}: {printable(reason)}" for reason, count in found.items()]
     lines += [f"  {count:,} train again: {source} has changed since" for source, count in plan.edited.items()]
+    for metric, count in plan.unmeasured.items():
+        lines.append(f"  {count:,} there already without the metric {metric}: --fresh runs them again, with it")
     if plan.elsewhere:
         lines.append(f"  {plan.elsewhere:,} have results of another environment only: those are kept apart")
     return lines

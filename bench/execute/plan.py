@@ -39,6 +39,7 @@ class Plan:
     total: int = 0
     skip_reasons: Counter[str] = field(default_factory=Counter)
     edited: Counter[str] = field(default_factory=Counter)  # source that changed → trials that run again for it
+    unmeasured: Counter[str] = field(default_factory=Counter)  # metric of a plugin → trials there without it
     elsewhere: int = 0  # trials with results of other environments only
 
 
@@ -133,6 +134,8 @@ def make_plan(
                 plan.settled.append(planned)
         elif found is not None and found.status not in NOT_THERE and not fresh and found.status not in retry:
             plan.there += 1
+            if found.status == "ok":
+                plan.unmeasured.update(name for name in identifier.catalogue.metrics if name not in found.metrics)
         else:
             (plan.settled if planned.fail else plan.to_run).append(planned)
             if found is None:

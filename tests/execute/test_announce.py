@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -120,3 +121,16 @@ def test_nothing_to_train_takes_no_time() -> None:
 
 def test_long_words_fit_too() -> None:
     assert "".join(line.strip() for line in lines(suite(title="x" * 200))[:3]) == "mine · " + "x" * 200
+
+
+def test_a_metric_that_results_lack_is_said() -> None:
+    """A plugin that was added later: its column is empty for what is there, which nobody would notice."""
+    planned = suite()
+    (trial,) = planned.trials()
+    told = replace(catalogue(), metrics={"top3": {"unit": "", "higher_is_better": True, "summary": ""}})
+    known = Identifier(planned, told).planned(trial)
+    done = Result(trial, trial.trial_id, "run", known.environment_id, known.code_id, "ok", metrics={"parameters": 1})
+    found = lines(planned, told=told, results=[done])
+    assert found[3] == "  1 there already without the metric top3: --fresh runs them again, with it"
+    measured = replace(done, metrics={"top3": 0.5})
+    assert "top3" not in " ".join(lines(planned, told=told, results=[measured]))

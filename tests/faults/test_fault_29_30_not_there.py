@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,11 @@ def test_a_device_that_is_not_here_is_skipped_once_and_never_the_cpu(project: An
 def test_a_plugin_that_raises_is_charged_with_the_names_that_nobody_has(project: Any) -> None:
     suite = project.suite("linear", "nobodys")
     (project.folder / "models.py").write_text("raise OSError('not today')\n")
+    planned = project.run(suite, "--dry-run").out
+    assert re.findall(r"^  \w{16}  (\w+) +synthetic.* · (linear|nobodys) ·", planned, re.MULTILINE) == [
+        ("train", "linear"),
+        ("fail", "nobodys"),
+    ]
     done = project.run(suite)
     rows = {row["model"]: row for row in project.rows()}
     assert done.code == 1

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from bench.errors import DataError
-from bench.records import Component
 from bench.worker.datasets.hdf5 import hdf5
 from bench.worker.datasets.hdf5_reading import layout
 from bench.worker.datasets.splits import Splits
@@ -41,7 +40,7 @@ def load(path: Path, **settings: Any) -> Splits:
 SUITE = """
 name = "mine"
 [grid]
-dataset = [{ name = "hdf5", path = "x.h5" }]
+dataset = [{ name = "hdf5", path = "x.h5" }, { name = "hdf5", path = "short.h5" }]
 model = ["mlp"]
 device = ["cpu"]
 "train.num_workers" = [0, 2]
@@ -64,8 +63,13 @@ def test_0_and_2_workers_give_the_same_samples(project: Any) -> None:
         file.create_dataset("images", data=images, chunks=(7, 1, 4, 4), compression="gzip")
         file.create_dataset("labels", data=numbers % 10, chunks=(7,))
     (project.folder / "mine.toml").write_text(SUITE)
-    assert project.run(project.folder / "mine.toml").code == 0
-    rows = project.rows()
+    write(project.folder / "short.h5", labels=LABELS[:19])
+    assert project.run(project.folder / "mine.toml").code == 1
+    rows = [row for row in project.rows() if "x.h5" in row["dataset_settings"]]
+    short = [row for row in project.rows() if "x.h5" not in row["dataset_settings"]]
+    assert {(row["status"], row["reason"], row["train_loss"]) for row in short} == {
+        ("failed", "short.h5: labels: found (19,); needs 20 labels, one for each image", "")
+    }
     assert [row["train.num_workers"] for row in rows] == ["0", "2"]
     assert len({(row["train_loss"], row["test_loss"], row["test_accuracy"]) for row in rows}) == 1
     found = []
@@ -74,14 +78,6 @@ def test_0_and_2_workers_give_the_same_samples(project: Any) -> None:
             found.append({name: file["weights"][name][()] for name in file["weights"]})
     assert len(found) == 2
     assert all(np.array_equal(found[0][name], found[1][name]) for name in found[0])
-
-
-def test_a_trial_on_such_a_file_is_a_failure_of_one_line(run_trial: Any, tmp_path: Path) -> None:
-    write(tmp_path / "x.h5", labels=LABELS[:19])
-    outcome = run_trial("linear", dataset=Component("hdf5", {"path": str(tmp_path / "x.h5")}))
-    assert outcome.status == "failed"
-    assert outcome.reason == "x.h5: labels: found (19,); needs 20 labels, one for each image"
-    assert not outcome.curves
 
 
 @pytest.mark.parametrize(
