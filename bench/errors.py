@@ -8,11 +8,14 @@ from collections.abc import Iterable
 EXIT_OK, EXIT_TRIALS, EXIT_USAGE, EXIT_SIGINT, EXIT_SIGTERM = 0, 1, 2, 130, 143
 
 
+LONGEST = 1500  # characters of a message: texts of a file that is read stand in it, and may be of any length
+
+
 class BenchError(Exception):
     """A mistake of the user's, or a thing that is not there: one line that says what, where, and what to do."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(" ".join(message.split()))
+        super().__init__(one_line(message))
 
 
 class Unavailable(BenchError):
@@ -21,6 +24,14 @@ class Unavailable(BenchError):
 
 class DataError(BenchError):
     """A data file is damaged or not what it claims to be: the trial is `failed`, never trained on it."""
+
+
+def one_line(text: str) -> str:
+    """`text` on one line that a terminal can show: what cannot be printed is escaped, a long one cut in its middle."""
+    line = " ".join(text.split())
+    if not line.isprintable():
+        line = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in line)
+    return line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} … {line[-LONGEST // 2 :]}"
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:

@@ -3,8 +3,9 @@
 Identity lives here and nowhere else. What makes a `trial_id` cannot be changed once people have results:
 a setting that equals its default is left out of it, so a setting that is added later changes no old id.
 
-History of the schema of results (`SCHEMA`):
+History of the schema of results (`SCHEMA`); bench/results/migrate.py makes old ones new:
   1  the first one.
+  2  `artifact_sha256`, so that a damaged HDF5 file is found out; `bench`, the version that wrote the line.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 from annotated_types import Ge, Gt, Le, Lt
 
+from bench import __version__
 from bench.errors import BenchError
 
-SCHEMA = 1
+SCHEMA = 2
 
 Json: TypeAlias = Any  # what json.loads returns; a recursive alias costs more in mypy than it finds
 
@@ -266,6 +268,7 @@ class Result:
     environment: Environment = Environment({})
     started_at: str = ""
     finished_at: str = ""
+    artifact_sha256: str = ""  # of the trial's HDF5 file; empty where it wrote none
 
     def __post_init__(self) -> None:
         if self.status not in STATUSES:
@@ -280,7 +283,7 @@ class Result:
         own = {f.name: getattr(self, f.name) for f in fields(self)}
         own |= {"trial": self.trial.to_json(), "environment": self.environment.to_json()}
         own |= {"validity_notes": list(self.validity_notes)}
-        return {"schema": SCHEMA} | own
+        return {"schema": SCHEMA, "bench": __version__} | own
 
     @classmethod
     def from_json(cls, value: Mapping[str, Json]) -> Result:

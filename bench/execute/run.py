@@ -242,6 +242,7 @@ class _Runner:
             environment=self.prepared.catalogue.environment,
             started_at=began,
             finished_at=now(),
+            artifact_sha256=self.prepared.store.artifact_sha256(self.run_id, planned.trial.trial_id),
         )
 
     def _settled(self, planned: Planned) -> Result:

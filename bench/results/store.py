@@ -6,6 +6,7 @@ does not count: what a crash cut off is left out, and counted.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -14,7 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.errors import BenchError
-from bench.records import SCHEMA, Json, Result, canonical_json
+from bench.records import Json, Result, canonical_json
+from bench.results.migrate import Newer, refuse_newer
+from bench.results.strict import read_result
 
 SUITE_FILE = "suite.json"
 
@@ -96,6 +99,14 @@ class Store:
     def artifact_path(self, run_id: str, trial_id: str) -> Path:
         return self.folder / "artifacts" / run_id / f"{trial_id}.h5"
 
+    def artifact_sha256(self, run_id: str, trial_id: str) -> str:
+        """SHA-256 of what the trial left, in hex; empty where it left nothing. OSError: it cannot be read."""
+        try:
+            with self.artifact_path(run_id, trial_id).open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except FileNotFoundError:
+            return ""
+
     def save_suite(self, suite: Json) -> None:
         """Keep the resolved suite beside the results: what the report shows, and what is `missing` from it."""
         write_whole(self.folder / SUITE_FILE, canonical_json(suite) + "\n")
@@ -117,6 +128,7 @@ class Writer:
 
     path: Path
     _descriptor: int | None = field(default=None, repr=False)
+    _size: int = 0
 
     def append(self, result: Result) -> None:
         """Write one line and wait until the disk has it. OSError (disk full): what was half written is cut off."""
@@ -124,13 +136,17 @@ class Writer:
         if self._descriptor is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            self._size = os.fstat(self._descriptor).st_size
             _sync_folder(self.path.parent)
         size = os.fstat(self._descriptor).st_size
+        if size != self._size:  # somebody cut it under our feet: what is left of that line must not eat this one
+            line = b"\n" + line
         try:
             written = 0
             while written < len(line):
                 written += os.write(self._descriptor, line[written:])
             os.fsync(self._descriptor)
+            self._size = size + len(line)
         except OSError:
             os.ftruncate(self._descriptor, size)
             raise
@@ -142,21 +158,14 @@ class Writer:
 
 
 def parse(line: bytes, path: Path) -> Result | None:
-    """The result on one line; None where the line is damaged. BenchError: written by a newer version of bench."""
+    """The result on one line; None where the line is damaged. Newer (BenchError): a newer version of bench wrote it."""
     try:
         value = json.loads(line)
-        schema = value["schema"]
-        if isinstance(schema, int) and schema > SCHEMA:
-            raise BenchError(
-                f"{path}: written by a newer version of bench (schema {schema}, this one reads up to {SCHEMA}); "
-                "install that version: pip install --upgrade bench-models"
-            )
-        return Result.from_json(value) if isinstance(schema, int) and schema >= 1 else None
-    except BenchError as error:
-        if "newer version" in str(error):
-            raise
-        return None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        refuse_newer(value, path)
+        return read_result(value)
+    except Newer:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError, BenchError):
         return None
 
 

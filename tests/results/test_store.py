@@ -93,3 +93,15 @@ def test_a_result_that_is_not_ok_has_a_reason_and_metrics_are_finite() -> None:
         replace(result(0), status="failed")
     with pytest.raises(BenchError, match="no finite number"):
         replace(result(0), metrics={"test_loss": float("nan")})
+
+
+def test_a_file_that_is_cut_under_its_writer_loses_one_record_and_no_more(tmp_path: Path) -> None:
+    writer = Store(tmp_path).writer("run-a")
+    writer.append(result(0))
+    os.truncate(writer.path, writer.path.stat().st_size - 20)
+    for seed in (1, 2):
+        writer.append(result(seed))
+    writer.close()
+    store = Store(tmp_path)
+    assert [one.trial.seed for one in store.refresh()] == [1, 2]
+    assert store.damaged == 1

@@ -9,12 +9,15 @@ from __future__ import annotations
 import io
 import math
 import pickle  # the restricted use of it is what this module is for
+import pickletools
 from typing import Any
 
 import numpy as np
 
 from bench.errors import DataError
 
+PROTOCOL = 2
+MEMO = frozenset({"PUT", "BINPUT", "LONG_BINPUT"})
 REJECTED = "found a pickle that asks for {}; needs plain values and arrays of uint8 only"
 
 
@@ -62,6 +65,7 @@ def loads(content: bytes, *, label: str) -> object:
     Raises DataError where it asks for anything but plain values and arrays of uint8, or is damaged.
     """
     try:
+        _refuse_greedy(content)
         found = _Unpickler(io.BytesIO(content), encoding="bytes").load()
     except pickle.UnpicklingError as error:
         raise DataError(f"{label}: {REJECTED.format(error)}") from error
@@ -70,6 +74,19 @@ def loads(content: bytes, *, label: str) -> object:
     if not isinstance(found, dict):
         return found
     return {key: _array(value, label=label) if isinstance(value, _Array) else value for key, value in found.items()}
+
+
+def _refuse_greedy(content: bytes) -> None:
+    """Read the opcodes without running them: raises where one asks for more memory than the file justifies.
+
+    An index of 2^27 into the memo takes 2 GiB from ten bytes, and a bytearray is made before its bytes are read. The
+    files of 2009 know protocol 2, which has no bytearray, and number the memo as they go. ValueError: cut or damaged.
+    """
+    for seen, (opcode, argument, _) in enumerate(pickletools.genops(content), 1):
+        if opcode.proto > PROTOCOL:
+            raise pickle.UnpicklingError(f"{opcode.name}, of protocol {opcode.proto}")
+        if opcode.name in MEMO and int(str(argument)) > seen:
+            raise pickle.UnpicklingError(f"a memo of {argument} entries")
 
 
 def _array(value: _Array, *, label: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
