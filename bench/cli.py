@@ -186,6 +186,29 @@ def export(
     )
 
 
+@app.command(no_args_is_help=True)
+def check(
+    target: Annotated[Path, typer.Argument(metavar="RESULTS", help="A folder of results, or a suite file.")],
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Move damaged lines into trials/*.damaged; change nothing else.")
+    ] = False,
+    results: ResultsOption = Path("results"),
+    data_root: DataRootOption = None,
+    plugin: PluginOption = None,
+) -> None:
+    """Is anything in a folder of results damaged, duplicated, orphaned, foreign or of a newer bench? 1 where it is.
+
+    \b
+    Examples:
+      python -m bench check results/baseline
+      python -m bench check suites/baseline.toml
+      python -m bench check results/baseline --repair
+    """
+    from bench import checking
+
+    raise typer.Exit(checking.check(target, repair=repair, results=results, data_root=data_root, plugins=plugin or ()))
+
+
 @app.command()
 def doctor(
     results: Annotated[

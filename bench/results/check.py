@@ -1,0 +1,206 @@
+"""What is not right in a folder of results: damaged, duplicated, orphaned, foreign, or of a newer schema.
+
+Nothing is changed, no link is followed, and nothing that a file says is used as a path.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, get_args
+
+from pydantic import ValidationError
+
+from bench.errors import BenchError, one_line
+from bench.records import SCHEMA, Result, canonical_json, digest
+from bench.results import doctor
+from bench.results.migrate import Newer, refuse_newer
+from bench.results.store import SUITE_FILE
+from bench.results.strict import read_result
+
+Kind = Literal["damaged", "duplicated", "orphaned", "foreign", "newer"]
+KINDS: tuple[str, ...] = get_args(Kind)
+RUN_FILE = re.compile(r"(?:artifacts|logs)/([^/]+)/([0-9a-f]{16})\.(h5|log|part)")
+LEFT_BEHIND = re.compile(r"(\.probe.*|\..+\.\d+|trials/\.probe-\d+|report/\.new-[^/]+(/.*)?)")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not right. `where`: a path relative to the folder, with the number of the line."""
+
+    kind: Kind
+    where: str
+    what: str
+
+
+@dataclass(slots=True)
+class Checked:
+    """What lies in a folder, and what is wrong with it."""
+
+    results: int = 0
+    files: int = 0
+    older: int = 0  # results of an older schema: they are read as if they were of this one
+    findings: list[Finding] = field(default_factory=list)
+
+
+def check(folder: Path, *, plan: Collection[str] | None) -> Checked:
+    """Read everything under `folder`. `plan`: the trial_ids of the suite; None where no plan is known.
+
+    OSError: something cannot be read.
+    """
+    found = Checked()
+    names = sorted(_names(folder))
+    results = _check_lines(folder, [name for name in names if _is_lines(name)], plan, found)
+    found.findings += _check_artifacts(folder, results, frozenset(names))
+    for name in names:
+        if not _is_lines(name):
+            found.findings += _check_file(folder, name, results)
+    if (folder / SUITE_FILE).is_file() and not results:
+        found.findings.append(Finding("orphaned", SUITE_FILE, "a plan without a result"))
+    return found
+
+
+def _names(folder: Path) -> Iterator[str]:
+    """Every file and link under `folder`, relative to it."""
+    for place, folders, files in os.walk(folder):
+        links = [name for name in folders if (Path(place) / name).is_symlink()]
+        for name in [*files, *links]:
+            yield (Path(place) / name).relative_to(folder).as_posix()
+
+
+def _is_lines(name: str) -> bool:
+    return name.startswith("trials/") and name.count("/") == 1 and name.endswith(".jsonl")
+
+
+def lines_of(content: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """(number from 1, offset in bytes, line without its end) of each line that is not blank."""
+    offset = 0
+    for number, line in enumerate(content.split(b"\n"), 1):
+        if line.strip():
+            yield number, offset, line
+        offset += len(line) + 1
+
+
+def read_line(line: bytes) -> tuple[Result | None, str]:
+    """The result on a line, and "" or why there is none. Newer: it is of a newer version of bench."""
+    try:
+        value = json.loads(line)
+        refuse_newer(value, "this line")
+        return read_result(value), ""
+    except Newer:
+        raise
+    except ValidationError as error:
+        first = error.errors()[0]
+        return None, one_line(f"{'.'.join(map(str, first['loc']))[:60]}: {first['msg'][:100]}")
+    except json.JSONDecodeError as error:
+        return None, f"cut off or damaged: {len(line):,} bytes that are no JSON from byte {error.pos:,} on"
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError, BenchError) as error:
+        return None, one_line(f"no result ({type(error).__name__}: {str(error)[:100]})")
+
+
+Key = tuple[str, str]  # run_id, trial_id: a run runs a trial once
+
+
+def _check_lines(
+    folder: Path, names: Collection[str], plan: Collection[str] | None, found: Checked
+) -> Mapping[Key, Result]:
+    """The results of all files, by run and trial."""
+    results: dict[Key, Result] = {}
+    places: dict[Key, str] = {}
+    found.files = len(names)
+    for name in names:
+        strangers = 0
+        for number, _, line in lines_of((folder / name).read_bytes()):
+            where = f"{name}, line {number}"
+            try:
+                result, why = read_line(line)
+            except Newer as error:
+                found.findings.append(Finding("newer", where, str(error)))
+                continue
+            if result is None:
+                found.findings.append(Finding("damaged", where, why))
+                continue
+            key = result.run_id, result.trial_id
+            if key in results:
+                same = "the same result" if results[key] == result else "another result of the same trial and run"
+                found.findings.append(Finding("duplicated", where, f"{same} as in {places[key]}"))
+                continue
+            results[key], places[key] = result, where
+            found.results += 1
+            found.older += json.loads(line)["schema"] < SCHEMA
+            found.findings += [Finding("damaged", where, text) for text in _wrong_ids(result)]
+            strangers += plan is not None and result.trial_id not in plan
+        if strangers:
+            noun = "result" if strangers == 1 else "results"
+            found.findings.append(Finding("foreign", name, f"{strangers:,} {noun} of no trial of this plan"))
+    return results
+
+
+def _wrong_ids(result: Result) -> Iterator[str]:
+    """The ids that are not made from what stands beside them: somebody has edited the line."""
+    made = {
+        "trial_id": (result.trial_id, result.trial.trial_id),
+        "environment_id": (result.environment_id, result.environment.identity(threads=result.threads)),
+        "code_id": (result.code_id, digest(canonical_json(dict(result.code)))),
+    }
+    for name, (said, right) in made.items():
+        if said != right:
+            yield f"its {name} is {said}, what it holds gives {right}: the line was edited"
+
+
+def _check_artifacts(folder: Path, results: Mapping[Key, Result], names: Collection[str]) -> Iterator[Finding]:
+    named = {key: result for key, result in results.items() if result.artifact_sha256}
+    if named and not (folder / "artifacts").is_dir():
+        yield Finding(
+            "orphaned",
+            "artifacts",
+            f"not there; {len(named):,} result{'s name' if len(named) > 1 else ' names'} what is in it",
+        )
+        return
+    for (run_id, trial_id), result in named.items():
+        name = f"artifacts/{run_id}/{trial_id}.h5"
+        if name not in names:
+            yield Finding("orphaned", name, "not there; a result names it")
+        elif not (folder / name).is_symlink() and _sha256(folder / name) != result.artifact_sha256:
+            yield Finding("damaged", name, "its SHA-256 is not the one that its result tells")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_file(folder: Path, name: str, results: Mapping[Key, Result]) -> Iterator[Finding]:
+    """A file that is no file of lines."""
+    if (folder / name).is_symlink():
+        yield Finding("foreign", name, "a link; it was not followed")
+    elif LEFT_BEHIND.fullmatch(name):
+        yield Finding("orphaned", name, "left behind by a command that was killed")
+    elif match := RUN_FILE.fullmatch(name):
+        run_id, trial_id, form = match.groups()
+        if form == "part":
+            yield Finding("orphaned", name, "left behind by a trial that was killed")
+        elif (run_id, trial_id) not in results:
+            yield Finding("orphaned", name, "no result belongs to it")
+    elif name.startswith(f"{doctor.FOLDER}/"):
+        yield from _check_doctor(folder, name)
+    elif name.startswith("trials/") and name.endswith(".damaged"):
+        return  # what `--repair` has moved aside
+    elif name != SUITE_FILE and not name.startswith("report/"):
+        yield Finding("foreign", name, "no file of a folder of results")
+
+
+def _check_doctor(folder: Path, name: str) -> Iterator[Finding]:
+    try:
+        value = json.loads((folder / name).read_bytes())
+        if isinstance(value["schema"], int) and value["schema"] > doctor.SCHEMA:
+            yield Finding("newer", name, f"schema {value['schema']}, this bench reads up to {doctor.SCHEMA}")
+        else:
+            doctor.Doctor.from_json(value)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, BenchError) as error:
+        yield Finding("damaged", name, one_line(f"no outcome of bench doctor ({type(error).__name__})"))

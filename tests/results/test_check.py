@@ -1,0 +1,161 @@
+"""`bench check`: each kind of fault is found where it lies, nothing is changed, and `--repair` loses no good line."""
+
+# ruff: noqa: E501  # a table of faults reads best with one a line
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bench import checking
+from bench.errors import BenchError
+from bench.records import Json
+from bench.results.store import Store
+
+GOLDEN = Path(__file__).parent / "golden"
+RUN = "20260101T000000Z-00000000"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with nothing wrong: three results, of which one names its artifact; a log; a report."""
+    monkeypatch.setenv("BENCH_LOCK", str(tmp_path / "lock"))
+    folder = tmp_path / "smoke"
+    (folder / "trials").mkdir(parents=True)
+    shutil.copy(GOLDEN / "suite-1.json", folder / "suite.json")
+    lines = [json.loads(line) | {"run_id": RUN} for line in (GOLDEN / "results-1.jsonl").read_text().splitlines()]
+    artifact = folder / f"artifacts/{RUN}/{lines[0]['trial_id']}.h5"
+    log = folder / f"logs/{RUN}/{lines[0]['trial_id']}.log"
+    for path in (artifact, log, folder / "report/tables/models.csv"):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"what a trial left")
+    lines[0] |= {"schema": 2, "bench": "0.1.0", "artifact_sha256": hashlib.sha256(artifact.read_bytes()).hexdigest()}
+    write(folder, lines)
+    return folder
+
+
+def write(folder: Path, lines: list[Json]) -> None:
+    (folder / "trials/a.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def read(folder: Path) -> list[Json]:
+    return [json.loads(line) for line in (folder / "trials/a.jsonl").read_text().splitlines()]
+
+
+def run(target: Path, *, repair: bool = False) -> int:
+    return checking.check(target, repair=repair, results=Path("results"), data_root=None, plugins=())
+
+
+def test_a_folder_with_nothing_wrong(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(folder) == 0
+    out = capsys.readouterr().out
+    assert "3 results in 1 file, 2 of an older schema" in out
+    assert out.endswith("nothing is wrong with it\n")
+
+
+def edit(folder: Path, **changes: Json) -> None:
+    first, *others = read(folder)
+    write(folder, [first | changes, *others])
+
+
+def append(folder: Path, content: bytes) -> None:
+    with (folder / "trials/a.jsonl").open("ab") as file:
+        file.write(content)
+
+
+def artifact(folder: Path) -> Path:
+    return next((folder / "artifacts").rglob("*.h5"))
+
+
+def put(folder: Path, name: str, content: bytes = b"x") -> None:
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(content)
+
+
+OTHER_TRIAL = "0123456789abcdef"
+# What is done to the folder, and what is said: kind, where, what.
+FAULTS: dict[str, tuple[Callable[[Path], object], str, str, str]] = {
+    "cut": (lambda f: append(f, b'{"schema": 2, "tri'), "damaged", "trials/a.jsonl, line 4", "cut off or damaged"),
+    "noise": (lambda f: append(f, b"\xff\x00\n"), "damaged", "line 4", "no JSON from byte 0"),
+    "type": (lambda f: edit(f, metrics={"test_loss": "x"}), "damaged", "line 1", "metrics.test_loss"),
+    "path": (lambda f: edit(f, run_id="../../x"), "damaged", "line 1", "run_id: String should match pattern"),
+    "edited": (lambda f: edit(f, trial_id=OTHER_TRIAL), "damaged", "line 1", "its trial_id is 0123456789abcdef"),
+    "code": (lambda f: edit(f, code={"model": "x"}), "damaged", "line 1", "its code_id"),
+    "artifact": (lambda f: os.truncate(artifact(f), 3), "damaged", f"artifacts/{RUN}/", "SHA-256"),
+    "plan": (lambda f: os.truncate(f / "suite.json", 99), "damaged", "suite.json", "run the suite again"),
+    "doctor": (lambda f: put(f, "doctor/0123456789abcdef.json"), "damaged", "doctor/", "no outcome"),
+    "copy": (lambda f: shutil.copy(f / "trials/a.jsonl", f / "trials/b.jsonl"), "duplicated", "trials/b.jsonl, line 3",
+             "the same result as in trials/a.jsonl, line 3"),
+    "twice": (lambda f: write(f, [*read(f), read(f)[0] | {"finished_at": "2030"}]), "duplicated", "line 4", "another result"),
+    "no artifact": (lambda f: artifact(f).unlink(), "orphaned", f"artifacts/{RUN}/", "not there; a result names it"),
+    "no folder": (lambda f: shutil.rmtree(f / "artifacts"), "orphaned", "artifacts", "not there; 1 result names"),
+    "no result": (lambda f: put(f, f"logs/{RUN}/{OTHER_TRIAL}.log"), "orphaned", f"{OTHER_TRIAL}.log", "no result belongs"),
+    "killed": (lambda f: put(f, f"artifacts/{RUN}/{OTHER_TRIAL}.part"), "orphaned", ".part", "a trial that was killed"),
+    "aside": (lambda f: put(f, "report/.new-abc/report.md"), "orphaned", "report/.new-abc", "a command that was killed"),
+    "no plan": (lambda f: (f / "suite.json").unlink(), "orphaned", "suite.json", "the results have no plan"),
+    "only a plan": (lambda f: write(f, []), "orphaned", "suite.json", "a plan without a result"),
+    "unknown": (lambda f: put(f, "notes\x1b.txt"), "foreign", "notes\\x1b.txt", "no file of a folder of results"),
+    "link": (lambda f: (f / "trials/x").symlink_to("/"), "foreign", "trials/x", "a link; it was not followed"),
+    "other suite": (lambda f: shutil.copy(GOLDEN / "results-2.jsonl", f / "trials/c.jsonl"), "foreign", "trials/c.jsonl",
+                    "4 results of no trial of this plan"),
+    "newer": (lambda f: edit(f, schema=99, bench="9.9.0"), "newer", "line 1", "'bench-models>=9.9.0'"),
+    "newer plan": (lambda f: put(f, "suite.json", b'{"schema": 99}'), "newer", "suite.json", "has schema 99"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_finds(name: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    do, kind, where, what = FAULTS[name]
+    do(folder)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert run(folder) == 1
+    lines = capsys.readouterr().out.splitlines()
+    found = [" ".join(" ".join(lines[at : at + 4]).split()) for at in range(len(lines)) if lines[at].startswith(kind)]
+    assert any(where in text and what in text for text in found), lines
+    assert not [line for line in lines if len(line) > 80 and "/" not in line]
+    assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_repair_moves_damaged_lines_and_keeps_every_good_byte(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good = (folder / "trials/a.jsonl").read_bytes().splitlines()
+    newer = json.dumps(read(folder)[0] | {"schema": 99}).encode()
+    damaged = [b'{"schema": 1, "x', b"noise", good[1][:-40]]
+    (folder / "trials/a.jsonl").write_bytes(
+        b"\n".join([good[0], damaged[0], good[1], damaged[1], newer, good[2], damaged[2]])
+    )
+    assert run(folder, repair=True) == 1  # the newer one is still there
+    said = capsys.readouterr()
+    assert "moved 3 damaged lines" in said.err
+    assert "1 thing found: 1 newer" in said.out
+    kept = [line for line in (folder / "trials/a.jsonl").read_bytes().split(b"\n") if line.strip()]
+    assert kept == [good[0], good[1], newer, good[2]]
+    assert (folder / "trials/a.jsonl.damaged").read_bytes().splitlines() == damaged
+
+
+def test_a_repaired_folder_is_clean_and_takes_more_results(folder: Path) -> None:
+    os.truncate(folder / "trials/a.jsonl", (folder / "trials/a.jsonl").stat().st_size - 30)
+    artifact_of = read_first(folder)
+    assert run(folder, repair=True) == 0
+    store = Store(folder)
+    assert len(store.refresh()) == 2
+    assert store.damaged == 0
+    assert artifact_of == read_first(folder)
+
+
+def read_first(folder: Path) -> bytes:
+    return (folder / "trials/a.jsonl").read_bytes().split(b"\n")[0]
+
+
+@pytest.mark.parametrize("make", ["nothing", "empty"])
+def test_what_is_no_folder_of_results_is_refused(tmp_path: Path, make: str) -> None:
+    target = tmp_path / "x"
+    if make == "empty":
+        target.mkdir()
+    with pytest.raises(BenchError, match="no folder of results"):
+        run(target)
