@@ -50,25 +50,23 @@ class Store:
         return sum(self._damaged.values())
 
     def _refresh_file(self, path: Path) -> Iterator[Result]:
+        self._damaged[path, "end"] = 0
         with path.open("rb") as file:
             file.seek(self._read.get(path, 0))
-            lines = file.read().split(b"\n")
-        # What stands behind the last line break may still be growing: it is read again the next time.
-        self._read[path] = self._read.get(path, 0) + sum(len(line) + 1 for line in lines[:-1])
-        self._damaged[path, "end"] = 0
-        for number, line in enumerate(lines):
-            if not line.strip():
-                continue
-            found = parse(line, path)
-            if found is None:
-                where = (path, "end" if number == len(lines) - 1 else "whole")
-                self._damaged[where] = self._damaged.get(where, 0) + 1
-                continue
-            # The same line in two files is one result: a folder was merged into itself.
-            key = (found.trial_id, found.run_id, found.finished_at)
-            if key not in self._seen:
-                self._seen.add(key)
-                yield found
+            for line in file:
+                # What stands behind the last line break may still be growing: it is read again the next time.
+                whole = line.endswith(b"\n")
+                self._read[path] = self._read.get(path, 0) + whole * len(line)
+                found = parse(line, path) if line.strip() else None
+                if found is not None:
+                    # The same line in two files is one result: a folder was merged into itself.
+                    key = (found.trial_id, found.run_id, found.finished_at)
+                    if key not in self._seen:
+                        self._seen.add(key)
+                        yield found
+                elif line.strip():
+                    where = (path, "whole" if whole else "end")
+                    self._damaged[where] = self._damaged.get(where, 0) + 1
 
     def refuse_unwritable(self) -> None:
         """Raise BenchError where a result could not be written: before anything starts, not after.

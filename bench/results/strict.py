@@ -6,14 +6,28 @@ commands where an id stands, and no number that a table cannot hold.
 
 from __future__ import annotations
 
+import json
 import math
-from dataclasses import fields
+import sys
+from dataclasses import fields, replace
+from functools import lru_cache
 from typing import Annotated, Any, get_type_hints
 
 from annotated_types import Ge, Le, Lt, MaxLen
 from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue, StringConstraints, create_model
 
-from bench.records import SEED_LIMIT, Json, MeasureSettings, Result, Status, TrainSettings
+from bench.records import (
+    SEED_LIMIT,
+    Component,
+    Environment,
+    Json,
+    MeasureSettings,
+    Result,
+    Status,
+    TrainSettings,
+    Trial,
+    canonical_json,
+)
 from bench.results.migrate import migrate
 
 WHOLE_LIMIT = 2**63  # what a column of whole numbers can hold
@@ -103,4 +117,36 @@ def read_result(value: Json) -> Result:
     _Result.model_validate(value)
     for section, model in _SETTINGS.items():
         model.model_validate(value["trial"].get(section, {}))
-    return Result.from_json(value)
+    return _kept_once(Result.from_json(value))
+
+
+def _kept_once(result: Result) -> Result:
+    """The same, where what thousands of results have in common is one object in memory, not one a result."""
+    named: dict[str, Any] = {
+        name: {sys.intern(key): item for key, item in getattr(result, name).items()} for name in _NAMED
+    }
+    trial, environment = _trial_parts(result.trial), _environment(canonical_json(result.environment.to_json()))
+    return replace(result, trial=trial, environment=environment, code=_code(canonical_json(dict(result.code))), **named)
+
+
+_NAMED = ("metrics", "samples", "curves", "instruments")
+
+
+def _trial_parts(trial: Trial) -> Trial:
+    dataset, model = (_component(canonical_json(part.to_json())) for part in (trial.dataset, trial.model))
+    return replace(trial, dataset=dataset, model=model)
+
+
+@lru_cache(maxsize=1024)
+def _component(text: str) -> Component:
+    return Component.from_json(json.loads(text))
+
+
+@lru_cache(maxsize=64)
+def _environment(text: str) -> Environment:
+    return Environment.from_json(json.loads(text))
+
+
+@lru_cache(maxsize=1024)
+def _code(text: str) -> dict[str, str]:
+    return dict(json.loads(text))

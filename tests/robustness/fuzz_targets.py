@@ -354,13 +354,14 @@ class Results(Target):
         return json.dumps(mutate_json(value, rng)).encode()
 
     def read(self, folder: Path) -> None:
-        from bench import commands
+        from bench import checking, commands
         from bench.report import render
 
         drawn = hash(bytes((folder / "smoke/trials/a.jsonl").read_bytes()[:2000])) % 40 == 0
         if not drawn:  # drawing takes seconds
             render._draw = lambda _, sections, __: {section: [] for section in sections}
         where: Any = {"results": folder, "data_root": None, "plugins": ()}
+        checking.check(folder / "smoke", repair=drawn, **where)
         commands.report(folder / "smoke", **where)
         for form in ("csv", "json", "pytest-benchmark"):
             commands.export(folder / "smoke", form=form, output=None, **where)

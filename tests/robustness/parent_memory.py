@@ -76,10 +76,10 @@ def main() -> None:
         suite.write_text(SUITE.format(count=options.trials))
         print(f"{resident_bytes() / 2**20:8.1f} MiB before the run")
         reader = Reader(options.trials)
-        ran = run_suite(
-            Options(suite=suite, results=Path(folder) / "results", executor=options.executor), voice=reader
+        ran = run_suite(Options(suite=suite, results=Path(folder) / "results", executor=options.executor), voice=reader)
+        print(
+            f"{resident_bytes() / 2**20:8.1f} MiB at the end of it, with {len(ran.store.results):,} results read back"
         )
-        print(f"{resident_bytes() / 2**20:8.1f} MiB at the end of it, with {len(ran.store.results):,} results read back")
         del ran
         gc.collect()
 
