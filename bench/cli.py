@@ -9,6 +9,7 @@ from typing import Annotated, Optional
 
 import typer
 
+from bench import cli_share
 from bench.errors import EXIT_OK, EXIT_USAGE, BenchError
 
 app = typer.Typer(
@@ -226,6 +227,9 @@ def doctor(
     from bench import commands
 
     raise typer.Exit(commands.doctor(results))
+
+
+cli_share.register(app)
 
 
 def main() -> None:

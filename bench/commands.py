@@ -97,7 +97,7 @@ def _render(store: Store, suite: Suite | None, *, plugin_errors: Sequence[str] =
     from bench.report.render import render
     from bench.report.terminal import terminal_summary
 
-    planned, others = _of_the_plan(store.results, suite)
+    planned, others = of_the_plan(store.results, suite)
     outcome = render(
         store.folder,
         suite=suite,
@@ -109,7 +109,7 @@ def _render(store: Store, suite: Suite | None, *, plugin_errors: Sequence[str] =
     print(terminal_summary(planned, suite, report_path=outcome.report_path))
 
 
-def _of_the_plan(results: Sequence[Result], suite: Suite | None) -> tuple[list[Result], int]:
+def of_the_plan(results: Sequence[Result], suite: Suite | None) -> tuple[list[Result], int]:
     """The results of planned trials, and how many others lie in the folder."""
     if suite is None:
         return list(results), 0

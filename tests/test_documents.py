@@ -40,15 +40,35 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert not gone
 
 
-def test_figures_of_the_readme_are_the_published_ones() -> None:
-    """Every row of a table of results stands in a published table, to the letter."""
-    published = "\n".join(
-        path.read_text(encoding="utf-8") for path in (ROOT / "results/published").glob("*/report/tables/models-*.md")
-    )
+def check(*pages: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "bench", "publish", "--check", *map(str, pages)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+
+
+def test_figures_of_readme_and_docs_are_those_of_the_results() -> None:
+    """Every block between markers is what the committed results give today."""
+    done = check(*PAGES)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_readme_has_no_figures_outside_of_markers() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    rows = [line for line in text.splitlines() if re.match(r"\| (linear|mlp|cnn)\b", line)]
-    assert len(rows) >= 9
-    assert not [row for row in rows if row not in published]
+    blocks = re.compile(r"<!-- bench:\w+ .*?<!-- /bench -->", re.DOTALL)
+    assert len(blocks.findall(text)) >= 4
+    assert len(re.findall(r"^\| (?:linear|mlp|cnn)\b", text, re.MULTILINE)) >= 9
+    assert not re.findall(r"^\| (?:linear|mlp|cnn)\b", blocks.sub("", text), re.MULTILINE)
+
+
+def test_a_figure_of_the_readme_edited_by_hand_is_found(tmp_path: Path) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    row = next(line for line in text.splitlines() if line.startswith("| mlp"))
+    figure = re.findall(r"0\.\d+ ±", row)[0]
+    (tmp_path / "results").symlink_to(ROOT / "results")
+    edited = tmp_path / "README.md"
+    edited.write_text(text.replace(row, row.replace(figure, "0.999 ±"), 1), encoding="utf-8")
+    done = check(edited)
+    assert done.returncode == 1
+    assert re.search(r"README\.md:\d+: bench:models is stale: line \d+ has .*0\.999 ±", done.stderr)
 
 
 def test_the_readme_sets_up_with_two_commands() -> None:

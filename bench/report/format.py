@@ -95,6 +95,26 @@ def figure_pm(value: float, half: float | None, scale: Scale) -> str:
     return f"{number(value / scale.divisor, decimals=decimals)} ± {shown}"
 
 
+def figure_as(
+    form: str, value: float, ends: tuple[float, float] | None, scale: Scale, *, digits: int | None = None
+) -> str:
+    """A mean as `interval` (`0.912 ± 0.014`), `range` (`0.898 to 0.926`) or `mean` alone. `ends` are those of its
+    interval: no digit beyond what it supports is shown, and at most `digits` significant ones of the mean."""
+    value, low, high = (each / scale.divisor for each in (value, *(ends or (value, value))))
+    half = (high - low) / 2 if ends else None
+    decimals = _decimals(value, half, scale)
+    if digits is not None and value:
+        decimals = min(decimals, digits - 1 - exponent(value))
+    if form == "mean" or half is None:
+        return number(value, decimals=decimals)
+    if form == "range":
+        return f"{number(low, decimals=decimals)} to {number(high, decimals=decimals)}"
+    # Fewer digits than the interval has: it is rounded up, never to nothing.
+    unit = 10.0**-decimals
+    rounded = round(half, decimals) if round(half, decimals) > 0 else unit
+    return f"{number(value, decimals=decimals)} ± {number(rounded if half > 0 else 0.0, decimals=decimals)}"
+
+
 def _two_digits(value: float) -> int:
     return 1 - exponent(value) if value else 0
 

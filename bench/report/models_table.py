@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from bench.errors import BenchError, nearest
 from bench.metrics import BUILT_IN, Metric
 from bench.report.cells import Cell, Section, axis_label, paired_difference, ratio, value_text
 from bench.report.conditions import conditions, reasons, seeds_text, validity
@@ -46,8 +47,10 @@ class Marks:
     def mark(self, text: str) -> str:
         return self._known.setdefault(text, f"({_letters(len(self._known))})")
 
-    def notes(self) -> list[str]:
-        return [f"{mark} {text}" for text, mark in self._known.items()]
+    def notes(self, rows: Sequence[Sequence[TableCell]]) -> list[str]:
+        """Those whose mark stands somewhere in `rows`."""
+        shown = {word for row in rows for cell in row for word in cell.text.split()}
+        return [f"{mark} {text}" for text, mark in self._known.items() if mark in shown]
 
 
 def _letters(index: int) -> str:
@@ -56,31 +59,58 @@ def _letters(index: int) -> str:
 
 
 def models_table(
-    section: Section, *, name: str, baseline: str = "", doctor: Doctor | None = None, suite_name: str = ""
+    section: Section,
+    *,
+    name: str,
+    baseline: str = "",
+    doctor: Doctor | None = None,
+    suite_name: str = "",
+    columns: Sequence[str] = (),
 ) -> Table:
     """Rows in the order of the plan; ratios against `baseline` (name of a model) at the same settings.
 
-    `doctor`: what `bench doctor` found on the section's machine.
+    `doctor`: what `bench doctor` found on the section's machine. `columns`: keys of those to show, in this order;
+    all where there are none. BenchError: a key that the table does not have.
 
     What is not `ok` leaves a mark and a footnote that says why; nothing is left out.
     """
-    marks, columns = Marks(), []
-    columns += list(_setting_columns(section))
-    for metric, head, with_interval in _metrics(section):
-        columns.append(_metric_column(section, metric, head=head, with_interval=with_interval, marks=marks))
-        if metric.name == "test_accuracy":
-            columns.append(_n_column(section, marks))
-        if metric.name == "train_samples_per_second" and section.pools:
-            columns.append(_timing_n_column(section))
-        if metric.name == "train_samples_per_second" and (found := baseline_of(section, baseline)):
-            columns.append(_ratio_column(section, found, marks))
-        if metric.name == "train_samples_per_second" and (shares := _shares_of_peak(section, doctor)):
-            columns.append((Column("share_of_peak", "of peak FLOP/s"), shares))
-    heads, cells = zip(*columns, strict=True)
+    marks = Marks()
+    found = _chosen(list(_columns(section, baseline=baseline, doctor=doctor, marks=marks)), columns)
+    heads, cells = zip(*found, strict=True)
     rows = tuple(zip(*cells, strict=True))
     title = f"Models on {section.title}"
     caption = ", ".join([title, *([f"suite {suite_name}"] if suite_name else []), seeds_text(section)])
     return Table(name, title, heads, rows, tuple(_notes(section, heads, rows, marks, doctor)), caption)
+
+
+def _columns(
+    section: Section, *, baseline: str, doctor: Doctor | None, marks: Marks
+) -> Iterator[tuple[Column, list[TableCell]]]:
+    yield from _setting_columns(section)
+    for metric, head, with_interval in _metrics(section):
+        yield _metric_column(section, metric, head=head, with_interval=with_interval, marks=marks)
+        if metric.name == "test_accuracy":
+            yield _n_column(section, marks)
+        if metric.name != "train_samples_per_second":
+            continue
+        if section.pools:
+            yield _timing_n_column(section)
+        if found := baseline_of(section, baseline):
+            yield _ratio_column(section, found, marks)
+        if shares := _shares_of_peak(section, doctor):
+            yield Column("share_of_peak", "of peak FLOP/s"), shares
+
+
+Columns = list[tuple[Column, list[TableCell]]]
+
+
+def _chosen(columns: Columns, keys: Sequence[str]) -> Columns:
+    """The columns called `keys`, in that order; all of them where there are none."""
+    found = {column.key: (column, cells) for column, cells in columns}
+    for key in keys:
+        if key not in found:
+            raise BenchError(f"columns: {key}: no such column{nearest(key, found)} (there are: {', '.join(found)})")
+    return [found[key] for key in dict.fromkeys(keys)] or columns
 
 
 def baseline_of(section: Section, name: str) -> str:
@@ -110,7 +140,7 @@ def _notes(
     if doubtful:
         total = sum(cell.n for cell in section.cells)
         yield f"† not valid, {len(doubtful):,} of {plural(total, 'trial')}: {validity(doubtful)}."
-    yield from marks.notes()
+    yield from marks.notes(rows)
 
 
 def _setting_columns(section: Section) -> Iterator[tuple[Column, list[TableCell]]]:
@@ -143,7 +173,7 @@ def _metric_column(
     cells = []
     for cell, found in zip(section.cells, estimates, strict=True):
         if found is None:
-            cells.append(TableCell(f"{DASH} {marks.mark(_why_empty(cell, metric))}"))
+            cells.append(TableCell(f"{DASH} {marks.mark(why_empty(cell, metric))}"))
             continue
         shown = whole(found.mean) if metric.unit == "count" else text(found.mean, found.half, scale)
         cells.append(TableCell(shown, found.mean, found.low, found.high))
@@ -170,7 +200,7 @@ def share_of_peak(cell: Cell, doctor: Doctor | None) -> float | None:
     return achieved.mean / peak if peak else None
 
 
-def _why_empty(cell: Cell, metric: Metric) -> str:
+def why_empty(cell: Cell, metric: Metric) -> str:
     if not cell.n:
         return reasons((row.status, row.reason) for row in cell.not_ok) + "."
     has, n = len(cell.by_seed(metric.name)), cell.n_of(metric.name)
@@ -206,9 +236,7 @@ def _ratio_column(section: Section, baseline: str, marks: Marks) -> tuple[Column
         found = ratio(cell, other, metric=metric) if other is not None else None
         if found is None:
             why = (
-                _why_empty(cell, BUILT_IN[metric])
-                if not cell.n
-                else f"no {baseline} to compare with at these settings."
+                why_empty(cell, BUILT_IN[metric]) if not cell.n else f"no {baseline} to compare with at these settings."
             )
             cells.append(TableCell(f"{DASH} {marks.mark(why)}"))
         elif cell is other:

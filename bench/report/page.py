@@ -143,18 +143,24 @@ def _part(part: Part) -> Iterator[str]:
 
 
 def _environments(sections: Sequence[Section], doctors: Sequence[Doctor]) -> Iterator[str]:
-    """Machine, versions, days and commit of every environment that something ran in."""
+    for heading, lines in environment_lines(sections, doctors):
+        if heading:
+            yield f"### {heading}"
+        yield "\n".join(f"- {escape_markdown(line)}" for line in lines)
+
+
+def environment_lines(sections: Sequence[Section], doctors: Sequence[Doctor]) -> Iterator[tuple[str, list[str]]]:
+    """Machine, versions, days and commit of every environment that something ran in; a heading where there are
+    several."""
     results: dict[str, list[Result]] = {}
     for section in sections:
         results.setdefault(section.machine, []).extend(section.results)
     found = {machine_id: group for machine_id, group in results.items() if group}
     if not found:
-        yield "Nothing has run yet."
+        yield "", ["Nothing has run yet."]
     for machine_id, group in found.items():
-        if len(found) > 1:
-            yield f"### Environment {machine_id[:8]}"
-        lines = [*_facts(group), *doctor_facts(newest(doctors, machine=machine_id))]
-        yield "\n".join(f"- {escape_markdown(line)}" for line in lines)
+        heading = f"Environment {machine_id[:8]}" if len(found) > 1 else ""
+        yield heading, [*_facts(group), *doctor_facts(newest(doctors, machine=machine_id))]
 
 
 def _facts(results: Sequence[Result]) -> Iterator[str]:

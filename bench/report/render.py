@@ -131,7 +131,7 @@ def _write(
     (aside / "tables").mkdir()
     (aside / "plots").mkdir()
     _write_frames(aside / "tables", found, suite)
-    slugs = _slugs(sections)
+    slugs = slugs_of(sections)
     tables = {
         section: models_table(
             section,
@@ -189,7 +189,7 @@ def _draw(folder: Path, sections: Sequence[Section], slugs: Mapping[Section, str
     return pictures
 
 
-def _slugs(sections: Sequence[Section]) -> dict[Section, str]:
+def slugs_of(sections: Sequence[Section]) -> dict[Section, str]:
     """A file name for each section: letters, digits, `_`, `.` and `-`, whatever it is called; no two alike."""
     found = {}
     for section in sections:

@@ -1,0 +1,52 @@
+"""The commands that show results to others: parse, call, exit code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+Strings = Optional[list[str]]  # noqa: UP045  # typer reads it at run time
+ResultsOption = Annotated[Path, typer.Option("--results", metavar="DIR", help="Folder that results/<suite> lies in.")]
+DataRootOption = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(metavar="DIR", help="Where data sets lie [default: $BENCH_DATA, else ~/.cache/bench]."),
+]
+PluginOption = Annotated[Strings, typer.Option("--plugin", metavar="FILE|MODULE", help="Load a plugin as well.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file to the command line."""
+    for command in (publish,):
+        app.command(no_args_is_help=True)(command)
+
+
+def publish(
+    targets: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="[RESULTS] DOC...",
+            help="Documents (.md, .rst); before them the results, for blocks that name none themselves.",
+        ),
+    ],
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 where a block is stale.")] = False,
+    results: ResultsOption = Path("results"),
+    data_root: DataRootOption = None,
+    plugin: PluginOption = None,
+) -> None:
+    """Put tables and figures between the markers of a document.
+
+    \b
+    Blocks: models, summary, plot, answer, conditions. In the document:
+      <!-- bench:summary rows=model columns=device metric=test_accuracy -->
+      <!-- /bench -->
+    \b
+    Examples:
+      python -m bench publish results/baseline docs/results.md
+      python -m bench publish README.md docs/*.md
+      python -m bench publish --check README.md
+    """
+    from bench import sharing
+
+    raise typer.Exit(sharing.publish(targets, check=check, results=results, data_root=data_root, plugins=plugin or ()))

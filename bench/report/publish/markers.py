@@ -1,0 +1,176 @@
+"""Markers in a document: where blocks begin and end, and what is asked for in each.
+
+Markdown:          <!-- bench:summary rows=model metric=test_accuracy -->   …   <!-- /bench -->
+reStructuredText:  .. bench:summary rows=model metric=test_accuracy        …   .. /bench   (both are comments there)
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.errors import BenchError
+
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
+_ATTRIBUTE = re.compile(r"""\s*([A-Za-z][\w.]*)=("[^"]*"|'[^']*'|[^\s"']+)(?=\s|$)""")
+_NAME = re.compile(r"bench:([A-Za-z][\w-]*)(?=\s|$)")
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
+SYNTAX = {".md": "md", ".markdown": "md", ".rst": "rst"}
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One block of a document. `line` is the number of its first marker; its content is lines[start:end]."""
+
+    name: str
+    attributes: Mapping[str, str]
+    line: int
+    start: int
+    end: int
+    newline: str
+
+
+@dataclass(slots=True)
+class Document:
+    """A document's lines, each with its own line break, and its blocks in order."""
+
+    path: Path
+    syntax: str
+    lines: list[str]
+    blocks: list[Block] = field(default_factory=list)
+
+    def refuse(self, line: int, text: str) -> BenchError:
+        return BenchError(f"{self.path}:{line}: {text}")
+
+
+def read_document(path: Path) -> Document:
+    """The document with its blocks. BenchError: no such file, not UTF-8, neither kind of markup, or a bad marker."""
+    syntax = SYNTAX.get(path.suffix.lower())
+    if syntax is None:
+        raise BenchError(f"{path}: neither Markdown nor reStructuredText (a document ends in {', '.join(SYNTAX)})")
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BenchError(f"{path}: not UTF-8 (byte {error.start}); save it as UTF-8") from None
+    except OSError as error:
+        raise BenchError(f"{path}: cannot be read ({error.strerror or error})") from error
+    document = Document(path, syntax, _LINE.findall(text))
+    document.blocks = _Markdown(document).blocks() if syntax == "md" else _Rst(document).blocks()
+    return document
+
+
+class _Scanner:
+    """Walks over the lines; what a marker looks like, its subclasses know."""
+
+    first, last = "", ""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.plain = [line.lstrip("\ufeff").rstrip("\r\n") for line in document.lines]
+
+    def blocks(self) -> list[Block]:
+        found, at = [], 0
+        while at < len(self.plain):
+            if self.is_end(self.plain[at]):
+                raise self.document.refuse(at + 1, f"{self.last} without a {self.first} before it")
+            if self.is_begin(self.plain[at]):
+                block = self._block(at)
+                found.append(block)
+                at = block.end + 1
+            else:
+                at = self.after(at)
+        return found
+
+    def _block(self, at: int) -> Block:
+        text, start = self.marker(at)
+        name, attributes = self._parsed(text, line=at + 1)
+        end = next((i for i in range(start, len(self.plain)) if self.is_end(self.plain[i])), None)
+        inner = range(start, len(self.plain) if end is None else end)
+        if end is None or any(self.is_begin(self.plain[i]) for i in inner):
+            raise self.document.refuse(at + 1, f"bench:{name} is not closed: {self.last} is missing below it")
+        newline = "\r\n" if self.document.lines[at].endswith("\r\n") else "\n"
+        return Block(name, attributes, at + 1, start, end, newline)
+
+    def _parsed(self, text: str, *, line: int) -> tuple[str, dict[str, str]]:
+        named = _NAME.match(text)
+        if named is None:
+            raise self.document.refuse(line, f"a block has a name: {self.first}, not {text.split()[0]!r}")
+        attributes: dict[str, str] = {}
+        rest = text[named.end() :].rstrip()
+        while rest:
+            found = _ATTRIBUTE.match(rest)
+            if found is None:
+                says = f'bench:{named[1]}: cannot read {rest.split()[0]!r}: attributes are key=value, key="two words"'
+                raise self.document.refuse(line, says)
+            if found[1] in attributes:
+                raise self.document.refuse(line, f"bench:{named[1]}: {found[1]} is given twice")
+            attributes[found[1]] = found[2].strip("\"'")
+            rest = rest[found.end() :]
+        return named[1], attributes
+
+    def is_begin(self, line: str) -> bool:
+        raise NotImplementedError
+
+    def is_end(self, line: str) -> bool:
+        raise NotImplementedError
+
+    def marker(self, at: int) -> tuple[str, int]:
+        """What the marker that begins on line `at` says, and the first line below it."""
+        raise NotImplementedError
+
+    def after(self, at: int) -> int:
+        """The next line that may be a marker."""
+        return at + 1
+
+
+class _Markdown(_Scanner):
+    """Comments of HTML that begin a line; what stands in a fence of code is no marker."""
+
+    first, last = "<!-- bench:NAME … -->", "<!-- /bench -->"
+
+    def is_begin(self, line: str) -> bool:
+        return re.match(r" {0,3}<!--\s*bench:", line) is not None
+
+    def is_end(self, line: str) -> bool:
+        return re.match(r" {0,3}<!--\s*/bench\s*-->\s*$", line) is not None
+
+    def marker(self, at: int) -> tuple[str, int]:
+        end = next((i for i in range(at, len(self.plain)) if "-->" in self.plain[i]), None)
+        if end is None:
+            raise self.document.refuse(at + 1, "this comment is not closed: --> is missing")
+        inner, _, behind = " ".join(self.plain[at : end + 1]).partition("<!--")[2].partition("-->")
+        if behind.strip():
+            raise self.document.refuse(
+                end + 1, f"{behind.strip()[:40]!r} stands behind a marker: it needs its own line"
+            )
+        return inner.strip(), end + 1
+
+    def after(self, at: int) -> int:
+        fence = _FENCE.match(self.plain[at])
+        if fence is None or (fence[1][0] == "`" and "`" in fence[2]):
+            return at + 1
+        closing = re.compile(rf" {{0,3}}{re.escape(fence[1][0])}{{{len(fence[1])},}}\s*$")
+        return next((i + 1 for i in range(at + 1, len(self.plain)) if closing.match(self.plain[i])), len(self.plain))
+
+
+class _Rst(_Scanner):
+    """Comments at the left margin; lines that are indented below the first one belong to it."""
+
+    first, last = ".. bench:NAME …", ".. /bench"
+
+    def is_begin(self, line: str) -> bool:
+        # `.. name::` would be a directive.
+        return re.match(r"\.\.\s+bench:(?!:)", line) is not None
+
+    def is_end(self, line: str) -> bool:
+        return re.match(r"\.\.\s+/bench\s*$", line) is not None
+
+    def marker(self, at: int) -> tuple[str, int]:
+        if at and self.plain[at - 1].strip() and not self.plain[at - 1].startswith(".."):
+            raise self.document.refuse(at + 1, "an empty line is missing before it: without one this is no comment")
+        end = at + 1
+        while end < len(self.plain) and re.match(r"[ \t]+\S", self.plain[end]):
+            end += 1
+        return " ".join(self.plain[at:end])[2:].strip(), end

@@ -1,0 +1,85 @@
+"""What `bench publish`, `bench merge` and `bench history` do, from Python values to an exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.commands import of_the_plan, open_results
+from bench.errors import EXIT_OK, EXIT_TRIALS, BenchError
+from bench.report.format import plural
+
+if TYPE_CHECKING:
+    from bench.report.publish.document import Opener, Outcome
+
+
+def publish(
+    targets: Sequence[Path], *, check: bool, results: Path, data_root: Path | None, plugins: Sequence[str]
+) -> int:
+    """Make the blocks of documents anew. `targets`: documents, behind a folder of results or a suite file if given.
+
+    With `check` nothing is written, and the exit code is 1 where a block is stale.
+    """
+    from bench.report.publish.document import refresh, write
+    from bench.report.publish.markers import SYNTAX
+
+    given = targets[0] if targets[0].is_dir() or targets[0].suffix.lower() not in SYNTAX else None
+    documents = targets[1:] if given is not None else targets
+    if not documents:
+        raise BenchError(f"{targets[0]}: and which document? bench publish RESULTS DOC.md")
+
+    opened = _opener(results, data_root, plugins)
+    # All are made before the first is written: a mistake in one leaves every document as it was.
+    outcomes = [refresh(path, opened=opened, given=given, check=check) for path in documents]
+    if not any(outcome.blocks for outcome in outcomes):
+        raise BenchError(_nothing(documents, given, left=any(outcome.left for outcome in outcomes)))
+    if check:
+        return _checked(outcomes)
+    for outcome in outcomes:
+        said = "published" if write(outcome) else "up to date"
+        left = f", {outcome.left} of other results left alone" if outcome.left else ""
+        print(f"{outcome.path}: {said}, {plural(outcome.blocks, 'block')}{left}")
+    return EXIT_OK
+
+
+def _opener(results: Path, data_root: Path | None, plugins: Sequence[str]) -> Opener:
+    """What reads results for blocks: each folder once."""
+    from bench.report.publish.source import Source
+
+    @cache
+    def opened(target: Path, shown: str) -> Source:
+        store, suite = open_results(target, results=results, data_root=data_root, plugins=plugins)
+        store.refresh()
+        if not store.results:
+            raise BenchError(f"{target}: no results there (no trials/*.jsonl); a folder of results is results/<suite>")
+        planned, others = of_the_plan(store.results, suite)
+
+        def render() -> None:
+            from bench.report.render import render
+
+            render(store.folder, suite=suite, results=planned, damaged=store.damaged, others=others)
+
+        return Source(store.folder, suite, planned, shown, cache(render))
+
+    return opened
+
+
+def _nothing(documents: Sequence[Path], given: Path | None, *, left: bool) -> str:
+    if given is not None and left:
+        return f"{given}: no block is of these results: each names others (results=FOLDER, relative to its document)"
+    names = ", ".join(map(str, documents[:3])) + (", …" if len(documents) > 3 else "")
+    return f"{names}: no block there: put <!-- bench:models --> and <!-- /bench --> where a table belongs"
+
+
+def _checked(found: Sequence[Outcome]) -> int:
+    stale = [line for outcome in found for line in outcome.lines()]
+    for line in stale:
+        sys.stderr.write(f"{line}\n")
+    if stale:
+        sys.stderr.write("run the same command without --check\n")
+        return EXIT_TRIALS
+    print(f"{plural(sum(outcome.blocks for outcome in found), 'block')} up to date")
+    return EXIT_OK
