@@ -18,7 +18,7 @@ PluginOption = Annotated[Strings, typer.Option("--plugin", metavar="FILE|MODULE"
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file to the command line."""
-    for command in (publish,):
+    for command in (publish, merge):
         app.command(no_args_is_help=True)(command)
 
 
@@ -50,3 +50,23 @@ def publish(
     from bench import sharing
 
     raise typer.Exit(sharing.publish(targets, check=check, results=results, data_root=data_root, plugins=plugin or ()))
+
+
+def merge(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to put them in; may hold results already.")],
+    sources: Annotated[list[Path], typer.Argument(metavar="IN...", help="Folders of results of one suite.")],
+    plan: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="DIR", help="Keep the plan of this one, where they are of two."),
+    ] = None,
+) -> None:
+    """Put results of one suite from several machines or shards together.
+
+    \b
+    Examples:
+      python -m bench merge results/mnist from-a/mnist from-b/mnist
+      python -m bench report results/mnist
+    """
+    from bench import sharing
+
+    raise typer.Exit(sharing.merge(out, sources, plan=plan))

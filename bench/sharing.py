@@ -83,3 +83,25 @@ def _checked(found: Sequence[Outcome]) -> int:
         return EXIT_TRIALS
     print(f"{plural(sum(outcome.blocks for outcome in found), 'block')} up to date")
     return EXIT_OK
+
+
+def merge(out: Path, sources: Sequence[Path], *, plan: Path | None) -> int:
+    """Put folders of results together, and say what was done."""
+    from bench.results.merge import merge as merged_into
+
+    done = merged_into(out, sources, plan=plan)
+    for part in done.parts:
+        print(f"  {part.folder}: {_counted(part.files, part.results, part.damaged)}")
+    twice = f", {done.twice:,} of them twice" if done.twice else ""
+    print(
+        f"{done.out}: {_counted(done.files, done.results, done.damaged)}{twice}; {plural(done.copied, 'file')} copied"
+    )
+    for note in done.notes:
+        print(f"- {note}")
+    print(f"render it: python -m bench report {done.out}")
+    return EXIT_OK
+
+
+def _counted(files: int, results: int, damaged: int) -> str:
+    lines = f", {plural(damaged, 'damaged line')} left out" if damaged else ""
+    return f"{plural(results, 'result')} in {plural(files, 'file')}{lines}"

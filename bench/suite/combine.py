@@ -1,0 +1,93 @@
+"""Plans of one suite that were run in parts or on several machines, put together into the plan that they are of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from bench.errors import BenchError
+from bench.records import Json, canonical_json
+from bench.suite.plan import Axis, Suite
+
+# What may differ between two runs of one plan: how it was called, and which part of it was run.
+FREE = frozenset({"title", "source", "plugins", "plugins_added", "sets", "baseline", "only", "shard", "keep"})
+
+
+def combine(plans: Mapping[str, Suite]) -> tuple[Suite, list[str]]:
+    """The plan of all of `plans` (where each is from → the plan), and what was done, in words.
+
+    Shards and `--only` of one plan become the whole plan. Values of one axis (the devices of two machines) are
+    joined. Raises BenchError for two suites, and for plans that differ in more than that: their trials together are
+    the grid of neither.
+    """
+    (first_place, found), *others = plans.items()
+    notes: list[str] = []
+    for place, plan in others:
+        if plan.name != found.name:
+            raise BenchError(
+                f"two suites: {first_place} is of {found.name}, {place} of {plan.name}; "
+                "merge the results of each suite into a folder of its own"
+            )
+        found = _narrowed(found, plan, notes)
+        found = _joined(found, plan, notes, places=(first_place, place))
+    return found, list(dict.fromkeys(notes))
+
+
+def _narrowed(a: Suite, b: Suite, notes: list[str]) -> Suite:
+    """`a` without what only a part was chosen by, where `b` is another part."""
+    if a.shard != b.shard:
+        notes.append("shards of one plan: the plan is the whole of it")
+        a = replace(a, shard=None)
+    if (a.only, a.keep) != (b.only, b.keep):
+        notes.append("narrowed by different --only: the plan is the whole of it")
+        a = replace(a, only=(), keep=())
+    return a
+
+
+def _joined(a: Suite, b: Suite, notes: list[str], *, places: tuple[str, str]) -> Suite:
+    """`a` with the values of the one axis that `b` has others of."""
+    if differing := _settings(a, b):
+        raise _two_plans(places, differing)
+    axes = [name for name in (axis.name for axis in a.axes) if tuple(a.axis(name).values) != tuple(b.axis(name).values)]
+    if not axes:
+        return a
+    ruled = {name for rule in (*a.exclude, *a.keep, *(each.rule for each in a.override)) for name in rule.at}
+    if len(axes) > 1 or axes[0] in ruled:
+        raise _two_plans(places, [f"{name}: {_values(a, name)} against {_values(b, name)}" for name in axes])
+    (name,) = axes
+    values = [*a.axis(name).values, *(value for value in b.axis(name).values if value not in a.axis(name).values)]
+    joined = Axis(name, tuple(values))
+    notes.append(f"the values of {name} are joined: {', '.join(joined.labels[:8])}")
+    return replace(a, axes=tuple(joined if axis.name == name else axis for axis in a.axes))
+
+
+def _settings(a: Suite, b: Suite) -> list[str]:
+    """What differs beside the values of axes, in words."""
+    first, second = (_plain(suite) for suite in (a, b))
+    return [
+        f"{key}: {_shown(first[key])} against {_shown(second[key])}"
+        for key in first
+        if canonical_json(first[key]) != canonical_json(second[key])
+    ]
+
+
+def _plain(suite: Suite) -> dict[str, Json]:
+    value = {key: part for key, part in suite.to_json().items() if key not in FREE}
+    return value | {"axes": [axis["name"] for axis in value["axes"]]}
+
+
+def _shown(value: Json) -> str:
+    text = canonical_json(value)
+    return text if len(text) <= 80 else f"{text[:79]}…"
+
+
+def _values(suite: Suite, name: str) -> str:
+    labels = suite.axis(name).labels
+    return ", ".join(labels[:4]) + (", …" if len(labels) > 4 else "")
+
+
+def _two_plans(places: tuple[str, str], differing: Sequence[str]) -> BenchError:
+    return BenchError(
+        f"two plans: {places[0]} and {places[1]} differ in {'; '.join(differing)}; merge them apart, or say with "
+        "--plan DIR whose plan the merged folder has (results of the other stay on file)"
+    )
