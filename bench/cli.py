@@ -161,7 +161,8 @@ def fetch(
 def export(
     target: Annotated[Path, typer.Argument(metavar="SUITE_OR_DIR", help="A suite file, or a folder of results.")],
     form: Annotated[
-        str, typer.Option("--format", metavar="FORMAT", help="pytest-benchmark, csv (trials.csv) or json.")
+        str,
+        typer.Option("--format", metavar="FORMAT", help="csv (trials.csv), json, parquet, latex or pytest-benchmark."),
     ] = "csv",
     output: Annotated[
         Optional[Path],  # noqa: UP045
@@ -176,6 +177,8 @@ def export(
     \b
     Examples:
       python -m bench export results/baseline --format json
+      python -m bench export results/baseline --format parquet \\
+        --output today.parquet
       python -m bench export results/baseline --format pytest-benchmark \\
         --output today.json
       pytest-benchmark compare yesterday.json today.json --group-by=fullname

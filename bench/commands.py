@@ -192,6 +192,8 @@ def export(
     from bench.results.store import write_whole
 
     formats.known(form)
+    if form == "parquet" and output is None and sys.stdout.isatty():
+        raise BenchError("--format parquet is no text for a terminal: say where to with --output FILE")
     store, suite = open_results(target, results=results, data_root=data_root, plugins=plugins)
     store.refresh()
     if not store.results:
@@ -201,10 +203,11 @@ def export(
     if exported.note:
         sys.stderr.write(f"{exported.note}\n")
     if output is None:
-        sys.stdout.write(exported.text)
+        content = exported.content
+        sys.stdout.write(content) if isinstance(content, str) else sys.stdout.buffer.write(content)
         return EXIT_OK
     try:
-        write_whole(output, exported.text)
+        write_whole(output, exported.content)
     except OSError as error:
         raise BenchError(
             f"{output}: cannot be written ({error.strerror}); choose another file with --output"

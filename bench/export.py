@@ -1,4 +1,4 @@
-"""Results in the formats of other tools: pytest-benchmark's JSON, trials.csv, one JSON object a trial."""
+"""Results in the formats of other tools: trials as CSV, JSON or Parquet, pytest-benchmark's JSON, LaTeX tables."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from bench.errors import BenchError, nearest
 from bench.records import NOT_IDENTITY, Json, Result, Trial
 from bench.report.cells import labels_of
-from bench.report.tables import frame_csv
+from bench.report.models_table import models_table
+from bench.report.sections import sections_of
+from bench.report.tables import frame_csv, to_latex
 from bench.results.frame import Latest, SuiteLike, latest, other_axes, rows_frame
 
 # The pytest-benchmark whose format this is. `datetime`, `machine_info`, `commit_info`, `benchmarks`, each with `stats`.
@@ -23,9 +25,9 @@ PLAIN = frozenset({"dataset", "device", "batch_size"})  # a name shows their val
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """The text of a file, and what is to be said of it: one line, or none."""
+    """What a file holds, and what is to be said of it: one line, or none."""
 
-    text: str
+    content: str | bytes
     note: str = ""
 
 
@@ -60,6 +62,26 @@ def _json(found: Latest, suite: SuiteLike | None, name: str) -> Exported:
     return Exported(json.dumps(rows, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def _parquet(found: Latest, suite: SuiteLike | None, name: str) -> Exported:
+    """The frame of `bench.load` with its types, and its index, the cell: what pandas reads back is the same frame."""
+    frame = rows_frame(found.rows, axes=other_axes(found.rows, suite))
+    try:
+        data = frame.to_parquet(engine="pyarrow")
+    except ImportError as error:
+        raise BenchError("--format parquet needs pyarrow: python -m pip install 'bench-models[parquet]'") from error
+    return Exported(bytes(data))
+
+
+def _latex(found: Latest, suite: SuiteLike | None, name: str) -> Exported:
+    """The table of models of every section in which something was measured; needs the package booktabs."""
+    sections = [section for section in sections_of(found.rows, suite) if section.measured]
+    if not sections:
+        raise BenchError(f"{name}: no trial is ok: no table to export as LaTeX")
+    baseline = suite.baseline if suite is not None else ""
+    tables = (models_table(section, name="models", baseline=baseline, suite_name=name) for section in sections)
+    return Exported("\n".join(map(to_latex, tables)))
+
+
 def _pytest_benchmark(found: Latest, suite: SuiteLike | None, name: str) -> Exported:
     """What pytest-benchmark writes with `--benchmark-json`. A cell is a benchmark; its rounds are its seeds, each with
     the median step of its process."""
@@ -86,7 +108,7 @@ def _pytest_benchmark(found: Latest, suite: SuiteLike | None, name: str) -> Expo
 
 
 def _left_out(found: Latest) -> str:
-    """A benchmark holds figures only: trials without are counted by status."""
+    """Where there is room for figures only: trials without are counted by status."""
     statuses = Counter(row.status for row in found.rows if row.status != "ok")
     counted = ", ".join(f"{count} {status}" for status, count in statuses.items())
     return f"left out: {statuses.total()} of {len(found.rows)} trials, which are not ok ({counted})" if statuses else ""
@@ -207,4 +229,10 @@ def _quartile(ordered: Sequence[float]) -> float:
 
 
 Form = Callable[[Latest, SuiteLike | None, str], Exported]
-FORMATS: dict[str, Form] = {"pytest-benchmark": _pytest_benchmark, "csv": _csv, "json": _json}
+FORMATS: dict[str, Form] = {
+    "csv": _csv,
+    "json": _json,
+    "parquet": _parquet,
+    "latex": _latex,
+    "pytest-benchmark": _pytest_benchmark,
+}

@@ -13,9 +13,11 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from pytest_benchmark.stats import Stats
 
+import bench
 from bench import commands, export
 from bench.errors import BenchError
 from bench.results.store import Store
@@ -191,8 +193,41 @@ def test_json_is_one_object_a_trial(folder: Path) -> None:
         assert type(row["parameters"]) is int
 
 
+def test_parquet_reads_back_as_the_frame(folder: Path) -> None:
+    pytest.importorskip("pyarrow")
+    output = folder / "out.parquet"
+    assert exported(folder, "parquet", output) == 0
+    frame, loaded = pd.read_parquet(output), bench.load(folder)
+    pd.testing.assert_frame_equal(frame, loaded, check_index_type=False)
+    assert frame.attrs["torch"] == loaded.attrs["torch"]  # accuracies pool as they did
+    pd.testing.assert_frame_equal(bench.summarize(frame), bench.summarize(loaded))
+
+
+def test_parquet_without_pyarrow_says_what_to_install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "pyarrow"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(BenchError, match=r"needs pyarrow: python -m pip install 'bench-models\[parquet\]'"):
+        exported(folder, "parquet", folder / "out.parquet")
+
+
+def test_latex_is_a_table_a_section_and_escaped(
+    make: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    models = [make.Component("linear"), make.Component("mlp", {"note": "50% & a_b #1 $x$ ~^{}\\"})]
+    results = make.run_of(make.Plan(models=models)) + make.run_of(make.Plan(datasets=[make.Component("mnist")]))
+    assert exported(store(tmp_path / "my_suite", results), "latex") == 0
+    text = capsys.readouterr().out
+    assert text.count(r"\begin{table}") == text.count(r"\bottomrule") == 2
+    note = r"50\% \& a\_b \#1 \$x\$ \textasciitilde{}\textasciicircum{}\{\}\textbackslash{}"
+    assert f"mlp(note={note}) &" in text
+    assert r"\caption{Models on mnist $\cdot$ cpu, suite my\_suite, n = 5 seeds}" in text
+
+
 def test_an_unknown_format_lists_those_that_there_are(folder: Path) -> None:
-    with pytest.raises(BenchError, match=r"--format jsn: unknown; did you mean json\? .*pytest-benchmark, csv, json"):
+    with pytest.raises(
+        BenchError, match=r"--format jsn: unknown; did you mean json\? .*csv, json, parquet, latex, pytest-benchmark"
+    ):
         exported(folder, "jsn")
 
 
@@ -221,7 +256,7 @@ def test_the_command_line(folder: Path) -> None:
     assert (done.returncode, len(json.loads(done.stdout))) == (0, 30)
     wrong = bench("--format", "xml")
     assert (wrong.returncode, wrong.stdout) == (2, "")
-    assert wrong.stderr == "--format xml: unknown (there are: pytest-benchmark, csv, json)\n"
+    assert wrong.stderr == "--format xml: unknown (there are: csv, json, parquet, latex, pytest-benchmark)\n"
     help_ = bench("--help").stdout
     assert "Example" in help_
     assert "pytest-benchmark compare" in help_

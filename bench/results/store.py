@@ -177,13 +177,13 @@ def newest(results: Iterable[Result]) -> dict[tuple[str, str, str], Result]:
     return found
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write aside, wait for the disk, rename: whole or absent."""
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write aside, wait for the disk, rename: whole or absent. Text becomes UTF-8."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with aside.open("w", encoding="utf-8") as file:
-            file.write(text)
+        with aside.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         aside.replace(path)
