@@ -107,6 +107,8 @@ def _render(store: Store, suite: Suite | None, *, plugin_errors: Sequence[str] =
         plugin_errors=plugin_errors,
     )
     print(terminal_summary(planned, suite, report_path=outcome.report_path))
+    for note in outcome.notes:
+        sys.stderr.write(f"{note}\n")
 
 
 def of_the_plan(results: Sequence[Result], suite: Suite | None) -> tuple[list[Result], int]:

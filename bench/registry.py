@@ -31,6 +31,7 @@ class Entry(Generic[T]):
     source: Path | None
     unit: str = ""
     higher_is_better: bool = True
+    file: str = ""  # of a report format: what it writes of the whole report; empty: one file a table
 
     @property
     def summary(self) -> str:
@@ -45,7 +46,7 @@ class Registry(Generic[T]):
         self.kind = kind
         self._entries: dict[str, Entry[T]] = {}
 
-    def register(self, name: str, *, unit: str = "", higher_is_better: bool = True) -> Callable[[F], F]:
+    def register(self, name: str, *, unit: str = "", higher_is_better: bool = True, file: str = "") -> Callable[[F], F]:
         """Decorator: enter the decorated builder under `name`. Raises BenchError on a bad or a taken name."""
         if not isinstance(name, str) or not NAME.match(name):
             raise BenchError(f"{self.kind} {name!r}: a name is 1 to 64 letters, digits, '_', '.' or '-'")
@@ -54,7 +55,7 @@ class Registry(Generic[T]):
             if name in self._entries:
                 by = self._entries[name].source
                 raise BenchError(f"{self.kind} {name!r} is registered already, by {by.name if by else 'hand'}")
-            self._entries[name] = Entry(name, cast(T, build), source_of(build), unit, higher_is_better)
+            self._entries[name] = Entry(name, cast(T, build), source_of(build), unit, higher_is_better, file)
             return build
 
         return enter
@@ -123,6 +124,10 @@ def executor(name: str) -> Callable[[F], F]:
     return EXECUTORS.register(name)
 
 
-def report_format(name: str) -> Callable[[F], F]:
-    """Register `(table: Table, path: Path) -> None`, which writes one table in one format."""
-    return REPORT_FORMATS.register(name)
+def report_format(name: str, *, file: str = "") -> Callable[[F], F]:
+    """Register `(table: Table, path: Path) -> None`, which writes one table in one format.
+
+    With `file`, the name of a file beside report.md: `(content: Content, path: Path) -> str`, which writes the whole
+    report there, or returns in one line why it did not and what to do.
+    """
+    return REPORT_FORMATS.register(name, file=file)

@@ -160,10 +160,11 @@ def environment_lines(sections: Sequence[Section], doctors: Sequence[Doctor]) ->
         yield "", ["Nothing has run yet."]
     for machine_id, group in found.items():
         heading = f"Environment {machine_id[:8]}" if len(found) > 1 else ""
-        yield heading, [*_facts(group), *doctor_facts(newest(doctors, machine=machine_id))]
+        yield heading, [*facts_of(group), *doctorfacts_of(newest(doctors, machine=machine_id))]
 
 
-def _facts(results: Sequence[Result]) -> Iterator[str]:
+def facts_of(results: Sequence[Result]) -> Iterator[str]:
+    """Machine, versions, commit and days of results of one environment, a line each."""
     environment = next((r.environment for r in results if r.environment.facts), Environment({}))
     facts, notes = environment.facts, environment.notes
     yield f"machine: {machine(facts)}"
@@ -202,12 +203,15 @@ def _options(suite: SuiteLike) -> list[str]:
     return [part for name, texts in given for text in texts for part in (name, shlex.quote(text))] + _narrowed(suite)
 
 
+def command(suite: SuiteLike) -> str:
+    """What runs the suite again as it was run, on one line."""
+    return " ".join(" ".join(["python -m bench run", shlex.quote(suite.source), *_options(suite)]).split())
+
+
 def _again(suite: SuiteLike | None, sections: Sequence[Section]) -> Iterator[str]:
     seeds = sorted({row.trial.seed for section in sections for cell in section.cells for row in cell.rows})
     if suite is not None and suite.source:
-        command = " ".join(["python -m bench run", shlex.quote(suite.source), *_options(suite)])
-        # Indented, not fenced: no name can end it. Line breaks could.
-        yield "    " + " ".join(command.split())
+        yield "    " + command(suite)  # indented, not fenced: no name can end it
         yield f"Suite file: {escape_markdown(suite.source)}, {_seeds(seeds)}."
     else:
         yield f"{_seeds(seeds).capitalize()}."

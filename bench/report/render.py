@@ -16,6 +16,8 @@ from bench.errors import BenchError
 from bench.records import Result, canonical_json, digest
 from bench.registry import REPORT_FORMATS
 from bench.report.cells import Section
+from bench.report.content import Content
+from bench.report.html import write  # registers the page
 from bench.report.models_table import models_table
 from bench.report.page import Part, Picture, page
 from bench.report.sections import sections_of
@@ -27,6 +29,7 @@ from bench.results.summary import summary_frame
 STAMP = ".rendered"
 PACKAGES = ("matplotlib", "pandas", "scipy", "tabulate")
 PARTS = ("report", "results", "statistics", "suite")  # folders of bench whose code makes the report
+PAGE_FILES = (".py", ".j2", ".css", ".js")
 SAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
@@ -36,6 +39,7 @@ class RenderOutcome:
 
     report_path: Path
     rendered: bool
+    notes: tuple[str, ...] = ()  # what was not written, and what to do, one line each
 
 
 def render(
@@ -47,8 +51,9 @@ def render(
     others: int = 0,
     plugin_errors: Sequence[str] = (),
 ) -> RenderOutcome:
-    """Write folder/report: report.md, tables/*.{md,csv,tex}, plots/*.{png,svg}. `folder` is results/<suite>.
+    """Write folder/report: report.md, index.html, tables/*.{md,csv,tex}, plots/*.{png,svg}.
 
+    `folder` is results/<suite>.
     `plugin_errors`: plugins that could not be imported, and why, one line each; they are said in the report.
     Files are written aside and then put in place; those of an earlier report that are no longer made are removed.
     Raises BenchError where it cannot be written.
@@ -64,13 +69,13 @@ def render(
         aside = Path(tempfile.mkdtemp(prefix=".new-", dir=report))
         try:
             title = suite.title if suite is not None and suite.title else folder.name
-            _write(aside, title=title, suite=suite, results=results, seen=seen)
+            notes = _write(aside, folder, title=title, suite=suite, results=results, seen=seen)
             _put_in_place(aside, report, stamp=stamp)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
     except OSError as error:
         raise BenchError(f"{report}: the report cannot be written there ({error.strerror or error})") from error
-    return RenderOutcome(report / "report.md", rendered=True)
+    return RenderOutcome(report / "report.md", rendered=True, notes=notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +105,15 @@ def fingerprint(suite: SuiteLike | None, results: Sequence[Result], *, seen: See
 
 
 def _versions() -> dict[str, str]:
-    return {name: metadata.version(name) for name in PACKAGES}
+    return {name: metadata.version(name) for name in PACKAGES} | {"jinja2": _version("jinja2")}
+
+
+def _version(name: str) -> str:
+    """Empty where an extra is not installed: the report is rendered again once it is."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def _sources() -> Iterator[Path]:
@@ -108,6 +121,7 @@ def _sources() -> Iterator[Path]:
     yield from (bench / "metrics.py", bench / "records.py")
     for part in PARTS:
         yield from sorted((bench / part).glob("*.py"))
+    yield from sorted(path for path in write.HERE.rglob("*") if path.suffix in PAGE_FILES)
 
 
 def _is_fresh(report: Path, stamp: str) -> bool:
@@ -120,12 +134,13 @@ def _is_fresh(report: Path, stamp: str) -> bool:
 
 def _write(
     aside: Path,
+    folder: Path,
     *,
     title: str,
     suite: SuiteLike | None,
     results: Sequence[Result],
     seen: Seen,
-) -> None:
+) -> tuple[str, ...]:
     found = latest(results, suite)
     sections = sections_of(found.rows, suite)
     (aside / "tables").mkdir()
@@ -157,6 +172,16 @@ def _write(
         plugin_errors=seen.plugin_errors,
     )
     (aside / "report.md").write_text(text, encoding="utf-8")
+    content = Content(
+        folder, title, suite, found, tuple(parts), seen.doctors, seen.damaged, seen.others, seen.plugin_errors
+    )
+    return _write_whole(aside, content)
+
+
+def _write_whole(aside: Path, content: Content) -> tuple[str, ...]:
+    """The formats that write the whole report in one file; what those say that could not."""
+    notes = [form.build(content, aside / form.file) for form in REPORT_FORMATS if form.file]
+    return tuple(note for note in notes if note)
 
 
 def _write_frames(folder: Path, found: Latest, suite: SuiteLike | None) -> None:
@@ -166,7 +191,7 @@ def _write_frames(folder: Path, found: Latest, suite: SuiteLike | None) -> None:
 
 
 def _write_table(folder: Path, table: Table) -> None:
-    for form in REPORT_FORMATS:
+    for form in (each for each in REPORT_FORMATS if not each.file):
         form.build(table, folder / f"{table.name}.{form.name}")
 
 

@@ -1,0 +1,1 @@
+"""The interactive page: one file that works offline. Extra `html`."""

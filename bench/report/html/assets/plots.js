@@ -1,0 +1,213 @@
+// Plots of what the filter keeps, one for each data set and device. Points are cells: mean and 95 % interval.
+const MOST_SECTIONS = 6;
+const MOST_POINTS = 2000; // of one plot
+const DOWN = { draw(context, size) { const r = Math.sqrt(size / 1.3); context.moveTo(-r, -r * 0.7); context.lineTo(r, -r * 0.7); context.lineTo(0, r); context.closePath(); } };
+const SYMBOLS = ["circle", "square", "triangle", "diamond", DOWN, "cross", "hexagon", "star"];
+const colourOf = (model) => `var(--c${MODELS.indexOf(model) % 7})`;
+const symbolOf = (model) => SYMBOLS[MODELS.indexOf(model) % SYMBOLS.length];
+const SCALES = { color: { domain: MODELS, range: MODELS.map(colourOf) }, symbol: { domain: MODELS, range: MODELS.map(symbolOf) } };
+
+const COSTS = d3.sort(METRICS.filter((metric) => !metric.higher_is_better && !metric.name.includes("loss")).map((metric) => metric.name), (name) => (name === "fit_seconds" ? 0 : 1));
+const RATES = METRICS.filter((metric) => metric.unit === "samples/s").map((metric) => metric.name);
+const MEMORY = METRICS.filter((metric) => metric.unit === "bytes").map((metric) => metric.name);
+const NUMBERS = AXES.filter((axis) => axis.numeric && axis.name !== "seed").map((axis) => axis.name);
+const ALONG = [...NUMBERS.filter((name) => name === "batch_size"), ...NUMBERS.filter((name) => name !== "batch_size"), "model"];
+
+/** What each plot shows; `choices` are the menus above it: name → [the names that can be chosen]. */
+const FIGURES = [
+  { id: "accuracy", title: "Accuracy by cost", draw: accuracyByCost, choices: { cost: COSTS } },
+  { id: "throughput", title: "Throughput", draw: along, choices: { metric: RATES, by: ALONG } },
+  { id: "curves", title: "Learning curves", draw: learningCurves, choices: { curve: curveNames(), by: ["epoch", "train_seconds"] } },
+  { id: "memory", title: "Memory", draw: along, choices: { metric: MEMORY, by: ALONG } },
+].filter((figure) => Object.values(figure.choices).every((names) => names.length));
+
+const LABELS = { epoch: "epoch", train_seconds: "training seconds", model: "model" };
+const choiceText = (name) => (METRIC[name] ? METRIC[name].label : LABELS[name] ?? AXES.find((axis) => axis.name === name)?.label ?? name.replaceAll("_", " "));
+
+function makePlots() {
+  byId("plots").append(...FIGURES.map((figure) => {
+    const menus = Object.entries(figure.choices).map(([kind, names]) => {
+      figure[kind] = names[0];
+      const menu = element("select", { "data-choice": kind, onchange: (event) => { figure[kind] = event.target.value; drawFigure(figure); } },
+        names.map((name) => element("option", { value: name }, choiceText(name))));
+      return names.length > 1 ? element("label", {}, `${kind} `, menu) : null;
+    });
+    figure.body = element("div", { class: "bodies" });
+    return element("figure", { id: `plot-${figure.id}`, "aria-label": figure.title },
+      element("figcaption", {}, element("h3", {}, figure.title), menus), figure.body);
+  }));
+  const watch = new ResizeObserver(later(() => drawPlots(), 120));
+  FIGURES.forEach((figure) => watch.observe(figure.body));
+}
+
+function drawPlots() {
+  const models = new Set([...kept.cells].map((index) => CELLS[index].model));
+  byId("legend").replaceChildren(...MODELS.filter((model) => models.has(model)).slice(0, 40).map((model) => element("span", {}, mark(model), model)));
+  FIGURES.forEach(drawFigure);
+}
+
+/** The shape and colour of a model, for legend and table. */
+function mark(model) {
+  const svg = d3.create("svg").attr("viewBox", "-8 -8 16 16").attr("class", "mark").attr("aria-hidden", "true");
+  const symbol = symbolOf(model);
+  const type = typeof symbol === "string" ? d3[`symbol${symbol[0].toUpperCase()}${symbol.slice(1)}`] ?? { draw: hexagon } : symbol;
+  svg.append("path").attr("d", d3.symbol(type, 90)()).attr("fill", colourOf(model));
+  return svg.node();
+}
+
+function hexagon(context, size) {
+  const r = Math.sqrt(size / 2.6);
+  for (let k = 0; k < 6; k += 1) context[k ? "lineTo" : "moveTo"](r * Math.sin(k * Math.PI / 3), r * Math.cos(k * Math.PI / 3));
+  context.closePath();
+}
+
+function drawFigure(figure) {
+  const width = Math.max(280, Math.min(figure.body.clientWidth || 560, 900));
+  const groups = d3.group([...kept.cells].map((index) => CELLS[index]), (cell) => cell.section);
+  const found = [];
+  let drawn = 0;
+  for (const [section, cells] of [...groups].sort((a, b) => a[0] - b[0])) {
+    if (drawn === MOST_SECTIONS) { found.push(element("p", { class: "quiet" }, `The first ${MOST_SECTIONS} data sets and devices are drawn; narrow the filter to see others.`)); break; }
+    const chart = figure.draw(figure, cells, width);
+    if (!chart) continue;
+    drawn += 1;
+    found.push(element("p", { class: "panel-title" }, DATA.sections[section].title), chart.node);
+    if (chart.note) found.push(element("p", { class: "quiet" }, chart.note));
+  }
+  figure.body.replaceChildren(...(found.length ? found : [element("p", { class: "quiet" }, "Nothing of what the filter keeps was measured.")]));
+}
+
+/** x, y and their intervals of a cell, in the units of the axes. */
+function pointsOf(cells, xName, yName) {
+  const of = (cell, name) => {
+    if (!METRIC[name]) { const value = name === "model" ? cell.model : cell.values[name]; return [value, value, value]; }
+    const found = meanOf(cell, name);
+    return found && found.slice(0, 3).map((value) => (value == null ? found[0] : value) / METRIC[name].divisor);
+  };
+  const points = [];
+  for (const cell of cells) {
+    const [x, y] = [of(cell, xName), of(cell, yName)];
+    if (x && y && x[0] != null) points.push({ cell, model: cell.model, x: x[0], y: y[0], xs: x, ys: y });
+  }
+  return points;
+}
+
+function tipOf(point, names) {
+  const { cell } = point;
+  const lines = names.filter((name) => METRIC[name]).map((name) => `${METRIC[name].label}: ${meanOf(cell, name)[3]}${METRIC[name].scale ? ` ${METRIC[name].scale}` : ""}`);
+  return [cell.model, settingText(cell), ...lines, `n = ${plural(cell.n, "seed")}`].filter(Boolean).join("\n");
+}
+
+/** Interval ends within what an axis can show: positive on a logarithmic one, a share of one within 0 and 1. */
+function clamped([mean, low, high], { log, share }) {
+  return [log && low <= 0 ? mean : share ? Math.max(0, low) : low, share ? Math.min(1, high) : high];
+}
+
+function cellPlot(points, { x, y, width, names, lines }) {
+  const whole = points.length;
+  const shown = points.slice(0, MOST_POINTS);
+  shown.forEach((point) => { point.tip = tipOf(point, names); });
+  const [yLow, yHigh] = [(d) => clamped(d.ys, y)[0], (d) => clamped(d.ys, y)[1]];
+  const node = framed(axisOptions(x, width), axisOptions(y, 320), {
+    width,
+    marks: [
+      lines ? Plot.line(shown.slice().sort((a, b) => a.x - b.x), { x: "x", y: "y", z: lines, stroke: "model", strokeOpacity: 0.7 }) : null,
+      Plot.ruleX(shown, { x: "x", y1: yLow, y2: yHigh, stroke: "model", strokeOpacity: 0.8 }),
+      x.metric ? Plot.ruleY(shown, { y: "y", x1: (d) => clamped(d.xs, x)[0], x2: (d) => clamped(d.xs, x)[1], stroke: "model", strokeOpacity: 0.8 }) : null,
+      Plot.dot(shown, { x: "x", y: "y", symbol: "model", fill: "model", r: 4.5 }),
+      tipMark(shown),
+    ],
+  });
+  hearPlot(node, shown, (point) => firstOf("summary", point.cell.index));
+  return { node, note: whole > shown.length ? `The first ${MOST_POINTS} of ${whole.toLocaleString("en-US")} rows are drawn.` : "" };
+}
+
+/** Round marks of a logarithmic axis: 1, 2 and 5 of each decade, or the decades alone where there are many. */
+function logTicks(low, high) {
+  const steps = high / low > 500 ? [1] : [1, 2, 5];
+  const decades = d3.range(Math.floor(Math.log10(low)), Math.ceil(Math.log10(high)) + 1);
+  return decades.flatMap((power) => steps.map((step) => step * 10 ** power)).filter((value) => value >= low && value <= high);
+}
+
+/** An axis for Plot. `values`: what has to fit on it; `marked`: the values that get a mark each. */
+function axisOptions({ label, log, ordinal, values = [], marked }, size) {
+  const few = marked && marked.length <= 10;
+  const options = { label, labelArrow: "none", ticks: few ? marked : Math.max(3, size / 80), tickFormat: tick };
+  if (ordinal) return { ...options, ticks: undefined, type: "point", padding: 0.6, tickFormat: shortened };
+  if (!log) return { ...options, nice: true };
+  const [low, high] = d3.extent(values);
+  const domain = [low / (high / low) ** 0.06 / 1.02, high * (high / low) ** 0.06 * 1.02];
+  return { ...options, type: "log", domain, axis: null, grid: false, marks: few ? marked : logTicks(...domain) };
+}
+
+/** The marks of logarithmic axes as our own: Plot leaves out the labels of most that it is given. */
+function logAxes(x, y) {
+  const options = { text: tick, labelArrow: "none" };
+  return [
+    x.marks && [Plot.gridX(x.marks), Plot.axisX(x.marks, { ...options, label: x.label })],
+    y.marks && [Plot.gridY(y.marks), Plot.axisY(y.marks, { ...options, label: y.label })],
+  ];
+}
+
+/** A plot of `marks` between two axes (of `axisOptions`), as large as all of them are. */
+function framed(x, y, { width, marks }) {
+  return Plot.plot({
+    width, height: Math.round(Math.min(320, width * 0.72)), marginLeft: 58, marginBottom: 42, marginRight: 22, marginTop: 26,
+    grid: true, style: { fontSize: "12px" }, ...SCALES, x, y, marks: [logAxes(x, y), marks],
+  });
+}
+
+/** What stands beside a point that is pointed at. */
+const tipMark = (data) => Plot.tip(data, Plot.pointer({ x: "x", y: "y", title: "tip", maxRadius: 40, lineHeight: 1.35, textPadding: 10 }));
+
+const shortened = (name) => (name.length > 14 ? `${name.slice(0, 13)}…` : name);
+
+/** What is known of an axis: whether it is logarithmic is decided by the means, what fits on it by the intervals. */
+function axisOf(name, points, side) {
+  const own = { label: METRIC[name] ? headOf(METRIC[name]) : choiceText(name), metric: !!METRIC[name], share: METRIC[name]?.unit === "fraction" };
+  own.log = !own.share && spansDecades(points.map((point) => point[side]));
+  own.values = points.flatMap((point) => [point[side], ...clamped(point[`${side}s`], own)]);
+  return own;
+}
+
+function accuracyByCost(figure, cells, width) {
+  const points = pointsOf(cells, figure.cost, "test_accuracy");
+  if (!points.length) return null;
+  return cellPlot(points, { x: axisOf(figure.cost, points, "x"), y: axisOf("test_accuracy", points, "y"), width, names: ["test_accuracy", figure.cost] });
+}
+
+/** A metric along an axis of numbers, in lines; or by model, where the filter keeps one value of each axis. */
+function along(figure, cells, width) {
+  const by = figure.by !== "model" && new Set(cells.map((cell) => cell.values[figure.by])).size > 1 ? figure.by : "model";
+  const points = pointsOf(cells, by, figure.metric);
+  if (!points.length) return null;
+  const rest = AXES.map((axis) => axis.name).filter((name) => name !== by && !OWN_AXES.has(name));
+  const x = by === "model" ? { label: null, ordinal: true } : { ...axisOf(by, points, "x"), marked: d3.sort(new Set(points.map((d) => d.x))) };
+  return cellPlot(points, {
+    x: by === "batch_size" ? { ...x, log: true } : x, y: axisOf(figure.metric, points, "y"), width, names: [figure.metric],
+    lines: by === "model" ? null : (d) => d.model + rest.map((name) => d.cell.values[name]).join("|"),
+  });
+}
+
+/** A click opens what is pointed at. With a keyboard: arrows go from point to point, Enter opens. */
+function hearPlot(node, data, trialOf) {
+  const opened = () => { if (node.value) openTrial(trialOf(node.value)); };
+  node.setAttribute("tabindex", "0");
+  node.setAttribute("role", "application");
+  node.setAttribute("aria-label", `Plot of ${plural(data.length, "point")}: arrow keys go from point to point, Enter opens a trial`);
+  node.addEventListener("click", opened);
+  let at = -1;
+  node.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (event.key === "Enter") opened();
+    if (!step) return;
+    event.preventDefault();
+    const dots = [...node.querySelectorAll("g[aria-label=dot] > *")];
+    at = (at + step + dots.length) % dots.length;
+    const box = dots[at].getBoundingClientRect();
+    const place = { clientX: box.x + box.width / 2, clientY: box.y + box.height / 2, pointerType: "mouse", bubbles: true };
+    node.dispatchEvent(new PointerEvent("pointerenter", place));
+    node.dispatchEvent(new PointerEvent("pointermove", place));
+    requestAnimationFrame(() => { byId("pointed").textContent = node.value?.tip ?? ""; });
+  });
+}
