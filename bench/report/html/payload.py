@@ -229,7 +229,7 @@ class _Trials:
             "notes": list(result.validity_notes),
             "commit": str(environment.notes.get("commit") or "")[:12],
             "instruments": dict(result.instruments),
-            "traceback": published(result.traceback),
+            "traceback": published(result.traceback) if result.traceback else "",
             "curves": self._curves(result.curves),
         } | self._beside(result)
         return {name: value for name, value in own.items() if value not in ("", None, [], {})}

@@ -1,5 +1,6 @@
 // Plots of what the filter keeps, one for each data set and device. Points are cells: mean and 95 % interval.
 const MOST_SECTIONS = 6;
+const MOST_NAMED = 40; // models in the legend
 const MOST_POINTS = 2000; // of one plot
 const DOWN = { draw(context, size) { const r = Math.sqrt(size / 1.3); context.moveTo(-r, -r * 0.7); context.lineTo(r, -r * 0.7); context.lineTo(0, r); context.closePath(); } };
 const SYMBOLS = ["circle", "square", "triangle", "diamond", DOWN, "cross", "hexagon", "star"];
@@ -36,13 +37,16 @@ function makePlots() {
     return element("figure", { id: `plot-${figure.id}`, "aria-label": figure.title },
       element("figcaption", {}, element("h3", {}, figure.title), menus), figure.body);
   }));
-  const watch = new ResizeObserver(later(() => drawPlots(), 120));
+  // Drawn again where the width has changed, not the height: drawing changes that, and would take the focus away.
+  const watch = new ResizeObserver(later(() => FIGURES.filter((figure) => figure.width !== figure.body.clientWidth).forEach(drawFigure), 120));
   FIGURES.forEach((figure) => watch.observe(figure.body));
 }
 
 function drawPlots() {
   const models = new Set([...kept.cells].map((index) => CELLS[index].model));
-  byId("legend").replaceChildren(...MODELS.filter((model) => models.has(model)).slice(0, 40).map((model) => element("span", {}, mark(model), model)));
+  const names = MODELS.filter((model) => models.has(model));
+  byId("legend").replaceChildren(...names.slice(0, MOST_NAMED).map((model) => element("span", {}, mark(model), model)),
+    names.length > MOST_NAMED ? `and ${names.length - MOST_NAMED} more` : "");
   FIGURES.forEach(drawFigure);
 }
 
@@ -62,7 +66,8 @@ function hexagon(context, size) {
 }
 
 function drawFigure(figure) {
-  const width = Math.max(280, Math.min(figure.body.clientWidth || 560, 900));
+  figure.width = figure.body.clientWidth;
+  const width = Math.max(280, Math.min(figure.width || 560, 900));
   const groups = d3.group([...kept.cells].map((index) => CELLS[index]), (cell) => cell.section);
   const found = [];
   let drawn = 0;

@@ -1,0 +1,78 @@
+"""Pages of results by hand, and a real Chromium to open them in; without one the tests skip and say so."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from bench.records import Result
+from bench.report.content import Content
+from bench.report.html.payload import payload
+from bench.report.html.write import page_html
+from bench.report.models_table import models_table
+from bench.report.page import Part
+from bench.report.sections import sections_of
+from bench.results.frame import latest
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+@pytest.fixture(scope="session")
+def make() -> ModuleType:
+    """The module factory.py of the folder above: tests are no package, so it is loaded by its path."""
+    name = "bench_tests_report_factory"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[1] / "factory.py")
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
+
+
+def content_of(plan: Any, results: Sequence[Result], folder: Path) -> Content:
+    """What `render` hands to the formats of a whole report."""
+    found = latest(results, plan)
+    parts = tuple(Part(each, models_table(each, name="models"), ()) for each in sections_of(found.rows, plan))
+    return Content(folder, plan.title, plan, found, parts)
+
+
+Writer = Callable[[Any, Sequence[Result], Path], Path]
+
+
+@pytest.fixture(scope="session")
+def write() -> Writer:
+    """Write the page of a plan and its results beside `folder`'s logs and artifacts; where it lies."""
+
+    def written(plan: Any, results: Sequence[Result], folder: Path) -> Path:
+        path = folder / "index.html"
+        path.write_text(page_html(payload(content_of(plan, results, folder))), encoding="utf-8")
+        return path
+
+    return written
+
+
+def executable() -> str | None:
+    """$BENCH_CHROMIUM, or the system's."""
+    return os.environ.get("BENCH_CHROMIUM") or next((path for name in NAMES if (path := shutil.which(name))), None)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A headless Chromium. A module long: playwright's event loop would be in the way of other tests."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install playwright")
+    path = executable()
+    if path is None:
+        pytest.skip("no Chromium on this machine: apt-get install chromium, or set BENCH_CHROMIUM to one")
+    with sync_api.sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield found
+        found.close()
