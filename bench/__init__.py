@@ -3,6 +3,7 @@
     import bench
     frame = bench.load("results/baseline")      # one row a trial
     bench.summarize(frame)                      # one row a cell: mean, sd, 95 % interval, n
+    bench.compare("results/before", "results/after").frame   # one row a cell: ratio, interval, verdict
 
 Cheap to import: pandas, matplotlib and the rest are imported when they are called for.
 """
@@ -12,14 +13,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bench.api import load, run, summarize
+    from bench.api import compare, load, run, summarize
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "load", "run", "summarize"]
+__all__ = ["__version__", "compare", "load", "run", "summarize"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("load", "run", "summarize"):
+    if name in ("compare", "load", "run", "summarize"):
         from bench import api
 
         return getattr(api, name)

@@ -1,7 +1,8 @@
-"""For notebooks: run, load, summarize. What `import bench` gives, imported when it is called for."""
+"""For notebooks: run, load, summarize, compare. What `import bench` gives, imported when it is called for."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,8 @@ from bench.errors import BenchError, nearest
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from bench.report.comparison.compare import Comparison
 
 LISTS = frozenset({"sets", "only", "plugins"})
 OPTIONS = LISTS | {"data_root", "executor", "shard", "fresh", "retry", "timeout_seconds"}
@@ -57,3 +60,23 @@ def summarize(frame: pd.DataFrame) -> pd.DataFrame:
     from bench.results.summary import summary_frame
 
     return summary_frame(frame)
+
+
+def compare(
+    a: str | Path,
+    b: str | Path | None = None,
+    *,
+    by: str = "",
+    values: Sequence[str] = (),
+    metric: str = "train_samples_per_second",
+) -> Comparison:
+    """`b` against `a`: folders of results, or with `by` (environment, date, commit, device, engine, precision, model,
+    any setting) two values of an axis within `a`, as `bench compare` does.
+
+    The answer has `.frame` (one row a cell: ratio B / A with its 95 % interval, verdict, difference of accuracy),
+    `.overall` (geometric mean of the ratios), `.verdict`, `.differences`; `print` shows what the command prints.
+    Raises BenchError where there is nothing, or nothing in common.
+    """
+    from bench import comparing
+
+    return comparing.ask(a, b, by=by, values=values, metric=metric)

@@ -122,6 +122,52 @@ class Listed(StrEnum):
     suites = "suites"
 
 
+@app.command(no_args_is_help=True)
+def compare(
+    a: Annotated[Path, typer.Argument(metavar="A", help="Results to compare against: a folder, or a suite file.")],
+    b: Annotated[Optional[Path], typer.Argument(metavar="B", help="What is judged. Without it: --by.")] = None,  # noqa: UP045
+    by: Annotated[
+        str,
+        typer.Option(metavar="AXIS", help="Within A: environment, date, commit, device, engine, precision, model, …"),
+    ] = "",
+    values: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="A,B", help="Which two values of AXIS [default: the two that there are]."),
+    ] = None,
+    metric: Annotated[str, typer.Option(metavar="NAME", help="What is compared.  [train_samples_per_second]")] = "",
+    output: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="DIR", help="Write Markdown, CSV, LaTeX and plots into DIR."),
+    ] = None,
+    fail_on: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="WHAT[,WHAT]", help="Exit code 3 where a cell is: slower, accuracy (less), missing."),
+    ] = None,
+    results: ResultsOption = Path("results"),
+    data_root: DataRootOption = None,
+    plugin: PluginOption = None,
+) -> None:
+    """Is B faster or slower than A, cell by cell, and what differs between them?
+
+    \b
+    Examples:
+      python -m bench compare results/before results/after
+      python -m bench compare results/before results/after --fail-on slower
+      python -m bench compare results/baseline --by device --values cpu,cuda
+      python -m bench compare results/baseline --by model --output comparison
+
+    \b
+    Exit codes: 0; 3 where --fail-on names what was found; 2 a wrong command line.
+    """
+    from bench import comparing
+
+    asked = comparing.Asked(
+        a, b, by, comparing.asked_for(values), metric, output, comparing.asked_for(fail_on), results, data_root,
+        tuple(plugin or ()),
+    )  # fmt: skip
+    raise typer.Exit(comparing.compare(asked))
+
+
 @app.command("list", no_args_is_help=True)
 def list_(
     what: Annotated[Listed, typer.Argument(help="What to list.")],

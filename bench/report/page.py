@@ -160,7 +160,7 @@ def environment_lines(sections: Sequence[Section], doctors: Sequence[Doctor]) ->
         yield "", ["Nothing has run yet."]
     for machine_id, group in found.items():
         heading = f"Environment {machine_id[:8]}" if len(found) > 1 else ""
-        yield heading, [*facts_of(group), *doctorfacts_of(newest(doctors, machine=machine_id))]
+        yield heading, [*facts_of(group), *doctor_facts(newest(doctors, machine=machine_id))]
 
 
 def facts_of(results: Sequence[Result]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from bench.report.findings import ACCURACY, MEMORY, SPEED, answer, nothing
 from bench.report.format import DASH, Scale, accuracy, figure, plural, scale_of, span, times, whole
 from bench.report.models_table import baseline_of
 from bench.report.sections import sections_of
+from bench.report.style_text import aligned, cut
 from bench.results.frame import SuiteLike, latest
 
 MOST_BLOCKS = 8
@@ -52,7 +53,7 @@ def _block(section: Section, variant: Variant, *, baseline: str, width: int) -> 
 
 def _short_title(section: Section) -> str:
     """The title of the section with the settings of its data set cut: the report has them in full."""
-    return section.title.replace(section.dataset, _short(section.dataset, DATASET_WIDTH), 1)
+    return section.title.replace(section.dataset, cut(section.dataset, DATASET_WIDTH), 1)
 
 
 def _counted(cells: Sequence[Cell]) -> str:
@@ -80,7 +81,7 @@ def _table(cells: Sequence[Cell], against: str, width: int) -> list[str]:
             at = filled[0].index(column)
             filled = [[text for index, text in enumerate(row) if index != at] for row in filled]
     room = max(least, width - _columns_width(filled))
-    return _aligned([[_short(row[0], min(room, NAME_WIDTH)), *row[1:]] for row in filled])
+    return aligned([[cut(row[0], min(room, NAME_WIDTH)), *row[1:]] for row in filled])
 
 
 def _columns_width(rows: Sequence[Sequence[str]]) -> int:
@@ -89,7 +90,7 @@ def _columns_width(rows: Sequence[Sequence[str]]) -> int:
 
 
 def _heads(cells: Sequence[Cell], against: str) -> list[str]:
-    ratio_head = [f"×{_short(against, 12)}"] if against else []
+    ratio_head = [f"×{cut(against, 12)}"] if against else []
     return [
         "model",
         "parameters",
@@ -140,20 +141,3 @@ def _footnotes(cells: Sequence[Cell]) -> list[str]:
     notes = [f"† {len(doubtful)} of {plural(total, 'trial')} not valid: {validity(doubtful)}"] if doubtful else []
     absent = [(row.status, row.reason) for cell in cells for row in cell.not_ok]
     return notes + ([f"{DASH} {reasons(absent)}"] if absent else [])
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Columns as wide as their widest text; the first to the left, numbers to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            text.ljust(widths[0]) if not index else text.rjust(widths[index]) for index, text in enumerate(row)
-        ).rstrip()
-        for row in rows
-    ]
-
-
-def _short(text: str, most: int) -> str:
-    """`text` in at most `most` characters, the middle left out."""
-    keep = (most - 1) // 2
-    return text if len(text) <= most else f"{text[: most - 1 - keep]}…{text[len(text) - keep :]}"
