@@ -112,8 +112,11 @@ class Ran:
     plugin_errors: tuple[str, ...]
 
 
-def run_suite(options: Options, *, voice: Voice) -> Ran:
-    """Run what is not there. Raises BenchError for the user's mistakes, Stopped on a signal."""
+def run_suite(options: Options, *, voice: Voice, meanwhile: Callable[[], None] = lambda: None) -> Ran:
+    """Run what is not there. Raises BenchError for the user's mistakes, Stopped on a signal.
+
+    `meanwhile` is called once where something is going to be trained: before the first trial, while torch is imported.
+    """
     executor = make_executor(options.executor)
     lock = MeasureLock()
     with signals_raise():
@@ -135,6 +138,8 @@ def run_suite(options: Options, *, voice: Voice) -> Ran:
                     voice.say("waiting: another run is measuring on this machine")
                     lock.acquire()
                 plan = prepared.plan()
+            if plan.to_run:
+                meanwhile()
             ran = _Runner(prepared, executor, voice).run(plan)
         finally:
             executor.close()

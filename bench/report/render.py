@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from bench.report.content import Content
 from bench.report.html import write  # registers the page
 from bench.report.models_table import models_table
 from bench.report.page import Part, Picture, page
+from bench.report.press import Press
 from bench.report.sections import sections_of
 from bench.report.tables import Table, write_frame
 from bench.results.doctor import Doctor, newest, stored
@@ -76,6 +78,15 @@ def render(
     except OSError as error:
         raise BenchError(f"{report}: the report cannot be written there ({error.strerror or error})") from error
     return RenderOutcome(report / "report.md", rendered=True, notes=notes)
+
+
+def preload() -> None:
+    """Import what `render` imports only where something is to be drawn."""
+    import pandas
+
+    from bench.report import plots, style
+
+    del pandas, plots, style
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,13 +214,13 @@ def _draw(folder: Path, sections: Sequence[Section], slugs: Mapping[Section, str
     from bench.report import plots, style  # matplotlib: half a second that a fresh report does not pay
 
     styles = style.styles_of(list(dict.fromkeys(cell.model for section in sections for cell in section.cells)))
-    with style.setup():
+    with style.setup(), Press() as press:
         for section in sections:
             for plot in plots.plots_of(section, slug=slugs[section], styles=styles):
-                style.save(plot.figure, folder / plot.name)
+                press.run(partial(style.save, plot.figure, folder / plot.name))
                 pictures[section].append(Picture(plot.name, plot.alt))
         for section, plot in plots.across_devices(sections, slugs=slugs, styles=styles):
-            style.save(plot.figure, folder / plot.name)
+            press.run(partial(style.save, plot.figure, folder / plot.name))
             pictures[section].append(Picture(plot.name, plot.alt))
     return pictures
 
