@@ -56,6 +56,9 @@ _LATER = (
     Metric("step_transfer_seconds", "seconds", False, True, "of a mean step: copying its batch to the device"),
     Metric("step_compute_seconds", "seconds", False, True, "of a mean step: what the device takes for it"),
     Metric("step_launch_seconds", "seconds", False, True, "of a mean step: the device waiting for the host"),
+    Metric("test_macro_f1", "fraction", True, False, "mean over the classes of F1 on the test set"),
+    Metric("test_calibration_error", "fraction", False, False, "expected gap between confidence and accuracy, 15 bins"),
+    Metric("test_top5_accuracy", "fraction", True, False, "share of the test set whose class is among 5 likeliest"),
 )
 # Columns of a table of trials that are no metrics: no metric may be called so.
 _OTHER = """

@@ -68,6 +68,7 @@ class MeasureSettings:
     timeout_seconds: Annotated[float, Gt(0)] = 600.0
     target_accuracy: Annotated[float, Gt(0), Le(1)] | None = None
     energy: bool = False
+    evaluate: Literal["full", "accuracy"] = "full"  # full: what the model gets right and wrong, too
 
 
 NOT_IDENTITY = frozenset({"timeout_seconds", "target_accuracy"})

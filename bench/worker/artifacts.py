@@ -9,6 +9,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from bench.worker.evaluate import weights
+from bench.worker.evaluate.diagnosis import Arrays
+
 
 def confusion_matrix(logits: torch.Tensor, labels: torch.Tensor, *, num_classes: int) -> np.ndarray:
     """Counts (K, K) int64: row the true class, column the answer."""
@@ -24,6 +27,7 @@ def write(
     labels: torch.Tensor,
     class_names: Sequence[str],
     curves: Mapping[str, Sequence[float | None]],
+    diagnosis: Arrays,
     attributes: Mapping[str, str],
 ) -> None:
     """Write `path` whole or not at all: aside first, then renamed. Raises OSError where the disk does not take it.
@@ -31,7 +35,9 @@ def write(
     Put together in memory: HDF5 ends the process with SIGSEGV where it writes to a full disk (seen with 1.14).
 
     Layout: attributes `trial_id`, `run_id`; curves/<name> (epochs,); test/logits (N, K) float32, test/labels (N,)
-    int64, test/confusion_matrix (K, K) int64 with attribute `class_names`; weights/<name of the parameter>.
+    int64, test/confusion_matrix (K, K) int64 with attribute `class_names`; weights/<name of the parameter>. Where the
+    trial was diagnosed: diagnosis/<part>/<name> (see `evaluate.diagnosis`), and the attributes of
+    `evaluate.weights.described` on the floating arrays of weights/.
     """
     import h5py
 
@@ -44,10 +50,15 @@ def write(
         file["test/labels"] = labels.cpu().numpy()
         file["test/confusion_matrix"] = confusion_matrix(logits, labels, num_classes=logits.shape[1])
         file["test/confusion_matrix"].attrs["class_names"] = list(class_names)
+        for place, found in diagnosis.items():
+            file[f"diagnosis/{place}"] = found
         for name, tensor in model.state_dict().items():
             if isinstance(tensor, torch.Tensor):
                 held = tensor.detach().cpu()
-                file[f"weights/{name}"] = (held.float() if held.dtype is torch.bfloat16 else held).numpy()
+                array = (held.float() if held.dtype is torch.bfloat16 else held).numpy()
+                file[f"weights/{name}"] = array
+                if diagnosis and weights.is_shown(array):
+                    file[f"weights/{name}"].attrs.update(weights.described(array))
         file.flush()
         image: bytes = file.id.get_file_image()
     path.parent.mkdir(parents=True, exist_ok=True)

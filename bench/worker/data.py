@@ -11,7 +11,7 @@ import torch
 from bench.records import Trial
 from bench.registry import DATASETS
 from bench.worker.datasets.prepare import Prepared, prepare
-from bench.worker.datasets.splits import scaling
+from bench.worker.datasets.splits import Images, scaling
 from bench.worker.evaluate.accuracy import Held
 from bench.worker.messages import Request
 from bench.worker.train import loaders
@@ -38,6 +38,7 @@ class TrialData:
     probe: Held  # of the training set, as many samples as the test set has: accuracy on both after the same epoch
     validation: Held | None
     test: Held
+    test_images: Images  # (N, C, H, W) as they lie in the data set, for the eye
     train_size: int
     input_shape: tuple[int, int, int]
     class_names: tuple[str, ...]
@@ -59,4 +60,6 @@ class TrialData:
         validation = Held(*prepared.validation, **common) if len(prepared.validation[1]) else None
         test = Held(*prepared.test, **common)
         shape = prepared.input_shape
-        return cls(source, probe, validation, test, len(labels), shape, tuple(prepared.class_names))
+        return cls(
+            source, probe, validation, test, prepared.test.images, len(labels), shape, tuple(prepared.class_names)
+        )

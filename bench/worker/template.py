@@ -19,7 +19,8 @@ import signal
 import socket
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -49,14 +50,31 @@ def _import_everything() -> None:
 
     from bench.worker import components, trial
 
+    with _without("pandas"):
+        import sklearn.metrics
     components.load_builtin()
     # What is imported is all that this was for.
-    del h5py, numpy, torch, trial
+    del h5py, numpy, sklearn, torch, trial
     # Out of the collector's sight: a collection in a trial would touch, and so copy, every page of all of this
     # (0.19 s a trial).
     gc.collect()
     gc.freeze()
     gc.enable()
+
+
+@contextmanager
+def _without(name: str) -> Iterator[None]:
+    """What is imported inside goes without the package `name`, as if it were not installed.
+
+    scikit-learn imports pandas where it is there, and pandas pyarrow, which starts a thread as it is imported.
+    """
+    if name in sys.modules:
+        raise ImportError(f"{name} was imported before")
+    sys.modules[name] = None  # type: ignore[assignment]  # what the import system takes for "not there"
+    try:
+        yield
+    finally:
+        del sys.modules[name]
 
 
 def _refuse_threads() -> None:

@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 import torch
 from torch import nn
@@ -22,8 +23,8 @@ from bench.worker import artifacts, components, randomness, record
 from bench.worker.channel import Channel
 from bench.worker.data import TrialData, load
 from bench.worker.devices.base import Device
-from bench.worker.evaluate import inference
-from bench.worker.evaluate.accuracy import Evaluation, Held, evaluate
+from bench.worker.evaluate import diagnosis, inference
+from bench.worker.evaluate.accuracy import Evaluation, Held, evaluate, first_answers
 from bench.worker.failures import Diverged, classify, readable_traceback
 from bench.worker.measure import clock, flops
 from bench.worker.measure.environment import physical_cores
@@ -61,6 +62,7 @@ class _Run:
         self.trial, self.train = request.trial, request.trial.train
         self.curves: dict[str, list[float | None]] = outcome.curves
         self.last: Evaluation | None = None
+        self.diagnosis: dict[str, Any] = {}
         self.reached_seconds: float | None = None
         self.fitted_seconds = 0.0
         self.alone_seconds: float | None = None
@@ -71,7 +73,7 @@ class _Run:
         self.device = self._set_up()
         data = load(self.request, self.device.torch_device)
         self.input_shape, self.num_classes = data.input_shape, len(data.class_names)
-        self._warm_library()
+        self._warm_library(data)
         rehearsals = self._rehearsals(data.train_size)
         self.watch = Watch.over(self.device, energy=self.trial.measure.energy)
         self.peaks = Peaks(self.device, tree=TreePeak() if self._has_loader_workers() else None)
@@ -140,8 +142,11 @@ class _Run:
         labels = torch.randint(self.num_classes, (samples,), generator=noise)
         return images.to(self.device.torch_device), labels.to(self.device.torch_device)
 
-    def _warm_library(self) -> None:
-        """One step of another instance on two samples: touches the pages of the libraries, and counts the FLOPs."""
+    def _warm_library(self, data: TrialData) -> None:
+        """One step of another instance on two samples: touches the pages of the libraries, and counts the FLOPs.
+
+        It has the weights that the model will start with, and says what that one would answer before training.
+        """
         model, _, step = self._learner()
         images, labels = self._synthetic(THROWAWAY_SAMPLES)
 
@@ -151,6 +156,10 @@ class _Run:
             return functional.cross_entropy(logits, labels)
 
         self.outcome.metrics["flops_per_sample"] = flops.count(loss, samples=len(images)) or None
+        if self.trial.measure.evaluate == "full":
+            # By two samples, as the step: more would take memory before the baseline.
+            before = first_answers(model, data.test, batch_size=THROWAWAY_SAMPLES, precision=self.train.precision)
+            self.diagnosis = {"first_batch/before": before}
         step(lambda: (images, labels))
         self.device.synchronize()
 
@@ -280,6 +289,9 @@ class _Run:
         """Metrics of plugins, and the file of arrays."""
         assert self.last is not None
         labels = data.test.labels.cpu()
+        if self.trial.measure.evaluate == "full":
+            self.diagnosis |= diagnosis.diagnose(self.last.logits.numpy(), labels.numpy(), images=data.test_images)
+            self.outcome.metrics |= diagnosis.summary(self.diagnosis)
         for entry in METRICS:
             value = float(entry.build(self.last.logits, labels))
             if not math.isfinite(value):
@@ -293,5 +305,6 @@ class _Run:
                 labels=labels,
                 class_names=data.class_names,
                 curves=self.curves,
+                diagnosis=self.diagnosis,
                 attributes=self.request.attributes,
             )

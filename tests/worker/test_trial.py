@@ -206,3 +206,28 @@ def test_the_artifact_holds_what_the_metrics_say(run_trial: Any, tmp_path: Path)
         assert list(file["curves/test_accuracy"]) == outcome.curves["test_accuracy"]
         assert file.attrs["trial_id"]
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_the_diagnosis_lies_in_the_artifact_and_changes_nothing_of_what_is_learned(
+    run_trial: Any, register: Any, tmp_path: Path
+) -> None:
+    register("noisy", noisy)
+    full, without = tmp_path / "full.h5", tmp_path / "accuracy.h5"
+    asked = {"model": "noisy", "train": {"learning_rate": 0.01}}
+    outcome = run_trial(artifact=full, **asked)
+    bare = run_trial(artifact=without, measure={"evaluate": "accuracy"}, **asked)
+    assert same(weights(full), weights(without))
+    with h5py.File(full) as file, h5py.File(without) as plain:
+        found = file["diagnosis"]
+        after, before = found["first_batch/after"][()], found["first_batch/before"][()]
+        assert np.allclose(after.sum(1), 1)
+        assert np.allclose(before.sum(1), 1)
+        assert not np.allclose(after, before, atol=0.01)
+        assert np.array_equal(found["first_batch/labels"], file["test/labels"][:16])
+        assert np.isclose(found["calibration/log_loss"][()], outcome.metrics["test_loss"])
+        assert np.isclose(found["top_k/accuracy"][0], outcome.metrics["test_accuracy"])
+        assert np.isclose(file["weights/1.weight"].attrs["l2_norm"], np.linalg.norm(file["weights/1.weight"][()]))
+        assert "diagnosis" not in plain
+        assert "l2_norm" not in plain["weights/1.weight"].attrs
+    assert "test_macro_f1" in outcome.metrics
+    assert "test_macro_f1" not in bare.metrics

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from bench.worker.evaluate.diagnosis import FIRST_SAMPLES
 from bench.worker.train.loaders import RESIDENT_BUDGET_BYTES, Batch, Resident, Scale, as_tensor, scale_in_parts
 from bench.worker.train.optimizers import autocast
 
@@ -64,3 +65,15 @@ def evaluate(model: nn.Module, split: Held, *, batch_size: int, precision: str) 
     loss = functional.cross_entropy(logits.double(), split.labels, reduction="mean")
     right = (logits.argmax(1) == split.labels).sum()
     return Evaluation(loss=float(loss), accuracy=int(right) / len(split), logits=logits.cpu())
+
+
+def first_answers(model: nn.Module, split: Held, *, batch_size: int, precision: str) -> np.ndarray:
+    """Probabilities (n, K) float32 that `model` gives to the first samples of `split`, at most 16 of them."""
+    was_training = model.training
+    model.eval()
+    count = min(FIRST_SAMPLES, len(split))
+    with torch.no_grad(), autocast(split.device, precision):
+        sizes = [(start, min(batch_size, count - start)) for start in range(0, count, batch_size)]
+        parts = [model(split.batch(start, size)[0]).float().softmax(1).cpu() for start, size in sizes]
+    model.train(was_training)
+    return torch.cat(parts).numpy()

@@ -1,0 +1,139 @@
+"""What a model gets right and wrong: figures counted by hand, and arrays whose answer is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from bench.worker.evaluate import diagnosis, weights
+from bench.worker.evaluate.diagnosis import Answers, diagnose, summary
+
+IMAGES = np.arange(6 * 4, dtype=np.uint8).reshape(6, 1, 2, 2)
+LABELS = np.array([0, 0, 0, 1, 1, 2])
+SAID = np.array([0, 0, 1, 1, 0, 0])
+
+
+def logits_that_say(answers: Sequence[int] | npt.NDArray[Any], margin: float = 2.0) -> npt.NDArray[np.float32]:
+    return (margin * np.eye(3)[answers]).astype(np.float32)
+
+
+def answers_of(
+    said: npt.NDArray[Any] = SAID, labels: npt.NDArray[np.int64] = LABELS, *, margin: float = 2.0
+) -> Answers:
+    return Answers.of(logits_that_say(said, margin), labels)
+
+
+def test_per_class_figures_are_those_counted_by_hand() -> None:
+    found = diagnosis.per_class(answers_of())
+    assert found["support"].tolist() == [3, 2, 1]
+    assert found["precision"] == pytest.approx([2 / 4, 1 / 2, 0.0])
+    assert found["recall"] == pytest.approx([2 / 3, 1 / 2, 0.0])
+    assert found["f1"] == pytest.approx([4 / 7, 1 / 2, 0.0])
+    # Class 2 against the rest: five samples are not of it and were not said to be, one is and was not.
+    assert found["accuracy"] == pytest.approx([3 / 6, 4 / 6, 5 / 6])
+
+
+def test_softmax_of_large_logits_is_finite() -> None:
+    answers = Answers.of(np.array([[1e4, 0.0], [0.0, -1e4]], np.float32), np.array([0, 1]))
+    assert answers.probabilities.tolist() == [[1.0, 0.0], [1.0, 0.0]]
+
+
+def test_areas_are_one_for_a_perfect_order_and_half_for_none() -> None:
+    perfect = diagnosis.roc(answers_of(LABELS))
+    assert perfect["area"] == pytest.approx([1.0, 1.0, 1.0])
+    blind = Answers.of(np.zeros((6, 3), np.float32), LABELS)
+    assert diagnosis.roc(blind)["area"] == pytest.approx([0.5, 0.5, 0.5])
+    assert diagnosis.precision_recall(blind)["area"] == pytest.approx([3 / 6, 2 / 6, 1 / 6])  # the share of the class
+
+
+def test_a_class_without_samples_has_no_curve() -> None:
+    found = diagnosis.roc(Answers.of(logits_that_say([0, 1, 0]), np.array([0, 1, 1])))
+    assert np.isnan(found["area"][2])
+    assert np.isnan(found["true_positive_rate"][2]).all()
+
+
+def test_a_long_curve_is_thinned_and_keeps_its_ends_and_its_area() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 5000)
+    score = rng.normal(size=5000) + labels
+    answers = Answers.of(np.stack([0 * score, score], axis=1).astype(np.float32), labels)
+    found = diagnosis.roc(answers)
+    x, y = found["false_positive_rate"][1], found["true_positive_rate"][1]
+    assert (x[0], y[0], x[-1], y[-1]) == (0.0, 0.0, 1.0, 1.0)
+    area = float(np.sum(np.diff(x) * (y[1:] + y[:-1]) / 2))
+    assert area == pytest.approx(found["area"][1], abs=0.005)
+
+
+def test_calibration_error_is_the_gap_between_confidence_and_accuracy() -> None:
+    answers = answers_of(margin=2.0)
+    sure = np.exp(2) / (np.exp(2) + 2)
+    found = diagnosis.calibration(answers)
+    assert found["expected_error"] == pytest.approx(abs(sure - 3 / 6))
+    assert found["count"].sum() == 6
+    assert found["accuracy"][np.flatnonzero(found["count"])] == pytest.approx([0.5])
+    assert found["log_loss"] == pytest.approx(-np.log(answers.probabilities[np.arange(6), LABELS]).mean())
+
+
+def test_full_confidence_lies_in_the_last_bin() -> None:
+    found = diagnosis.calibration(answers_of(LABELS, margin=1e3))
+    assert found["count"].tolist() == [0] * (diagnosis.CALIBRATION_BINS - 1) + [6]
+    assert found["expected_error"] == 0.0
+
+
+def test_confidence_of_right_and_of_wrong_answers_is_counted_apart() -> None:
+    found = diagnosis.confidence(answers_of())
+    assert (found["right"].sum(), found["wrong"].sum()) == (3, 3)
+
+
+def test_top_k_grows_to_one_and_starts_at_the_accuracy() -> None:
+    found = diagnosis.top_k(answers_of())["accuracy"]
+    assert len(found) == 3  # of three classes
+    assert found[0] == pytest.approx(3 / 6)
+    assert found[-1] == 1.0
+
+
+def test_the_surest_errors_come_first_with_their_images() -> None:
+    logits = logits_that_say(SAID)
+    logits[4] *= 3
+    found = diagnosis.confident_errors(Answers.of(logits, LABELS), IMAGES)
+    assert found["index"].tolist() == [4, 2, 5]
+    assert (found["label"].tolist(), found["answer"].tolist()) == ([1, 0, 2], [0, 1, 0])
+    assert (found["images"][0] == IMAGES[4]).all()
+
+
+def test_confusions_are_ranked_and_carry_their_mean_image() -> None:
+    labels, said = np.array([0, 0, 0, 1, 1, 2]), np.array([1, 1, 0, 1, 0, 2])
+    found = diagnosis.confusions(answers_of(said, labels), IMAGES)
+    assert list(zip(found["label"], found["answer"], found["count"], strict=True)) == [(0, 1, 2), (1, 0, 1)]
+    assert found["mean_image"][0] == pytest.approx(IMAGES[:2].mean(axis=0))
+
+
+def test_a_model_without_errors_is_diagnosed_too() -> None:
+    found = diagnose(logits_that_say(LABELS), LABELS, images=IMAGES)
+    assert found["errors/images"].shape == (0, 1, 2, 2)
+    assert found["confusions/mean_image"].shape == (0, 1, 2, 2)
+    assert summary(found)["test_macro_f1"] == 1.0
+    assert "test_top5_accuracy" not in summary(found)  # of three classes there are no five
+
+
+def test_macro_f1_leaves_out_classes_that_the_test_set_has_not() -> None:
+    found = diagnose(logits_that_say([0, 1]), np.array([0, 1]), images=IMAGES[:2])
+    assert summary(found)["test_macro_f1"] == 1.0
+
+
+def test_weight_statistics_are_those_by_hand() -> None:
+    found = weights.described(np.array([[3.0, -4.0], [0.0, 0.0]], np.float32))
+    assert found["l2_norm"] == pytest.approx(5.0)
+    assert (found["mean"], found["minimum"], found["maximum"]) == (-0.25, -4.0, 3.0)
+    assert found["near_zero"] == 0.5
+    assert found["histogram_counts"].sum() == 4
+    assert weights.statistics(np.zeros(3))["near_zero"] == 1.0
+
+
+@pytest.mark.parametrize("array", [np.array([1, 2]), np.array([]), np.array([np.nan, 1.0])])
+def test_what_has_no_statistics_is_left_alone(array: npt.NDArray[Any]) -> None:
+    assert not weights.is_shown(array)
