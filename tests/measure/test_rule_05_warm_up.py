@@ -137,7 +137,12 @@ def test_the_data_of_the_warm_up_is_not_that_of_the_trial(run_trial: Any, regist
         mine: list[torch.Tensor] = []
         seen.append(mine)
         layer = nn.Linear(64, classes)
-        layer.register_forward_pre_hook(lambda module, given: mine.extend(given[0].detach().clone()))
+
+        def note(module: nn.Module, given: tuple[torch.Tensor]) -> None:
+            if module.training:
+                mine.extend(given[0].detach().clone())
+
+        layer.register_forward_pre_hook(note)
         return nn.Sequential(nn.Flatten(), layer)
 
     register("watching", watching)
