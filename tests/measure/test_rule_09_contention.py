@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -121,12 +122,30 @@ def test_a_quota_that_is_used_up_is_read_from_either_version_of_cgroups(
     assert contention.throttled_seconds() is None
 
 
-def test_a_trial_whose_quota_is_used_up_is_flagged(run_trial: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    readings = iter(range(1000))
-    monkeypatch.setattr(contention, "throttled_seconds", lambda: float(next(readings)))
-    outcome = run_trial()
-    assert any(note.startswith("throttled: the container's CPU quota") for note in outcome.validity_notes)
-    assert outcome.samples["contention_throttled_seconds"] == [1.0, 1.0]
+@pytest.mark.parametrize(("milliseconds", "is_flagged"), [(2.0, True), (0.1, False)])
+def test_a_trial_whose_quota_is_used_up_is_flagged(
+    run_trial: Any,
+    register: Any,
+    own_clock: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    milliseconds: float,
+    is_flagged: bool,
+) -> None:
+    """Epochs of 50 ms by a clock of our own, in each of which the quota was used up for 2 ms, or for 0.1."""
+    from torch import nn
+
+    class Takes(nn.Sequential):
+        def forward(self, x: Any) -> Any:
+            own_clock.pass_by(0.01 if self.training else 0.0)
+            return super().forward(x)
+
+    readings = itertools.count(step=milliseconds / 1e3)
+    monkeypatch.setattr(contention, "throttled_seconds", lambda: next(readings))
+    register("takes", lambda shape, classes: Takes(nn.Flatten(), nn.Linear(64, classes)))
+    outcome = run_trial("takes")
+    found = any(note.startswith("throttled: the container's CPU quota") for note in outcome.validity_notes)
+    assert found == is_flagged
+    assert outcome.samples["contention_throttled_seconds"] == [pytest.approx(milliseconds / 1e3)] * 2
 
 
 def test_pressure_is_the_total_of_the_line_some(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
