@@ -9,7 +9,6 @@ its own resident memory after some of them; then how much the plan of it all and
 from __future__ import annotations
 
 import argparse
-import gc
 import os
 import sys
 import tempfile
@@ -77,11 +76,8 @@ def main() -> None:
         print(f"{resident_bytes() / 2**20:8.1f} MiB before the run")
         reader = Reader(options.trials)
         ran = run_suite(Options(suite=suite, results=Path(folder) / "results", executor=options.executor), voice=reader)
-        print(
-            f"{resident_bytes() / 2**20:8.1f} MiB at the end of it, with {len(ran.store.results):,} results read back"
-        )
-        del ran
-        gc.collect()
+        read = f"{len(ran.store.results):,} results read back"
+        print(f"{resident_bytes() / 2**20:8.1f} MiB at the end of it, with {read}")
 
 
 if __name__ == "__main__":
