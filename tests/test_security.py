@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -84,6 +85,30 @@ def test_the_check_sees_what_it_looks_for(code: str, tmp_path: Path) -> None:
 def bench(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "bench", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
+
+
+def test_a_report_is_not_written_through_a_link(tmp_path: Path) -> None:
+    """Its report/ is a link to a folder of the user's, where a report would replace and remove files."""
+    folder, mine = tmp_path / "smoke", tmp_path / "mine"
+    (folder / "trials").mkdir(parents=True)
+    (folder / "trials/a.jsonl").write_bytes((GOLDEN / "results-1.jsonl").read_bytes())
+    (mine / "tables").mkdir(parents=True)
+    (mine / "tables/precious.csv").write_text("1")
+    (folder / "report").symlink_to(mine)
+    done = bench("report", folder, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "report: is a link" in done.stderr
+    assert [path.name for path in mine.rglob("*")] == ["tables", "precious.csv"]
+
+
+def test_a_pipe_in_the_place_of_a_file_holds_nobody_up(tmp_path: Path) -> None:
+    folder = tmp_path / "smoke"
+    (folder / "trials").mkdir(parents=True)
+    (folder / "trials/a.jsonl").write_bytes((GOLDEN / "results-1.jsonl").read_bytes())
+    for name in ("trials/b.jsonl", "suite.json"):
+        os.mkfifo(folder / name)
+    done = bench("export", folder, cwd=tmp_path)
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 4)
 
 
 def test_a_strangers_folder_runs_no_plugin_and_writes_nowhere_else(tmp_path: Path) -> None:

@@ -61,6 +61,7 @@ def render(
     Raises BenchError where it cannot be written.
     """
     report = folder / "report"
+    _refuse_links(report)
     doctors = stored(folder)
     seen = Seen(damaged, others, tuple(doctors), tuple(plugin_errors))
     stamp = fingerprint(suite, results, seen=seen)
@@ -87,6 +88,13 @@ def preload() -> None:
     from bench.report import plots, style
 
     del pandas, plots, style
+
+
+def _refuse_links(report: Path) -> None:
+    """A folder of results may come from a stranger: what is written and removed here stays in it."""
+    for path in (report, report / "tables", report / "plots"):
+        if path.is_symlink():
+            raise BenchError(f"{path}: is a link, a report is not written through it; remove it and report again")
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,10 +55,11 @@ def check(folder: Path, *, plan: Collection[str] | None) -> Checked:
     """
     found = Checked()
     names = sorted(_names(folder))
-    results = _check_lines(folder, [name for name in names if _is_lines(name)], plan, found)
+    lines = [name for name in names if _is_lines(name) and _is_plain(folder / name)]
+    results = _check_lines(folder, lines, plan, found)
     found.findings += _check_artifacts(folder, results, frozenset(names))
     for name in names:
-        if not _is_lines(name):
+        if name not in lines:
             found.findings += _check_file(folder, name, results)
     if (folder / SUITE_FILE).is_file() and not results:
         found.findings.append(Finding("orphaned", SUITE_FILE, "a plan without a result"))
@@ -75,6 +76,10 @@ def _names(folder: Path) -> Iterator[str]:
 
 def _is_lines(name: str) -> bool:
     return name.startswith("trials/") and name.count("/") == 1 and name.endswith(".jsonl")
+
+
+def _is_plain(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
 
 
 def lines_of(content: bytes) -> Iterator[tuple[int, int, bytes]]:
@@ -166,7 +171,7 @@ def _check_artifacts(folder: Path, results: Mapping[Key, Result], names: Collect
         name = f"artifacts/{run_id}/{trial_id}.h5"
         if name not in names:
             yield Finding("orphaned", name, "not there; a result names it")
-        elif not (folder / name).is_symlink() and _sha256(folder / name) != result.artifact_sha256:
+        elif _is_plain(folder / name) and _sha256(folder / name) != result.artifact_sha256:
             yield Finding("damaged", name, "its SHA-256 is not the one that its result tells")
 
 
@@ -179,6 +184,8 @@ def _check_file(folder: Path, name: str, results: Mapping[Key, Result]) -> Itera
     """A file that is no file of lines."""
     if (folder / name).is_symlink():
         yield Finding("foreign", name, "a link; it was not followed")
+    elif not (folder / name).is_file():
+        yield Finding("foreign", name, "no plain file: a pipe, a socket or a device")
     elif LEFT_BEHIND.fullmatch(name):
         yield Finding("orphaned", name, "left behind by a command that was killed")
     elif match := RUN_FILE.fullmatch(name):

@@ -147,10 +147,10 @@ def stored(folder: Path) -> list[Doctor]:
 
 def _in(folder: Path) -> Iterator[Doctor]:
     for path in sorted(folder.glob("*.json")):
-        if FILE.fullmatch(path.name):
+        if FILE.fullmatch(path.name) and path.is_file():
             try:
                 yield Doctor.from_json(json.loads(path.read_bytes()))
-            except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 continue
 
 

@@ -39,7 +39,7 @@ class Store:
     def refresh(self) -> list[Result]:
         """Read what was written since; returns the new results. BenchError: a file is of a newer bench."""
         new: list[Result] = []
-        for path in sorted(self.trials_folder.glob("*.jsonl")):
+        for path in sorted(filter(Path.is_file, self.trials_folder.glob("*.jsonl"))):  # a pipe would wait for ever
             new += self._refresh_file(path)
         self.results += new
         return new
@@ -112,11 +112,11 @@ class Store:
     def load_suite(self) -> Json:
         """What `save_suite` kept; None where there is none. BenchError where it is damaged."""
         path = self.folder / SUITE_FILE
+        if not path.is_file():
+            return None
         try:
             return json.loads(path.read_bytes())
-        except FileNotFoundError:
-            return None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise BenchError(f"{path}: damaged; run the suite again, or report it by its suite file") from error
 
 

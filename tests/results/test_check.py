@@ -102,6 +102,8 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str, str, str]] = {
     "only a plan": (lambda f: write(f, []), "orphaned", "suite.json", "a plan without a result"),
     "unknown": (lambda f: put(f, "notes\x1b.txt"), "foreign", "notes\\x1b.txt", "no file of a folder of results"),
     "link": (lambda f: (f / "trials/x").symlink_to("/"), "foreign", "trials/x", "a link; it was not followed"),
+    "pipe": (lambda f: os.mkfifo(f / "trials/p.jsonl"), "foreign", "trials/p.jsonl", "no plain file"),
+    "linked results": (lambda f: (f / "trials/l.jsonl").symlink_to("/dev/zero"), "foreign", "trials/l.jsonl", "a link"),
     "other suite": (lambda f: shutil.copy(GOLDEN / "results-2.jsonl", f / "trials/c.jsonl"), "foreign", "trials/c.jsonl",
                     "4 results of no trial of this plan"),
     "newer": (lambda f: edit(f, schema=99, bench="9.9.0"), "newer", "line 1", "'bench-models>=9.9.0'"),
