@@ -22,7 +22,11 @@ const headOf = (metric) => metric.label + unitOf(metric);
 /** A mark on an axis: `0.001`, `64`, `20k`, `1.5M`. */
 function tick(value) {
   const size = Math.abs(value);
-  for (const [name, divisor] of [["G", 1e9], ["M", 1e6], ["k", 1e3]]) {
+  for (const [name, divisor] of [
+    ["G", 1e9],
+    ["M", 1e6],
+    ["k", 1e3],
+  ]) {
     if (size >= Math.max(divisor, 1e4)) return Number((value / divisor).toPrecision(6)) + name;
   }
   return size > 0 && size < 1e-4 ? value.toExponential(0) : String(Number(value.toPrecision(6)));

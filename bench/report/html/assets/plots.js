@@ -2,51 +2,96 @@
 const MOST_SECTIONS = 6;
 const MOST_NAMED = 40; // models in the legend
 const MOST_POINTS = 2000; // of one plot
-const DOWN = { draw(context, size) { const r = Math.sqrt(size / 1.3); context.moveTo(-r, -r * 0.7); context.lineTo(r, -r * 0.7); context.lineTo(0, r); context.closePath(); } };
+const DOWN = {
+  draw(context, size) {
+    const r = Math.sqrt(size / 1.3);
+    context.moveTo(-r, -r * 0.7);
+    context.lineTo(r, -r * 0.7);
+    context.lineTo(0, r);
+    context.closePath();
+  },
+};
 const SYMBOLS = ["circle", "square", "triangle", "diamond", DOWN, "cross", "hexagon", "star"];
 const colourOf = (model) => `var(--c${MODELS.indexOf(model) % 7})`;
 const symbolOf = (model) => SYMBOLS[MODELS.indexOf(model) % SYMBOLS.length];
-const SCALES = { color: { domain: MODELS, range: MODELS.map(colourOf) }, symbol: { domain: MODELS, range: MODELS.map(symbolOf) } };
+const SCALES = {
+  color: { domain: MODELS, range: MODELS.map(colourOf) },
+  symbol: { domain: MODELS, range: MODELS.map(symbolOf) },
+};
 
-const COSTS = d3.sort(METRICS.filter((metric) => !metric.higher_is_better && !metric.name.includes("loss")).map((metric) => metric.name), (name) => (name === "fit_seconds" ? 0 : 1));
+const COSTS = d3.sort(
+  METRICS.filter((metric) => !metric.higher_is_better && !metric.name.includes("loss")).map((metric) => metric.name),
+  (name) => (name === "fit_seconds" ? 0 : 1),
+);
 const RATES = METRICS.filter((metric) => metric.unit === "samples/s").map((metric) => metric.name);
 const MEMORY = METRICS.filter((metric) => metric.unit === "bytes").map((metric) => metric.name);
 const NUMBERS = AXES.filter((axis) => axis.numeric && axis.name !== "seed").map((axis) => axis.name);
-const ALONG = [...NUMBERS.filter((name) => name === "batch_size"), ...NUMBERS.filter((name) => name !== "batch_size"), "model"];
+const ALONG = [
+  ...NUMBERS.filter((name) => name === "batch_size"),
+  ...NUMBERS.filter((name) => name !== "batch_size"),
+  "model",
+];
 
 /** What each plot shows; `choices` are the menus above it: name → [the names that can be chosen]. */
 const FIGURES = [
   { id: "accuracy", title: "Accuracy by cost", draw: accuracyByCost, choices: { cost: COSTS } },
   { id: "throughput", title: "Throughput", draw: along, choices: { metric: RATES, by: ALONG } },
-  { id: "curves", title: "Learning curves", draw: learningCurves, choices: { curve: curveNames(), by: ["epoch", "train_seconds"] } },
+  {
+    id: "curves",
+    title: "Learning curves",
+    draw: learningCurves,
+    choices: { curve: curveNames(), by: ["epoch", "train_seconds"] },
+  },
   { id: "memory", title: "Memory", draw: along, choices: { metric: MEMORY, by: ALONG } },
 ].filter((figure) => Object.values(figure.choices).every((names) => names.length));
 
 const LABELS = { epoch: "epoch", train_seconds: "training seconds", model: "model" };
-const choiceText = (name) => (METRIC[name] ? METRIC[name].label : LABELS[name] ?? AXES.find((axis) => axis.name === name)?.label ?? name.replaceAll("_", " "));
+const choiceText = (name) =>
+  METRIC[name]
+    ? METRIC[name].label
+    : (LABELS[name] ?? AXES.find((axis) => axis.name === name)?.label ?? name.replaceAll("_", " "));
 
 function makePlots() {
-  byId("plots").append(...FIGURES.map((figure) => {
-    const menus = Object.entries(figure.choices).map(([kind, names]) => {
-      figure[kind] = names[0];
-      const menu = element("select", { "data-choice": kind, onchange: (event) => { figure[kind] = event.target.value; drawFigure(figure); } },
-        names.map((name) => element("option", { value: name }, choiceText(name))));
-      return names.length > 1 ? element("label", {}, `${kind} `, menu) : null;
-    });
-    figure.body = element("div", { class: "bodies" });
-    return element("figure", { id: `plot-${figure.id}`, "aria-label": figure.title },
-      element("figcaption", {}, element("h3", {}, figure.title), menus), figure.body);
-  }));
+  byId("plots").append(
+    ...FIGURES.map((figure) => {
+      const menus = Object.entries(figure.choices).map(([kind, names]) => {
+        figure[kind] = names[0];
+        const menu = element(
+          "select",
+          {
+            "data-choice": kind,
+            onchange: (event) => {
+              figure[kind] = event.target.value;
+              drawFigure(figure);
+            },
+          },
+          names.map((name) => element("option", { value: name }, choiceText(name))),
+        );
+        return names.length > 1 ? element("label", {}, `${kind} `, menu) : null;
+      });
+      figure.body = element("div", { class: "bodies" });
+      return element(
+        "figure",
+        { id: `plot-${figure.id}`, "aria-label": figure.title },
+        element("figcaption", {}, element("h3", {}, figure.title), menus),
+        figure.body,
+      );
+    }),
+  );
   // Drawn again where the width has changed, not the height: drawing changes that, and would take the focus away.
-  const watch = new ResizeObserver(later(() => FIGURES.filter((figure) => figure.width !== figure.body.clientWidth).forEach(drawFigure), 120));
+  const watch = new ResizeObserver(
+    later(() => FIGURES.filter((figure) => figure.width !== figure.body.clientWidth).forEach(drawFigure), 120),
+  );
   FIGURES.forEach((figure) => watch.observe(figure.body));
 }
 
 function drawPlots() {
   const models = new Set([...kept.cells].map((index) => CELLS[index].model));
   const names = MODELS.filter((model) => models.has(model));
-  byId("legend").replaceChildren(...names.slice(0, MOST_NAMED).map((model) => element("span", {}, mark(model), model)),
-    names.length > MOST_NAMED ? `and ${names.length - MOST_NAMED} more` : "");
+  byId("legend").replaceChildren(
+    ...names.slice(0, MOST_NAMED).map((model) => element("span", {}, mark(model), model)),
+    names.length > MOST_NAMED ? `and ${names.length - MOST_NAMED} more` : "",
+  );
   FIGURES.forEach(drawFigure);
 }
 
@@ -54,38 +99,59 @@ function drawPlots() {
 function mark(model) {
   const svg = d3.create("svg").attr("viewBox", "-8 -8 16 16").attr("class", "mark").attr("aria-hidden", "true");
   const symbol = symbolOf(model);
-  const type = typeof symbol === "string" ? d3[`symbol${symbol[0].toUpperCase()}${symbol.slice(1)}`] ?? { draw: hexagon } : symbol;
+  const type =
+    typeof symbol === "string"
+      ? (d3[`symbol${symbol[0].toUpperCase()}${symbol.slice(1)}`] ?? { draw: hexagon })
+      : symbol;
   svg.append("path").attr("d", d3.symbol(type, 90)()).attr("fill", colourOf(model));
   return svg.node();
 }
 
 function hexagon(context, size) {
   const r = Math.sqrt(size / 2.6);
-  for (let k = 0; k < 6; k += 1) context[k ? "lineTo" : "moveTo"](r * Math.sin(k * Math.PI / 3), r * Math.cos(k * Math.PI / 3));
+  for (let k = 0; k < 6; k += 1)
+    context[k ? "lineTo" : "moveTo"](r * Math.sin((k * Math.PI) / 3), r * Math.cos((k * Math.PI) / 3));
   context.closePath();
 }
 
 function drawFigure(figure) {
   figure.width = figure.body.clientWidth;
   const width = Math.max(280, Math.min(figure.width || 560, 900));
-  const groups = d3.group([...kept.cells].map((index) => CELLS[index]), (cell) => cell.section);
+  const groups = d3.group(
+    [...kept.cells].map((index) => CELLS[index]),
+    (cell) => cell.section,
+  );
   const found = [];
   let drawn = 0;
   for (const [section, cells] of [...groups].sort((a, b) => a[0] - b[0])) {
-    if (drawn === MOST_SECTIONS) { found.push(element("p", { class: "quiet" }, `The first ${MOST_SECTIONS} data sets and devices are drawn; narrow the filter to see others.`)); break; }
+    if (drawn === MOST_SECTIONS) {
+      found.push(
+        element(
+          "p",
+          { class: "quiet" },
+          `The first ${MOST_SECTIONS} data sets and devices are drawn; narrow the filter to see others.`,
+        ),
+      );
+      break;
+    }
     const chart = figure.draw(figure, cells, width);
     if (!chart) continue;
     drawn += 1;
     found.push(element("p", { class: "panel-title" }, DATA.sections[section].title), chart.node);
     if (chart.note) found.push(element("p", { class: "quiet" }, chart.note));
   }
-  figure.body.replaceChildren(...(found.length ? found : [element("p", { class: "quiet" }, "Nothing of what the filter keeps was measured.")]));
+  figure.body.replaceChildren(
+    ...(found.length ? found : [element("p", { class: "quiet" }, "Nothing of what the filter keeps was measured.")]),
+  );
 }
 
 /** x, y and their intervals of a cell, in the units of the axes. */
 function pointsOf(cells, xName, yName) {
   const of = (cell, name) => {
-    if (!METRIC[name]) { const value = name === "model" ? cell.model : cell.values[name]; return [value, value, value]; }
+    if (!METRIC[name]) {
+      const value = name === "model" ? cell.model : cell.values[name];
+      return [value, value, value];
+    }
     const found = meanOf(cell, name);
     return found && found.slice(0, 3).map((value) => (value == null ? found[0] : value) / METRIC[name].divisor);
   };
@@ -99,7 +165,11 @@ function pointsOf(cells, xName, yName) {
 
 function tipOf(point, names) {
   const { cell } = point;
-  const lines = names.filter((name) => METRIC[name]).map((name) => `${METRIC[name].label}: ${meanOf(cell, name)[3]}${METRIC[name].scale ? ` ${METRIC[name].scale}` : ""}`);
+  const lines = names
+    .filter((name) => METRIC[name])
+    .map(
+      (name) => `${METRIC[name].label}: ${meanOf(cell, name)[3]}${METRIC[name].scale ? ` ${METRIC[name].scale}` : ""}`,
+    );
   return [cell.model, settingText(cell), ...lines, `n = ${plural(cell.n, "seed")}`].filter(Boolean).join("\n");
 }
 
@@ -111,27 +181,47 @@ function clamped([mean, low, high], { log, share }) {
 function cellPlot(points, { x, y, width, names, lines }) {
   const whole = points.length;
   const shown = points.slice(0, MOST_POINTS);
-  shown.forEach((point) => { point.tip = tipOf(point, names); });
+  shown.forEach((point) => {
+    point.tip = tipOf(point, names);
+  });
   const [yLow, yHigh] = [(d) => clamped(d.ys, y)[0], (d) => clamped(d.ys, y)[1]];
   const node = framed(axisOptions(x, width), axisOptions(y, 320), {
     width,
     marks: [
-      lines ? Plot.line(shown.slice().sort((a, b) => a.x - b.x), { x: "x", y: "y", z: lines, stroke: "model", strokeOpacity: 0.7 }) : null,
+      lines
+        ? Plot.line(
+            shown.slice().sort((a, b) => a.x - b.x),
+            { x: "x", y: "y", z: lines, stroke: "model", strokeOpacity: 0.7 },
+          )
+        : null,
       Plot.ruleX(shown, { x: "x", y1: yLow, y2: yHigh, stroke: "model", strokeOpacity: 0.8 }),
-      x.metric ? Plot.ruleY(shown, { y: "y", x1: (d) => clamped(d.xs, x)[0], x2: (d) => clamped(d.xs, x)[1], stroke: "model", strokeOpacity: 0.8 }) : null,
+      x.metric
+        ? Plot.ruleY(shown, {
+            y: "y",
+            x1: (d) => clamped(d.xs, x)[0],
+            x2: (d) => clamped(d.xs, x)[1],
+            stroke: "model",
+            strokeOpacity: 0.8,
+          })
+        : null,
       Plot.dot(shown, { x: "x", y: "y", symbol: "model", fill: "model", r: 4.5 }),
       tipMark(shown),
     ],
   });
   hearPlot(node, shown, (point) => firstOf("summary", point.cell.index));
-  return { node, note: whole > shown.length ? `The first ${MOST_POINTS} of ${whole.toLocaleString("en-US")} rows are drawn.` : "" };
+  return {
+    node,
+    note: whole > shown.length ? `The first ${MOST_POINTS} of ${whole.toLocaleString("en-US")} rows are drawn.` : "",
+  };
 }
 
 /** Round marks of a logarithmic axis: 1, 2 and 5 of each decade, or the decades alone where there are many. */
 function logTicks(low, high) {
   const steps = high / low > 500 ? [1] : [1, 2, 5];
   const decades = d3.range(Math.floor(Math.log10(low)), Math.ceil(Math.log10(high)) + 1);
-  return decades.flatMap((power) => steps.map((step) => step * 10 ** power)).filter((value) => value >= low && value <= high);
+  return decades
+    .flatMap((power) => steps.map((step) => step * 10 ** power))
+    .filter((value) => value >= low && value <= high);
 }
 
 /** An axis for Plot. `values`: what has to fit on it; `marked`: the values that get a mark each. */
@@ -157,19 +247,34 @@ function logAxes(x, y) {
 /** A plot of `marks` between two axes (of `axisOptions`), as large as all of them are. */
 function framed(x, y, { width, marks }) {
   return Plot.plot({
-    width, height: Math.round(Math.min(320, width * 0.72)), marginLeft: 58, marginBottom: 42, marginRight: 22, marginTop: 26,
-    grid: true, style: { fontSize: "12px" }, ...SCALES, x, y, marks: [logAxes(x, y), marks],
+    width,
+    height: Math.round(Math.min(320, width * 0.72)),
+    marginLeft: 58,
+    marginBottom: 42,
+    marginRight: 22,
+    marginTop: 26,
+    grid: true,
+    style: { fontSize: "12px" },
+    ...SCALES,
+    x,
+    y,
+    marks: [logAxes(x, y), marks],
   });
 }
 
 /** What stands beside a point that is pointed at. */
-const tipMark = (data) => Plot.tip(data, Plot.pointer({ x: "x", y: "y", title: "tip", maxRadius: 40, lineHeight: 1.35, textPadding: 10 }));
+const tipMark = (data) =>
+  Plot.tip(data, Plot.pointer({ x: "x", y: "y", title: "tip", maxRadius: 40, lineHeight: 1.35, textPadding: 10 }));
 
 const shortened = (name) => (name.length > 14 ? `${name.slice(0, 13)}…` : name);
 
 /** What is known of an axis: whether it is logarithmic is decided by the means, what fits on it by the intervals. */
 function axisOf(name, points, side) {
-  const own = { label: METRIC[name] ? headOf(METRIC[name]) : choiceText(name), metric: !!METRIC[name], share: METRIC[name]?.unit === "fraction" };
+  const own = {
+    label: METRIC[name] ? headOf(METRIC[name]) : choiceText(name),
+    metric: !!METRIC[name],
+    share: METRIC[name]?.unit === "fraction",
+  };
   own.log = !own.share && spansDecades(points.map((point) => point[side]));
   own.values = points.flatMap((point) => [point[side], ...clamped(point[`${side}s`], own)]);
   return own;
@@ -178,28 +283,45 @@ function axisOf(name, points, side) {
 function accuracyByCost(figure, cells, width) {
   const points = pointsOf(cells, figure.cost, "test_accuracy");
   if (!points.length) return null;
-  return cellPlot(points, { x: axisOf(figure.cost, points, "x"), y: axisOf("test_accuracy", points, "y"), width, names: ["test_accuracy", figure.cost] });
+  return cellPlot(points, {
+    x: axisOf(figure.cost, points, "x"),
+    y: axisOf("test_accuracy", points, "y"),
+    width,
+    names: ["test_accuracy", figure.cost],
+  });
 }
 
 /** A metric along an axis of numbers, in lines; or by model, where the filter keeps one value of each axis. */
 function along(figure, cells, width) {
-  const by = figure.by !== "model" && new Set(cells.map((cell) => cell.values[figure.by])).size > 1 ? figure.by : "model";
+  const by =
+    figure.by !== "model" && new Set(cells.map((cell) => cell.values[figure.by])).size > 1 ? figure.by : "model";
   const points = pointsOf(cells, by, figure.metric);
   if (!points.length) return null;
   const rest = AXES.map((axis) => axis.name).filter((name) => name !== by && !OWN_AXES.has(name));
-  const x = by === "model" ? { label: null, ordinal: true } : { ...axisOf(by, points, "x"), marked: d3.sort(new Set(points.map((d) => d.x))) };
+  const x =
+    by === "model"
+      ? { label: null, ordinal: true }
+      : { ...axisOf(by, points, "x"), marked: d3.sort(new Set(points.map((d) => d.x))) };
   return cellPlot(points, {
-    x: by === "batch_size" ? { ...x, log: true } : x, y: axisOf(figure.metric, points, "y"), width, names: [figure.metric],
+    x: by === "batch_size" ? { ...x, log: true } : x,
+    y: axisOf(figure.metric, points, "y"),
+    width,
+    names: [figure.metric],
     lines: by === "model" ? null : (d) => d.model + rest.map((name) => d.cell.values[name]).join("|"),
   });
 }
 
 /** A click opens what is pointed at. With a keyboard: arrows go from point to point, Enter opens. */
 function hearPlot(node, data, trialOf) {
-  const opened = () => { if (node.value) openTrial(trialOf(node.value)); };
+  const opened = () => {
+    if (node.value) openTrial(trialOf(node.value));
+  };
   node.setAttribute("tabindex", "0");
   node.setAttribute("role", "application");
-  node.setAttribute("aria-label", `Plot of ${plural(data.length, "point")}: arrow keys go from point to point, Enter opens a trial`);
+  node.setAttribute(
+    "aria-label",
+    `Plot of ${plural(data.length, "point")}: arrow keys go from point to point, Enter opens a trial`,
+  );
   node.addEventListener("click", opened);
   let at = -1;
   node.addEventListener("keydown", (event) => {
@@ -210,9 +332,16 @@ function hearPlot(node, data, trialOf) {
     const dots = [...node.querySelectorAll("g[aria-label=dot] > *")];
     at = (at + step + dots.length) % dots.length;
     const box = dots[at].getBoundingClientRect();
-    const place = { clientX: box.x + box.width / 2, clientY: box.y + box.height / 2, pointerType: "mouse", bubbles: true };
+    const place = {
+      clientX: box.x + box.width / 2,
+      clientY: box.y + box.height / 2,
+      pointerType: "mouse",
+      bubbles: true,
+    };
     node.dispatchEvent(new PointerEvent("pointerenter", place));
     node.dispatchEvent(new PointerEvent("pointermove", place));
-    requestAnimationFrame(() => { byId("pointed").textContent = node.value?.tip ?? ""; });
+    requestAnimationFrame(() => {
+      byId("pointed").textContent = node.value?.tip ?? "";
+    });
   });
 }

@@ -5,15 +5,23 @@ function stored(value) {
   try {
     if (value === undefined) return localStorage.getItem(THEME) ?? "";
     localStorage.setItem(THEME, value);
-  } catch { /* a page from a file may have no storage: the choice lasts as long as the page */ }
+  } catch {
+    /* a page from a file may have no storage: the choice lasts as long as the page */
+  }
   return value ?? "";
 }
 
 function makeTheme() {
-  const show = (theme) => { if (theme) document.documentElement.dataset.theme = theme; else delete document.documentElement.dataset.theme; };
+  const show = (theme) => {
+    if (theme) document.documentElement.dataset.theme = theme;
+    else delete document.documentElement.dataset.theme;
+  };
   byId("theme").value = stored();
   show(byId("theme").value);
-  byId("theme").addEventListener("change", (event) => { stored(event.target.value); show(event.target.value); });
+  byId("theme").addEventListener("change", (event) => {
+    stored(event.target.value);
+    show(event.target.value);
+  });
 }
 
 /** Writes the open trials into the address, so that a link shows them. */
@@ -29,7 +37,10 @@ function followAddress() {
   const first = found("trial");
   if (!first) return;
   const beside = found("beside");
-  if (beside) { Object.assign(state, { a: first, b: beside, keep: true }); showTrials(); } else openTrial(first);
+  if (beside) {
+    Object.assign(state, { a: first, b: beside, keep: true });
+    showTrials();
+  } else openTrial(first);
 }
 
 makeTheme();

@@ -6,8 +6,12 @@ const OWN_AXES = new Set(["seed", "status"]); // of a trial; all others are its 
 
 const state = { view: "summary", search: "", chosen: {}, typed: {}, a: null, b: null, keep: false };
 
-CELLS.forEach((cell, index) => { cell.index = index; });
-TRIALS.forEach((trial, index) => { trial.index = index; });
+CELLS.forEach((cell, index) => {
+  cell.index = index;
+});
+TRIALS.forEach((trial, index) => {
+  trial.index = index;
+});
 
 const byId = (id) => document.getElementById(id);
 
@@ -35,17 +39,24 @@ const meanOf = (cell, name) => cell.figures[METRIC[name].place];
 /** The axes that name a cell beside its model: `digits · cpu · batch size 64`. */
 function settingText(cell, but = []) {
   return AXES.filter((axis) => !OWN_AXES.has(axis.name) && axis.name !== "model" && !but.includes(axis.name))
-    .map((axis) => (["dataset", "device"].includes(axis.name) ? "" : `${axis.label} `) + textOf(axis, cell.values[axis.name]))
+    .map(
+      (axis) =>
+        (["dataset", "device"].includes(axis.name) ? "" : `${axis.label} `) + textOf(axis, cell.values[axis.name]),
+    )
     .join(" · ");
 }
 
 const _texts = new Map(AXES.map((axis) => [axis.name, new Map(axis.values)]));
 const textOf = (axis, value) => _texts.get(axis.name).get(value) ?? String(value ?? "–");
 
-const nameOf = (trial) => [cellOf(trial).model, settingText(cellOf(trial)), `seed ${trial.seed}`].filter(Boolean).join(" · ");
+const nameOf = (trial) =>
+  [cellOf(trial).model, settingText(cellOf(trial)), `seed ${trial.seed}`].filter(Boolean).join(" · ");
 
 /** Calls `run` once, `wait` milliseconds after the last of many calls. */
 function later(run, wait) {
   let timer = 0;
-  return (...given) => { clearTimeout(timer); timer = setTimeout(() => run(...given), wait); };
+  return (...given) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => run(...given), wait);
+  };
 }
