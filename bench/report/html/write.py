@@ -16,16 +16,9 @@ from bench.report.content import Content
 HERE = Path(__file__).parent
 LIBRARIES = ("d3.min.js", "plot.umd.min.js", "tabulator.min.js")
 SCRIPTS = (
-    "state.js",
-    "format.js",
-    "filter.js",
-    "table.js",
-    "plots.js",
-    "curves.js",
-    "matrix.js",
-    "trial.js",
+    "state.js", "format.js", "filter.js", "table.js", "draw.js", "plots.js", "curves.js", "matrix.js", "trial.js",
     "start.js",
-)
+)  # fmt: skip
 STYLES = (HERE / "vendor" / "tabulator_simple.min.css", HERE / "assets" / "page.css")
 MISSING = "no report/index.html: it needs jinja2; pip install 'bench-models[html]'"
 _SOURCE_MAP = re.compile(r"^(//|/\*)# sourceMappingURL=.*$", re.MULTILINE)

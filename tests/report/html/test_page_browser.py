@@ -52,7 +52,7 @@ def open_page(browser: Any) -> Iterator[Open]:
     wrong: list[str] = []
     contexts = []
 
-    def opened(path: Path, *, width: int = 1280, scheme: str = "light") -> Any:
+    def opened(path: Path, *, width: int = 1280, scheme: str = "light", plots: bool = True) -> Any:
         context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
         contexts.append(context)
         page = context.new_page()
@@ -62,7 +62,8 @@ def open_page(browser: Any) -> Iterator[Open]:
         page.on("request", lambda asked: None if asked.url.startswith(("file:", "data:")) else wrong.append(asked.url))
         page.goto(path.as_uri())
         page.wait_for_selector("#summary .tabulator-row a")
-        page.wait_for_selector("#plot-accuracy svg[class^=plot]")
+        if plots:
+            page.wait_for_selector("#plot-accuracy svg[class^=plot]")
         return page
 
     yield opened
@@ -218,6 +219,28 @@ def test_nothing_else_may_run_or_load(open_page: Open, hostile: Path) -> None:
     assert "default-src 'none'" in told
     assert "unsafe-inline" not in told.partition("script-src")[2].partition(";")[0]
     assert "unsafe-eval" not in told
+
+
+@pytest.mark.parametrize("kept", ["nothing", "one trial", "no accuracy", "two machines, a sweep"])
+def test_pages_of_little_and_of_much_open(
+    make: ModuleType, write: Any, open_page: Open, tmp_path: Path, kept: str
+) -> None:
+    sweep = {"train.learning_rate": [0.01, 0.1]} if "sweep" in kept else {}
+    one = kept in ("one trial", "no accuracy")
+    models = (Component("mlp"),) if one else (Component("mlp"), Component("cnn"))
+    plan = make.Plan(models=models, seeds=(0,) if one else (0, 1), settings=sweep)
+    results = [] if kept == "nothing" else make.run_of(plan)
+    if kept == "no accuracy":
+        results = [replace(each, metrics={"fit_seconds": 1.5}, curves={}) for each in results]
+    if "machines" in kept:
+        results += [make.result_of(each.trial, environment=make.OTHER_MACHINE) for each in results]
+    page = open_page(write(plan, results, tmp_path), plots=kept not in ("nothing", "no accuracy"))
+    page.locator("#summary .tabulator-row a").first.click()
+    page.locator("#detail .card", has_text="mlp").wait_for()
+    if "machines" in kept:
+        axes = [each.get_attribute("data-axis") for each in page.locator("#axes details").all()]
+        assert axes == ["model", "environment", "train.learning_rate", "seed"]
+        assert page.locator("#plot-accuracy svg[class^=plot]").count() == 2  # machines are never mixed
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -1,7 +1,10 @@
 // Plots of what the filter keeps, one for each data set and device. Points are cells: mean and 95 % interval.
 const MOST_SECTIONS = 6;
+
 const MOST_NAMED = 40; // models in the legend
+
 const MOST_POINTS = 2000; // of one plot
+
 const DOWN = {
   draw(context, size) {
     const r = Math.sqrt(size / 1.3);
@@ -11,9 +14,13 @@ const DOWN = {
     context.closePath();
   },
 };
+
 const SYMBOLS = ["circle", "square", "triangle", "diamond", DOWN, "cross", "hexagon", "star"];
+
 const colourOf = (model) => `var(--c${MODELS.indexOf(model) % 7})`;
+
 const symbolOf = (model) => SYMBOLS[MODELS.indexOf(model) % SYMBOLS.length];
+
 const SCALES = {
   color: { domain: MODELS, range: MODELS.map(colourOf) },
   symbol: { domain: MODELS, range: MODELS.map(symbolOf) },
@@ -23,9 +30,13 @@ const COSTS = d3.sort(
   METRICS.filter((metric) => !metric.higher_is_better && !metric.name.includes("loss")).map((metric) => metric.name),
   (name) => (name === "fit_seconds" ? 0 : 1),
 );
+
 const RATES = METRICS.filter((metric) => metric.unit === "samples/s").map((metric) => metric.name);
+
 const MEMORY = METRICS.filter((metric) => metric.unit === "bytes").map((metric) => metric.name);
+
 const NUMBERS = AXES.filter((axis) => axis.numeric && axis.name !== "seed").map((axis) => axis.name);
+
 const ALONG = [
   ...NUMBERS.filter((name) => name === "batch_size"),
   ...NUMBERS.filter((name) => name !== "batch_size"),
@@ -34,7 +45,12 @@ const ALONG = [
 
 /** What each plot shows; `choices` are the menus above it: name → [the names that can be chosen]. */
 const FIGURES = [
-  { id: "accuracy", title: "Accuracy by cost", draw: accuracyByCost, choices: { cost: COSTS } },
+  {
+    id: "accuracy",
+    title: "Accuracy by cost",
+    draw: accuracyByCost,
+    choices: { cost: METRIC.test_accuracy ? COSTS : [] },
+  },
   { id: "throughput", title: "Throughput", draw: along, choices: { metric: RATES, by: ALONG } },
   {
     id: "curves",
@@ -46,6 +62,7 @@ const FIGURES = [
 ].filter((figure) => Object.values(figure.choices).every((names) => names.length));
 
 const LABELS = { epoch: "epoch", train_seconds: "training seconds", model: "model" };
+
 const choiceText = (name) =>
   METRIC[name]
     ? METRIC[name].label
@@ -93,25 +110,6 @@ function drawPlots() {
     names.length > MOST_NAMED ? `and ${names.length - MOST_NAMED} more` : "",
   );
   FIGURES.forEach(drawFigure);
-}
-
-/** The shape and colour of a model, for legend and table. */
-function mark(model) {
-  const svg = d3.create("svg").attr("viewBox", "-8 -8 16 16").attr("class", "mark").attr("aria-hidden", "true");
-  const symbol = symbolOf(model);
-  const type =
-    typeof symbol === "string"
-      ? (d3[`symbol${symbol[0].toUpperCase()}${symbol.slice(1)}`] ?? { draw: hexagon })
-      : symbol;
-  svg.append("path").attr("d", d3.symbol(type, 90)()).attr("fill", colourOf(model));
-  return svg.node();
-}
-
-function hexagon(context, size) {
-  const r = Math.sqrt(size / 2.6);
-  for (let k = 0; k < 6; k += 1)
-    context[k ? "lineTo" : "moveTo"](r * Math.sin((k * Math.PI) / 3), r * Math.cos((k * Math.PI) / 3));
-  context.closePath();
 }
 
 function drawFigure(figure) {
@@ -215,59 +213,6 @@ function cellPlot(points, { x, y, width, names, lines }) {
   };
 }
 
-/** Round marks of a logarithmic axis: 1, 2 and 5 of each decade, or the decades alone where there are many. */
-function logTicks(low, high) {
-  const steps = high / low > 500 ? [1] : [1, 2, 5];
-  const decades = d3.range(Math.floor(Math.log10(low)), Math.ceil(Math.log10(high)) + 1);
-  return decades
-    .flatMap((power) => steps.map((step) => step * 10 ** power))
-    .filter((value) => value >= low && value <= high);
-}
-
-/** An axis for Plot. `values`: what has to fit on it; `marked`: the values that get a mark each. */
-function axisOptions({ label, log, ordinal, values = [], marked }, size) {
-  const few = marked && marked.length <= 10;
-  const options = { label, labelArrow: "none", ticks: few ? marked : Math.max(3, size / 80), tickFormat: tick };
-  if (ordinal) return { ...options, ticks: undefined, type: "point", padding: 0.6, tickFormat: shortened };
-  if (!log) return { ...options, nice: true };
-  const [low, high] = d3.extent(values);
-  const domain = [low / (high / low) ** 0.06 / 1.02, high * (high / low) ** 0.06 * 1.02];
-  return { ...options, type: "log", domain, axis: null, grid: false, marks: few ? marked : logTicks(...domain) };
-}
-
-/** The marks of logarithmic axes as our own: Plot leaves out the labels of most that it is given. */
-function logAxes(x, y) {
-  const options = { text: tick, labelArrow: "none" };
-  return [
-    x.marks && [Plot.gridX(x.marks), Plot.axisX(x.marks, { ...options, label: x.label })],
-    y.marks && [Plot.gridY(y.marks), Plot.axisY(y.marks, { ...options, label: y.label })],
-  ];
-}
-
-/** A plot of `marks` between two axes (of `axisOptions`), as large as all of them are. */
-function framed(x, y, { width, marks }) {
-  return Plot.plot({
-    width,
-    height: Math.round(Math.min(320, width * 0.72)),
-    marginLeft: 58,
-    marginBottom: 42,
-    marginRight: 22,
-    marginTop: 26,
-    grid: true,
-    style: { fontSize: "12px" },
-    ...SCALES,
-    x,
-    y,
-    marks: [logAxes(x, y), marks],
-  });
-}
-
-/** What stands beside a point that is pointed at. */
-const tipMark = (data) =>
-  Plot.tip(data, Plot.pointer({ x: "x", y: "y", title: "tip", maxRadius: 40, lineHeight: 1.35, textPadding: 10 }));
-
-const shortened = (name) => (name.length > 14 ? `${name.slice(0, 13)}…` : name);
-
 /** What is known of an axis: whether it is logarithmic is decided by the means, what fits on it by the intervals. */
 function axisOf(name, points, side) {
   const own = {
@@ -308,40 +253,5 @@ function along(figure, cells, width) {
     width,
     names: [figure.metric],
     lines: by === "model" ? null : (d) => d.model + rest.map((name) => d.cell.values[name]).join("|"),
-  });
-}
-
-/** A click opens what is pointed at. With a keyboard: arrows go from point to point, Enter opens. */
-function hearPlot(node, data, trialOf) {
-  const opened = () => {
-    if (node.value) openTrial(trialOf(node.value));
-  };
-  node.setAttribute("tabindex", "0");
-  node.setAttribute("role", "application");
-  node.setAttribute(
-    "aria-label",
-    `Plot of ${plural(data.length, "point")}: arrow keys go from point to point, Enter opens a trial`,
-  );
-  node.addEventListener("click", opened);
-  let at = -1;
-  node.addEventListener("keydown", (event) => {
-    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-    if (event.key === "Enter") opened();
-    if (!step) return;
-    event.preventDefault();
-    const dots = [...node.querySelectorAll("g[aria-label=dot] > *")];
-    at = (at + step + dots.length) % dots.length;
-    const box = dots[at].getBoundingClientRect();
-    const place = {
-      clientX: box.x + box.width / 2,
-      clientY: box.y + box.height / 2,
-      pointerType: "mouse",
-      bubbles: true,
-    };
-    node.dispatchEvent(new PointerEvent("pointerenter", place));
-    node.dispatchEvent(new PointerEvent("pointermove", place));
-    requestAnimationFrame(() => {
-      byId("pointed").textContent = node.value?.tip ?? "";
-    });
   });
 }
