@@ -18,7 +18,7 @@ PluginOption = Annotated[Strings, typer.Option("--plugin", metavar="FILE|MODULE"
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file to the command line."""
-    for command in (publish, merge):
+    for command in (publish, merge, history):
         app.command(no_args_is_help=True)(command)
 
 
@@ -70,3 +70,40 @@ def merge(
     from bench import sharing
 
     raise typer.Exit(sharing.merge(out, sources, plan=plan))
+
+
+def history(
+    target: Annotated[Path, typer.Argument(metavar="SUITE_OR_DIR", help="A suite file, or a folder of results.")],
+    metric: Annotated[
+        str, typer.Option(metavar="NAME", help="A figure of every trial: bench list metrics.")
+    ] = "train_samples_per_second",
+    model: Annotated[Strings, typer.Option(metavar="NAME", help="Only this model; may be given again.")] = None,
+    output: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="DIR", help="Where table and plot go [default: report/history of the results]."),
+    ] = None,
+    results: ResultsOption = Path("results"),
+    data_root: DataRootOption = None,
+    plugin: PluginOption = None,
+) -> None:
+    """A figure over dates and commits: did an edit or an upgrade make it slower?
+
+    \b
+    Examples:
+      python -m bench run suites/baseline.toml --fresh
+      python -m bench history results/baseline
+      python -m bench history results/baseline --metric fit_seconds --model cnn
+    """
+    from bench import sharing
+
+    raise typer.Exit(
+        sharing.history(
+            target,
+            metric=metric,
+            model=model or (),
+            output=output,
+            results=results,
+            data_root=data_root,
+            plugins=plugin or (),
+        )
+    )

@@ -105,3 +105,40 @@ def merge(out: Path, sources: Sequence[Path], *, plan: Path | None) -> int:
 def _counted(files: int, results: int, damaged: int) -> str:
     lines = f", {plural(damaged, 'damaged line')} left out" if damaged else ""
     return f"{plural(results, 'result')} in {plural(files, 'file')}{lines}"
+
+
+def history(
+    target: Path,
+    *,
+    metric: str,
+    model: Sequence[str],
+    output: Path | None,
+    results: Path,
+    data_root: Path | None,
+    plugins: Sequence[str],
+) -> int:
+    """Print a metric from run to run; write it as table and plot into the report's folder, or `output`."""
+    from bench.report import history as report
+    from bench.results.doctor import stored
+
+    store, suite = open_results(target, results=results, data_root=data_root, plugins=plugins)
+    store.refresh()
+    if not store.results:
+        raise BenchError(f"{target}: no results there (no trials/*.jsonl); a folder of results is results/<suite>")
+    kept = [each for each in store.results if not model or {each.trial.model.name, each.trial.model.label} & set(model)]
+    if not kept:
+        names = ", ".join(dict.fromkeys(each.trial.model.name for each in store.results))
+        raise BenchError(f"--model {', '.join(model)}: no result is of it (there are: {names})")
+    found = report.metric_of(metric, kept)
+    told = report.told(kept, found, doctors=stored(store.folder))
+    name = suite.name if suite is not None else store.folder.resolve().name
+    title = report.title_of(told, found, name=name)
+    print(report.history_text(told, found, title=title), end="\n\n")
+    folder = output if output is not None else store.folder / "report" / "history"
+    try:
+        paths = report.write(told, found, folder=folder, title=title)
+    except OSError as error:
+        raise BenchError(f"{folder}: cannot be written ({error.strerror or error}); choose another --output") from error
+    for path in paths:
+        print(path)
+    return EXIT_OK
