@@ -38,6 +38,7 @@ def run(options: Options) -> int:
         voice.say("this shard has no trial")
         return ran.exit_code
     _render(ran.store, ran.suite, plugin_errors=ran.plugin_errors)
+    _log(ran.store, ran.suite)
     return ran.exit_code
 
 
@@ -50,6 +51,17 @@ def _load_report() -> None:
     del terminal
     gc.freeze()
     gc.enable()
+
+
+def _log(store: Store, suite: Suite) -> None:
+    """Log every trial of the plan where the suite's `[report] sinks` say; what is there already is left alone."""
+    if not suite.sinks:
+        return
+    from bench.report.sinks import log
+
+    planned, _ = of_the_plan(store.results, suite)
+    for line in log(suite.sinks, planned, folder=store.folder, suite=suite):
+        print(line)
 
 
 def dry_run(options: Options) -> int:

@@ -28,6 +28,7 @@ from bench.suite.catalogue import Catalogue
 from bench.suite.plan import Suite
 from bench.suite.read import SuiteFile, read_suite
 from bench.suite.resolve import resolve
+from bench.suite.sinks import check_installed
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,9 @@ def read(options: Options) -> SuiteFile:
     """Everything that can be refused before any process is started. BenchError: one line."""
     parse_retry(options.retry)
     executor_builder(options.executor)
-    return read_suite(options.suite, sets=options.sets, plugins=options.plugins)
+    file = read_suite(options.suite, sets=options.sets, plugins=options.plugins)
+    check_installed(file.sinks)
+    return file
 
 
 def prepare(options: Options, file: SuiteFile) -> Prepared:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from bench.records import SEED_LIMIT, MeasureSettings, TrainSettings
 from bench.suite.describe import inline
+from bench.suite.sinks import SinkName
 
 LIMIT_TRIALS = 1_000_000
 SECTIONS = {"train": TrainSettings, "measure": MeasureSettings}
@@ -141,6 +142,7 @@ class Report(Table):
     """What the report shows."""
 
     baseline: Annotated[str, Field(description="Ratios are against this model, which is one of the grid's.")] = ""
+    sinks: Annotated[list[SinkName], Field(description="Where every trial is logged as well, after the run.")] = []
 
 
 class Document(Table):

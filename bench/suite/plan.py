@@ -64,8 +64,9 @@ class Override:
 class Suite:
     """A resolved suite. Equal suites plan equal trials in equal order.
 
-    In memory only: `plugins` (absolute paths or modules), `locations` (f"{component.canonical}|{setting}" -> absolute
-    path of a data file) and `unknown` ("model:wide" -> why nobody registered it).
+    In memory only: `sinks` of this run, `plugins` (absolute paths or modules), `locations`
+    (f"{component.canonical}|{setting}" -> absolute path of a data file) and `unknown` ("model:wide" -> why nobody
+    registered it).
     """
 
     name: str
@@ -85,6 +86,7 @@ class Suite:
     sets: tuple[str, ...] = field(default=(), compare=False)
     plugins_added: tuple[str, ...] = field(default=(), compare=False)
     plugins: tuple[str, ...] = field(default=(), compare=False)
+    sinks: tuple[str, ...] = field(default=(), compare=False)
     locations: Mapping[str, str] = field(default_factory=dict, compare=False)
     unknown: Mapping[str, str] = field(default_factory=dict, compare=False)
 

@@ -45,6 +45,7 @@ class SuiteFile:
     train: Mapping[str, Json] = field(default_factory=dict)
     measure: Mapping[str, Json] = field(default_factory=dict)
     baseline: str = ""
+    sinks: tuple[str, ...] = ()
     sets: Mapping[Key, str] = field(default_factory=dict)
     sets_written: tuple[str, ...] = ()
     plugins_added: tuple[str, ...] = ()
@@ -83,6 +84,7 @@ def read_suite(path: Path, *, sets: Sequence[str] = (), plugins: Sequence[str] =
         train=document.get("train", {}),
         measure=document.get("measure", {}),
         baseline=baseline,
+        sinks=tuple(dict.fromkeys(document.get("report", {}).get("sinks", []))),
         sets=origins,
         sets_written=tuple(map(published_set, sets)),
         plugins_added=tuple(

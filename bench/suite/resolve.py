@@ -92,6 +92,7 @@ class _Resolver:
             override=tuple(self._overrides()),
             keep=tuple(keep),
             baseline=file.baseline if file.baseline in models else "",
+            sinks=file.sinks,
             only=tuple(only),
             source=published_path(file.path),
             plugins=file.plugins,
