@@ -59,7 +59,12 @@ def test_tensorboard_reads_curves_figures_and_settings(results: list[Any], tmp_p
     assert start.hparams["model"].string_value == "cnn"
     end = metadata.parse_session_end_info_plugin_data(plugin[metadata.SESSION_END_INFO_TAG])
     assert end.status == 1
-    assert result.reason == ""
+    root = accumulator.EventAccumulator(str(tmp_path / "tensorboard/events.out.tfevents.0.bench"))
+    root.Reload()
+    columns = metadata.parse_experiment_plugin_data(root.PluginTagToContent("hparams")[metadata.EXPERIMENT_TAG])
+    rates = next(each for each in columns.hparam_infos if each.name == "train.learning_rate")
+    assert [value.number_value for value in rates.domain_discrete.values] == [0.05, 0.1]
+    assert {each.name.tag for each in columns.metric_infos} >= {f"metrics/{name}" for name in result.metrics}
 
 
 def test_tensorboard_logs_a_trial_once_and_names_no_host(results: list[Any], tmp_path: Path, make: ModuleType) -> None:

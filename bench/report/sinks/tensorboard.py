@@ -21,7 +21,7 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 
 from bench.errors import BenchError
 from bench.records import Result
-from bench.report.sinks.flatten import curve_points, epoch_seconds, key_of, name_of, parameters, tags
+from bench.report.sinks.flatten import Value, curve_points, epoch_seconds, key_of, name_of, parameters, tags
 
 FOLDER = "tensorboard"
 FILE = "events.out.tfevents.{seconds}.bench"  # what tensorboard looks for; no host name in it
@@ -92,15 +92,26 @@ def _session_end(result: Result, ended: float) -> Summary:
 
 def _write_experiment(root: Path, results: Sequence[Result]) -> None:
     """What the HParams page has as columns; written anew, since new trials may have new ones."""
-    names = dict.fromkeys(name for result in results for name in parameters(result))
+    values: dict[str, list[Value]] = {}
+    for result in results:
+        for name, value in parameters(result).items():
+            values.setdefault(name, []).append(value)
     figures = dict.fromkeys(name for result in results for name in result.metrics)
-    columns = [hparams.HParam(name) for name in names]
+    columns = [hparams.HParam(name, _domain(found)) for name, found in values.items()]
     shown = [hparams.Metric(f"metrics/{name}", display_name=name) for name in figures]
     began = min((epoch_seconds(result.started_at) for result in results), default=0.0)
     summary = hparams.hparams_config_pb(columns, shown, time_created_secs=began)
     aside = root / f".experiment.{os.getpid()}"
     _events(aside, [(summary, 0, began)], at=began)
     aside.replace(root / FILE.format(seconds=0))
+
+
+def _domain(values: Sequence[Value]) -> Any:
+    """The values that a parameter has, so that the page can filter by it; None where they are of several kinds."""
+    kinds = {type(value) for value in values}
+    if kinds <= {int, float}:
+        return hparams.Discrete(sorted({float(value) for value in values}), dtype=float)
+    return hparams.Discrete(sorted(set(values)), dtype=kinds.pop()) if len(kinds) == 1 else None
 
 
 def _events(path: Path, summaries: Iterable[tuple[Summary, int, float]], *, at: float) -> None:
