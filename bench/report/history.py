@@ -279,8 +279,9 @@ def write(found: Sequence[Told], metric: Metric, *, folder: Path, title: str) ->
 
     folder.mkdir(parents=True, exist_ok=True)
     stem, table = folder / f"history-{slug(metric.name)}", history_table(found, metric, title=title)
-    written = [stem.with_name(f"{stem.name}.{form.name}") for form in REPORT_FORMATS]
-    for form, path in zip(REPORT_FORMATS, written, strict=True):
+    forms = [form for form in REPORT_FORMATS if not form.file]  # of tables, not of whole reports
+    written = [stem.with_name(f"{stem.name}.{form.name}") for form in forms]
+    for form, path in zip(forms, written, strict=True):
         form.build(table, path)
     drawn = [each for each in found if len(each.series.points) > 1]
     if drawn:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 import re
+import shutil
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
-from bench import sharing
+from bench import commands, sharing
 from bench.errors import BenchError
 from bench.report.format import Scale, figure_as
 from bench.results.store import Store
@@ -26,12 +27,22 @@ def stored(folder: Path, results: list[Any]) -> Path:
     return folder
 
 
-@pytest.fixture
-def docs(make: ModuleType, tmp_path: Path) -> Path:
-    """Two folders of results, `baseline` (two batch sizes) and `other`, beside where documents will be."""
-    stored(tmp_path / "baseline", make.run_of(make.Plan(batch_sizes=(64, 256))))
+@pytest.fixture(scope="session")
+def rendered(make: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two folders of results, `baseline` (two batch sizes) and `other`, with their reports."""
+    folder = tmp_path_factory.mktemp("rendered")
+    stored(folder / "baseline", make.run_of(make.Plan(batch_sizes=(64, 256))))
     other = make.Plan(datasets=[make.Component("mnist")], seeds=(0, 1, 2))
-    stored(tmp_path / "other", make.run_of(other))
+    stored(folder / "other", make.run_of(other))
+    for name in ("baseline", "other"):
+        commands.report(folder / name, results=folder, data_root=None, plugins=())
+    return folder
+
+
+@pytest.fixture
+def docs(rendered: Path, tmp_path: Path) -> Path:
+    """The same in a folder of the test's own, where its documents will be."""
+    shutil.copytree(rendered, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
 

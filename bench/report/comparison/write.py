@@ -40,7 +40,7 @@ def write_tables(tables: list[Table], folder: Path) -> None:
     """Each table in every format that is registered, under `folder`/tables."""
     (folder / "tables").mkdir(parents=True, exist_ok=True)
     for table in tables:
-        for form in REPORT_FORMATS:
+        for form in (each for each in REPORT_FORMATS if not each.file):  # not those of whole reports
             form.build(table, folder / "tables" / f"{table.name}.{form.name}")
 
 
