@@ -41,6 +41,8 @@ def compare(asked: Asked) -> int:
     """Compare, print, write; EXIT_COMPARED where something is that `fail_on` names."""
     _check(asked)
     first = _folder(asked, asked.first)
+    if asked.by == "model" and not asked.values:
+        return _rank(asked, first)
     found = comparison(asked, first)
     if "slower" in asked.fail_on:
         _refuse_without_direction(found)
@@ -53,6 +55,22 @@ def compare(asked: Asked) -> int:
     for said in failed:
         print(f"--fail-on: {said}")
     return EXIT_COMPARED if failed else EXIT_OK
+
+
+def _rank(asked: Asked, folder: Folder) -> int:
+    """All models of a folder against each other."""
+    from bench.report.ranking.rank import DEFAULT_METRIC, rank
+    from bench.report.ranking.text import ranking_text
+
+    if asked.fail_on:
+        raise BenchError("--fail-on: a ranking has no base to be slower than; choose two models with --values A,B")
+    found = rank(folder, metric=asked.metric or DEFAULT_METRIC)
+    print(ranking_text(found), end="")
+    if asked.output is not None:
+        from bench.report.ranking.write import write_ranking
+
+        print(f"\nwritten  {write_ranking(found, asked.output)}")
+    return EXIT_OK
 
 
 def comparison(asked: Asked, first: Folder) -> Comparison:

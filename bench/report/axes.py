@@ -163,7 +163,7 @@ def _corners(ax: Any, names: Sequence[Named]) -> list[Point] | None:
         sizes,
         bounds=Box(box.x0 + 2, box.y0 + 2, box.x1, box.y1),
         obstacles=[_pixel(ax, point) for _, _, others in names for point in others],
-        distance=12,
+        distance=17,
     )
 
 

@@ -19,12 +19,14 @@ from bench.report.axes import (
 )
 from bench.report.cells import Cell
 from bench.report.format import Scale, figure_pm, scale_of
-from bench.report.style import INK, SMALL, TEXT, Frame, Style, figure_with_axes, shorten, text_inches
+from bench.report.style import FAINT, INK, SMALL, TEXT, Frame, Style, figure_with_axes, shorten, text_inches
+from bench.statistics.pareto import pareto_front
 
 ROW_INCHES = 0.42
 KEY = "small: one seed · large with line: mean and 95 % interval (Student's t)"
 KEY_BARS = "small: one seed · bar with line: mean and 95 % interval (Student's t)"
 KEY_ONE = "one seed: no interval"
+KEY_FRONT = "ring: no other is both cheaper and more accurate, by the means (Pareto front)"
 Name = Callable[[Cell], str]
 Panels = Sequence[tuple[str, Sequence[Cell]]]  # what each is of, and its cells, one a model
 
@@ -165,50 +167,66 @@ def bars(
 def against(
     panels: Panels, metric: Metric, other: Metric, *, title: str, subtitle: str, styles: dict[str, Style]
 ) -> Any:
-    """`metric` upwards against `other` to the right, one panel beside the other, names beside the means."""
+    """`metric` upwards against `other`, a cost, to the right, one panel beside the other, names beside the means. A
+    ring marks the models that no other beats in both."""
     cells = [cell for _, group in panels for cell in group]
+    scale = scale_of(other.unit, [found.mean for cell in cells if (found := cell.estimate(other.name))])
     figure, axes = figure_with_axes(
-        title, [subtitle, key_of(cells, metric)], named=any(name for name, _ in panels), rows=1, columns=len(panels),
+        title, [subtitle, key_of(cells, metric), KEY_FRONT],
+        named=any(name for name, _ in panels), rows=1, columns=len(panels),
         panel_inches=3.4, frame=Frame(), sharex=True, sharey=True,
     )  # fmt: skip
     figure.subplots_adjust(wspace=0.08)
     for ax, (name, group) in zip(axes, panels, strict=True):
         panel_title(ax, name)
+        _front(ax, group, metric, other, divisor=scale.divisor)
         for cell in group:
-            _point(ax, cell, metric, other, style=styles[cell.model])
-        ax.set_xlabel(other.name.replace("_", " "))
+            _point(ax, cell, metric, other, divisor=scale.divisor, style=styles[cell.model])
+        ax.set_xlabel(axis_text(other, scale.unit))
     axes[0].set_ylabel(axis_text(metric, ""))
     axes[0].margins(x=0.15, y=0.12)
-    log = scale_axis(axes[0].xaxis, [found.mean for cell in cells if (found := cell.estimate(other.name))])
+    places = [found.mean / scale.divisor for cell in cells if (found := cell.estimate(other.name))]
+    log = scale_axis(axes[0].xaxis, places)
     readable_ticks(axes[0].xaxis, log=log)
     within(axes[0].yaxis, metric)
     readable_ticks(axes[0].yaxis, log=False)
-    if not label_beside(axes, [_anchors(group, metric, other) for _, group in panels]):
+    if not label_beside(axes, [_anchors(group, metric, other, divisor=scale.divisor) for _, group in panels]):
         legend(figure, styles, list(dict.fromkeys(cell.model for cell in cells)), bottom_inches=0.55)
     return figure
 
 
-def _point(ax: Any, cell: Cell, metric: Metric, other: Metric, *, style: Style) -> None:
-    found, place = cell.estimate(metric.name), cell.estimate(other.name)
-    if found is None or place is None:
+def _front(ax: Any, cells: Sequence[Cell], metric: Metric, other: Metric, *, divisor: float) -> None:
+    """A ring around the cells that no other beats in both figures, by their means (Pareto)."""
+    known = [(cost.mean / divisor, level.mean) for cell in cells
+             if (cost := cell.estimate(other.name)) and (level := cell.estimate(metric.name))]  # fmt: skip
+    if len(known) > 1:
+        front = [known[index] for index in pareto_front(*zip(*known, strict=True))]
+        ax.plot(*zip(*front, strict=True), "o", color=FAINT, markersize=14, markerfacecolor="none", zorder=1)
+
+
+def _point(ax: Any, cell: Cell, metric: Metric, other: Metric, *, divisor: float, style: Style) -> None:
+    found, cost = cell.estimate(metric.name), cell.estimate(other.name)
+    if found is None or cost is None:
         return
+    place = cost.mean / divisor
     if found.half is None:
-        ax.plot(place.mean, found.mean, style.marker, color=style.colour, markersize=8)
+        ax.plot(place, found.mean, style.marker, color=style.colour, markersize=8)
     else:
-        seeds(ax, place.mean, list(cell.by_seed(metric.name).values()), style)
+        seeds(ax, place, list(cell.by_seed(metric.name).values()), style)
         ax.errorbar(
-            place.mean, found.mean, yerr=whiskers([found], metric), fmt=style.marker, color=style.colour, markersize=8,
+            place, found.mean, yerr=whiskers([found], metric), fmt=style.marker, color=style.colour, markersize=8,
             capsize=4, elinewidth=1.6, markeredgecolor="white", markeredgewidth=0.6,
         )  # fmt: skip
 
 
-def _anchors(cells: Sequence[Cell], metric: Metric, other: Metric) -> list[Named]:
+def _anchors(cells: Sequence[Cell], metric: Metric, other: Metric, *, divisor: float) -> list[Named]:
     """Name, mean, and what of the cell its name should not cover."""
     anchors = []
     for cell in cells:
-        found, place = cell.estimate(metric.name), cell.estimate(other.name)
-        if found is not None and place is not None:
+        found, cost = cell.estimate(metric.name), cell.estimate(other.name)
+        if found is not None and cost is not None:
+            place = cost.mean / divisor
             ends = [end for end in (found.low, found.high) if end is not None]
             values = [*cell.by_seed(metric.name).values(), *ends]
-            anchors.append((cell.model, (place.mean, found.mean), [(place.mean, value) for value in values]))
+            anchors.append((cell.model, (place, found.mean), [(place, value) for value in values]))
     return anchors

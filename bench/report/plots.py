@@ -17,7 +17,7 @@ from bench.report.format import accuracy, span
 from bench.report.style import MARKERS, Style
 from bench.results.frame import metric_names
 
-ACCURACY, PARAMETERS = BUILT_IN["test_accuracy"], BUILT_IN["parameters"]
+ACCURACY, PARAMETERS, FIT = BUILT_IN["test_accuracy"], BUILT_IN["parameters"], BUILT_IN["fit_seconds"]
 SPEED, MEMORY = BUILT_IN["train_samples_per_second"], BUILT_IN["host_peak_bytes"]
 DEVICE_MEMORY = BUILT_IN["device_peak_allocated_bytes"]
 NAMES = {
@@ -30,10 +30,13 @@ NAMES = {
 }
 FILES = {
     "test_accuracy": "accuracy",
+    "parameters": "parameters",
+    "fit_seconds": "time",
     "train_samples_per_second": "throughput",
     "host_peak_bytes": "memory",
     "device_peak_allocated_bytes": "device-memory",
 }
+AGAINST = {"parameters": "number of parameters", "fit_seconds": "training time"}
 MOST_MODELS = 16  # in one plot; the tables have all
 MOST_ROWS = 24  # of a strip
 
@@ -58,7 +61,8 @@ def plots_of(section: Section, *, slug: str, styles: dict[str, Style]) -> Iterat
 
 def _plots(section: Section, styles: dict[str, Style]) -> Iterator[Plot]:
     yield from _accuracy(section, styles)
-    yield from _accuracy_against_parameters(section, styles)
+    for cost in (PARAMETERS, FIT):
+        yield from _accuracy_against(section, cost, styles)
     numeric = section.numeric_axes
     for metric in (SPEED, MEMORY, DEVICE_MEMORY):
         if "batch_size" in numeric:
@@ -157,17 +161,18 @@ def _levels(panels: Panels) -> str:
     return "; ".join(texts)
 
 
-def _accuracy_against_parameters(section: Section, styles: dict[str, Style]) -> Iterator[Plot]:
+def _accuracy_against(section: Section, cost: Metric, styles: dict[str, Style]) -> Iterator[Plot]:
+    """Accuracy against what it costs, with the models that no other beats in both."""
     panels = panels_of(section, ACCURACY.name, most=2)
-    panels = [(name, [cell for cell in cells if cell.estimate(PARAMETERS.name)]) for name, cells in panels]
+    panels = [(name, [cell for cell in cells if cell.estimate(cost.name)]) for name, cells in panels]
     cells = _flat(panels)
-    if len({e.mean for cell in cells if (e := cell.estimate(PARAMETERS.name))}) < 2:
+    if len(section.models) < 2 or len({e.mean for cell in cells if (e := cell.estimate(cost.name))}) < 2:
         return
-    title = f"Accuracy on {section.dataset} against number of parameters"
+    title = f"Accuracy on {section.dataset} against {AGAINST[cost.name]}"
     figure = draw_points.against(
-        panels, ACCURACY, PARAMETERS, title=title, subtitle=_subtitle(section, cells, ACCURACY), styles=styles
+        panels, ACCURACY, cost, title=title, subtitle=_subtitle(section, cells, ACCURACY), styles=styles
     )
-    yield Plot("accuracy-parameters", title, f"{title}. {_levels(panels)}", figure)
+    yield Plot(f"accuracy-{FILES[cost.name]}", title, f"{title}. {_levels(panels)}", figure)
 
 
 def _along(section: Section, metric: Metric, axis: str, styles: dict[str, Style]) -> Iterator[Plot]:

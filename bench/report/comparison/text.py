@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
+from bench.metrics import BUILT_IN
 from bench.report.comparison.batches import best_batches, crossovers
-from bench.report.comparison.compare import Compared, Comparison
+from bench.report.comparison.compare import ACCURACY, Compared, Comparison
 from bench.report.comparison.sentences import answer, remarks, side_line
 from bench.report.comparison.sides import side_text
 from bench.report.comparison.tables import crossover_text, difference_text, series_label, verdict_text
 from bench.report.comparison.words import shown_name
 from bench.report.doctor_text import printable_line
 from bench.report.format import DASH, times
+from bench.report.ranking.rank import duel
+from bench.report.ranking.text import duels_lines
 from bench.report.style_text import aligned, cut
 
 WIDTH = 80
@@ -28,6 +32,7 @@ def comparison_text(comparison: Comparison, *, width: int = WIDTH) -> str:
         list(_sides(comparison, width)),
         _wrap(answer(comparison), width),
         *_groups(comparison, width),
+        _pairs(comparison, width),
         list(_batches(comparison, width)),
         [line for text in remarks(comparison) for line in _wrap(text, width)],
         list(_differences(comparison, width)),
@@ -81,6 +86,21 @@ def _ratio(cell: Compared) -> str:
 
 def _accuracy(cell: Compared) -> str:
     return "the same" if cell.training == "identical" else difference_text(cell.accuracy)
+
+
+def _pairs(comparison: Comparison, width: int) -> list[str]:
+    """Two models by the accuracies of their seeds: difference, P(B > A), Wilcoxon."""
+    if "model" not in comparison.apart:
+        return []
+    metric = BUILT_IN[ACCURACY]
+    found = [(cell, duel(cell.a.dataset, cell.b, cell.a, metric=metric)) for cell in comparison.cells]
+    several = len(found) > len({cell.a.dataset for cell, _ in found})
+    duels = [
+        replace(each, dataset=f"{each.dataset}, {cell.label(comparison.shown, device=True)}") if several else each
+        for cell, each in found
+        if each is not None
+    ]
+    return duels_lines(duels, metric, width)
 
 
 def _batches(comparison: Comparison, width: int) -> Iterator[str]:
