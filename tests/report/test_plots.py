@@ -60,6 +60,7 @@ def test_the_baseline_has_them_all(make: ModuleType) -> None:
     assert names_of(plan, make.run_of(plan)) == [
         "accuracy-cpu",
         "accuracy-parameters-cpu",
+        "accuracy-time-cpu",
         "throughput-by-batch-size-cpu",
         "memory-by-batch-size-cpu",
         "learning-epochs-cpu",
@@ -71,7 +72,7 @@ def test_the_baseline_has_them_all(make: ModuleType) -> None:
 
 def test_one_batch_size_has_bars(make: ModuleType) -> None:
     plan = make.Plan()
-    assert names_of(plan, make.run_of(plan))[2:4] == ["throughput-cpu", "memory-cpu"]
+    assert names_of(plan, make.run_of(plan))[3:5] == ["throughput-cpu", "memory-cpu"]
 
 
 def test_any_numeric_axis_has_lines(make: ModuleType) -> None:

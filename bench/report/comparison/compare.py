@@ -122,10 +122,12 @@ def compare_sides(a: Side, b: Side, *, metric: str = DEFAULT_METRIC) -> Comparis
     both = [pair for pair in found.pairs if pair.a is not None and pair.b is not None and pair.a.n and pair.b.n]
     if not both:
         raise BenchError(_nothing_in_common(a, b, found))
-    rest = [pair for pair in found.pairs if pair not in both]
+    measured_twice = set(both)  # by identity: grids are large
+    rest = [pair for pair in found.pairs if pair not in measured_twice]
     only_a = tuple(pair for pair in rest if pair.a is not None and pair.a.n)
     only_b = tuple(pair for pair in rest if pair.b is not None and pair.b.n)
-    neither = tuple(pair for pair in rest if pair not in only_a and pair not in only_b)
+    known = {*only_a, *only_b}
+    neither = tuple(pair for pair in rest if pair not in known)
     smallest = _smallest_of(a, b) if chosen.name in DOCTORED else _nobody
     cells = tuple(_compared(pair, chosen, smallest) for pair in both)
     overall, said = _overall(cells, chosen)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.records import Json, Result
-from bench.report.cells import axis_label, labels_of, value_text
+from bench.report.cells import Cell, axis_label, labels_of, value_text
 from bench.report.comparison.matching import Match, Pair, settings_of
 from bench.report.comparison.sides import Side
 from bench.report.format import listing, plural, scale_of
@@ -86,8 +86,10 @@ def _as_asked(name: str, value: str) -> str:
     return "0 (every core)" if name == "train.threads" and value == "0" else value
 
 
-def _results(cells: Iterable[object]) -> list[Result]:
-    return [result for cell in cells for result in getattr(cell, "ok", ())]
+def _results(cells: Iterable[Cell | None]) -> list[Result]:
+    """One result of each environment and run: what is read here is the same in all of them."""
+    found = [result for cell in cells if cell is not None for result in cell.ok]
+    return list({(each.environment_id, each.run_id, each.threads): each for each in found}.values())
 
 
 Reader = Callable[[Result], Json]
