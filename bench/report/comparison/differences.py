@@ -35,8 +35,10 @@ class Difference:
 def differences(a: Side, b: Side, found: Match, pairs: Sequence[Pair]) -> Iterator[Difference]:
     """Everything recorded that differs between the results of `pairs`, the likeliest causes first."""
     sides = _results(pair.a for pair in pairs), _results(pair.b for pair in pairs)
-    yield from _settings(a, b, found.apart)
-    yield from _unlike("setting", sides, {"threads (as they ran)": lambda result: result.threads or None})
+    asked = list(_settings(a, b, found.apart))
+    ran = _unlike("setting", sides, {"threads (as they ran)": lambda result: result.threads or None})
+    yield from asked
+    yield from (each for each in ran if (each.a, each.b) not in [(one.a, one.b) for one in asked])
     facts = dict.fromkeys(name for side in sides for result in side for name in _flat(result.environment.facts))
     yield from _unlike("environment", sides, {name: _fact(name) for name in facts if name not in NOT_SHOWN})
     notes = dict.fromkeys(name for side in sides for result in side for name in _notes(result))

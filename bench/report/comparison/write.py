@@ -37,10 +37,10 @@ def write_comparison(comparison: Comparison, folder: Path) -> Path:
 
 
 def write_tables(tables: list[Table], folder: Path) -> None:
-    """Each table in every format that is registered, under `folder`/tables."""
+    """Each table in every format of tables that is registered, under `folder`/tables."""
     (folder / "tables").mkdir(parents=True, exist_ok=True)
     for table in tables:
-        for form in (each for each in REPORT_FORMATS if not each.file):  # not those of whole reports
+        for form in (each for each in REPORT_FORMATS if not each.file):  # one with a file of its own writes a report
             form.build(table, folder / "tables" / f"{table.name}.{form.name}")
 
 
