@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
 from bench import cli_share
-from bench.errors import EXIT_OK, EXIT_USAGE, BenchError
+from bench.cli_usage import UsageError, usage_line
+from bench.errors import EXIT_OK, EXIT_SIGINT, EXIT_USAGE, BenchError
 
 app = typer.Typer(
     add_completion=False,
@@ -112,16 +112,6 @@ def report(
     raise typer.Exit(commands.report(target, results=results, data_root=data_root, plugins=plugin or ()))
 
 
-class Listed(StrEnum):
-    """What `bench list` knows."""
-
-    models = "models"
-    datasets = "datasets"
-    devices = "devices"
-    metrics = "metrics"
-    suites = "suites"
-
-
 @app.command(no_args_is_help=True)
 def compare(
     a: Annotated[Path, typer.Argument(metavar="A", help="Results to compare against: a folder, or a suite file.")],
@@ -170,7 +160,7 @@ def compare(
 
 @app.command("list", no_args_is_help=True)
 def list_(
-    what: Annotated[Listed, typer.Argument(help="What to list.")],
+    what: Annotated[str, typer.Argument(metavar="WHAT", help="models, datasets, devices, metrics or suites.")],
     plugin: PluginOption = None,
 ) -> None:
     """Say what is registered, with settings, defaults, and whether it can be used here.
@@ -183,7 +173,7 @@ def list_(
     """
     from bench import commands
 
-    raise typer.Exit(commands.list_registered(what.value, plugins=plugin or ()))
+    raise typer.Exit(commands.list_registered(what, plugins=plugin or ()))
 
 
 @app.command(no_args_is_help=True)
@@ -284,10 +274,16 @@ cli_share.register(app)
 def main() -> None:
     """Entry point of `bench` and `python -m bench`. A user's mistake is one line; anything else shows its traceback."""
     try:
-        app()
+        code = app(standalone_mode=False)
     except BenchError as error:
         sys.stderr.write(f"{error}\n")
-        sys.exit(EXIT_USAGE)
+        code = EXIT_USAGE
+    except UsageError as error:
+        sys.stderr.write(usage_line(error))
+        code = EXIT_USAGE
+    except typer.Abort:
+        code = EXIT_SIGINT
     except BrokenPipeError:  # stdout went into `head`: nothing is wrong
         sys.stderr.close()
-        sys.exit(EXIT_OK)
+        code = EXIT_OK
+    sys.exit(code or EXIT_OK)

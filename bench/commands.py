@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.errors import EXIT_OK, EXIT_TRIALS, EXIT_USAGE, BenchError
+from bench.errors import EXIT_OK, EXIT_TRIALS, EXIT_USAGE, BenchError, nearest
 from bench.execute import run as running
 from bench.execute.announce import head
 from bench.execute.ask import Question
@@ -110,7 +110,7 @@ def open_results(
         suite = resolve(file, catalogue, data_root=running.data_root(data_root))
         return Store(results / suite.name), suite
     if not target.is_dir():
-        raise BenchError(f"{target}: no such suite file or folder of results")
+        raise BenchError(f"{target}: no such suite file or folder of results; give suites/NAME.toml or results/NAME")
     store = Store(target)
     stored = store.load_suite()
     return store, None if stored is None else Suite.from_json(stored)
@@ -148,6 +148,8 @@ def list_registered(what: str, *, plugins: Sequence[str]) -> int:
     """Print the models, data sets, devices, metrics or suites."""
     from bench import listing
 
+    if what not in listing.LISTS:
+        raise BenchError(f"list {what}: unknown{nearest(what, listing.LISTS)} (there are: {', '.join(listing.LISTS)})")
     if what == "suites":
         print(listing.suites(Path.cwd()))
         return EXIT_OK
@@ -169,12 +171,9 @@ def fetch(dataset: str, *, data_root: Path | None) -> int:
     command = [sys.executable, "-m", "bench.worker.datasets.fetch", dataset, "--data-root", str(root)]
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     error = ""
-    with (
-        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process,
-        Progress(*columns, console=Console(stderr=True)) as bar,
-    ):
+    bar, tasks = Progress(*columns, console=Console(stderr=True)), dict[str, TaskID]()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        tasks: dict[str, TaskID] = {}
         for line in process.stdout:
             told = json.loads(line)
             error = told.get("error", error)
@@ -182,9 +181,13 @@ def fetch(dataset: str, *, data_root: Path | None) -> int:
                 bar.console.print(told["message"], markup=False, highlight=False)
             if "file" in told:
                 name = told["file"]
+                if not tasks:
+                    bar.start()
                 if name not in tasks:
                     tasks[name] = bar.add_task(name, total=told["total"])
                 bar.update(tasks[name], completed=told["done"], total=told["total"])
+    if tasks:
+        bar.stop()
     if error:
         raise BenchError(error)
     return EXIT_OK if process.returncode == 0 else EXIT_USAGE

@@ -11,6 +11,7 @@ from bench.records import canonical_json
 from bench.suite.catalogue import Catalogue, Described, DeviceInfo, Setting
 from bench.suite.describe import describe
 
+LISTS = ("models", "datasets", "devices", "metrics", "suites")
 WIDTH = 80
 INSTALLED_SUITES = Path(__file__).resolve().parent / "_suites"
 

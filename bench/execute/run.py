@@ -23,7 +23,7 @@ from bench.execute.signals import Stopped, signals_raise
 from bench.privacy import published
 from bench.records import Json, Result, Trial
 from bench.registry import EXECUTORS
-from bench.results.store import Store, Writer, newest
+from bench.results.store import Store, Writer, cannot_write, newest
 from bench.suite.catalogue import Catalogue
 from bench.suite.plan import Suite
 from bench.suite.read import SuiteFile, read_suite
@@ -133,7 +133,7 @@ def run_suite(options: Options, *, voice: Voice, meanwhile: Callable[[], None] =
             prepared = prepare(options, file)
             plan = prepared.plan()
             if plan.total:  # a shard without a trial leaves what is stored as it is
-                save_suite(prepared)
+                prepared.store.save_suite(prepared.suite.to_json())
             for line in head(prepared.suite, plan, catalogue=prepared.catalogue, results=prepared.store.results):
                 voice.say(line)
             if plan.to_run and not alone:
@@ -256,21 +256,6 @@ class _Runner:
     def _settled(self, planned: Planned) -> Result:
         status, reason = ("skipped", planned.skip) if planned.skip else ("failed", planned.fail)
         return self._result(planned, Ending(None, status, reason), now())
-
-
-def save_suite(prepared: Prepared) -> None:
-    """Keep the plan beside the results. BenchError where the disk does not take it."""
-    try:
-        prepared.store.save_suite(prepared.suite.to_json())
-    except OSError as error:
-        raise cannot_write(prepared.store.folder, str(error.strerror)) from error
-
-
-def cannot_write(path: Path, why: str) -> BenchError:
-    """The one line of a disk that is full, or no longer there."""
-    return BenchError(
-        f"{path}: cannot be written ({why}); every result before this is safe: make room and run the same command again"
-    )
 
 
 def exit_code(prepared: Prepared) -> int:

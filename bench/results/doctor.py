@@ -167,4 +167,7 @@ def refuse_unwritable(folder: Path) -> None:
         write_whole(probe, "")
         probe.unlink()
     except OSError as error:
-        raise BenchError(f"{folder}: the outcome cannot be written there ({error.strerror or error})") from error
+        raise BenchError(
+            f"{folder}: the outcome cannot be written there ({error.strerror or error}); "
+            "choose another folder with --results"
+        ) from error

@@ -106,8 +106,11 @@ class Store:
             return ""
 
     def save_suite(self, suite: Json) -> None:
-        """Keep the resolved suite beside the results: what the report shows, and what is `missing` from it."""
-        write_whole(self.folder / SUITE_FILE, canonical_json(suite) + "\n")
+        """Keep the resolved suite beside the results: what the report shows, and what is `missing` from it. BenchError: no room."""
+        try:
+            write_whole(self.folder / SUITE_FILE, canonical_json(suite) + "\n")
+        except OSError as error:
+            raise cannot_write(self.folder, str(error.strerror)) from error
 
     def load_suite(self) -> Json:
         """What `save_suite` kept; None where there is none. BenchError where it is damaged."""
@@ -175,6 +178,13 @@ def newest(results: Iterable[Result]) -> dict[tuple[str, str, str], Result]:
         if key not in found or (found[key].finished_at, found[key].run_id) <= (result.finished_at, result.run_id):
             found[key] = result
     return found
+
+
+def cannot_write(path: Path, why: str) -> BenchError:
+    """The one line of a disk that is full, or no longer there."""
+    return BenchError(
+        f"{path}: cannot be written ({why}); every result before this is safe: make room and run the same command again"
+    )
 
 
 def write_whole(path: Path, content: str | bytes) -> None:

@@ -42,7 +42,9 @@ def _read(path: Path) -> bytes:
     except FileNotFoundError:
         raise BenchError(f"{path}: no such file; give the path of a suite file (*.toml)") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise BenchError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        raise BenchError(
+            f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}; give a suite file (*.toml)"
+        ) from None
     if len(raw) > LIMIT_BYTES:
         raise BenchError(f"{path}: larger than {LIMIT_BYTES:,} bytes; a suite file is smaller than that")
     return raw

@@ -68,7 +68,7 @@ def test_0_and_2_workers_give_the_same_samples(project: Any) -> None:
     rows = [row for row in project.rows() if "x.h5" in row["dataset_settings"]]
     short = [row for row in project.rows() if "x.h5" not in row["dataset_settings"]]
     assert {(row["status"], row["reason"], row["train_loss"]) for row in short} == {
-        ("failed", "short.h5: labels: found (19,); needs 20 labels, one for each image", "")
+        ("failed", "short.h5: labels: found (19,); needs 20 labels, one an image", "")
     }
     assert [row["train.num_workers"] for row in rows] == ["0", "2"]
     assert len({(row["train_loss"], row["test_loss"], row["test_accuracy"]) for row in rows}) == 1

@@ -54,7 +54,7 @@ def closes(shape, n):
 @model("raises")
 def raises(shape, n):
     shout()
-    raise RuntimeError("after " + LIE)
+    raise RuntimeError("after all that")
 """
 
 
@@ -72,7 +72,7 @@ def test_prints_of_a_model_cannot_corrupt_it(project: Any) -> None:
     assert rows["loud"]["test_loss"] == rows["linear"]["test_loss"] == rows["closes"]["test_loss"]
     assert float(rows["loud"]["test_accuracy"]) < 1
     assert "outcome" not in done.out
-    assert "outcome" not in done.err.replace(rows["raises"]["reason"], "")
+    assert "outcome" not in done.err
     logs = b"".join(path.read_bytes() for path in (project.results / "mine/logs").rglob("*.log"))
     assert logs.count(LIE.encode()) > 10
 
