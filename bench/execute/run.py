@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench.errors import EXIT_OK, EXIT_TRIALS, BenchError
+from bench.errors import EXIT_OK, EXIT_TRIALS
 from bench.execute.announce import head
 from bench.execute.ask import Question
 from bench.execute.endings import Ending

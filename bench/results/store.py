@@ -106,7 +106,10 @@ class Store:
             return ""
 
     def save_suite(self, suite: Json) -> None:
-        """Keep the resolved suite beside the results: what the report shows, and what is `missing` from it. BenchError: no room."""
+        """Keep the resolved suite beside the results: what the report shows, and what is `missing` from it.
+
+        BenchError where the disk does not take it.
+        """
         try:
             write_whole(self.folder / SUITE_FILE, canonical_json(suite) + "\n")
         except OSError as error:

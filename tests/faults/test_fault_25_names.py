@@ -64,15 +64,16 @@ def test_every_file_of_a_report_lies_in_its_folder(make: ModuleType, tmp_path: P
     folder = tmp_path / "deep/results/mine"
     components = [make.Component(name, {name: name}) for name in HOSTILE]
     plan = make.Plan(datasets=components[:3], models=components, devices=("cpu", "../../escaped"), seeds=(0,))
-    results = [make.result_of(trial, run_id="../../escaped") for trial in plan.trials()]
+    trials = list(plan.trials())[:12]
     store = Store(folder)
     writer = store.writer("run-a")
-    for result in results[:40]:
-        writer.append(result)
+    for trial in trials:
+        writer.append(make.result_of(trial))
+        writer.append(make.result_of(trial, run_id="../../escaped"))  # of which paths of files are made
     writer.close()
     store.refresh()
-    assert len(store.results) == 40
-    render(folder, suite=None, results=store.results[:12])
+    assert (len(store.results), store.damaged) == (12, 12)
+    render(folder, suite=None, results=store.results)
     made = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(made) > 10
     assert all(path.is_relative_to(folder) and path.name.isascii() for path in made)
