@@ -283,7 +283,7 @@ class Result:
     def to_json(self) -> dict[str, Json]:
         own = {f.name: getattr(self, f.name) for f in fields(self)}
         own |= {"trial": self.trial.to_json(), "environment": self.environment.to_json()}
-        own |= {"validity_notes": list(self.validity_notes)}
+        own |= {"samples": dict(self.samples), "curves": dict(self.curves), "validity_notes": list(self.validity_notes)}
         return {"schema": SCHEMA, "bench": __version__} | own
 
     @classmethod

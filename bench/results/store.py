@@ -6,18 +6,19 @@ does not count: what a crash cut off is left out, and counted.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.errors import BenchError
 from bench.records import Json, Result, canonical_json
-from bench.results.migrate import Newer, refuse_newer
-from bench.results.strict import read_result
+from bench.results.lines import read_line
+from bench.results.migrate import Newer
 
 SUITE_FILE = "suite.json"
 
@@ -39,8 +40,9 @@ class Store:
     def refresh(self) -> list[Result]:
         """Read what was written since; returns the new results. BenchError: a file is of a newer bench."""
         new: list[Result] = []
-        for path in sorted(filter(Path.is_file, self.trials_folder.glob("*.jsonl"))):  # a pipe would wait for ever
-            new += self._refresh_file(path)
+        with _no_collection():
+            for path in sorted(filter(Path.is_file, self.trials_folder.glob("*.jsonl"))):  # a pipe would wait for ever
+                new += self._refresh_file(path)
         self.results += new
         return new
 
@@ -52,12 +54,13 @@ class Store:
     def _refresh_file(self, path: Path) -> Iterator[Result]:
         self._damaged[path, "end"] = 0
         with path.open("rb") as file:
-            file.seek(self._read.get(path, 0))
+            start = file.seek(self._read.get(path, 0))
             for line in file:
                 # What stands behind the last line break may still be growing: it is read again the next time.
                 whole = line.endswith(b"\n")
-                self._read[path] = self._read.get(path, 0) + whole * len(line)
-                found = parse(line, path) if line.strip() else None
+                at, start = start, start + len(line)
+                self._read[path] = start if whole else at
+                found = parse(line, path, at=at) if line.strip() else None
                 if found is not None:
                     # The same line in two files is one result: a folder was merged into itself.
                     key = (found.trial_id, found.run_id, found.finished_at)
@@ -161,16 +164,26 @@ class Writer:
             self._descriptor = None
 
 
-def parse(line: bytes, path: Path) -> Result | None:
-    """The result on one line; None where the line is damaged. Newer (BenchError): a newer version of bench wrote it."""
+def parse(line: bytes, path: Path, *, at: int) -> Result | None:
+    """The result on the line that starts `at` so many bytes; None where it is damaged. BenchError: a newer bench."""
     try:
-        value = json.loads(line)
-        refuse_newer(value, path)
-        return read_result(value)
+        return read_line(line, path, at=at)
     except Newer:
         raise
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError, BenchError):
         return None
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Results are no garbage: to look for some each time there are a quarter more of them takes as long as to read."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def newest(results: Iterable[Result]) -> dict[tuple[str, str, str], Result]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from functools import lru_cache
 from typing import Annotated, Any, get_type_hints
@@ -105,8 +106,8 @@ def _model(settings: type[TrainSettings] | type[MeasureSettings]) -> type[BaseMo
 _SETTINGS = {"train": _model(TrainSettings), "measure": _model(MeasureSettings)}
 
 
-def read_result(value: Json) -> Result:
-    """The result that `value` is, of this schema or an older one.
+def read_result(value: Json, *, left: Mapping[str, Any] | None = None) -> Result:
+    """The result that `value` is, of this schema or an older one; `left` takes the place of fields that it lacks.
 
     Raises KeyError, TypeError, ValueError or BenchError where it is none: what it holds is not to be used then.
     """
@@ -117,16 +118,23 @@ def read_result(value: Json) -> Result:
     _Result.model_validate(value)
     for section, model in _SETTINGS.items():
         model.model_validate(value["trial"].get(section, {}))
-    return _kept_once(Result.from_json(value))
+    return _kept_once(Result.from_json(value), left or {})
 
 
-def _kept_once(result: Result) -> Result:
+def read_environment(value: Json) -> Environment:
+    """Raises ValueError where it is none."""
+    _Environment.model_validate(value)
+    return Environment.from_json(value)
+
+
+def _kept_once(result: Result, left: Mapping[str, Any]) -> Result:
     """The same, where what thousands of results have in common is one object in memory, not one a result."""
     named: dict[str, Any] = {
         name: {sys.intern(key): item for key, item in getattr(result, name).items()} for name in _NAMED
     }
-    trial, environment = _trial_parts(result.trial), _environment(canonical_json(result.environment.to_json()))
-    return replace(result, trial=trial, environment=environment, code=_code(canonical_json(dict(result.code))), **named)
+    named["environment"] = _environment(canonical_json(result.environment.to_json()))
+    trial, code = _trial_parts(result.trial), _code(canonical_json(dict(result.code)))
+    return replace(result, trial=trial, code=code, **(named | left))
 
 
 _NAMED = ("metrics", "samples", "curves", "instruments")
