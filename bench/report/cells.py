@@ -41,6 +41,7 @@ class Cell:
     code_id: str
     pool: tuple[Result, ...] = ()
     _known: dict[str, Estimate | None] = field(default_factory=dict, repr=False)
+    _values: dict[str, dict[int, float]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def ok(self) -> list[Result]:
@@ -69,8 +70,10 @@ class Cell:
 
     def by_seed(self, metric: str) -> dict[int, float]:
         """Seed → value, of the seeds that are ok and have it."""
-        results = self.results_of(metric)
-        return {result.trial.seed: result.metrics[metric] for result in results if metric in result.metrics}
+        if metric not in self._values:
+            results = self.results_of(metric)
+            self._values[metric] = {r.trial.seed: r.metrics[metric] for r in results if metric in r.metrics}
+        return self._values[metric]
 
     def estimate(self, metric: str) -> Estimate | None:
         """Mean and t-interval over the seeds; None where a seed lacks it: the rest would be other seeds' mean."""

@@ -134,7 +134,7 @@ def _kept_once(result: Result, left: Mapping[str, Any]) -> Result:
     }
     named["environment"] = _environment(canonical_json(result.environment.to_json()))
     trial, code = _trial_parts(result.trial), _code(canonical_json(dict(result.code)))
-    return replace(result, trial=trial, code=code, **(named | left))
+    return replace(result, trial=trial, code=code, **(named | dict(left)))
 
 
 _NAMED = ("metrics", "samples", "curves", "instruments")

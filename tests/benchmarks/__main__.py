@@ -1,0 +1,65 @@
+"""`python -m tests.benchmarks [NAME …] [--quick]`: the suite beside what a user would do instead.
+
+Measures, keeps the raw figures as JSON, and writes docs/performance.md from them. See docs/benchmarks.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.benchmarks.beside import document, floors, grid, scale, training
+from tests.benchmarks.beside.kept import Kept
+from tests.benchmarks.beside.measured import ROOT, Json, Settings, say
+
+BENCHMARKS: dict[str, Callable[[Settings], Json]] = {
+    "training": training.measure,
+    "grid": grid.measure,
+    "scale": scale.measure,
+    "floors": floors.measure,
+}
+ROUNDS = 5
+
+
+def parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which of {', '.join(BENCHMARKS)} [default: all]")
+    parser.add_argument("--quick", action="store_true", help="small sizes, two rounds, nothing published")
+    parser.add_argument("--rounds", type=int, default=0, help=f"processes a side [default: {ROUNDS}]")
+    parser.add_argument("--results", type=Path, default=ROOT / "results/published/performance", metavar="DIR")
+    parser.add_argument("--document", type=Path, default=ROOT / "docs/performance.md", metavar="FILE")
+    parser.add_argument("--render", action="store_true", help="measure nothing: write the document from what is kept")
+    options = parser.parse_args()
+    if unknown := set(options.names) - set(BENCHMARKS):
+        parser.error(f"unknown: {', '.join(sorted(unknown))} (there are: {', '.join(BENCHMARKS)})")
+    return options
+
+
+def main() -> None:
+    options = parsed()
+    with tempfile.TemporaryDirectory(prefix="bench-performance-") as folder:
+        work = Path(folder)
+        if options.quick:  # figures of a trial run never stand in the published ones' place
+            options.results, options.document = _aside(options)
+        kept = Kept(options.results)
+        settings = Settings(options.quick, work, options.rounds or (2 if options.quick else ROUNDS))
+        for name in [] if options.render else options.names or BENCHMARKS:
+            say(f"== {name}")
+            kept.save(name, BENCHMARKS[name](settings), quick=options.quick, rounds=settings.rounds)
+    document.write(kept, options.document)
+    say(f"written: {options.document}")
+
+
+def _aside(options: argparse.Namespace) -> tuple[Path, Path]:
+    """Where a quick run writes: below .benchmarks, which git ignores; the document is a copy."""
+    folder = ROOT / ".benchmarks" / "quick"
+    folder.mkdir(parents=True, exist_ok=True)
+    copy = folder / "performance.md"
+    copy.write_text(options.document.read_text(encoding="utf-8"), encoding="utf-8")
+    return folder, copy
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,189 @@
+"""docs/performance.md from the figures that are kept: tables between markers, plots beside it. Its prose is by hand."""
+
+from __future__ import annotations
+
+import re
+import statistics
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tabulate import tabulate
+
+from tests.benchmarks.beside import grid, scale, training
+from tests.benchmarks.beside.floors import floor_seconds
+from tests.benchmarks.beside.kept import Kept
+from tests.benchmarks.beside.measured import Json
+from tests.benchmarks.beside.plots import rates_plot, scale_plot
+
+MARKED = re.compile(r"(<!-- measured:(\w+) -->\n).*?(<!-- /measured -->)", re.DOTALL)
+NOT_YET = "Not measured yet.\n"
+NAMES = {"hand": "loop by hand", "tensors": "DataLoader, tensors", "lightning": "lightning.Trainer", "tutorial": "tutorial loop"}  # fmt: skip
+
+
+def write(kept: Kept, path: Path) -> None:
+    """Replace what stands between the markers, and draw the plots beside the document."""
+    text = path.read_text(encoding="utf-8")
+    path.write_text(MARKED.sub(lambda m: f"{m[1]}{_part(kept, m[2])}{m[3]}", text), encoding="utf-8")
+    rates, sizes = kept.load("training"), kept.load("scale")
+    if rates:
+        rates_plot(rates["found"], path.with_name("performance-training"), conditions=_short(rates["conditions"]))
+    if sizes:
+        scale_plot(sizes["found"], path.with_name("performance-scale"), conditions=_short(sizes["conditions"]))
+
+
+def _part(kept: Kept, name: str) -> str:
+    if name == "conditions":
+        return conditions(kept)
+    held = kept.load("floors" if name == "floors" else name)
+    if held is None:
+        return NOT_YET
+    found = held["found"]
+    if name == "floors":
+        rates = kept.load("training")
+        return floors_table(found, rates["found"]) if rates else NOT_YET
+    return PARTS[name](found)
+
+
+def _short(held: Json) -> str:
+    facts = held["facts"]
+    quick = " · quick: no figures to trust" if held["quick"] else ""
+    return f"{facts.get('cpu', '?')}, {facts.get('cores', '?')} cores · torch {facts.get('torch', '?')}{quick}"
+
+
+def conditions(kept: Kept) -> str:
+    """One line a benchmark: where, when, with how many processes a side, of which commit."""
+    lines = []
+    for name in ("training", "grid", "scale", "floors"):
+        held = kept.load(name)
+        if held is None:
+            lines.append(f"- {name}: not measured yet")
+            continue
+        told = held["conditions"]
+        commit = f"{told['commit'][:10]}{' with changes' if told['dirty'] else ''}" if told["commit"] else "unknown"
+        rounds = f"{told['rounds']} processes a side · " if name in ("training", "grid") else ""
+        facts = told["facts"]
+        lines.append(
+            f"- {name}: {_short(told)} · {rounds}Python {facts.get('python', '?')}, kernel {facts.get('kernel', '?')} · "
+            f"{told['date']} · commit {commit}"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def training_table(found: Json) -> str:
+    """Images a second, and the suite's as a multiple of each other's, with what was asked of it."""
+    rows = []
+    for cell in found["cells"]:
+        median = statistics.median(cell["samples_per_second"]["suite"])
+        own = [f"{cell['model']}, {cell['batch_size']}", f"{median:,.0f}"]
+        rows.append(own + [_times(cell["ratios"][name]) for name in training.OTHERS])
+    head = ["model, batch", "suite, images/s", *(f"× {NAMES[name]}" for name in training.OTHERS)]
+    return _table(rows, head) + "\n" + "\n".join(_training_verdicts(found)) + "\n"
+
+
+def _training_verdicts(found: Json) -> list[str]:
+    lines = []
+    for name, floor, models in (
+        ("hand", 0.97, training.MODELS),
+        ("tutorial", 10, ("linear",)),
+        ("tutorial", 5, ("mlp",)),
+    ):
+        cells = [cell for cell in found["cells"] if cell["model"] in models]
+        short = [
+            f"{cell['model']} at {cell['batch_size']} ({_times(cell['ratios'][name])})"
+            for cell in cells
+            if cell["ratios"][name]["ratio"] < floor
+        ]
+        what = f"- At least {floor:g} times the {NAMES[name]}, {', '.join(models)}: "
+        lines.append(what + ("reached." if not short else f"**falls short** for {', '.join(short)}."))
+    return lines
+
+
+def grid_table(found: Json) -> str:
+    """The whole suite beside the script, and where its seconds went."""
+    seconds, parts = found["seconds"], found["parts"]
+    median = {name: statistics.median(values) for name, values in parts.items()}
+    rows = [
+        ["script: nested loops over DataLoaders, which measure nothing", *_spread(seconds["script"])],
+        ["**suite, from command to report**", *_spread(seconds["suite"])],
+        ["· start, plan, import of torch", *_spread(parts["start_seconds"])],
+        ["· training", *_spread(parts["training_seconds"])],
+        ["· trials beside training", *_spread(parts["beside_training_seconds"])],
+        ["· report: tables, plots, page", *_spread(parts["report_seconds"])],
+        ["second invocation: all is there", *_spread(parts["second_seconds"])],
+    ]
+    trial = ", ".join(f"{name} {median[f'beside_{name}_seconds']:.3f} s" for name in training.MODELS)
+    lines = [
+        f"- Suite ÷ script: {_times(found['times'])}{_short_of(found['times']['ratio'], grid.NEEDED['suite'])}; 1.0 is wanted.",
+        f"- A trial beside its training, median: {median['trial_median_seconds']:.3f} s "
+        f"({trial}; of that outside its process {median['outside_process_median_seconds']:.3f} s)"
+        f"{_short_of(median['trial_median_seconds'], grid.NEEDED['trial_seconds'])}.",
+        f"- A second invocation: {median['second_seconds']:.2f} s"
+        f"{_short_of(median['second_seconds'], grid.NEEDED['second_seconds'])}.",
+    ]
+    return _table(rows, ["", "median, s", "least", "most"]) + "\n" + "\n".join(lines) + "\n"
+
+
+def _short_of(value: float, most: float) -> str:
+    return f" (at most {most:g}: {'reached' if value <= most else '**falls short**'})"
+
+
+def scale_table(found: Json) -> str:
+    """Planning and reports by number of results; counting; appends."""
+    rows = [
+        [
+            f"{row['results']:,}", f"{row['stored_bytes'] / 1e6:,.0f}", f"{row['plan_seconds']:.1f}",
+            f"{row['plan_bytes'] / 2**20:,.0f}", f"{row['report_seconds']:.1f}", f"{row['report_bytes'] / 2**20:,.0f}",
+            f"{row['unchanged_report_seconds']:.1f}",
+        ]
+        for row in found["sizes"]
+    ]  # fmt: skip
+    head = ["results", "stored, MB", "plan, s", "plan, MiB", "report, s", "report, MiB", "unchanged report, s"]
+    last, need, append = found["sizes"][-1], scale.NEEDED, found["append"]
+    most = max(told["seconds"] for told in found["count"].values())
+    lines = [
+        f"- Counting a grid of 10^6 trials, with rules and without: {most:.3f} s{_short_of(most, need['count_seconds'])}.",
+        f"- Planning {last['results']:,} trials against as many results: {last['plan_seconds']:.1f} s"
+        f"{_short_of(last['plan_seconds'], need['plan_seconds'])}, {last['plan_bytes'] / 2**20:,.0f} MiB"
+        f"{_short_of(last['plan_bytes'] / 2**20, need['plan_bytes'] / 2**20)}.",
+        f"- A report over them: {last['report_seconds']:.1f} s{_short_of(last['report_seconds'], need['report_seconds'])}.",
+        f"- Appends until the disk has them, median of the first and of the last tenth of {append['appends']:,} in one "
+        f"file of {append['bytes'] / 1e6:,.0f} MB: {append['first_tenth_seconds'] * 1e3:.2f} ms and "
+        f"{append['last_tenth_seconds'] * 1e3:.2f} ms.",
+    ]
+    return _table(rows, head) + "\n" + "\n".join(lines) + "\n"
+
+
+def floors_table(found: Json, rates: Json) -> str:
+    """For each cell the least time of a step, what bounds it, and how far the suite and the loop by hand are off."""
+    rows = []
+    for cell in rates["cells"]:
+        floor = floor_seconds(found, model=cell["model"], batch_size=cell["batch_size"])
+        step = {n: cell["batch_size"] / statistics.median(cell["samples_per_second"][n]) for n in ("suite", "hand")}
+        bound = "bytes" if floor["memory_seconds"] > floor["arithmetic_seconds"] else "FLOPs"
+        rows.append(
+            [f"{cell['model']}, {cell['batch_size']}", f"{floor['arithmetic_seconds'] * 1e6:.1f}",
+             f"{floor['memory_seconds'] * 1e6:.1f}", bound, f"{step['suite'] * 1e6:,.0f}",
+             f"{step['suite'] / floor['floor_seconds']:.1f}", f"{step['hand'] / floor['floor_seconds']:.1f}"]
+        )  # fmt: skip
+    head = ["model, batch", "FLOPs ÷ peak, µs", "bytes ÷ bandwidth, µs", "bound by", "step, µs", "suite ÷ floor", "by hand ÷ floor"]  # fmt: skip
+    peak = f"Measured peak: {found['peak_flops'] / 1e9:,.0f} GFLOP/s (float32 products of 2048² matrices)"
+    return f"{peak}, {found['bytes_per_second'] / 1e9:.1f} GB/s (copies of 40 MB).\n\n{_table(rows, head)}"
+
+
+def _times(ratio: Json) -> str:
+    """`1.02 [0.99, 1.05]`."""
+    digits = 2 if ratio["ratio"] < 10 else 1
+    interval = f" [{ratio['low']:.{digits}f}, {ratio['high']:.{digits}f}]" if ratio["low"] is not None else ""
+    return f"{ratio['ratio']:.{digits}f}{interval}"
+
+
+def _spread(values: Sequence[float]) -> list[str]:
+    return [f"{value:.2f}" for value in (statistics.median(values), min(values), max(values))]
+
+
+def _table(rows: Sequence[Sequence[str]], head: Sequence[str]) -> str:
+    align = ["left", *["right"] * (len(head) - 1)]
+    return tabulate(rows, headers=head, tablefmt="github", colalign=align, disable_numparse=True) + "\n"
+
+
+PARTS: dict[str, Callable[[Json], str]] = {"training": training_table, "grid": grid_table, "scale": scale_table}

@@ -1,0 +1,103 @@
+"""What every benchmark here stands on: sides in turn, each alone on the machine, in a fresh process."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.execute.lock import MeasureLock
+from bench.statistics.intervals import Ratio, log_ratio
+
+ROOT = Path(__file__).resolve().parents[3]
+Json = Any
+Side = Callable[[int], float]  # number of the round → the figure of one process
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the command line asks for. `quick` tries that everything works: its figures are worth nothing."""
+
+    quick: bool
+    work: Path
+    rounds: int
+
+
+def say(line: str) -> None:
+    """One line of progress, on stderr."""
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Hold the lock that every run takes. `bench run` takes it itself: not around that."""
+    lock = MeasureLock()
+    if not lock.try_acquire():
+        say("waiting: a run is measuring on this machine")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def in_turn(sides: Mapping[str, Side], *, rounds: int, label: str) -> dict[str, list[float]]:
+    """One figure a side and round. Sides go A B C, C B A, A B C, ...: drift is no difference between them."""
+    found: dict[str, list[float]] = {name: [] for name in sides}
+    for number in range(rounds):
+        order = list(sides) if number % 2 == 0 else list(sides)[::-1]
+        for name in order:
+            found[name].append(sides[name](number))
+        say(f"{label}, round {number + 1}/{rounds}: " + ", ".join(f"{n} {found[n][-1]:,.4g}" for n in sides))
+    return found
+
+
+def times(a: Sequence[float], b: Sequence[float]) -> dict[str, float | None]:
+    """How many times `b` is `a`, with its 95 % interval (Welch, on logarithms), as JSON."""
+    ratio: Ratio = log_ratio(a, b)
+    return {"ratio": ratio.ratio, "low": ratio.low, "high": ratio.high}
+
+
+def ask(module: str, *arguments: str, environment: Mapping[str, str] | None = None) -> Json:
+    """The last line that `python -m tests.benchmarks.beside.<module>` prints in a fresh process, as JSON."""
+    command = [sys.executable, "-m", f"tests.benchmarks.beside.{module}", *arguments]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False, env={**os.environ, **(environment or {})}
+    )
+    if done.returncode != 0:
+        raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr[-3000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A command from its start to its end: seconds on the wall, peak of resident memory, when it started and ended."""
+
+    seconds: float
+    peak_bytes: int
+    began: float
+    ended: float
+
+
+def command(*arguments: str) -> Timed:
+    """Run `python ARGUMENTS` in the root of the project, its output thrown away."""
+    began, start = time.time(), time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, *arguments], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    errors = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - start
+    if os.waitstatus_to_exitcode(status) != 0:
+        raise SystemExit(f"python {' '.join(arguments)} failed:\n{errors[-3000:]}")
+    unit = 1 if sys.platform == "darwin" else 1024  # getrusage(2) of each
+    return Timed(seconds, usage.ru_maxrss * unit, began, time.time())
