@@ -17,7 +17,10 @@ from tests.benchmarks.beside.plots import rates_plot, scale_plot
 
 MARKED = re.compile(r"(<!-- measured:(\w+) -->\n).*?(<!-- /measured -->)", re.DOTALL)
 NOT_YET = "Not measured yet.\n"
-NAMES = {"hand": "loop by hand", "tensors": "DataLoader, tensors", "lightning": "lightning.Trainer", "tutorial": "tutorial loop"}  # fmt: skip
+NAMES = {
+    "hand": "loop by hand", "tensors": "DataLoader, tensors", "lightning": "lightning.Trainer",
+    "tutorial": "tutorial loop",
+}  # fmt: skip
 
 
 def write(kept: Kept, path: Path) -> None:
@@ -62,10 +65,8 @@ def conditions(kept: Kept) -> str:
         commit = f"{told['commit'][:10]}{' with changes' if told['dirty'] else ''}" if told["commit"] else "unknown"
         rounds = f"{told['rounds']} processes a side · " if name in ("training", "grid") else ""
         facts = told["facts"]
-        lines.append(
-            f"- {name}: {_short(told)} · {rounds}Python {facts.get('python', '?')}, kernel {facts.get('kernel', '?')} · "
-            f"{told['date']} · commit {commit}"
-        )
+        software = f"Python {facts.get('python', '?')}, kernel {facts.get('kernel', '?')}"
+        lines.append(f"- {name}: {_short(told)} · {rounds}{software} · {told['date']} · commit {commit}")
     return "\n".join(lines) + "\n"
 
 
@@ -82,11 +83,7 @@ def training_table(found: Json) -> str:
 
 def _training_verdicts(found: Json) -> list[str]:
     lines = []
-    for name, floor, models in (
-        ("hand", 0.97, training.MODELS),
-        ("tutorial", 10, ("linear",)),
-        ("tutorial", 5, ("mlp",)),
-    ):
+    for name, floor, models in training.NEEDED:
         cells = [cell for cell in found["cells"] if cell["model"] in models]
         short = [
             f"{cell['model']} at {cell['batch_size']} ({_times(cell['ratios'][name])})"
@@ -113,7 +110,8 @@ def grid_table(found: Json) -> str:
     ]
     trial = ", ".join(f"{name} {median[f'beside_{name}_seconds']:.3f} s" for name in training.MODELS)
     lines = [
-        f"- Suite ÷ script: {_times(found['times'])}{_short_of(found['times']['ratio'], grid.NEEDED['suite'])}; 1.0 is wanted.",
+        f"- Suite ÷ script: {_times(found['times'])}"
+        f"{_short_of(found['times']['ratio'], grid.NEEDED['suite'])}; 1.0 is wanted.",
         f"- A trial beside its training, median: {median['trial_median_seconds']:.3f} s "
         f"({trial}; of that outside its process {median['outside_process_median_seconds']:.3f} s)"
         f"{_short_of(median['trial_median_seconds'], grid.NEEDED['trial_seconds'])}.",
@@ -141,11 +139,13 @@ def scale_table(found: Json) -> str:
     last, need, append = found["sizes"][-1], scale.NEEDED, found["append"]
     most = max(told["seconds"] for told in found["count"].values())
     lines = [
-        f"- Counting a grid of 10^6 trials, with rules and without: {most:.3f} s{_short_of(most, need['count_seconds'])}.",
+        f"- Counting a grid of 10^6 trials, with rules and without: {most:.3f} s"
+        f"{_short_of(most, need['count_seconds'])}.",
         f"- Planning {last['results']:,} trials against as many results: {last['plan_seconds']:.1f} s"
         f"{_short_of(last['plan_seconds'], need['plan_seconds'])}, {last['plan_bytes'] / 2**20:,.0f} MiB"
         f"{_short_of(last['plan_bytes'] / 2**20, need['plan_bytes'] / 2**20)}.",
-        f"- A report over them: {last['report_seconds']:.1f} s{_short_of(last['report_seconds'], need['report_seconds'])}.",
+        f"- A report over them: {last['report_seconds']:.1f} s"
+        f"{_short_of(last['report_seconds'], need['report_seconds'])}.",
         f"- Appends until the disk has them, median of the first and of the last tenth of {append['appends']:,} in one "
         f"file of {append['bytes'] / 1e6:,.0f} MB: {append['first_tenth_seconds'] * 1e3:.2f} ms and "
         f"{append['last_tenth_seconds'] * 1e3:.2f} ms.",
@@ -165,7 +165,8 @@ def floors_table(found: Json, rates: Json) -> str:
              f"{floor['memory_seconds'] * 1e6:.1f}", bound, f"{step['suite'] * 1e6:,.0f}",
              f"{step['suite'] / floor['floor_seconds']:.1f}", f"{step['hand'] / floor['floor_seconds']:.1f}"]
         )  # fmt: skip
-    head = ["model, batch", "FLOPs ÷ peak, µs", "bytes ÷ bandwidth, µs", "bound by", "step, µs", "suite ÷ floor", "by hand ÷ floor"]  # fmt: skip
+    head = ["model, batch", "FLOPs ÷ peak, µs", "bytes ÷ bandwidth, µs", "bound by", "step, µs"]
+    head += ["suite ÷ floor", "by hand ÷ floor"]
     peak = f"Measured peak: {found['peak_flops'] / 1e9:,.0f} GFLOP/s (float32 products of 2048² matrices)"
     return f"{peak}, {found['bytes_per_second'] / 1e9:.1f} GB/s (copies of 40 MB).\n\n{_table(rows, head)}"
 

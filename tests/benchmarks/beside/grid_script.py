@@ -1,10 +1,11 @@
 """The baseline suite's grid as a user writes it: nested loops over DataLoaders in one process, which measure nothing.
 
-Three models × 5 seeds × 2 batch sizes × 10 epochs of digits, accuracy on the test set after each epoch.
+Three models × 5 seeds × 2 batch sizes of digits, accuracy on the test set after each epoch.
 """
 
 from __future__ import annotations
 
+import sys
 from itertools import product
 
 import torch
@@ -16,6 +17,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from bench.registry import MODELS
 from bench.worker import components
 
+epochs = int(sys.argv[1])
 components.load_builtin()
 digits = load_digits()
 images = torch.tensor(digits.images / 16, dtype=torch.float32).unsqueeze(1)
@@ -28,7 +30,7 @@ for seed, batch_size, name in product(range(5), (64, 256), ("linear", "mlp", "cn
     optimizer, criterion = torch.optim.SGD(model.parameters(), lr=0.1), nn.CrossEntropyLoss()
     train_loader = DataLoader(TensorDataset(images[train], labels[train]), batch_size=batch_size, shuffle=True)
     test_loader = DataLoader(TensorDataset(images[test], labels[test]), batch_size=batch_size)
-    for _ in range(10):
+    for _ in range(epochs):
         model.train()
         for x, y in train_loader:
             optimizer.zero_grad()
