@@ -6,13 +6,11 @@ commands where an id stands, and no number that a table cannot hold.
 
 from __future__ import annotations
 
-import json
 import math
 import sys
-from collections.abc import Mapping
-from dataclasses import fields, replace
-from functools import lru_cache
-from typing import Annotated, Any, get_type_hints
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 from annotated_types import Ge, Le, Lt, MaxLen
 from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue, StringConstraints, create_model
@@ -27,10 +25,10 @@ from bench.records import (
     Status,
     TrainSettings,
     Trial,
-    canonical_json,
 )
 from bench.results.migrate import migrate
 
+T = TypeVar("T")
 WHOLE_LIMIT = 2**63  # what a column of whole numbers can hold
 
 
@@ -118,7 +116,7 @@ def read_result(value: Json, *, left: Mapping[str, Any] | None = None) -> Result
     _Result.model_validate(value)
     for section, model in _SETTINGS.items():
         model.model_validate(value["trial"].get(section, {}))
-    return _kept_once(Result.from_json(value), left or {})
+    return _built({**value, **(left or {})})
 
 
 def read_environment(value: Json) -> Environment:
@@ -127,34 +125,54 @@ def read_environment(value: Json) -> Environment:
     return Environment.from_json(value)
 
 
-def _kept_once(result: Result, left: Mapping[str, Any]) -> Result:
-    """The same, where what thousands of results have in common is one object in memory, not one a result."""
-    named: dict[str, Any] = {
-        name: {sys.intern(key): item for key, item in getattr(result, name).items()} for name in _NAMED
-    }
-    named["environment"] = _environment(canonical_json(result.environment.to_json()))
-    trial, code = _trial_parts(result.trial), _code(canonical_json(dict(result.code)))
-    return replace(result, trial=trial, code=code, **(named | dict(left)))
+def _built(value: Mapping[str, Any]) -> Result:
+    """`Result.from_json`, where what thousands of results have in common is one object in memory, not one a result.
+
+    `environment` may be one already, and `samples` and `curves` any mapping.
+    """
+    own = {name: value[name] for name in _FIELDS if name in value}
+    own |= {name: _interned(own[name]) for name in _NAMED if isinstance(own.get(name), dict)}
+    if not isinstance(own.get("environment"), Environment):
+        own["environment"] = _once(Environment.from_json, own.get("environment", {"facts": {}}))
+    trial = value["trial"]
+    own["trial"] = Trial(
+        dataset=_once(Component.from_json, trial["dataset"]),
+        model=_once(Component.from_json, trial["model"]),
+        seed=trial["seed"],
+        batch_size=trial["batch_size"],
+        device=sys.intern(trial["device"]),
+        train=_once(_train, trial.get("train", {})),
+        measure=_once(_measure, trial.get("measure", {})),
+    )
+    own["code"] = _once(dict, own.get("code", {}))
+    own["validity_notes"] = tuple(own.get("validity_notes", ()))
+    return Result(**own)
 
 
+_FIELDS = tuple(f.name for f in fields(Result))
 _NAMED = ("metrics", "samples", "curves", "instruments")
+_MOST_KEPT = 4096
+_kept: dict[tuple[Callable[[Any], Any], str], Any] = {}
 
 
-def _trial_parts(trial: Trial) -> Trial:
-    dataset, model = (_component(canonical_json(part.to_json())) for part in (trial.dataset, trial.model))
-    return replace(trial, dataset=dataset, model=model)
+def _interned(named: dict[str, Any]) -> dict[str, Any]:
+    return {sys.intern(name): item for name, item in named.items()}
 
 
-@lru_cache(maxsize=1024)
-def _component(text: str) -> Component:
-    return Component.from_json(json.loads(text))
+def _train(settings: dict[str, Json]) -> TrainSettings:
+    return TrainSettings(**settings)
 
 
-@lru_cache(maxsize=64)
-def _environment(text: str) -> Environment:
-    return Environment.from_json(json.loads(text))
+def _measure(settings: dict[str, Json]) -> MeasureSettings:
+    return MeasureSettings(**settings)
 
 
-@lru_cache(maxsize=1024)
-def _code(text: str) -> dict[str, str]:
-    return dict(json.loads(text))
+def _once(build: Callable[[Any], T], value: Json) -> T:
+    """`build(value)`; for a value that is written like an earlier one, what came of that."""
+    key = build, repr(value)  # of JSON: 1, 1.0 and true are not the same
+    if key not in _kept:
+        if len(_kept) >= _MOST_KEPT:
+            _kept.clear()
+        _kept[key] = build(value)
+    found: T = _kept[key]
+    return found

@@ -1,0 +1,75 @@
+"""Samples and curves stay in their file: what is read of them later is what stands there, and damage is found."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.errors import BenchError
+from bench.results.lines import Left, read_line
+from bench.results.store import Store, parse
+
+SAMPLES = {"block_seconds": [0.25, 1e-05, -3.5e-07, 4], "latency_seconds": []}
+CURVES = {"epoch": [1.0, 2.0], "test_loss": [0.5, None]}
+
+
+@pytest.fixture
+def line(make: Any, tmp_path: Path) -> tuple[bytes, Path]:
+    """A line of results behind another one, and its file."""
+    [trial] = make.Plan(models=[make.Component("mlp")], seeds=[0]).trials()
+    result = make.result_of(trial, samples=SAMPLES, curves=CURVES)
+    writer = Store(tmp_path).writer("run")
+    writer.append(make.result_of(trial, run_id="before"))
+    writer.append(result)
+    writer.close()
+    return writer.path.read_bytes().splitlines(keepends=True)[1], writer.path
+
+
+def test_what_is_left_in_the_file_reads_as_it_was_written(line: tuple[bytes, Path]) -> None:
+    content, path = line
+    at = path.stat().st_size - len(content)
+    found = read_line(content, path, at=at)
+    assert isinstance(found.samples, Left)
+    assert isinstance(found.curves, Left)
+    assert dict(found.samples) == SAMPLES
+    assert found.curves == CURVES
+    assert found.to_json() == json.loads(content)
+
+
+def test_the_environment_is_one_object(line: tuple[bytes, Path]) -> None:
+    content, path = line
+    first, second = Store(path.parents[1]).refresh()
+    assert first.environment is second.environment
+    assert first.trial.model is second.trial.model
+    assert first.environment.facts == json.loads(content)["environment"]["facts"]
+
+
+@pytest.mark.parametrize("bad", [b"NaN", b"Infinity", b'"0.25"', b"[0.25]", b"{}"])
+def test_what_is_no_number_makes_the_line_damaged(bad: bytes, line: tuple[bytes, Path]) -> None:
+    content, path = line
+    assert parse(content.replace(b"[0.25,", b"[" + bad + b","), path, at=0) is None
+
+
+def test_a_cut_line_is_damaged_wherever_it_was_cut(line: tuple[bytes, Path]) -> None:
+    content, path = line
+    assert [end for end in range(1, len(content) - 2, 7) if parse(content[:end], path, at=0)] == []
+
+
+@pytest.mark.parametrize("bad", [b"0..2", b"9e99", b"----"])
+def test_damage_in_a_number_is_said_in_one_line(bad: bytes, line: tuple[bytes, Path]) -> None:
+    content, path = line
+    path.write_bytes(path.read_bytes().replace(b"[0.25,", b"[" + bad + (b"9," if bad == b"9e99" else b",")))
+    found = Store(path.parents[1]).refresh()[1]
+    with pytest.raises(BenchError, match="damaged samples"):
+        found.samples["block_seconds"]
+
+
+def test_a_file_that_has_gone_is_said(line: tuple[bytes, Path]) -> None:
+    _, path = line
+    found = Store(path.parents[1]).refresh()[1]
+    path.unlink()
+    with pytest.raises(BenchError, match="changed since"):
+        dict(found.curves)
