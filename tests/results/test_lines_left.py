@@ -60,7 +60,7 @@ def test_a_cut_line_is_damaged_wherever_it_was_cut(line: tuple[bytes, Path]) -> 
 
 @pytest.mark.parametrize("bad", [b"0..2", b"9e99", b"----"])
 def test_damage_in_a_number_is_said_in_one_line(bad: bytes, line: tuple[bytes, Path]) -> None:
-    content, path = line
+    _, path = line
     path.write_bytes(path.read_bytes().replace(b"[0.25,", b"[" + bad + (b"9," if bad == b"9e99" else b",")))
     found = Store(path.parents[1]).refresh()[1]
     with pytest.raises(BenchError, match="damaged samples"):

@@ -77,8 +77,9 @@ def training_table(found: Json) -> str:
         median = statistics.median(cell["samples_per_second"]["suite"])
         own = [f"{cell['model']}, {cell['batch_size']}", f"{median:,.0f}"]
         rows.append(own + [_times(cell["ratios"][name]) for name in training.OTHERS])
+    picture = "![Training rate of the suite as a multiple of what a user would write](performance-training.png)\n\n"
     head = ["model, batch", "suite, images/s", *(f"× {NAMES[name]}" for name in training.OTHERS)]
-    return _table(rows, head) + "\n" + "\n".join(_training_verdicts(found)) + "\n"
+    return picture + _table(rows, head) + "\n" + "\n".join(_training_verdicts(found)) + "\n"
 
 
 def _training_verdicts(found: Json) -> list[str]:
@@ -136,6 +137,7 @@ def scale_table(found: Json) -> str:
         for row in found["sizes"]
     ]  # fmt: skip
     head = ["results", "stored, MB", "plan, s", "plan, MiB", "report, s", "report, MiB", "unchanged report, s"]
+    picture = "![Seconds of planning and of a report by number of results](performance-scale.png)\n\n"
     last, need, append = found["sizes"][-1], scale.NEEDED, found["append"]
     most = max(told["seconds"] for told in found["count"].values())
     lines = [
@@ -150,7 +152,7 @@ def scale_table(found: Json) -> str:
         f"file of {append['bytes'] / 1e6:,.0f} MB: {append['first_tenth_seconds'] * 1e3:.2f} ms and "
         f"{append['last_tenth_seconds'] * 1e3:.2f} ms.",
     ]
-    return _table(rows, head) + "\n" + "\n".join(lines) + "\n"
+    return picture + _table(rows, head) + "\n" + "\n".join(lines) + "\n"
 
 
 def floors_table(found: Json, rates: Json) -> str:

@@ -46,7 +46,7 @@ def scale_plot(found: Json, stem: Path, *, conditions: str) -> None:
     sizes = [row["results"] for row in found["sizes"]]
     with setup():
         figure, [ax] = figure_with_axes(
-            "Planning and reports take time in proportion to the number of results",
+            "Planning and reports, by the number of results",
             [f"grey: proportional to the largest · {conditions}"],
             rows=1, columns=1, panel_inches=3.2, frame=Frame(left=0.85, right=1.5), named=False,
         )  # fmt: skip
