@@ -46,3 +46,14 @@ def shortened(text: str, limit: int = 300) -> str:
 def readable_traceback(error: BaseException) -> str:
     """The traceback, with ~ for the home path: results get published."""
     return published("".join(traceback.format_exception(error)))
+
+
+def refuse_answer(name: str, logits: object, *, images: torch.Tensor, num_classes: int) -> None:
+    """Raise BenchError where the model `name` answers to `images` (N, …) with anything but logits (N, K)."""
+    wanted = (len(images), num_classes)
+    found = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+    if found != wanted:
+        raise BenchError(
+            f"model {name!r} answers with {found} to a batch of {tuple(images.shape)}; "
+            f"it has to be a tensor of logits {wanted}"
+        )

@@ -25,7 +25,7 @@ from bench.worker.data import TrialData, load
 from bench.worker.devices.base import Device
 from bench.worker.evaluate import diagnosis, inference
 from bench.worker.evaluate.accuracy import Evaluation, Held, evaluate, first_answers
-from bench.worker.failures import Diverged, classify, readable_traceback
+from bench.worker.failures import Diverged, classify, readable_traceback, refuse_answer
 from bench.worker.measure import clock, flops
 from bench.worker.measure.environment import physical_cores
 from bench.worker.measure.memory import Peaks
@@ -37,8 +37,7 @@ from bench.worker.record import Learner
 from bench.worker.train import loaders, optimizers
 from bench.worker.train.loop import MOST_STEPS, EpochLog, FitLog, Loop, Step, eager_step
 
-THROWAWAY_SAMPLES = 2
-SHORT_BATCH_STEPS = 2
+THROWAWAY_SAMPLES, SHORT_BATCH_STEPS = 2, 2
 
 
 def run(request: Request, channel: Channel, *, started_ns: int) -> Outcome:
@@ -152,7 +151,7 @@ class _Run:
 
         def loss() -> torch.Tensor:
             logits = model(images)
-            self._refuse_answer(logits, images)
+            refuse_answer(self.trial.model.name, logits, images=images, num_classes=self.num_classes)
             return functional.cross_entropy(logits, labels)
 
         self.outcome.metrics["flops_per_sample"] = flops.count(loss, samples=len(images)) or None
@@ -162,16 +161,6 @@ class _Run:
             self.diagnosis = {"first_batch/before": before}
         step(lambda: (images, labels))
         self.device.synchronize()
-
-    def _refuse_answer(self, logits: object, images: torch.Tensor) -> None:
-        """Raise BenchError where a model answers with anything but logits (N, K)."""
-        wanted = (len(images), self.num_classes)
-        found = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
-        if found != wanted:
-            raise BenchError(
-                f"model {self.trial.model.name!r} answers with {found} to a batch of {tuple(images.shape)}; "
-                f"it has to be a tensor of logits {wanted}"
-            )
 
     def _rehearsals(self, train_size: int) -> list[loaders.Resident]:
         """Noise to warm up on: a full batch, and what the last batch of an epoch has, where that is smaller.
