@@ -247,7 +247,7 @@ class _Trials:
             self._without_details += 1
             return {}
         self._detailed += 1
-        return {"log": self._details.log(result), "confusion": self._details.confusion(result)}
+        return {"log": self._details.log(result), **self._details.arrays(result)}
 
     def left_out(self) -> list[str]:
         """What the page does not hold, so that it stays small enough to open."""

@@ -30,6 +30,12 @@ def stored_beside(folder: Path, result: Result, *, log: str) -> None:
     with h5py.File(artifact, "w") as file:
         file["test/confusion_matrix"] = np.array([[30, 5], [0, 41]])
         file["test/confusion_matrix"].attrs["class_names"] = ["cat", "<i>dog</i>"]
+        for name, values in {
+            "count": [0, 6, 70],
+            "confidence": [np.nan, 0.6, 0.95],
+            "accuracy": [np.nan, 0.5, 0.97],
+        }.items():
+            file[f"diagnosis/calibration/{name}"] = values
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +180,9 @@ def test_a_row_opens_its_trial_with_all_that_is_known(open_page: Open, hostile: 
     assert "not alone: </script><script>" in detail.inner_text()
     assert "Most often taken: cat for <i>dog</i> (5)." in detail.inner_text()
     rows = [row.all_inner_texts() for row in (detail.locator(f".matrix tbody tr:nth-child({at}) td") for at in (1, 2))]
-    assert rows == [["30", "5", "0.86"], ["·", "41", "1.00"]]
+    assert rows == [["30", "5", "0.86", "1.00", "0.92"], ["·", "41", "1.00", "0.89", "0.94"]]
+    sure = detail.locator("svg", has=page.get_by_text("share that is right"))
+    assert sure.locator("g[aria-label=dot] > *").count() == 2  # an empty bin has no point
     assert detail.locator(".pair svg g[aria-label=line]").count() >= 2  # accuracy and loss
     assert "Intel(R) Xeon(R) Processor" in detail.inner_text()
     assert detail.locator("pre.log").inner_text().startswith("first line\n</script>")

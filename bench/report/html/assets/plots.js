@@ -27,7 +27,9 @@ const SCALES = {
 };
 
 const COSTS = d3.sort(
-  METRICS.filter((metric) => !metric.higher_is_better && !metric.name.includes("loss")).map((metric) => metric.name),
+  METRICS.filter((metric) => !metric.higher_is_better && !["fraction", "nats"].includes(metric.unit)).map(
+    (metric) => metric.name,
+  ),
   (name) => (name === "fit_seconds" ? 0 : 1),
 );
 

@@ -208,6 +208,7 @@ function diagnosis(shown) {
     })
     .filter(Boolean);
   const matrices = shown.filter((trial) => trial.confusion).map(matrix);
+  const sure = shown.filter((trial) => trial.calibration).map((trial) => calibration(trial, width));
   if (!plots.length && !matrices.length)
     return element("p", { class: "quiet" }, "No curves and no confusion matrix are in this page.");
   const told = plots.length
@@ -224,6 +225,7 @@ function diagnosis(shown) {
     element("div", { class: "pair" }, plots),
     told,
     element("div", { class: "pair" }, matrices),
+    element("div", { class: "pair" }, sure),
   );
 }
 
