@@ -230,16 +230,17 @@ class _Trials:
             "commit": str(environment.notes.get("commit") or "")[:12],
             "instruments": dict(result.instruments),
             "traceback": published(result.traceback) if result.traceback else "",
-            "curves": self._curves(result.curves),
+            "curves": self._curves(result),
         } | self._beside(result)
         return {name: value for name, value in own.items() if value not in ("", None, [], {})}
 
-    def _curves(self, curves: Mapping[str, Sequence[float | None]]) -> dict[str, list[Json]]:
-        size = sum(len(values) for values in curves.values())
-        if self._curve_values + size > CURVE_VALUES:
-            self._without_curves += 1
+    def _curves(self, result: Result) -> dict[str, list[Json]]:
+        """Of the first trials, as many as fit; those of the others are not even read from their file."""
+        if self._without_curves or self._curve_values >= CURVE_VALUES:
+            self._without_curves += result.status == "ok"
             return {}
-        self._curve_values += size
+        curves: Mapping[str, Sequence[float | None]] = result.curves
+        self._curve_values += sum(len(values) for values in curves.values())
         return {name: [_short(value) for value in values] for name, values in curves.items()}
 
     def _beside(self, result: Result) -> dict[str, Json]:

@@ -124,7 +124,7 @@ def test_a_damaged_artifact_is_left_out(make: ModuleType, tmp_path: Path) -> Non
 def test_what_is_too_much_is_left_out_and_said(
     make: ModuleType, write: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(payload, "CURVE_VALUES", 200)
+    monkeypatch.setattr(payload, "CURVE_VALUES", 180)
     monkeypatch.setattr(payload, "MOST_DETAILED", 4)
     plan = make.Plan(seeds=(0, 1))
     path = write(plan, make.run_of(plan), tmp_path)
