@@ -59,6 +59,7 @@ _LATER = (
     Metric("test_macro_f1", "fraction", True, False, "mean over the classes of F1 on the test set"),
     Metric("test_calibration_error", "fraction", False, False, "expected gap between confidence and accuracy, 15 bins"),
     Metric("test_top5_accuracy", "fraction", True, False, "share of the test set whose class is among 5 likeliest"),
+    Metric("compile_seconds", "seconds", False, True, "compiling the model with a cold cache, before it trains"),
 )
 # Columns of a table of trials that are no metrics: no metric may be called so.
 _OTHER = """

@@ -37,8 +37,9 @@ class InlineExecutor(Executor):
                 on_progress(what)
 
         outcome = trial.run(messages.Request.from_json(request), Direct(), started_ns=started_ns).to_json()
-        outcome["valid"] = False if outcome["status"] == "ok" else None
-        outcome["validity_notes"] = [*outcome["validity_notes"], "not isolated: run with --executor inline"]
+        for each in (outcome, *outcome["others"]):
+            each["valid"] = False if each["status"] == "ok" else None
+            each["validity_notes"] = [*each["validity_notes"], "not isolated: run with --executor inline"]
         self._settle()
         return Ending(outcome)
 

@@ -31,14 +31,17 @@ OnProgress = Callable[[dict[str, Json]], None]
 
 
 class Executor(ABC):
-    """Runs one trial at a time; `start` may begin slow preparations and returns at once."""
+    """Runs one process at a time; `start` may begin slow preparations and returns at once.
+
+    A process runs one trial, or all trials of a cell: bench.execute.jobs says what a request and its outcome hold.
+    """
 
     @abstractmethod
     def start(self) -> None: ...
 
     @abstractmethod
     def run(self, request: dict[str, Json], *, timeout_seconds: float, on_progress: OnProgress) -> Ending:
-        """Run the trial to its end, whatever that is. Whatever is raised here, no process of the trial is left."""
+        """Run the process to its end, whatever that is. Whatever is raised here, nothing of it is left."""
 
     @abstractmethod
     def close(self) -> None:

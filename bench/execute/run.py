@@ -15,6 +15,7 @@ from bench.errors import EXIT_OK, EXIT_TRIALS
 from bench.execute.announce import head
 from bench.execute.ask import Question
 from bench.execute.endings import Ending
+from bench.execute.jobs import Job, jobs, outcomes, scratch, timeout_seconds
 from bench.execute.local import Executor
 from bench.execute.lock import MeasureLock
 from bench.execute.plan import Identifier, Plan, Planned, make_plan, parse_retry
@@ -183,53 +184,69 @@ class _Runner:
                 writer.append(self._settled(planned))
             if plan.to_run:
                 self.voice.begin(len(plan.to_run), axes=varying(self.prepared.suite))
-            for planned in plan.to_run:
-                started += 1
-                self._one(writer, planned)
+            for job in jobs(plan.to_run):
+                started += len(job)
+                self._one(writer, job)
         except OSError as error:
             raise cannot_write(writer.path, str(error.strerror)) from error
         finally:
             writer.close()
         return started
 
-    def _one(self, writer: Writer, planned: Planned) -> None:
-        trial, began = planned.trial, now()
+    def _one(self, writer: Writer, job: Job) -> None:
+        trials, began = [planned.trial for planned in job], now()
+        trial = trials[0]
         self.voice.trial_begins(trial)
         log = self.prepared.store.log_path(self.run_id, trial.trial_id)
         log.parent.mkdir(parents=True, exist_ok=True)
+        stopped: Stopped | None = None
         try:
-            ending = self.executor.run(
-                self._request(trial, log),
-                timeout_seconds=trial.measure.timeout_seconds,
-                on_progress=lambda what: self.voice.progress(trial, what),
-            )
-        except Stopped as stopped:
-            ending = Ending(None, "interrupted", f"the run was stopped by {stopped}")
-            writer.append(self._result(planned, ending, began))
-            raise
+            with scratch() as folder:
+                ending = self.executor.run(
+                    self._request(trials, log=log, scratch=folder),
+                    timeout_seconds=timeout_seconds(trials),
+                    on_progress=lambda what: self.voice.progress(trial, what),
+                )
+        except Stopped as signal:
+            stopped, ending = signal, Ending(None, "interrupted", f"the run was stopped by {signal}")
         finally:
             tidy(log)
-        result = self._result(planned, ending, began)
-        writer.append(result)
-        self.voice.trial_ends(result)
-        if result.status == "interrupted":  # by itself: the disk takes no more, and would take the next one's no less
-            raise cannot_write(self.prepared.store.folder, result.reason)
+        results = [
+            self._result(planned, said, began) for planned, said in zip(job, outcomes(ending, len(job)), strict=True)
+        ]
+        for result in results:
+            writer.append(result)
+            if stopped is None:
+                self.voice.trial_ends(result)
+        if stopped is not None:
+            raise stopped
+        for result in results:
+            if result.status == "interrupted":  # by itself: the disk takes no more, and would take the next one's no less
+                raise cannot_write(self.prepared.store.folder, result.reason)
 
-    def _request(self, trial: Trial, log: Path) -> dict[str, Json]:
-        store, places = self.prepared.store, self.prepared.suite.locations
+    def _request(self, trials: Sequence[Trial], *, log: Path, scratch: Path) -> dict[str, Json]:
+        """What a job's process is told; see bench.execute.jobs."""
+        store, places, trial = self.prepared.store, self.prepared.suite.locations, trials[0]
         files = {name: places.get(f"{trial.dataset.canonical}|{name}", "") for name in trial.dataset.files}
+        each = [
+            {
+                "trial": trial.to_json(),
+                "artifact": str(store.artifact_path(self.run_id, trial.trial_id).resolve()),
+                "attributes": {"trial_id": trial.trial_id, "run_id": self.run_id},
+            }
+            for trial in trials
+        ]
         return {
-            "trial": trial.to_json(),
+            **each[0],
             "data_root": str(data_root(self.prepared.options.data_root)),
             "locations": files,
             "plugins": list(self.plugins),
-            "artifact": str(store.artifact_path(self.run_id, trial.trial_id).resolve()),
-            "attributes": {"trial_id": trial.trial_id, "run_id": self.run_id},
             "log": str(log.resolve()),
+            "scratch": str(scratch),
+            "others": each[1:],
         }
 
-    def _result(self, planned: Planned, ending: Ending, began: str) -> Result:
-        said = ending.outcome or {"status": ending.status, "reason": ending.reason}
+    def _result(self, planned: Planned, said: dict[str, Json], began: str) -> Result:
         return Result(
             trial=planned.trial,
             trial_id=planned.trial.trial_id,
@@ -255,7 +272,7 @@ class _Runner:
 
     def _settled(self, planned: Planned) -> Result:
         status, reason = ("skipped", planned.skip) if planned.skip else ("failed", planned.fail)
-        return self._result(planned, Ending(None, status, reason), now())
+        return self._result(planned, {"status": status, "reason": reason}, now())
 
 
 def exit_code(prepared: Prepared) -> int:

@@ -4,30 +4,43 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 from bench.records import Trial
 from bench.registry import DATASETS
 from bench.worker.datasets.prepare import Prepared, prepare
-from bench.worker.datasets.splits import Images, scaling
+from bench.worker.datasets.splits import Images, Splits, scaling
 from bench.worker.evaluate.accuracy import Held
 from bench.worker.messages import Request
 from bench.worker.train import loaders
 
 
-def load(request: Request, device: torch.device) -> TrialData:
-    """Build the data set of a trial and everything that is made of it. Raises Unavailable, DataError, BenchError."""
-    trial, settings = request.trial, dict(request.trial.dataset.settings)
+class Opened(NamedTuple):
+    """A data set with the settings that every data set takes."""
+
+    splits: Splits
+    scale: loaders.Scale
+    limits: dict[str, int | None]  # train_limit, test_limit
+
+
+def open_set(request: Request, device: torch.device) -> Opened:
+    """Build the data set of a trial. Raises Unavailable, DataError, BenchError."""
+    settings = dict(request.trial.dataset.settings)
     limits = {key: settings.pop(key, None) for key in ("train_limit", "test_limit")}
     scale_name = settings.pop("scaling", "unit")
     settings |= {key: Path(path) for key, path in request.locations.items()}
-    splits = DATASETS.get(trial.dataset.name).build(request.data_root, **settings)
-    prepared = prepare(splits, seed=trial.seed, validation_split=trial.train.validation_split, **limits)
+    splits = DATASETS.get(request.trial.dataset.name).build(request.data_root, **settings)
     affine = scaling(splits, scale_name)
-    scale = loaders.Scale.on(device, affine.shift, affine.scale)
-    return TrialData.build(prepared, scale, trial=trial, device=device)
+    return Opened(splits, loaders.Scale.on(device, affine.shift, affine.scale), limits)
+
+
+def load(request: Request, device: torch.device) -> TrialData:
+    """The data set of a trial and everything that is made of it. Raises Unavailable, DataError, BenchError."""
+    trial, opened = request.trial, open_set(request, device)
+    prepared = prepare(opened.splits, seed=trial.seed, validation_split=trial.train.validation_split, **opened.limits)
+    return TrialData.build(prepared, opened.scale, trial=trial, device=device)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,11 @@ from bench.records import Json, Trial
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the parent asks for: the trial, and where things lie on this machine."""
+    """What the parent asks for: the trial, and where things lie on this machine.
+
+    `others` are the trials of the same cell that train in the same process, where the engine trains them side by
+    side; of them only trial, artifact and attributes count.
+    """
 
     trial: Trial
     data_root: Path
@@ -19,9 +23,12 @@ class Request:
     plugins: tuple[str, ...]
     artifact: Path | None
     attributes: Mapping[str, str]
+    scratch: Path | None = None  # may be made and filled; the parent removes it
+    others: tuple[Request, ...] = ()
 
     @classmethod
     def from_json(cls, value: Mapping[str, Json]) -> Request:
+        shared = {key: value[key] for key in ("data_root", "locations", "plugins", "scratch") if key in value}
         return cls(
             trial=Trial.from_json(value["trial"]),
             data_root=Path(value["data_root"]),
@@ -29,12 +36,14 @@ class Request:
             plugins=tuple(value.get("plugins", ())),
             artifact=Path(value["artifact"]) if value.get("artifact") else None,
             attributes=value.get("attributes", {}),
+            scratch=Path(value["scratch"]) if value.get("scratch") else None,
+            others=tuple(cls.from_json(shared | other) for other in value.get("others", ())),
         )
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What the trial says of itself; the parent adds ids, times and environment."""
+    """What the trial says of itself; the parent adds ids, times and environment. `others`: see Request."""
 
     status: str = "ok"
     reason: str = ""
@@ -46,7 +55,9 @@ class Outcome:
     validity_notes: list[str] = field(default_factory=list)
     instruments: dict[str, str] = field(default_factory=dict)
     threads: int = 0
+    others: list[Outcome] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Json]:
         measured = {name: value for name, value in self.metrics.items() if value is not None}
-        return {name: getattr(self, name) for name in self.__dataclass_fields__} | {"metrics": measured}
+        own = {name: getattr(self, name) for name in self.__dataclass_fields__} | {"metrics": measured}
+        return own | {"others": [other.to_json() for other in self.others]}

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
+import math
 import statistics
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
+from bench.errors import BenchError
 from bench.records import Trial
+from bench.registry import METRICS
+from bench.worker import artifacts
+from bench.worker.datasets.splits import Images
+from bench.worker.evaluate import diagnosis
+from bench.worker.evaluate.accuracy import Evaluation
 from bench.worker.devices.base import Device
 from bench.worker.evaluate.inference import Inference
 from bench.worker.measure import validity
 from bench.worker.measure.memory import Peaks
 from bench.worker.measure.watch import Watch
-from bench.worker.messages import Outcome
-from bench.worker.train.loop import FitLog, Step
-
-
-class Learner(NamedTuple):
-    """A model, what changes its weights, and one step of that."""
-
-    model: nn.Module
-    optimizer: torch.optim.Optimizer
-    step: Step
+from bench.worker.messages import Outcome, Request
+from bench.worker.train.engines.base import Learner
+from bench.worker.train.loop import FitLog
 
 
 def size_of(model: nn.Module) -> dict[str, float | None]:
@@ -41,6 +42,18 @@ def state_of(learner: Learner) -> dict[str, float | None]:
     return {
         "gradient_bytes": _bytes(p.grad for p in learner.model.parameters() if p.grad is not None),
         "optimizer_state_bytes": _bytes(_tensors(learner.optimizer.state)),
+    }
+
+
+def state_of_stack(
+    parameters: Sequence[torch.Tensor], optimizer: torch.optim.Optimizer, *, models: int
+) -> dict[str, float | None]:
+    """The same for one of `models` that are stacked: its share. The optimizer's count of steps is one for all."""
+    kept = list(_tensors(optimizer.state))
+    stacked = [tensor for tensor in kept if tensor.dim()]
+    return {
+        "gradient_bytes": _bytes(p.grad for p in parameters if p.grad is not None) // models,
+        "optimizer_state_bytes": _bytes(stacked) // models + _bytes(tensor for tensor in kept if not tensor.dim()),
     }
 
 
@@ -108,10 +121,22 @@ def last_of(curves: dict[str, list[float | None]]) -> dict[str, float | None]:
     return {name: curves[name][-1] for name in ("test_accuracy", "test_loss", "train_loss")}
 
 
-def fill(outcome: Outcome, *, trial: Trial, log: FitLog, found: Inference, peaks: Peaks, watch: Watch) -> None:
-    """Everything that was timed and read goes into `outcome`, with the verdict on it."""
+def fill(
+    outcome: Outcome,
+    *,
+    trial: Trial,
+    log: FitLog,
+    found: Inference,
+    peaks: Peaks,
+    watch: Watch,
+    models: int = 1,
+) -> None:
+    """Everything that was timed and read goes into `outcome`, with the verdict on it.
+
+    `models` train side by side: a full step has a batch of each.
+    """
     flops = outcome.metrics.get("flops_per_sample")
-    outcome.metrics |= times_of(log, batch_size=trial.batch_size, flops_per_sample=flops)
+    outcome.metrics |= times_of(log, batch_size=trial.batch_size * models, flops_per_sample=flops)
     outcome.metrics |= split_of(log)
     outcome.metrics |= peaks.metrics() | found.metrics()
     outcome.metrics |= watch.metrics(block_seconds=log.blocks.seconds, samples=sum(log.blocks.samples))
@@ -139,3 +164,41 @@ def _samples(log: FitLog, found: Inference) -> dict[str, list[float]]:
         "inference_block_samples": [float(n) for n in found.blocks.samples],
         "latency_seconds": found.latency_seconds,
     }
+
+
+def save(
+    request: Request,
+    outcome: Outcome,
+    *,
+    model: nn.Module,
+    last: Evaluation,
+    labels: torch.Tensor,
+    images: Images,
+    before: np.ndarray | None,
+    class_names: Sequence[str],
+) -> None:
+    """What the model got right and wrong, metrics of plugins, and the file of arrays.
+
+    `last` is the test set's evaluation after the last epoch, `labels` (N,) and `images` are its, as they lie in the
+    data set; `before`: see `first_answers`. Raises BenchError where a plugin's metric is not finite.
+    """
+    found: dict[str, Any] = {} if before is None else {"first_batch/before": before}
+    if request.trial.measure.evaluate == "full":
+        found |= diagnosis.diagnose(last.logits.numpy(), labels.numpy(), images=images)
+        outcome.metrics |= diagnosis.summary(found)
+    for entry in METRICS:
+        value = float(entry.build(last.logits, labels))
+        if not math.isfinite(value):
+            raise BenchError(f"metric {entry.name!r} gave {value}: a figure that was measured is finite")
+        outcome.metrics[entry.name] = value
+    if request.artifact is not None:
+        artifacts.write(
+            request.artifact,
+            model=model,
+            logits=last.logits,
+            labels=labels,
+            class_names=class_names,
+            curves=outcome.curves,
+            diagnosis=found,
+            attributes=request.attributes,
+        )

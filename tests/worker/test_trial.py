@@ -92,8 +92,8 @@ def test_every_precision_of_the_cpu_learns(run_trial: Any, precision: str) -> No
 def test_what_cannot_be_had_is_skipped_with_the_reason(run_trial: Any) -> None:
     tf32 = run_trial(train={"precision": "tf32"})
     assert (tf32.status, "tf32" in tf32.reason) == ("skipped", True)
-    engine = run_trial(train={"engine": "vectorized"})
-    assert (engine.status, "vectorized" in engine.reason) == ("skipped", True)
+    engine = run_trial(train={"engine": "cudagraph"})
+    assert (engine.status, "cudagraph" in engine.reason) == ("skipped", True)
     cuda = run_trial(device="mps")
     assert (cuda.status, "macOS" in cuda.reason) == ("skipped", True)
 

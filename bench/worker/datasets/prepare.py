@@ -43,6 +43,15 @@ class Prepared:
         return len(self.class_names)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawn:
+    """Places (n,) in the set's own training samples; `test` is None where the set has test samples of its own."""
+
+    train: Indices
+    validation: Indices
+    test: Indices | None
+
+
 def prepare(
     splits: Splits, *, seed: int, train_limit: int | None, test_limit: int | None, validation_split: float
 ) -> Prepared:
@@ -51,20 +60,34 @@ def prepare(
     Both draws are stratified: the share of each class is right within one sample. The set's own order is kept.
     Arrays are views wherever no draw was needed. Raises BenchError on a bad limit or share, or an empty part.
     """
+    drawn = draw_parts(
+        splits, seed=seed, train_limit=train_limit, test_limit=test_limit, validation_split=validation_split
+    )
+    own = Part(splits.train_images, splits.train_labels)
+    test = own_test(splits, test_limit) if drawn.test is None else _take(own, drawn.test)
+    return Prepared(_take(own, drawn.train), _take(own, drawn.validation), test, tuple(splits.class_names))
+
+
+def own_test(splits: Splits, limit: int | None) -> Part:
+    """The first N of the test samples that the set has of its own."""
+    return _first(Part(splits.test_images, splits.test_labels), limit)
+
+
+def draw_parts(
+    splits: Splits, *, seed: int, train_limit: int | None, test_limit: int | None, validation_split: float
+) -> Drawn:
+    """The same as `prepare`, as places in the set. Raises the same."""
     _check(train_limit=train_limit, test_limit=test_limit, validation_split=validation_split)
-    train = Part(splits.train_images, splits.train_labels)
-    test = Part(splits.test_images, splits.test_labels)
-    if splits.test_fraction is None:
-        train, test = _first(train, train_limit), _first(test, test_limit)
-        kept = np.arange(len(train.labels))
-    else:
-        drawn = draw(train.labels, splits.test_fraction, seed=seed, purpose=TEST_DRAW)
-        kept, test = np.flatnonzero(~drawn)[:train_limit], _take(train, np.flatnonzero(drawn)[:test_limit])
-    held_out = draw(train.labels[kept], validation_split, seed=seed, purpose=VALIDATION_DRAW)
-    validation = _take(train, kept[held_out])
-    train = _take(train, kept[~held_out])
-    _refuse_empty(train, validation, test, validation_split=validation_split)
-    return Prepared(train, validation, test, tuple(splits.class_names))
+    labels, test = splits.train_labels, None
+    kept, tested = np.arange(len(labels[:train_limit])), len(splits.test_labels[:test_limit])
+    if splits.test_fraction is not None:
+        drawn = draw(labels, splits.test_fraction, seed=seed, purpose=TEST_DRAW)
+        kept, test = np.flatnonzero(~drawn)[:train_limit], np.flatnonzero(drawn)[:test_limit]
+        tested = len(test)
+    held_out = draw(labels[kept], validation_split, seed=seed, purpose=VALIDATION_DRAW)
+    train, validation = kept[~held_out], kept[held_out]
+    _refuse_empty(len(train), len(validation), tested, validation_split=validation_split)
+    return Drawn(train, validation, test)
 
 
 def draw(labels: Labels, fraction: float, *, seed: int, purpose: int) -> npt.NDArray[np.bool_]:
@@ -107,8 +130,8 @@ def _check(*, train_limit: int | None, test_limit: int | None, validation_split:
         raise BenchError(f"validation_split: found {validation_split}; needs a number from 0 to below 1")
 
 
-def _refuse_empty(train: Part, validation: Part, test: Part, *, validation_split: float) -> None:
-    sizes = f"{len(train.labels)} to train, {len(validation.labels)} to validate, {len(test.labels)} to test"
+def _refuse_empty(train: int, validation: int, test: int, *, validation_split: float) -> None:
     needed = [train, test, validation] if validation_split > 0 else [train, test]
-    if any(len(part.labels) == 0 for part in needed):
+    if 0 in needed:
+        sizes = f"{train} to train, {validation} to validate, {test} to test"
         raise BenchError(f"this split of the data set leaves {sizes}; needs at least one of each")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,6 +87,19 @@ class Device(ABC):
 
     def set_precision(self, precision: str) -> None:
         """Switch what `precision` needs on the device beyond autocast (tf32). Nothing by default."""
+
+    def cannot_capture(self) -> str:
+        """Why operations cannot be captured and replayed here, in one line; empty where they can."""
+        return f"{self.name} has no graphs of launches that could be captured: use engine 'eager'"
+
+    def aside(self, call: Callable[[], object]) -> None:
+        """Run `call` beside what else was asked of the device (on a stream of its own), and wait until it is done."""
+        call()
+        self.synchronize()
+
+    def capture(self, call: Callable[[], object]) -> Callable[[], None]:
+        """Record what `call` asks of the device, without running it; returns the call that runs it."""
+        raise NotImplementedError(self.cannot_capture())
 
     def set_deterministic(self, deterministic: bool) -> None:
         """Ask the device's libraries for deterministic algorithms, or allow them to search for fast ones."""

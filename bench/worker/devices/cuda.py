@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -81,6 +82,25 @@ class Cuda(Device):
         # The old switches, not `fp32_precision`: they are what torch 2.6 has, and mixing the two is refused.
         torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
         torch.backends.cudnn.allow_tf32 = precision == "tf32"
+
+    def cannot_capture(self) -> str:
+        return ""
+
+    def aside(self, call: Callable[[], object]) -> None:
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            call()
+        torch.cuda.current_stream().wait_stream(stream)
+        torch.cuda.synchronize()
+
+    def capture(self, call: Callable[[], object]) -> Callable[[], None]:
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            call()
+        # The method keeps the graph, and with it the memory that it writes to.
+        replay: Callable[[], None] = graph.replay
+        return replay
 
     def set_deterministic(self, deterministic: bool) -> None:
         torch.backends.cudnn.deterministic = deterministic

@@ -88,13 +88,30 @@ class Resident(Source):
         order = torch.randperm(self.samples, generator=self.order).to(self.device)
         batches = order.split(self.batch_size)
         for start, end in even_parts(len(batches), most=steps_per_chunk):
-            yield [Ready(self._fetch(index), len(index)) for index in batches[start:end]]
+            yield [Ready(Gather(self, index), len(index)) for index in batches[start:end]]
 
-    def _fetch(self, index: torch.Tensor) -> Fetch:
-        images, labels, later = self.images, self.labels, self.later
-        if later is None:
-            return lambda: (images.index_select(0, index), labels.index_select(0, index))
-        return lambda: (later(images.index_select(0, index)), labels.index_select(0, index))
+    @property
+    def batch_sizes(self) -> list[int]:
+        """The sizes of batch that an epoch has: the full one, and the last one's where that is smaller."""
+        full = min(self.batch_size, self.samples)
+        return [full] + ([last] if (last := self.samples % full) else [])
+
+    def gather(self, index: torch.Tensor) -> Batch:
+        """The samples at `index` (n,) int64, on the device: images (n, C, H, W) float32, labels (n,)."""
+        images = self.images.index_select(0, index)
+        return images if self.later is None else self.later(images), self.labels.index_select(0, index)
+
+
+class Gather:
+    """A batch of a resident set that is yet to be gathered: what an engine may want to know of it stands open."""
+
+    __slots__ = ("index", "source")
+
+    def __init__(self, source: Resident, index: torch.Tensor) -> None:
+        self.source, self.index = source, index
+
+    def __call__(self) -> Batch:
+        return self.source.gather(self.index)
 
 
 class Loaded(Source):

@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import nn
@@ -40,6 +41,7 @@ class EpochLog:
     samples: int
     steps: int
     whole: bool
+    losses: tuple[float, ...] = ()  # of each of the models that train side by side, where there are several
 
 
 @dataclass(slots=True)
@@ -60,8 +62,17 @@ class FitLog:
         return sum(epoch.seconds for epoch in self.epochs)
 
 
-def eager_step(model: nn.Module, optimizer: torch.optim.Optimizer, *, precision: str, device: torch.device) -> Step:
-    """One step as everybody writes it: gather, forward, backward, optimizer. The loss is mean cross-entropy."""
+def eager_step(
+    model: Callable[[torch.Tensor], torch.Tensor],
+    optimizer: torch.optim.Optimizer,
+    *,
+    precision: str,
+    device: torch.device,
+) -> Step:
+    """One step as everybody writes it: gather, forward, backward, optimizer. The loss is mean cross-entropy.
+
+    `model` gives logits (N, K) for images (N, C, H, W): a module, or what an engine made of it.
+    """
     criterion = nn.CrossEntropyLoss()
 
     def forward(fetch: Fetch) -> torch.Tensor:
@@ -131,8 +142,8 @@ class _Losses:
     on MNIST. On a GPU small and large tensors lie apart, and a copy would be a launch.
     """
 
-    def __init__(self, device: torch.device, most: int) -> None:
-        self._buffer = torch.zeros(most, dtype=torch.float32)
+    def __init__(self, device: torch.device, most: int, models: tuple[int, ...]) -> None:
+        self._buffer = torch.zeros((most, *models), dtype=torch.float32)
         self._places = list(self._buffer.unbind()) if device.type == "cpu" else []
         self._kept: list[torch.Tensor] = []
 
@@ -144,8 +155,8 @@ class _Losses:
         else:
             self._kept = [step(ready.fetch) for ready in chunk]
 
-    def values(self, count: int) -> list[float]:
-        """The losses of the last `count` steps, on the host."""
+    def values(self, count: int) -> list[Any]:
+        """The losses of the last `count` steps, on the host: a number each, or a list of one a model."""
         if self._places:
             return self._buffer[:count].tolist()
         return torch.stack(self._kept).float().tolist()
@@ -164,11 +175,13 @@ class Loop:
     on_epoch: Callable[[EpochLog], None]
     on_block: Callable[[int, float], None] = lambda epoch, loss: None  # loss: its running mean
     watch: Watch = field(default_factory=Watch)
+    models: tuple[int, ...] = ()  # shape of a step's loss: one number, or one a model
+    tally: Callable[[], Tally] = lambda: Tally()
     log: FitLog = field(default_factory=FitLog)
     _losses: _Losses = field(init=False)
 
     def __post_init__(self) -> None:
-        self._losses = _Losses(self.device.torch_device, self.steps_per_block)
+        self._losses = _Losses(self.device.torch_device, self.steps_per_block, self.models)
 
     def run(self) -> FitLog:
         """Raises Diverged at the first loss that is not finite."""
@@ -186,7 +199,7 @@ class Loop:
         return epoch >= self.epochs if self.steps is None else self.log.steps >= self.steps
 
     def _epoch(self, epoch: int) -> EpochLog:
-        tally, timed, aside = _Tally(), 0, 0
+        tally, timed, aside = self.tally(), 0, 0
         waits = Waits(self.source.transfers)
         start = clock.read(self.device)
         for chunk in waits.over(self._chunks()):
@@ -215,6 +228,7 @@ class Loop:
             samples=tally.samples,
             steps=tally.steps,
             whole=tally.samples == self.source.samples,
+            losses=tally.losses,
         )
 
     def _chunks(self) -> Iterator[list[Ready]]:
@@ -234,22 +248,32 @@ class Loop:
 
 
 @dataclass(slots=True)
-class _Tally:
+class Tally:
     """Running sums of an epoch, in float64 on the host."""
 
     loss: float = 0.0
     samples: int = 0
     steps: int = 0
 
-    def add(self, losses: list[float], samples: list[int], *, epoch: int, steps_before: int) -> None:
+    def add(self, losses: list[Any], samples: list[int], *, epoch: int, steps_before: int) -> None:
+        """Take up the losses of a block's steps. Raises Diverged at the first that is not finite."""
         for loss, count in zip(losses, samples, strict=True):
             self.steps += 1
             if not math.isfinite(loss):
-                step = steps_before + self.steps
-                raise Diverged(f"training loss is {loss} at step {step} (epoch {epoch}); try a smaller learning rate")
+                raise Diverged(diverged(loss, step=steps_before + self.steps, epoch=epoch))
             self.loss += loss * count
             self.samples += count
 
     @property
     def mean_loss(self) -> float:
         return self.loss / self.samples if self.samples else math.nan
+
+    @property
+    def losses(self) -> tuple[float, ...]:
+        """Mean loss of each model, where several train side by side."""
+        return ()
+
+
+def diverged(loss: float, *, step: int, epoch: int) -> str:
+    """The one line that says where a loss stopped being finite."""
+    return f"training loss is {loss} at step {step} (epoch {epoch}); try a smaller learning rate"

@@ -6,25 +6,31 @@ import contextlib
 from collections.abc import Iterable
 
 import torch
-from torch import nn
 
 from bench.records import TrainSettings
 
 AUTOCAST = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
-def make_optimizer(parameters: Iterable[nn.Parameter], settings: TrainSettings) -> torch.optim.Optimizer:
-    """The optimizer that `settings` names, with torch's own defaults for what a suite does not say."""
+def make_optimizer(
+    parameters: Iterable[torch.Tensor], settings: TrainSettings, *, capturable: bool = False
+) -> torch.optim.Optimizer:
+    """The optimizer that `settings` names, with torch's own defaults for what a suite does not say.
+
+    `capturable`: its count of steps lies on the device, so that a graph can hold its step (sgd has none).
+    """
     rate, decay, momentum = settings.learning_rate, settings.weight_decay, settings.momentum
     match settings.optimizer:
         case "sgd":
             return torch.optim.SGD(parameters, lr=rate, momentum=momentum, weight_decay=decay)
         case "adam":
-            return torch.optim.Adam(parameters, lr=rate, weight_decay=decay)
+            return torch.optim.Adam(parameters, lr=rate, weight_decay=decay, capturable=capturable)
         case "adamw":
-            return torch.optim.AdamW(parameters, lr=rate, weight_decay=decay)
+            return torch.optim.AdamW(parameters, lr=rate, weight_decay=decay, capturable=capturable)
         case "rmsprop":
-            return torch.optim.RMSprop(parameters, lr=rate, momentum=momentum, weight_decay=decay)
+            return torch.optim.RMSprop(
+                parameters, lr=rate, momentum=momentum, weight_decay=decay, capturable=capturable
+            )
         case "lbfgs":
             # No weight decay and no momentum in this one: `refuse` has said so.
             return torch.optim.LBFGS(parameters, lr=rate)

@@ -1,0 +1,58 @@
+"""Which trials run in one process: each alone, but those that an engine trains side by side.
+
+A job's request is that of its first trial; `others` holds what the rest differ in. Its outcome is the first trial's,
+with `others` beside it in the same order. An ending without an outcome (crashed, timeout, oom) is that of every trial
+of the job: the process is the unit of isolation.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench.execute.endings import Ending
+from bench.execute.plan import Planned
+from bench.records import Json, Trial
+
+TOGETHER = frozenset({"vectorized"})  # engines that train all seeds of a cell at once
+
+Job = tuple[Planned, ...]
+
+
+def jobs(planned: Iterable[Planned]) -> list[Job]:
+    """The jobs, in the order of the first trial of each."""
+    found: dict[object, list[Planned]] = {}
+    for number, each in enumerate(planned):
+        together = each.trial.train.engine in TOGETHER
+        found.setdefault((each.trial.cell_id, *each.key[1:]) if together else number, []).append(each)
+    return [tuple(job) for job in found.values()]
+
+
+def timeout_seconds(trials: Sequence[Trial]) -> float:
+    """What a job may take: as long as its trials may take one after the other."""
+    return sum(trial.measure.timeout_seconds for trial in trials)
+
+
+def outcomes(ending: Ending, count: int) -> Iterator[dict[str, Json]]:
+    """What became of each trial of the job."""
+    if ending.outcome is None:
+        yield from [{"status": ending.status, "reason": ending.reason}] * count
+        return
+    said = [ending.outcome, *ending.outcome.get("others", ())]
+    missing = {"status": "crashed", "reason": "the process ended without a word about this trial"}
+    yield from (said + [missing] * count)[:count]
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder for what a job's process leaves on disk, gone with it; made where the process makes it."""
+    folder = Path(tempfile.gettempdir()) / f"bench-{os.getpid()}-{secrets.token_hex(4)}"
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,134 @@
+"""All seeds of a cell at once: stacked parameters, one forward pass mapped over them, one optimizer over the stack.
+
+The losses of the seeds are summed, so each seed's parameters get the gradient that they would get alone; sgd, adam,
+adamw and rmsprop work element by element, so one of them over the stack is one of each seed. The pieces (stacking a
+module's state, calling it with state from outside, mapping over both) are torch.func's. Trials of this engine are run
+by bench.worker.cell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+from torch.func import functional_call, stack_module_state, vmap
+from torch.nn import functional
+
+from bench.errors import Unavailable
+from bench.records import Trial
+from bench.worker.devices.base import Device
+from bench.worker.train.engines.base import Engine
+from bench.worker.train.loaders import Fetch
+from bench.worker.train.loop import Step
+from bench.worker.train.optimizers import autocast
+
+USE_EAGER = "use engine 'eager'"
+DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
+
+
+class Vectorized(Engine):
+    """One process, one stack of models, one record a seed."""
+
+    name = "vectorized"
+
+    def cannot(self, trial: Trial, device: Device) -> str:
+        settings = trial.train
+        if settings.optimizer == "lbfgs":
+            return f"engine 'vectorized': lbfgs searches along one line for all seeds together: {USE_EAGER}"
+        if settings.precision == "float16":
+            return "engine 'vectorized': float16 has one scale for all seeds together: use bfloat16"
+        if settings.loader != "resident":
+            return "engine 'vectorized': every seed has an order of its own: use loader 'resident'"
+        return ""
+
+    def step(self, model: nn.Module, optimizer: torch.optim.Optimizer, *, precision: str, device: Device) -> Step:
+        raise NotImplementedError("a cell is trained by stacked_step")
+
+
+class Stack:
+    """K models of one architecture: parameters and buffers by name, (K, ...) each; gradients go to the former.
+
+    Raises Unavailable where the models differ in shape, or draw random numbers as they train.
+    """
+
+    def __init__(self, models: Sequence[nn.Module]) -> None:
+        self.count, self._template = len(models), models[0]
+        for part in models[0].modules():
+            if isinstance(part, DROPOUTS) and part.p:
+                what = f"{type(part).__name__} would draw other numbers than in each seed alone"
+                raise Unavailable(f"engine 'vectorized': {what}: {USE_EAGER}")
+        try:
+            self.parameters, self.buffers = stack_module_state(list(models))
+        except RuntimeError as error:
+            raise Unavailable(f"engine 'vectorized': the seeds' models differ in shape ({_line(error)})") from error
+        self._mapped = {shared: vmap(self._one, in_dims=(0, 0, None if shared else 0)) for shared in (False, True)}
+
+    @property
+    def trained(self) -> list[torch.Tensor]:
+        """The stacked parameters that an optimizer is to change."""
+        return [parameter for parameter in self.parameters.values() if parameter.requires_grad]
+
+    def train(self, mode: bool = True) -> None:
+        """As nn.Module.train, for all of them."""
+        self._template.train(mode)
+
+    def logits(self, images: torch.Tensor) -> torch.Tensor:
+        """Images (K, B, C, H, W), or (B, C, H, W) for all, to logits (K, B, classes).
+
+        Raises Unavailable where the model has something in it that cannot be mapped over seeds.
+        """
+        try:
+            found: torch.Tensor = self._mapped[images.dim() == 4](self.parameters, self.buffers, images)
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            if "memory" in str(error):
+                raise
+            reason = f"torch.func.vmap does not take this model ({_line(error)})"
+            raise Unavailable(f"engine 'vectorized': {reason}: {USE_EAGER}") from error
+        return found
+
+    def _one(
+        self, parameters: dict[str, torch.Tensor], buffers: dict[str, torch.Tensor], images: torch.Tensor
+    ) -> torch.Tensor:
+        answer: torch.Tensor = functional_call(self._template, (parameters, buffers), (images,))
+        return answer
+
+    @torch.no_grad()
+    def unstacked(self, place: int) -> nn.Module:
+        """The model of one seed as it is now; the same object each time."""
+        for stacked, own in (
+            (self.parameters, self._template.named_parameters()),
+            (self.buffers, self._template.named_buffers()),
+        ):
+            for name, tensor in own:
+                tensor.copy_(stacked[name][place])
+        return self._template
+
+
+def losses(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Mean cross-entropy of each seed (K,) from logits (K, B, classes) and labels (K, B), or (B,) for all."""
+    labels = labels.expand(logits.shape[:2])
+    each = functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none")
+    return each.view(logits.shape[:2]).mean(1)
+
+
+def stacked_step(stack: Stack, optimizer: torch.optim.Optimizer, *, precision: str, device: torch.device) -> Step:
+    """One step of every seed, on a batch of each; gives the losses (K,)."""
+
+    def step(fetch: Fetch) -> torch.Tensor:
+        optimizer.zero_grad()
+        images, labels = fetch()
+        with autocast(device, precision):
+            found = losses(stack.logits(images), labels)
+        found.sum().backward()
+        optimizer.step()
+        return found.detach()
+
+    return step
+
+
+def _line(error: Exception) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__

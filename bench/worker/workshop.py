@@ -1,0 +1,160 @@
+"""What a trial makes before it trains: the device as the settings want it, models, optimizers, noise to warm up on."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from bench.errors import BenchError, Unavailable
+from bench.records import Trial
+from bench.registry import DEVICES, MODELS
+from bench.worker import randomness
+from bench.worker.devices.base import Device
+from bench.worker.evaluate.accuracy import Held, first_answers
+from bench.worker.failures import Diverged
+from bench.worker.measure import flops
+from bench.worker.measure.environment import physical_cores
+from bench.worker.train import loaders, optimizers
+from bench.worker.train.engines import ENGINES
+from bench.worker.train.engines.base import Engine, Learner
+from bench.worker.train.engines.eager import Eager
+from bench.worker.train.loop import Loop
+
+THROWAWAY_SAMPLES = 2
+SHORT_BATCH_STEPS = 2
+
+
+def engine_and_device(trial: Trial) -> tuple[Engine, Device]:
+    """What a trial runs on. Raises Unavailable where one cannot do what is asked, BenchError where settings clash."""
+    settings = trial.train
+    engine, device = ENGINES[settings.engine](), DEVICES.get(trial.device).build()
+    if missing := device.unavailable() or device.cannot(settings.precision):
+        raise Unavailable(missing)
+    if refused := optimizers.refuse(settings):
+        raise BenchError(refused)
+    if missing := engine.cannot(trial, device):
+        raise Unavailable(missing)
+    return engine, device
+
+
+def set_up(trial: Trial, device: Device) -> int:
+    """Threads (their number is returned), precision, determinism, for the whole process."""
+    settings = trial.train
+    threads = settings.threads or physical_cores()
+    torch.set_num_threads(threads)
+    device.set_precision(settings.precision)
+    device.set_deterministic(settings.deterministic)
+    torch.use_deterministic_algorithms(settings.deterministic)
+    # Filling every new tensor with NaN finds bugs in models, and costs a third of a small step.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    return threads
+
+
+class Workshop:
+    """Makes instances of one trial's model; each is new, and has the weights that the seed gives."""
+
+    def __init__(
+        self, trial: Trial, engine: Engine, *, device: Device, input_shape: tuple[int, int, int], num_classes: int
+    ) -> None:
+        self.trial, self.train, self.engine, self.device = trial, trial.train, engine, device
+        self.input_shape, self.num_classes = input_shape, num_classes
+
+    def build(self, seed: int | None = None) -> nn.Module:
+        """A new instance, with the weights that the seed (the trial's) gives."""
+        randomness.seed_globals(self.trial.seed if seed is None else seed, randomness.INIT)
+        build = MODELS.get(self.trial.model.name).build
+        model = build(self.input_shape, self.num_classes, **self.trial.model.settings)
+        if not isinstance(model, nn.Module):
+            found = type(model).__name__
+            raise BenchError(f"model {self.trial.model.name!r}: its builder gave {found}, not a torch.nn.Module")
+        if not any(parameter.requires_grad for parameter in model.parameters()):
+            raise BenchError(f"model {self.trial.model.name!r} has no parameter to train")
+        return model.to(self.device.torch_device)
+
+    def learner(self, engine: Engine | None = None) -> Learner:
+        """A new instance with its optimizer, and a step of the trial's engine or of another one."""
+        engine = engine or self.engine
+        model = self.build()
+        parameters = [p for p in model.parameters() if p.requires_grad]
+        optimizer = optimizers.make_optimizer(parameters, self.train, capturable=engine.capturable)
+        model.train()
+        step = engine.step(model, optimizer, precision=self.train.precision, device=self.device)
+        return Learner(model, optimizer, step)
+
+    def synthetic(self, samples: int) -> loaders.Batch:
+        """A batch of noise in the shape of the data; it has a generator of its own."""
+        noise = randomness.generator(self.trial.seed, randomness.WARMUP)
+        images = torch.rand((samples, *self.input_shape), generator=noise, dtype=torch.float32)
+        labels = torch.randint(self.num_classes, (samples,), generator=noise)
+        return images.to(self.device.torch_device), labels.to(self.device.torch_device)
+
+    def warm_library(self, test: Held | None = None) -> tuple[float | None, np.ndarray | None]:
+        """One step of another instance on two samples: touches the pages of the libraries.
+
+        It has the weights that the model will start with. Returns FLOPs a sample, and what the model answers to the
+        first samples of `test` before training.
+        """
+        model, _, step = self.learner(Eager())
+        images, labels = self.synthetic(THROWAWAY_SAMPLES)
+
+        def loss() -> torch.Tensor:
+            logits = model(images)
+            self._refuse_answer(logits, images)
+            return functional.cross_entropy(logits, labels)
+
+        counted = flops.count(loss, samples=len(images)) or None
+        before = None
+        if test is not None:
+            # By two samples, as the step: more would take memory before the baseline.
+            before = first_answers(model, test, batch_size=THROWAWAY_SAMPLES, precision=self.train.precision)
+        step(lambda: (images, labels))
+        self.device.synchronize()
+        return counted, before
+
+    def _refuse_answer(self, logits: object, images: torch.Tensor) -> None:
+        """Raise BenchError where a model answers with anything but logits (N, K)."""
+        wanted = (len(images), self.num_classes)
+        found = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+        if found != wanted:
+            raise BenchError(
+                f"model {self.trial.model.name!r} answers with {found} to a batch of {tuple(images.shape)}; "
+                f"it has to be a tensor of logits {wanted}"
+            )
+
+    def rehearsals(self, train_size: int) -> list[loaders.Resident]:
+        """Noise to warm up on: a full batch, and what the last batch of an epoch has, where that is smaller.
+
+        The second shape matters: libraries prepare each shape when they first see it.
+        """
+        full = min(self.trial.batch_size, train_size)
+        sizes = [full] + ([last] if (last := train_size % full) else [])
+        device = self.device.torch_device
+        plain = loaders.Scale.on(device, [0.0] * self.input_shape[0], [1.0] * self.input_shape[0])
+        found = []
+        for size in sizes:
+            images, labels = (tensor.cpu().numpy() for tensor in self.synthetic(size))
+            seed = self.trial.seed
+            found.append(loaders.Resident(images, labels, device=device, scale=plain, batch_size=size, seed=seed))
+        return found
+
+    def epochs(self, train_size: int) -> int:
+        """How many epochs training takes, the last one maybe cut short."""
+        if self.train.steps is None:
+            return self.train.epochs
+        return -(-self.train.steps // -(-train_size // self.trial.batch_size))
+
+
+def warm_up(loops: list[Loop], *, steps: int, into: list[float]) -> float:
+    """Run the loops of a warm-up, the first of `steps` steps; the seconds of each step go to `into`.
+
+    Returns what a step takes: the first full-size ones are cold, so it is the least of them.
+    """
+    for loop in loops:
+        with suppress(Diverged):  # noise may be too much for a learning rate that suits the data
+            loop.run()
+        into += loop.log.blocks.seconds
+    return min(into[:steps], default=0.0)
