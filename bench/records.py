@@ -35,7 +35,11 @@ Optimizer = Literal["sgd", "adam", "adamw", "rmsprop", "lbfgs"]
 Precision = Literal["float32", "tf32", "bfloat16", "float16"]
 Engine = Literal["eager", "compiled", "cudagraph", "vectorized"]
 Loader = Literal["resident", "dataloader"]
+MemoryFormat = Literal["contiguous", "channels_last"]
 Scaling = Literal["unit", "standard", "symmetric"]
+
+# Engines that train all seeds of a cell in one process: what was timed there is one measurement, however many seeds.
+TOGETHER: frozenset[str] = frozenset({"vectorized"})
 
 SEED_LIMIT = 2**63
 
@@ -58,6 +62,7 @@ class TrainSettings:
     pin_memory: bool = False
     threads: Annotated[int, Ge(0), Le(4096)] = 0
     deterministic: bool = True
+    memory_format: MemoryFormat = "contiguous"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +162,11 @@ class Trial:
     def cell_id(self) -> str:
         """The same without the seed: trials of one cell are replicates of each other."""
         return digest(self._canonical(""))
+
+    @property
+    def together(self) -> bool:
+        """Whether it is trained in one process with the other trials of its cell."""
+        return self.train.engine in TOGETHER
 
     def _canonical(self, seed: str) -> str:
         # Put together from parts in the order of sorted keys: the parts are shared by many trials of a grid.

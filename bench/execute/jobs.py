@@ -19,8 +19,6 @@ from bench.execute.endings import Ending
 from bench.execute.plan import Planned
 from bench.records import Json, Trial
 
-TOGETHER = frozenset({"vectorized"})  # engines that train all seeds of a cell at once
-
 Job = tuple[Planned, ...]
 
 
@@ -28,8 +26,7 @@ def jobs(planned: Iterable[Planned]) -> list[Job]:
     """The jobs, in the order of the first trial of each."""
     found: dict[object, list[Planned]] = {}
     for number, each in enumerate(planned):
-        together = each.trial.train.engine in TOGETHER
-        found.setdefault((each.trial.cell_id, *each.key[1:]) if together else number, []).append(each)
+        found.setdefault((each.trial.cell_id, *each.key[1:]) if each.trial.together else number, []).append(each)
     return [tuple(job) for job in found.values()]
 
 

@@ -177,8 +177,11 @@ def estimate_seconds(to_run: Sequence[Planned], results: Sequence[Result]) -> fl
         if seconds is not None and result.status == "ok":
             by_cell.setdefault(result.trial.cell_id, []).append(seconds)
             by_kind.setdefault(_kind(result.trial), []).append(seconds)
-    total = 0.0
+    total, cells = 0.0, set[str]()
     for planned in to_run:
+        if planned.trial.together and planned.trial.cell_id in cells:
+            continue  # its process is counted already
+        cells.add(planned.trial.cell_id)
         seen = by_cell.get(planned.trial.cell_id) or by_kind.get(_kind(planned.trial))
         if not seen:
             return None

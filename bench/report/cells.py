@@ -53,8 +53,13 @@ class Cell:
         return len(self.ok)
 
     def results_of(self, metric: str) -> Sequence[Result]:
-        """The results that a figure is made of: timings never pool across machines, the rest does."""
-        return self.pool if self.pool and self.ok and pools(metric) else self.ok
+        """The results that a figure is made of: timings never pool across machines, the rest does.
+
+        Of seeds that were trained at once there is one timing a process: its other seeds are no replicates.
+        """
+        if pools(metric):
+            return self.pool if self.pool and self.ok else self.ok
+        return list({result.run_id: result for result in self.ok}.values()) if self.trial.together else self.ok
 
     def n_of(self, metric: str) -> int:
         """Seeds that are in the figure of one metric."""
@@ -133,12 +138,13 @@ class Section:
     shown: tuple[str, ...]
     several_machines: bool = False
     several_codes: bool = False
+    together: str = ""  # the engine, where it trains all seeds at once: its timings compare with no other engine's
 
     @property
     def title(self) -> str:
-        return f"{self.dataset} · {self.device}" + (
-            f" · environment {self.machine[:8]}" if self.several_machines else ""
-        )
+        engine = f" · engine {self.together}" if self.together else ""
+        machine = f" · environment {self.machine[:8]}" if self.several_machines else ""
+        return f"{self.dataset} · {self.device}{engine}{machine}"
 
     @cached_property
     def measured(self) -> tuple[Cell, ...]:

@@ -67,6 +67,8 @@ def seeds_text(section: Section) -> str:
     counts, pooled = ({cell.n_of(name) for cell in section.measured} for name in ("fit_seconds", "test_accuracy"))
     if not counts:
         return "n = 0"
+    if section.together:
+        return f"n = {span(pooled)} seeds, trained at once: timings are of the process, not of a seed"
     own = f"n = {plural(max(counts), 'seed')}" if len(counts) == 1 else f"n = {span(counts)} seeds"
     return own if counts == pooled else f"{own} (accuracy: {span(pooled)})"
 
@@ -91,6 +93,7 @@ def _training(section: Section) -> str:
         named("weight_decay", f"weight decay {value_text(train.weight_decay)}" if train.weight_decay else ""),
         "" if "batch_size" in shown else f"batch size {cell.trial.batch_size:,}",
         *(named(name, str(getattr(train, name))) for name in ("precision", "engine", "loader")),
+        named("memory_format", "" if train.memory_format == "contiguous" else train.memory_format.replace("_", " ")),
         named("deterministic", "" if train.deterministic else "not deterministic"),
     ]
     return ", ".join(part for part in parts if part)

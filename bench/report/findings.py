@@ -87,7 +87,8 @@ def nothing(section: Section) -> str:
 
 def _where(comparison: Comparison) -> str:
     section = comparison.section
-    details = ", ".join(part for part in (section.device, section.describe(comparison.variant)) if part)
+    engine = f"engine {section.together}" if section.together else ""
+    details = ", ".join(part for part in (section.device, engine, section.describe(comparison.variant)) if part)
     machine = f", environment {section.machine[:8]}" if section.several_machines else ""
     chosen = f", {CHOSEN}" if section.tuned and len(section.variants) > 1 else ""
     return f"{section.dataset} ({details}{chosen}{machine})"

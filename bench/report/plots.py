@@ -224,10 +224,10 @@ def across_devices(
 ) -> Iterator[tuple[Section, Plot]]:
     """Where one data set was measured on several devices of a machine: their throughput in one plot, which belongs to
     the first of their sections. A model keeps its colour; a device has a shape."""
-    groups: dict[tuple[str, str], list[Section]] = {}
+    groups: dict[tuple[str, str, str], list[Section]] = {}
     for section in sections:
         if section.measured:
-            groups.setdefault((section.dataset, section.machine), []).append(section)
+            groups.setdefault((section.dataset, section.machine, section.together), []).append(section)
     for group in groups.values():
         if len(group) > 1 and (plot := _devices(group, styles)):
             yield group[0], Plot(f"{plot.name}-{slugs[group[0]]}", plot.title, plot.alt, plot.figure)

@@ -237,7 +237,7 @@ def slugs_of(sections: Sequence[Section]) -> dict[Section, str]:
     """A file name for each section: letters, digits, `_`, `.` and `-`, whatever it is called; no two alike."""
     found = {}
     for section in sections:
-        name = "-".join([slug(section.dataset), slug(section.device)])
+        name = "-".join(filter(None, [slug(section.dataset), slug(section.device), section.together]))
         found[section] = f"{name}-{section.machine[:8]}" if section.several_machines and section.machine else name
     return found
 

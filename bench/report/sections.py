@@ -14,26 +14,30 @@ def sections_of(rows: Sequence[Row], suite: SuiteLike | None) -> list[Section]:
     """The sections in the order of the plan; those in which nothing is ok come last."""
     cells = _cells(rows)
     machines = {cell.machine for cell in cells if cell.machine}
-    grouped: dict[tuple[str, str, str], list[Cell]] = {}
+    grouped: dict[tuple[str, str, str, str], list[Cell]] = {}
     for cell in cells:
-        grouped.setdefault((cell.dataset, cell.trial.device, cell.machine), []).append(cell)
+        together = cell.trial.train.engine if cell.trial.together else ""
+        grouped.setdefault((cell.dataset, cell.trial.device, cell.machine, together), []).append(cell)
     axes = None if suite is None else {axis.name for axis in suite.axes}
     found = [_section(key, group, axes=axes, several_machines=len(machines) > 1) for key, group in grouped.items()]
     return sorted(found, key=lambda section: not section.measured)
 
 
-def _section(key: tuple[str, str, str], cells: list[Cell], *, axes: set[str] | None, several_machines: bool) -> Section:
+def _section(
+    key: tuple[str, str, str, str], cells: list[Cell], *, axes: set[str] | None, several_machines: bool
+) -> Section:
     shown = tuple(name for name in DOTTED if len({hashable(cell.setting(name)) for cell in cells}) > 1)
     codes: dict[str, set[str]] = {}
     for cell in cells:
         codes.setdefault(cell.trial.cell_id, set()).add(cell.code_id)
     return Section(
-        *key,
+        *key[:3],
         cells=tuple(cells),
         axes=tuple(name for name in shown if axes is None or name in axes),
         shown=shown,
         several_machines=several_machines,
         several_codes=any(len(found) > 1 for found in codes.values()),
+        together=key[3],
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from bench.records import TOGETHER
 from bench.results.frame import CELL, COUNTS, SETTINGS, TAIL, TORCH, pools
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ def summary_frame(frame: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFr
     timings: those that are `ok` there; the others are counted by status. `n_pooled`, the last column, is the number
     in the means of what pools. Versions of torch are in `frame.attrs`, not in trials.csv: of a frame that was read
     from it, and of a row in which no seed is ok, nothing pools.
+
+    The timings of seeds that one process trained at once (engine `vectorized`) are one measurement: `n` counts the
+    seeds, but their mean is of one value a process.
 
     A metric that some of its seeds lack is left empty, since its mean would be one of other seeds.
     `low` and `high` are the t-interval; at n = 1 they and `sd` are empty.
@@ -101,12 +105,18 @@ def _figures(ok: pd.DataFrame, metrics: list[str], *, torch: Mapping[str, str], 
     ok[POOL] = ok.groupby([CELL, TORCH, "threads", "code_id"], dropna=False, sort=False).ngroup()
     pooled = ok.sort_values(ORDER).drop_duplicates([POOL, "seed"], keep="last")
     pool_of = ok.groupby(GROUP)[POOL].first()  # an environment has one version of torch and one number of threads
-    own = _statistics(ok, [name for name in metrics if not pools(name)], by=GROUP, confidence=confidence)
+    own = _statistics(_processes(ok), [name for name in metrics if not pools(name)], by=GROUP, confidence=confidence)
     shared = _statistics(pooled, [name for name in metrics if pools(name)], by=POOL, confidence=confidence)
     shared[POOLED] = pooled.groupby(POOL).size()
     shared = shared.reindex(pool_of).set_axis(pool_of.index)
     names = [f"{name}_{part}" for name in metrics for part in STATISTICS]
     return pd.concat([own, shared], axis=1)[[*names, POOLED]]
+
+
+def _processes(ok: pd.DataFrame) -> pd.DataFrame:
+    """One row a process: of seeds that one process trained at once, the timings are one measurement."""
+    together = ok["engine"].isin(TOGETHER)
+    return ok[~together | ~ok.duplicated([GROUP, "run_id"])]
 
 
 def _statistics(ok: pd.DataFrame, metrics: list[str], *, by: str, confidence: float) -> pd.DataFrame:

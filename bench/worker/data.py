@@ -59,7 +59,8 @@ class TrialData:
     @classmethod
     def build(cls, prepared: Prepared, scale: loaders.Scale, *, trial: Trial, device: torch.device) -> TrialData:
         images, labels = prepared.train
-        common: dict[str, Any] = {"device": device, "scale": scale}
+        memory_format = loaders.FORMATS[trial.train.memory_format]
+        common: dict[str, Any] = {"device": device, "scale": scale, "memory_format": memory_format}
         train = common | {"batch_size": trial.batch_size, "seed": trial.seed}
         size = len(prepared.test.labels)
         source: loaders.Source

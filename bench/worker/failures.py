@@ -37,6 +37,12 @@ def classify(error: BaseException) -> tuple[str, str]:
     return "failed", shortened(f"{type(error).__name__}: {text}" if text else type(error).__name__)
 
 
+def first_line(error: BaseException, limit: int = 150) -> str:
+    """The first line of what an error says, cut short: a part of a longer reason."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return shortened(lines[0].strip(), limit)
+
+
 def shortened(text: str, limit: int = 300) -> str:
     """One line of at most `limit` characters that can be published."""
     text = published(text)

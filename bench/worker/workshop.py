@@ -62,6 +62,7 @@ class Workshop:
     ) -> None:
         self.trial, self.train, self.engine, self.device = trial, trial.train, engine, device
         self.input_shape, self.num_classes = input_shape, num_classes
+        self.memory_format = loaders.FORMATS[trial.train.memory_format]
 
     def build(self, seed: int | None = None) -> nn.Module:
         """A new instance, with the weights that the seed (the trial's) gives."""
@@ -73,14 +74,18 @@ class Workshop:
             raise BenchError(f"model {self.trial.model.name!r}: its builder gave {found}, not a torch.nn.Module")
         if not any(parameter.requires_grad for parameter in model.parameters()):
             raise BenchError(f"model {self.trial.model.name!r} has no parameter to train")
-        return model.to(self.device.torch_device)
+        placed: nn.Module = model.to(self.device.torch_device)
+        if self.memory_format is torch.channels_last:
+            placed = placed.to(memory_format=torch.channels_last)
+        return placed
 
     def learner(self, engine: Engine | None = None) -> Learner:
         """A new instance with its optimizer, and a step of the trial's engine or of another one."""
         engine = engine or self.engine
         model = self.build()
         parameters = [p for p in model.parameters() if p.requires_grad]
-        optimizer = optimizers.make_optimizer(parameters, self.train, capturable=engine.capturable)
+        capturable = engine.capturable and self.device.torch_device.type == "cuda"
+        optimizer = optimizers.make_optimizer(parameters, self.train, capturable=capturable)
         model.train()
         step = engine.step(model, optimizer, precision=self.train.precision, device=self.device)
         return Learner(model, optimizer, step)
@@ -134,12 +139,19 @@ class Workshop:
         sizes = [full] + ([last] if (last := train_size % full) else [])
         device = self.device.torch_device
         plain = loaders.Scale.on(device, [0.0] * self.input_shape[0], [1.0] * self.input_shape[0])
-        found = []
-        for size in sizes:
-            images, labels = (tensor.cpu().numpy() for tensor in self.synthetic(size))
-            seed = self.trial.seed
-            found.append(loaders.Resident(images, labels, device=device, scale=plain, batch_size=size, seed=seed))
-        return found
+        arrays = [[tensor.cpu().numpy() for tensor in self.synthetic(size)] for size in sizes]
+        return [
+            loaders.Resident(
+                images,
+                labels,
+                device=device,
+                scale=plain,
+                batch_size=len(labels),
+                seed=self.trial.seed,
+                memory_format=self.memory_format,
+            )
+            for images, labels in arrays
+        ]
 
     def epochs(self, train_size: int) -> int:
         """How many epochs training takes, the last one maybe cut short."""

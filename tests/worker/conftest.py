@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,10 @@ class Silent:
 
 @pytest.fixture
 def run_trial(tmp_path: Path) -> Iterator[Callable[..., Outcome]]:
-    """`run_trial("mlp", train={...}, measure={...}, ...)` runs one trial here and gives its outcome."""
+    """`run_trial("mlp", train={...}, measure={...}, ...)` runs one trial here and gives its outcome.
+
+    `others`: seed → artifact of further trials of its cell, in the same process.
+    """
     components.load_builtin()
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
 
@@ -42,6 +46,7 @@ def run_trial(tmp_path: Path) -> Iterator[Callable[..., Outcome]]:
         train: Mapping[str, Any] | None = None,
         measure: Mapping[str, Any] | None = None,
         artifact: Path | None = None,
+        others: Mapping[int, Path | None] | None = None,
     ) -> Outcome:
         asked = Trial(
             dataset=dataset or Component("synthetic", {"train": 320, "test": 100}),
@@ -52,8 +57,14 @@ def run_trial(tmp_path: Path) -> Iterator[Callable[..., Outcome]]:
             train=TrainSettings(**{"epochs": 2, "threads": 1, **(train or {})}),
             measure=MeasureSettings(**(measure or {})),
         )
-        request = Request(asked, tmp_path, {}, (), artifact, {"trial_id": asked.trial_id})
-        return trial.run(request, Silent(), started_ns=time.perf_counter_ns())  # type: ignore[arg-type]
+
+        def request(seed: int, artifact: Path | None) -> Request:
+            one = replace(asked, seed=seed)
+            return Request(one, tmp_path, {}, (), artifact, {"trial_id": one.trial_id}, scratch=tmp_path / "scratch")
+
+        rest = tuple(request(seed, path) for seed, path in (others or {}).items())
+        whole = replace(request(seed, artifact), others=rest)
+        return trial.run(whole, Silent(), started_ns=time.perf_counter_ns())  # type: ignore[arg-type]
 
     yield run
     torch.set_num_threads(before[0])

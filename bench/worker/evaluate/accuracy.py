@@ -17,18 +17,27 @@ from bench.worker.train.optimizers import autocast
 class Held:
     """A split for evaluation, in its own order: on the device, as float32 where it fits the budget of `resident`."""
 
-    def __init__(self, images: np.ndarray, labels: np.ndarray, *, device: torch.device, scale: Scale) -> None:
+    def __init__(
+        self,
+        images: np.ndarray,
+        labels: np.ndarray,
+        *,
+        device: torch.device,
+        scale: Scale,
+        memory_format: torch.memory_format = torch.contiguous_format,
+    ) -> None:
         fits = images.size * 4 <= RESIDENT_BUDGET_BYTES
-        self.images = scale_in_parts(as_tensor(images), scale, device) if fits else as_tensor(images)
+        raw = as_tensor(images)
+        self.images = scale_in_parts(raw, scale, device, memory_format=memory_format) if fits else raw
         self.labels = as_tensor(labels).to(device)
-        self.device, self.later = device, None if fits else scale
+        self.device, self.later, self.memory_format = device, None if fits else scale, memory_format
 
     @classmethod
     def around(cls, source: Resident, count: int | None = None) -> Held:
         """The first `count` samples of a loader that has them on the device, without a copy."""
         held = cls.__new__(cls)
         held.images, held.labels = source.images[:count], source.labels[:count]
-        held.device, held.later = source.device, source.later
+        held.device, held.later, held.memory_format = source.device, source.later, torch.preserve_format
         return held
 
     @classmethod
@@ -36,6 +45,7 @@ class Held:
         """Samples that lie on the device already, scaled."""
         held = cls.__new__(cls)
         held.images, held.labels, held.device, held.later = images, labels, device, None
+        held.memory_format = torch.preserve_format
         return held
 
     def __len__(self) -> int:
@@ -45,7 +55,7 @@ class Held:
         """Images (n, C, H, W) float32 and labels (n,), n <= size."""
         images = self.images[start : start + size]
         if self.later is not None:
-            images = self.later(images.to(self.device))
+            images = self.later(images.to(self.device, memory_format=self.memory_format))
         return images, self.labels[start : start + size]
 
 

@@ -26,6 +26,8 @@ from bench.worker.measure.split import Transfers
 # is, scaled batch by batch. CIFAR-10 takes 0.6 GB.
 RESIDENT_BUDGET_BYTES = 2 * 1024**3
 
+FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+
 Batch = tuple[torch.Tensor, torch.Tensor]  # images (N, C, H, W) float32, labels (N,) int64, both on the device
 Fetch = Callable[[], Batch]
 
@@ -74,13 +76,26 @@ class Resident(Source):
     """
 
     def __init__(
-        self, images: np.ndarray, labels: np.ndarray, *, device: torch.device, scale: Scale, batch_size: int, seed: int
+        self,
+        images: np.ndarray,
+        labels: np.ndarray,
+        *,
+        device: torch.device,
+        scale: Scale,
+        batch_size: int,
+        seed: int,
+        memory_format: torch.memory_format = torch.contiguous_format,
     ) -> None:
         self.samples, self.batch_size, self.device = len(labels), batch_size, device
         self.order = randomness.generator(seed, randomness.ORDER)
         fits = images.size * 4 <= RESIDENT_BUDGET_BYTES
         raw = as_tensor(images)
-        self.images = scale_in_parts(raw, scale, device) if fits else raw.to(device, copy=True)
+        if fits:
+            self.images = scale_in_parts(raw, scale, device, memory_format=memory_format)
+        else:
+            self.images = raw.to(device, copy=True, memory_format=memory_format)
+        # As it lies in memory: gathering would otherwise bring a batch back into the contiguous format.
+        self._by_pixel = self.images.permute(0, 2, 3, 1) if memory_format is torch.channels_last else None
         self.labels = as_tensor(labels).to(device)
         self.later = None if fits else scale
 
@@ -98,7 +113,10 @@ class Resident(Source):
 
     def gather(self, index: torch.Tensor) -> Batch:
         """The samples at `index` (n,) int64, on the device: images (n, C, H, W) float32, labels (n,)."""
-        images = self.images.index_select(0, index)
+        if self._by_pixel is None:
+            images = self.images.index_select(0, index)
+        else:
+            images = self._by_pixel.index_select(0, index).permute(0, 3, 1, 2)
         return images if self.later is None else self.later(images), self.labels.index_select(0, index)
 
 
@@ -128,8 +146,9 @@ class Loaded(Source):
         seed: int,
         num_workers: int,
         pin_memory: bool,
+        memory_format: torch.memory_format = torch.contiguous_format,
     ) -> None:
-        self.samples, self.device = len(labels), device
+        self.samples, self.device, self.memory_format = len(labels), device, memory_format
         # Pages of a mapped file count as memory of the process once they are touched: now, not while it is measured.
         images.max()
         host = Scale(scale.shift.cpu(), scale.scale.cpu())
@@ -166,7 +185,8 @@ class Loaded(Source):
         return batch
 
     def _to_device(self, images: torch.Tensor, labels: torch.Tensor) -> Batch:
-        return images.to(self.device, non_blocking=True), labels.to(self.device, non_blocking=True)
+        placed = images.to(self.device, non_blocking=True, memory_format=self.memory_format)
+        return placed, labels.to(self.device, non_blocking=True)
 
 
 class _Samples(Dataset[Batch]):
@@ -226,9 +246,15 @@ def as_tensor(array: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(array)
 
 
-def scale_in_parts(images: torch.Tensor, scale: Scale, device: torch.device) -> torch.Tensor:
+def scale_in_parts(
+    images: torch.Tensor,
+    scale: Scale,
+    device: torch.device,
+    *,
+    memory_format: torch.memory_format = torch.contiguous_format,
+) -> torch.Tensor:
     """The whole split as float32 on `device`, scaled; in parts, so that no second float copy of it exists."""
-    scaled = torch.empty(images.shape, dtype=torch.float32, device=device)
+    scaled = torch.empty(images.shape, dtype=torch.float32, device=device, memory_format=memory_format)
     for start in range(0, len(images), 4096):
         part = slice(start, start + 4096)
         scaled[part] = scale(images[part].to(device))

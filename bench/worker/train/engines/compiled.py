@@ -26,6 +26,7 @@ from torch import nn
 from bench.errors import Unavailable
 from bench.records import Trial
 from bench.worker.devices.base import Device
+from bench.worker.failures import first_line
 from bench.worker.train.engines.base import Engine, Learner, first_batch
 from bench.worker.train.loaders import Fetch, Source
 from bench.worker.train.loop import Step, eager_step
@@ -107,11 +108,10 @@ def refusal(error: Exception) -> str:
     """Why torch.compile does not take a model whole, in one line; empty where `error` is of another kind."""
     from torch._dynamo import exc
 
-    text = str(error).strip()
-    first = text.splitlines()[0] if text else type(error).__name__
     if isinstance(error, exc.Unsupported | exc.UserError):
-        return f"engine 'compiled': torch.compile cannot take this model as one graph ({first}): use engine 'eager'"
-    if isinstance(error, exc.FailOnRecompileLimitHit) or "fail_on_recompile" in text:
+        what = f"torch.compile cannot take this model as one graph ({first_line(error)})"
+        return f"engine 'compiled': {what}: use engine 'eager'"
+    if isinstance(error, exc.FailOnRecompileLimitHit) or "fail_on_recompile" in str(error):
         return "engine 'compiled': this model has to be compiled again while it trains: use engine 'eager'"
     return ""
 
@@ -127,4 +127,6 @@ def _set_up_compiler() -> None:
     # No pool of compile processes, which would live on beside the training. What it starts is the C++ compiler, which
     # belongs to the trial's group of processes and ends with it.
     config.compile_threads = 1
+    # Precompiled headers lie in one folder a user, whatever the cache is: a cold start would be cold only once.
+    config.cpp_cache_precompile_headers = False
     config.fallback_random = True  # dropout draws what it draws in eager mode

@@ -18,6 +18,7 @@ from torch.nn import functional
 from bench.errors import Unavailable
 from bench.records import Trial
 from bench.worker.devices.base import Device
+from bench.worker.failures import first_line
 from bench.worker.train.engines.base import Engine
 from bench.worker.train.loaders import Fetch
 from bench.worker.train.loop import Step
@@ -40,6 +41,8 @@ class Vectorized(Engine):
             return "engine 'vectorized': float16 has one scale for all seeds together: use bfloat16"
         if settings.loader != "resident":
             return "engine 'vectorized': every seed has an order of its own: use loader 'resident'"
+        if settings.memory_format != "contiguous":
+            return "engine 'vectorized': stacked images have five dimensions: use memory_format 'contiguous'"
         return ""
 
     def step(self, model: nn.Module, optimizer: torch.optim.Optimizer, *, precision: str, device: Device) -> Step:
@@ -61,7 +64,9 @@ class Stack:
         try:
             self.parameters, self.buffers = stack_module_state(list(models))
         except RuntimeError as error:
-            raise Unavailable(f"engine 'vectorized': the seeds' models differ in shape ({_line(error)})") from error
+            raise Unavailable(
+                f"engine 'vectorized': the seeds' models differ in shape ({first_line(error)})"
+            ) from error
         self._mapped = {shared: vmap(self._one, in_dims=(0, 0, None if shared else 0)) for shared in (False, True)}
 
     @property
@@ -85,7 +90,7 @@ class Stack:
         except RuntimeError as error:
             if "memory" in str(error):
                 raise
-            reason = f"torch.func.vmap does not take this model ({_line(error)})"
+            reason = f"torch.func.vmap does not take this model ({first_line(error)})"
             raise Unavailable(f"engine 'vectorized': {reason}: {USE_EAGER}") from error
         return found
 
@@ -127,8 +132,3 @@ def stacked_step(stack: Stack, optimizer: torch.optim.Optimizer, *, precision: s
         return found.detach()
 
     return step
-
-
-def _line(error: Exception) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0] if text else type(error).__name__
