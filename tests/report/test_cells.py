@@ -129,3 +129,18 @@ def test_a_sweep_is_seen_where_the_models_are_best(make: ModuleType) -> None:
     threads = make.Plan(settings={"train.threads": (1, 2)})
     (section,) = sections(make, threads, make.run_of(threads))
     assert (section.tuned, section.focus) == ((), (1,))
+
+
+def test_seeds_that_were_trained_at_once_are_apart_and_have_one_timing(make: ModuleType) -> None:
+    plan = make.Plan(settings={"train.engine": ("eager", "compiled", "vectorized")})
+    found = sections(make, plan, make.run_of(plan))
+    assert [section.title for section in found] == ["digits · cpu", "digits · cpu · engine vectorized"]
+    assert [section.together for section in found] == ["", "vectorized"]
+    assert {cell.trial.train.engine for cell in found[0].cells} == {"eager", "compiled"}
+    for cell in found[1].cells:
+        assert (cell.n, cell.n_of("test_accuracy"), cell.n_of("train_samples_per_second")) == (5, 5, 1)
+        speed = cell.estimate("train_samples_per_second")
+        assert speed is not None
+        assert speed.low is None  # one process: no interval
+    eager = found[0].cells[0]
+    assert eager.n_of("train_samples_per_second") == 5

@@ -154,3 +154,12 @@ def test_a_frame_that_was_read_from_the_file_gives_the_same(make: ModuleType, tm
     direct = summary_frame(frame)
     for name in ("model", "n", "missing", "skipped", "test_accuracy_mean", "fit_seconds_high"):
         assert list(again[name].fillna(-1)) == list(direct[name].fillna(-1)), name
+
+
+def test_timings_of_seeds_that_one_process_trained_are_one_value(make: ModuleType) -> None:
+    plan = make.Plan(models=(Component("mlp"),), settings={"train.engine": ("eager", "vectorized")})
+    frame = summary_frame(trials_frame(make.run_of(plan), plan)).set_index("engine")
+    assert list(frame["n"]) == [5, 5]
+    assert frame["test_accuracy_sd"].notna().all()
+    assert frame["fit_seconds_mean"].notna().all()
+    assert frame["fit_seconds_sd"].notna().to_dict() == {"eager": True, "vectorized": False}
