@@ -12,12 +12,14 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bench.execute.endings import Ending
 from bench.execute.plan import Planned
+from bench.privacy import published
 from bench.records import Json, Trial
+from bench.results.store import Store
 
 Job = tuple[Planned, ...]
 
@@ -33,6 +35,19 @@ def jobs(planned: Iterable[Planned]) -> list[Job]:
 def timeout_seconds(trials: Sequence[Trial]) -> float:
     """What a job may take: as long as its trials may take one after the other."""
     return sum(trial.measure.timeout_seconds for trial in trials)
+
+
+def request(trials: Sequence[Trial], *, store: Store, run_id: str, log: Path, scratch: Path) -> dict[str, Json]:
+    """What a job's process is told of its trials; `log` and `scratch` are for all of them."""
+    each: list[dict[str, Json]] = [
+        {
+            "trial": trial.to_json(),
+            "artifact": str(store.artifact_path(run_id, trial.trial_id).resolve()),
+            "attributes": {"trial_id": trial.trial_id, "run_id": run_id},
+        }
+        for trial in trials
+    ]
+    return {**each[0], "others": each[1:], "log": str(log.resolve()), "scratch": str(scratch)}
 
 
 def outcomes(ending: Ending, count: int) -> Iterator[dict[str, Json]]:
@@ -53,3 +68,14 @@ def scratch() -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def tidy(log: Path) -> None:
+    """Remove a log that says nothing; take names and the home path out of one that does: results get published."""
+    with suppress(OSError):
+        text = log.read_bytes().decode("utf-8", "surrogateescape")
+        if not text:
+            log.unlink()
+            log.parent.rmdir()  # of the run: only where it is empty
+        elif (clean := published(text)) != text:
+            log.write_bytes(clean.encode("utf-8", "surrogateescape"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,13 +14,12 @@ from bench.errors import EXIT_OK, EXIT_TRIALS
 from bench.execute.announce import head
 from bench.execute.ask import Question
 from bench.execute.endings import Ending
-from bench.execute.jobs import Job, jobs, outcomes, scratch, timeout_seconds
+from bench.execute.jobs import Job, jobs, outcomes, request, scratch, tidy, timeout_seconds
 from bench.execute.local import Executor
 from bench.execute.lock import MeasureLock
 from bench.execute.plan import Identifier, Plan, Planned, make_plan, parse_retry
 from bench.execute.progress import Voice, varying
 from bench.execute.signals import Stopped, signals_raise
-from bench.privacy import published
 from bench.records import Json, Result, Trial
 from bench.registry import EXECUTORS
 from bench.results.store import Store, Writer, cannot_write, newest
@@ -202,8 +200,9 @@ class _Runner:
         stopped: Stopped | None = None
         try:
             with scratch() as folder:
+                wanted = request(trials, store=self.prepared.store, run_id=self.run_id, log=log, scratch=folder)
                 ending = self.executor.run(
-                    self._request(trials, log=log, scratch=folder),
+                    wanted | self._shared(trial),
                     timeout_seconds=timeout_seconds(trials),
                     on_progress=lambda what: self.voice.progress(trial, what),
                 )
@@ -221,29 +220,18 @@ class _Runner:
         if stopped is not None:
             raise stopped
         for result in results:
-            if result.status == "interrupted":  # by itself: the disk takes no more, and would take the next one's no less
+            if (
+                result.status == "interrupted"
+            ):  # by itself: the disk takes no more, and would take the next one's no less
                 raise cannot_write(self.prepared.store.folder, result.reason)
 
-    def _request(self, trials: Sequence[Trial], *, log: Path, scratch: Path) -> dict[str, Json]:
-        """What a job's process is told; see bench.execute.jobs."""
-        store, places, trial = self.prepared.store, self.prepared.suite.locations, trials[0]
-        files = {name: places.get(f"{trial.dataset.canonical}|{name}", "") for name in trial.dataset.files}
-        each = [
-            {
-                "trial": trial.to_json(),
-                "artifact": str(store.artifact_path(self.run_id, trial.trial_id).resolve()),
-                "attributes": {"trial_id": trial.trial_id, "run_id": self.run_id},
-            }
-            for trial in trials
-        ]
+    def _shared(self, trial: Trial) -> dict[str, Json]:
+        """What all trials of a job have in common: where things lie on this machine."""
+        places = self.prepared.suite.locations
         return {
-            **each[0],
             "data_root": str(data_root(self.prepared.options.data_root)),
-            "locations": files,
+            "locations": {name: places.get(f"{trial.dataset.canonical}|{name}", "") for name in trial.dataset.files},
             "plugins": list(self.plugins),
-            "log": str(log.resolve()),
-            "scratch": str(scratch),
-            "others": each[1:],
         }
 
     def _result(self, planned: Planned, said: dict[str, Json], began: str) -> Result:
@@ -284,17 +272,6 @@ def exit_code(prepared: Prepared) -> int:
         if result is None or result.status not in ("ok", "skipped"):
             return EXIT_TRIALS
     return EXIT_OK
-
-
-def tidy(log: Path) -> None:
-    """Remove a log that says nothing; take names and the home path out of one that does: results get published."""
-    with suppress(OSError):
-        text = log.read_bytes().decode("utf-8", "surrogateescape")
-        if not text:
-            log.unlink()
-            log.parent.rmdir()  # of the run: only where it is empty
-        elif (clean := published(text)) != text:
-            log.write_bytes(clean.encode("utf-8", "surrogateescape"))
 
 
 def new_run_id() -> str:

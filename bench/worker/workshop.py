@@ -95,7 +95,8 @@ class Workshop:
         noise = randomness.generator(self.trial.seed, randomness.WARMUP)
         images = torch.rand((samples, *self.input_shape), generator=noise, dtype=torch.float32)
         labels = torch.randint(self.num_classes, (samples,), generator=noise)
-        return images.to(self.device.torch_device), labels.to(self.device.torch_device)
+        device = self.device.torch_device
+        return images.to(device, memory_format=self.memory_format), labels.to(device)
 
     def warm_library(self, test: Held | None = None) -> tuple[float | None, np.ndarray | None]:
         """One step of another instance on two samples: touches the pages of the libraries.

@@ -14,7 +14,8 @@ BASE = Trial(Component("digits"), Component("mlp"), 0, 64, "cuda", TrainSettings
 OTHER: dict[str, Any] = {
     "epochs": 11, "steps": 100, "optimizer": "adam", "learning_rate": 0.2, "momentum": 0.9, "weight_decay": 0.1,
     "validation_split": 0.1, "precision": "tf32", "engine": "compiled", "loader": "dataloader", "num_workers": 1,
-    "pin_memory": True, "threads": 1, "deterministic": False, "warmup_steps": 11, "energy": True,
+    "pin_memory": True, "threads": 1, "deterministic": False,
+    "memory_format": "channels_last", "warmup_steps": 11, "energy": True,
 }  # fmt: skip
 
 
@@ -35,6 +36,7 @@ def test_tf32_and_autocast_are_trials_of_their_own(precision: Any) -> None:
 
 def test_settings_that_came_later_change_no_id_that_people_have() -> None:
     assert replace(BASE, measure=MeasureSettings(energy=False)).trial_id == BASE.trial_id
+    assert replace(BASE, train=TrainSettings(memory_format="contiguous")).trial_id == BASE.trial_id
     assert replace(BASE, device="cpu").trial_id == "644d0649c48f51aa"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import h5py
 import numpy as np
@@ -231,3 +231,40 @@ def test_the_diagnosis_lies_in_the_artifact_and_changes_nothing_of_what_is_learn
         assert "l2_norm" not in plain["weights/1.weight"].attrs
     assert "test_macro_f1" in outcome.metrics
     assert "test_macro_f1" not in bare.metrics
+
+
+class Seen(nn.Module):
+    """Notes how the batches and the weights lie in memory."""
+
+    kinds: ClassVar[set[tuple[bool, bool]]] = set()
+
+    def __init__(self, channels: int, classes: int) -> None:
+        super().__init__()
+        self.convolution, self.head = nn.Conv2d(channels, 8, 3, padding=1), nn.LazyLinear(classes)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        last = torch.channels_last
+        weight = self.convolution.weight
+        self.kinds.add((x.is_contiguous(memory_format=last), weight.is_contiguous(memory_format=last)))
+        answer: torch.Tensor = self.head(self.convolution(x).flatten(1))
+        return answer
+
+
+@pytest.mark.parametrize("loader", ["resident", "dataloader"])
+def test_channels_last_reaches_every_batch_and_learns_the_same(
+    run_trial: Any, register: Any, tmp_path: Path, loader: str
+) -> None:
+    def build(input_shape: tuple[int, int, int], num_classes: int) -> nn.Module:
+        model = Seen(input_shape[0], num_classes)
+        model(torch.zeros(1, *input_shape))
+        Seen.kinds.clear()
+        return model
+
+    register("seen", build)
+    data = Component("synthetic", {"train": 200, "test": 100, "shape": [3, 8, 8]})
+    asked = {"model": "seen", "dataset": data}
+    first = trained(run_trial, tmp_path / "a.h5", train={"loader": loader}, **asked)
+    assert Seen.kinds == {(False, False)}
+    last = trained(run_trial, tmp_path / "b.h5", train={"loader": loader, "memory_format": "channels_last"}, **asked)
+    assert Seen.kinds == {(True, True)}
+    assert all(np.abs(first[name] - last[name]).max() < 1e-5 for name in first)
