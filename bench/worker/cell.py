@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,15 +17,16 @@ from bench.worker import components, randomness, record
 from bench.worker.cell_data import CellData, CellGather, CellSource, CellSplit, load_cell
 from bench.worker.channel import Channel
 from bench.worker.evaluate import inference
-from bench.worker.evaluate.accuracy import FIRST_SAMPLES, Evaluation, Held
+from bench.worker.evaluate.accuracy import Evaluation, Held
+from bench.worker.evaluate.diagnosis import FIRST_SAMPLES
 from bench.worker.failures import Diverged
 from bench.worker.measure import clock
 from bench.worker.measure.memory import Peaks
 from bench.worker.measure.watch import Watch
 from bench.worker.messages import Outcome, Request
 from bench.worker.train import optimizers
-from bench.worker.train.engines.vectorized import Stack, losses, stacked_step
-from bench.worker.train.loop import MOST_STEPS, EpochLog, FitLog, Loop, Step, Tally, diverged
+from bench.worker.train.engines.vectorized import Stack, Tallies, losses, stacked_step
+from bench.worker.train.loop import MOST_STEPS, EpochLog, FitLog, Loop, Step
 from bench.worker.train.optimizers import autocast
 from bench.worker.workshop import SHORT_BATCH_STEPS, THROWAWAY_SAMPLES, Workshop, engine_and_device, set_up, warm_up
 
@@ -45,38 +45,6 @@ class Learners(NamedTuple):
     stack: Stack
     optimizer: torch.optim.Optimizer
     step: Step
-
-
-@dataclass(slots=True)
-class Tallies(Tally):
-    """Running sums of an epoch for every seed. A seed whose loss is not finite is out; the others go on."""
-
-    out: dict[int, str] = field(default_factory=dict)  # place of the seed → why; kept over epochs
-    _each: list[float] = field(default_factory=list)
-
-    def add(self, losses: list[Any], samples: list[int], *, epoch: int, steps_before: int) -> None:
-        """Raises Diverged where no seed is left."""
-        for step, count in zip(losses, samples, strict=True):
-            self.steps += 1
-            self.samples += count
-            self._each = self._each or [0.0] * len(step)
-            for place, loss in enumerate(step):
-                if not math.isfinite(loss):
-                    self.out.setdefault(place, diverged(loss, step=steps_before + self.steps, epoch=epoch))
-                self._each[place] += loss * (count // len(step))
-            if len(self.out) == len(step):
-                raise Diverged(self.out[0])
-
-    @property
-    def mean_loss(self) -> float:
-        """Over the seeds that are left."""
-        kept = [loss for place, loss in enumerate(self.losses) if place not in self.out]
-        return sum(kept) / len(kept) if kept else math.nan
-
-    @property
-    def losses(self) -> tuple[float, ...]:
-        each = self.samples // max(1, len(self._each))
-        return tuple(loss / each for loss in self._each)
 
 
 class Run:

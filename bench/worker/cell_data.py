@@ -93,7 +93,8 @@ class CellData:
 
     def test_images(self, place: int) -> Images:
         """(n, C, H, W) of one seed, as they lie in the data set."""
-        return self.test_part[self.test.of(place).cpu().numpy()]
+        images: Images = self.test_part[self.test.of(place).cpu().numpy()]
+        return images
 
 
 def load_cell(request: Request, device: torch.device) -> CellData:

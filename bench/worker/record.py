@@ -16,8 +16,8 @@ from bench.records import Trial
 from bench.registry import METRICS
 from bench.worker import artifacts
 from bench.worker.datasets.splits import Images
-from bench.worker.evaluate import diagnosis
 from bench.worker.devices.base import Device
+from bench.worker.evaluate import diagnosis
 from bench.worker.evaluate.accuracy import Evaluation
 from bench.worker.evaluate.inference import Inference
 from bench.worker.measure import validity

@@ -112,14 +112,20 @@ class Workshop:
             self._refuse_answer(logits, images)
             return functional.cross_entropy(logits, labels)
 
+        before = None if test is None else self._before(model, images, test)
         counted = flops.count(loss, samples=len(images)) or None
-        before = None
-        if test is not None:
-            # By two samples, as the step: more would take memory before the baseline.
-            before = first_answers(model, test, batch_size=THROWAWAY_SAMPLES, precision=self.train.precision)
         step(lambda: (images, labels))
         self.device.synchronize()
         return counted, before
+
+    def _before(self, model: nn.Module, images: torch.Tensor, test: Held) -> np.ndarray:
+        """Before the first pass in training mode: that would move what batch norm remembers."""
+        model.eval()
+        with torch.no_grad():
+            self._refuse_answer(model(images), images)
+        model.train()
+        # By two samples, as the step: more would take memory before the baseline.
+        return first_answers(model, test, batch_size=THROWAWAY_SAMPLES, precision=self.train.precision)
 
     def _refuse_answer(self, logits: object, images: torch.Tensor) -> None:
         """Raise BenchError where a model answers with anything but logits (N, K)."""

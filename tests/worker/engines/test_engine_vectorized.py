@@ -23,6 +23,7 @@ SEEDS = (3, 0, 7)
 def arrays(path: Path) -> dict[str, np.ndarray[Any, Any]]:
     with h5py.File(path) as file:
         found = {f"weights/{name}": file["weights"][name][()] for name in file["weights"]}
+        found |= {f"before/{seen}": file["diagnosis"][f"first_batch/{seen}"][()] for seen in ("before", "labels")}
         return found | {name: file["test"][name][()] for name in file["test"]}
 
 
@@ -55,6 +56,8 @@ def agree(run_trial: Any, folder: Path, model: str, **asked: Any) -> None:
         assert mine.keys() == own.keys()
         for name in (name for name in own if name.startswith("weights/")):
             assert np.abs(mine[name] - own[name]).max() < 1e-5, (seed, name)
+        assert np.abs(mine["before/before"] - own["before/before"]).max() < 1e-5
+        assert np.array_equal(mine["before/labels"], own["before/labels"])
         assert np.array_equal(mine["labels"], own["labels"])
         assert abs(outcome.metrics["test_accuracy"] - single.metrics["test_accuracy"]) <= 0.002
         for name in ("train_loss", "test_loss"):

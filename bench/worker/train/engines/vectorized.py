@@ -8,7 +8,10 @@ by bench.worker.cell.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import nn
@@ -18,10 +21,10 @@ from torch.nn import functional
 from bench.errors import Unavailable
 from bench.records import Trial
 from bench.worker.devices.base import Device
-from bench.worker.failures import first_line
+from bench.worker.failures import Diverged, first_line
 from bench.worker.train.engines.base import Engine
 from bench.worker.train.loaders import Fetch
-from bench.worker.train.loop import Step
+from bench.worker.train.loop import Step, Tally, diverged
 from bench.worker.train.optimizers import autocast
 
 USE_EAGER = "use engine 'eager'"
@@ -132,3 +135,35 @@ def stacked_step(stack: Stack, optimizer: torch.optim.Optimizer, *, precision: s
         return found.detach()
 
     return step
+
+
+@dataclass(slots=True)
+class Tallies(Tally):
+    """Running sums of an epoch for every seed. A seed whose loss is not finite is out; the others go on."""
+
+    out: dict[int, str] = field(default_factory=dict)  # place of the seed → why; kept over epochs
+    _each: list[float] = field(default_factory=list)
+
+    def add(self, losses: list[Any], samples: list[int], *, epoch: int, steps_before: int) -> None:
+        """Raises Diverged where no seed is left."""
+        for step, count in zip(losses, samples, strict=True):
+            self.steps += 1
+            self.samples += count
+            self._each = self._each or [0.0] * len(step)
+            for place, loss in enumerate(step):
+                if not math.isfinite(loss):
+                    self.out.setdefault(place, diverged(loss, step=steps_before + self.steps, epoch=epoch))
+                self._each[place] += loss * (count // len(step))
+            if len(self.out) == len(step):
+                raise Diverged(self.out[0])
+
+    @property
+    def mean_loss(self) -> float:
+        """Over the seeds that are left."""
+        kept = [loss for place, loss in enumerate(self.losses) if place not in self.out]
+        return sum(kept) / len(kept) if kept else math.nan
+
+    @property
+    def losses(self) -> tuple[float, ...]:
+        each = self.samples // max(1, len(self._each))
+        return tuple(loss / each for loss in self._each)
