@@ -15,7 +15,7 @@ from bench.registry import DEVICES, MODELS
 from bench.worker import randomness
 from bench.worker.devices.base import Device
 from bench.worker.evaluate.accuracy import Held, first_answers
-from bench.worker.failures import Diverged
+from bench.worker.failures import Diverged, refuse_answer
 from bench.worker.measure import flops
 from bench.worker.measure.environment import physical_cores
 from bench.worker.train import loaders, optimizers
@@ -128,14 +128,7 @@ class Workshop:
         return first_answers(model, test, batch_size=THROWAWAY_SAMPLES, precision=self.train.precision)
 
     def _refuse_answer(self, logits: object, images: torch.Tensor) -> None:
-        """Raise BenchError where a model answers with anything but logits (N, K)."""
-        wanted = (len(images), self.num_classes)
-        found = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
-        if found != wanted:
-            raise BenchError(
-                f"model {self.trial.model.name!r} answers with {found} to a batch of {tuple(images.shape)}; "
-                f"it has to be a tensor of logits {wanted}"
-            )
+        refuse_answer(self.trial.model.name, logits, images=images, num_classes=self.num_classes)
 
     def rehearsals(self, train_size: int) -> list[loaders.Resident]:
         """Noise to warm up on: a full batch, and what the last batch of an epoch has, where that is smaller.
