@@ -77,7 +77,9 @@ def render(
         finally:
             shutil.rmtree(aside, ignore_errors=True)
     except OSError as error:
-        raise BenchError(f"{report}: the report cannot be written there ({error.strerror or error})") from error
+        raise BenchError(
+            f"{report}: the report cannot be written there ({error.strerror or error}); the results are safe"
+        ) from error
     return RenderOutcome(report / "report.md", rendered=True, notes=notes)
 
 

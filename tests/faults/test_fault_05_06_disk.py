@@ -75,7 +75,7 @@ def test_a_plan_that_does_not_fit_leaves_the_old_one(tiny_disk: TinyDisk) -> Non
 def test_a_run_on_a_full_disk_says_so_in_one_line_and_goes_on_when_there_is_room(
     project: Any, tiny_disk: TinyDisk
 ) -> None:
-    disk = tiny_disk("2m")
+    disk = tiny_disk("16m")
     suite = project.suite("good", seeds="0")
     command = ("run", suite, "--results", disk)
     assert project.bench(*command).code == 0
