@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from bench import cli_share
+from bench import cli_look, cli_share
 from bench.cli_usage import UsageError, usage_line
 from bench.errors import EXIT_OK, EXIT_SIGINT, EXIT_USAGE, BenchError
 
@@ -269,6 +269,7 @@ def doctor(
 
 
 cli_share.register(app)
+cli_look.register(app)
 
 
 def main() -> None:
