@@ -48,9 +48,7 @@ def load(results: str | Path) -> pd.DataFrame:
     from bench.suite.plan import Suite
 
     store = Store(Path(results))
-    store.refresh()
-    if not store.results:
-        raise BenchError(f"{results}: no results there (no trials/*.jsonl); a folder of results is results/<suite>")
+    store.refresh_some()
     stored = store.load_suite()
     return trials_frame(store.results, None if stored is None else Suite.from_json(stored))
 

@@ -93,9 +93,7 @@ def _ends(labels: Sequence[str]) -> str:
 def report(target: Path, *, results: Path, data_root: Path | None, plugins: Sequence[str]) -> int:
     """Render the report of a folder, or of a suite file's folder under `results`."""
     store, suite = open_results(target, results=results, data_root=data_root, plugins=plugins)
-    store.refresh()
-    if not store.results and suite is None:
-        raise BenchError(f"{target}: no results there (no trials/*.jsonl); a folder of results is results/<suite>")
+    store.refresh() if suite is not None else store.refresh_some()
     _render(store, suite)
     return EXIT_OK
 
@@ -224,9 +222,7 @@ def export(
     if form == "parquet" and output is None and sys.stdout.isatty():
         raise BenchError("--format parquet is no text for a terminal: say where to with --output FILE")
     store, suite = open_results(target, results=results, data_root=data_root, plugins=plugins)
-    store.refresh()
-    if not store.results:
-        raise BenchError(f"{target}: no results there (no trials/*.jsonl); a folder of results is results/<suite>")
+    store.refresh_some()
     name = suite.name if suite is not None else store.folder.resolve().name
     exported = formats.export(form, store.results, suite=suite, name=name)
     if exported.note:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.errors import BenchError, nearest
-from bench.records import NOT_IDENTITY, Json, Result, Trial
+from bench.records import NOT_IDENTITY, TOGETHER, Json, Result, Trial
 from bench.report.cells import labels_of
 from bench.report.models_table import models_table
 from bench.report.sections import sections_of
@@ -131,8 +131,15 @@ def _benchmark(results: Sequence[Result], *, suite: str, datasets: Mapping[str, 
         "param": f"{own}{others}",
         "extra_info": _extra(results),
         "options": {"timer": "perf_counter"},
-        "stats": stats([result.metrics[TIMED] for result in results]),
+        "stats": stats([result.metrics[TIMED] for result in _processes(results)]),
     }
+
+
+def _processes(results: Sequence[Result]) -> list[Result]:
+    """One result a process: seeds that one process trained at once share one measurement."""
+    if results[0].trial.train.engine not in TOGETHER:
+        return list(results)
+    return list({result.run_id: result for result in reversed(results)}.values())
 
 
 def _settings(trial: Trial) -> dict[str, Json]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.commands import of_the_plan, open_results
-from bench.errors import EXIT_OK, BenchError
+from bench.errors import EXIT_OK
 
 
 def diagnose(target: Path, *, trial: str | None, results: Path, data_root: Path | None, plugins: Sequence[str]) -> int:
@@ -14,9 +14,7 @@ def diagnose(target: Path, *, trial: str | None, results: Path, data_root: Path 
     from bench.report.diagnosis.write import pages
 
     store, suite = open_results(target, results=results, data_root=data_root, plugins=plugins)
-    store.refresh()
-    if not store.results:
-        raise BenchError(f"{target}: no results there (no trials/*.jsonl); a folder of results is results/<suite>")
+    store.refresh_some()
     planned, _ = of_the_plan(store.results, suite)
     for path in pages(store, planned, trial=trial):
         print(path)

@@ -52,9 +52,7 @@ def _opener(results: Path, data_root: Path | None, plugins: Sequence[str]) -> Op
     @cache
     def opened(target: Path, shown: str) -> Source:
         store, suite = open_results(target, results=results, data_root=data_root, plugins=plugins)
-        store.refresh()
-        if not store.results:
-            raise BenchError(f"{target}: no results there (no trials/*.jsonl); a folder of results is results/<suite>")
+        store.refresh_some()
         planned, others = of_the_plan(store.results, suite)
 
         def render() -> None:
@@ -122,9 +120,7 @@ def history(
     from bench.results.doctor import stored
 
     store, suite = open_results(target, results=results, data_root=data_root, plugins=plugins)
-    store.refresh()
-    if not store.results:
-        raise BenchError(f"{target}: no results there (no trials/*.jsonl); a folder of results is results/<suite>")
+    store.refresh_some()
     kept = [each for each in store.results if not model or {each.trial.model.name, each.trial.model.label} & set(model)]
     if not kept:
         names = ", ".join(dict.fromkeys(each.trial.model.name for each in store.results))

@@ -110,4 +110,6 @@ def reasons(pairs: Iterable[tuple[str, str]], *, most: int = 3) -> str:
 def validity(results: Iterable[Result]) -> str:
     """Why results are not valid: what stands before the colon of each note, and how often."""
     counted = Counter(kind for result in results for kind in {note.partition(":")[0] for note in result.validity_notes})
-    return listing([f"{kind} ({count:,})" for kind, count in counted.most_common()]) or "no reason given"
+    # Ties by name: the text is the same each time.
+    often = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
+    return listing([f"{kind} ({count:,})" for kind, count in often]) or "no reason given"

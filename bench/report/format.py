@@ -155,7 +155,9 @@ def times(value: float, low: float | None = None, high: float | None = None) -> 
         return number(value, decimals=significant(value))
     decimals = min(significant(value), max(0, supported((high - low) / 2)) if high > low else significant(value))
     decimals = max(decimals, 2 if value < 10 else 1 if value < 100 else 0)
-    shown = [number(each, decimals=decimals) for each in (value, low, high)]
+    # No end of a ratio is 0: one that rounds to it gets a digit of its own.
+    shown = [number(each, decimals=decimals if each >= 10.0**-decimals else significant(each, 1))
+             for each in (value, low, high)]  # fmt: skip
     return f"{shown[0]} [{shown[1]}, {shown[2]}]"
 
 

@@ -13,7 +13,7 @@ from bench.metrics import BUILT_IN, Metric
 from bench.records import Result, Trial
 from bench.registry import REPORT_FORMATS
 from bench.report.cells import DOTTED, axis_label, hashable, labels_of, value_text
-from bench.report.conditions import machine
+from bench.report.conditions import machine, reasons
 from bench.report.format import DASH, Scale, figure_as, plural, printable, scale_of, signed, times
 from bench.report.tables import Column, Table, TableCell
 from bench.results.doctor import Doctor, machine_id
@@ -67,6 +67,9 @@ class Told:
 def metric_of(name: str, results: Sequence[Result]) -> Metric:
     """The metric called `name`; BenchError where no result has it."""
     measured = [each for each in metric_names(results) if any(each in result.metrics for result in results)]
+    if name not in measured and name in BUILT_IN and not any(result.status == "ok" for result in results):
+        why = reasons((result.status, result.reason) for result in results)
+        raise BenchError(f"nothing was measured in these results: {why}")
     if name not in measured:
         raise BenchError(f"--metric {name}: no such figure{nearest(name, measured)} (there are: {', '.join(measured)})")
     return BUILT_IN.get(name) or Metric(name, "", True, True, "a plugin's metric")

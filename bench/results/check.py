@@ -26,6 +26,8 @@ from bench.results.strict import read_result
 Kind = Literal["damaged", "duplicated", "orphaned", "foreign", "newer"]
 KINDS: tuple[str, ...] = get_args(Kind)
 RUN_FILE = re.compile(r"(?:artifacts|logs)/([^/]+)/([0-9a-f]{16})\.(h5|log|part)")
+# What a run writes beside the results, and can be made again from them.
+DERIVED = ("report/", "tensorboard/", "mlruns/")
 LEFT_BEHIND = re.compile(r"(\.probe.*|\..+\.\d+|trials/\.probe-\d+|report/\.new-[^/]+(/.*)?)")
 
 
@@ -198,7 +200,7 @@ def _check_file(folder: Path, name: str, results: Mapping[Key, Result]) -> Itera
         yield from _check_doctor(folder, name)
     elif name.startswith("trials/") and name.endswith(".damaged"):
         return  # what `--repair` has moved aside
-    elif name != SUITE_FILE and not name.startswith("report/"):
+    elif name != SUITE_FILE and not name.startswith(DERIVED):
         yield Finding("foreign", name, "no file of a folder of results")
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from bench.records import Json, Result, Trial, canonical_json, digest
+from bench.records import TOGETHER, Json, Result, Trial, canonical_json, digest
+from bench.results.frame import pools
 
 # Facts of an environment that an upgrade changes. All others are the machine: a series never goes across them.
 SAID = (
@@ -36,9 +37,12 @@ class Point:
     def by_seed(self) -> dict[int, float]:
         return {result.trial.seed: result.metrics[self.metric] for result in self.results}
 
-    @property
+    @cached_property
     def values(self) -> list[float]:
-        return list(self.by_seed.values())
+        """One figure a process: of seeds that one process trained at once, a timing is one measurement."""
+        together = self.first.trial.train.engine in TOGETHER and not pools(self.metric)
+        counted = {result.run_id: result for result in reversed(self.results)}.values() if together else self.results
+        return [result.metrics[self.metric] for result in counted]
 
     @property
     def commit(self) -> str:

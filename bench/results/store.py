@@ -37,6 +37,15 @@ class Store:
     def trials_folder(self) -> Path:
         return self.folder / "trials"
 
+    def refresh_some(self) -> list[Result]:
+        """As `refresh`; BenchError where the folder holds no result at all."""
+        new = self.refresh()
+        if not self.results:
+            raise BenchError(
+                f"{self.folder}: no results there (no trials/*.jsonl); run the suite first, or give results/NAME"
+            )
+        return new
+
     def refresh(self) -> list[Result]:
         """Read what was written since; returns the new results. BenchError: a file is of a newer bench."""
         new: list[Result] = []

@@ -114,7 +114,7 @@ def from_json(value: Json) -> Suite:
     """The Suite that `to_json` gave. Raises BenchError: of a newer version, or damaged."""
     version = value.get("schema") if isinstance(value, Mapping) else None
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise BenchError("the stored suite (suite.json) is none; run the suite again to write it anew")
+        raise BenchError("suite.json in the folder of results holds no plan; run the suite again to write it anew")
     if version > SCHEMA:
         raise BenchError(
             f"the stored suite (suite.json) has schema {version}, this bench reads up to {SCHEMA}; install a newer one"

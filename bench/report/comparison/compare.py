@@ -12,12 +12,14 @@ import numpy as np
 
 from bench.errors import BenchError
 from bench.metrics import Metric
+from bench.records import TOGETHER
 from bench.report.cells import Cell, paired_difference
 from bench.report.comparison.differences import Difference, differences, settings_apart
 from bench.report.comparison.matching import Match, Pair, describe, match
 from bench.report.comparison.sides import Side, named
 from bench.report.comparison.words import DOCTORED, metric_called
 from bench.results.doctor import newest
+from bench.results.frame import pools
 from bench.statistics.intervals import Estimate, Ratio, geometric_mean_ratio, log_ratio
 from bench.statistics.power import detectable_ratio
 from bench.statistics.verdict import Verdict, verdict
@@ -191,8 +193,13 @@ def _compared(pair: Pair, metric: Metric, smallest: Smallest) -> Compared:
 def _values(a: Cell, b: Cell, metric: str) -> tuple[tuple[list[float], list[float]], str]:
     """The figures of both sides, one a process; and why there is no ratio of them, where there is none."""
     first, second = list(a.by_seed(metric).values()), list(b.by_seed(metric).values())
+    together = [not pools(metric) and cell.trial.train.engine in TOGETHER for cell in (a, b)]
+    alike = all(together)  # one figure each
+    if any(together) and not alike:
+        one = "A" if together[0] else "B"
+        return (first, second), f"one process trained the seeds of {one} at once: its timings stand beside no others"
     for name, cell, values in (("A", a, first), ("B", b, second)):
-        if len(values) < cell.n:
+        if len(values) < (1 if alike else cell.n):
             some = f"in {len(values)} of {cell.n} trials" if values else "in no trial"
             return (first, second), f"{name} has {metric} {some}"
         if min(values) <= 0:

@@ -29,7 +29,8 @@ def answer(comparison: Comparison) -> str:
 def _overall(comparison: Comparison) -> str:
     found, metric = comparison.overall, comparison.metric
     if found is None:
-        return f"No cell has {metric.name} on both sides."
+        whys = dict.fromkeys(cell.why for cell in comparison.cells if cell.why)
+        return f"No ratio: {'; '.join(whys)}." if whys else f"No cell has {metric.name} on both sides."
     over = f"geometric mean over {plural(len(comparison.compared), 'cell')}" if len(comparison.compared) > 1 else ""
     much = times(found.ratio, found.low, found.high)
     factor = factor_words(found.ratio, metric) if comparison.verdict in ("faster", "slower") else ""
@@ -67,10 +68,13 @@ def _trains(comparison: Comparison) -> str:
     unlike = [cell for cell in comparison.cells if cell.trains_differently]
     if not unlike:
         return ""
+    but = "But " if comparison.compared else ""
     if len(comparison.cells) == 1:
-        return "But it trains differently: the accuracies of the same seeds differ, so it is not simply so."
+        return f"{but}it trains differently: the accuracies of the same seeds differ, so it is not simply so."
     count = f"{len(unlike)} of {len(comparison.cells)} cells"
-    return f"But {count} train{'s' if len(unlike) == 1 else ''} differently (≠): their accuracies differ, seed by seed."
+    return (
+        f"{but}{count} train{'s' if len(unlike) == 1 else ''} differently (≠): their accuracies differ, seed by seed."
+    )
 
 
 def remarks(comparison: Comparison) -> Iterator[str]:
@@ -89,9 +93,9 @@ def remarks(comparison: Comparison) -> Iterator[str]:
     sides = list(chain.from_iterable((cell.a, cell.b) for cell in comparison.cells))
     if left_out := [row for side in sides for row in side.not_ok]:
         yield f"Not in these figures: {reasons((row.status, row.reason) for row in left_out)}."
-    if doubtful := sum(len(side.not_valid) for side in sides):
-        total = plural(sum(side.n for side in sides), "trial")
-        yield f"{doubtful:,} of {total} not valid; see bench report of each side."
+    trials = {(each.trial_id, each.run_id, each.finished_at): each for side in sides for each in side.ok}
+    if doubtful := sum(each.valid is False for each in trials.values()):
+        yield f"{doubtful:,} of {plural(len(trials), 'trial')} not valid; see bench report of each side."
     if shared := _shared(comparison.cells):
         yield f"The same measurement stands on both sides {plural(shared, 'time')}: it says nothing of a difference."
     if comparison.several:
@@ -122,7 +126,7 @@ def _power(cells: Sequence[Compared]) -> Iterator[str]:
 
 
 def _ratio(value: float) -> str:
-    return f"{math.ceil(100 * value) / 100:.2f}" if value < 100 else "more than 100"
+    return f"{math.ceil(100 * value) / 100:.2f}" if value < 100 else "100"
 
 
 def _doctor(comparison: Comparison) -> Iterator[str]:

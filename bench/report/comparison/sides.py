@@ -49,9 +49,7 @@ class Side:
 
 def read_folder(store: Store, suite: SuiteLike | None, *, name: str) -> Folder:
     """Read all of `store`. BenchError where nothing is there, or where a newer bench wrote it."""
-    store.refresh()
-    if not store.results:
-        raise BenchError(f"{name}: no results there (no trials/*.jsonl); a folder of results is results/<suite>")
+    store.refresh_some()
     planned = None if suite is None else {trial.trial_id for trial in suite.trials()}
     kept = tuple(each for each in store.results if planned is None or each.trial_id in planned)
     if not kept:
@@ -93,6 +91,8 @@ def split(folder: Folder, by: str, *, values: Sequence[str] = ()) -> tuple[Side,
         raise BenchError(
             f"--by {by}: {folder.name} has {len(names)} ({shown}); choose two: --values {names[0]},{names[1]}"
         )
+    if values:
+        raise BenchError(f"--by {by} --values {','.join(values)}: give two that differ, as --values A,B")
     raise BenchError(f"--by {by}: {folder.name} has only {listing(names) or 'results that do not say'}")
 
 

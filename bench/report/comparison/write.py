@@ -16,6 +16,7 @@ from bench.report.tables import Table, escape_markdown, to_markdown, write_frame
 
 PAGE = "compare.md"
 MOST_ROWS = 60
+MAYBE = ("best-batch", "crossover")  # tables that not every comparison has
 
 
 def write_comparison(comparison: Comparison, folder: Path) -> Path:
@@ -23,7 +24,11 @@ def write_comparison(comparison: Comparison, folder: Path) -> Path:
     tables = [
         table for table in (cells_table(comparison), best_table(comparison), crossover_table(comparison)) if table
     ]
+    refuse_results(folder)
     try:
+        for name in MAYBE:  # of an earlier comparison that was written here, which had one
+            for old in folder.glob(f"tables/{name}.*"):
+                old.unlink()
         write_tables(tables, folder)
         write_frame(cells_frame(comparison), folder / "tables" / "comparison.csv")
         drawn = _draw(comparison, folder / "plots") if comparison.compared else False
@@ -34,6 +39,12 @@ def write_comparison(comparison: Comparison, folder: Path) -> Path:
             f"{folder}: the comparison cannot be written there ({error.strerror or error}); choose another --output"
         ) from error
     return folder / PAGE
+
+
+def refuse_results(folder: Path) -> None:
+    """Raise BenchError where `folder` holds results: what is written there would lie among them."""
+    if (folder / "trials").is_dir():
+        raise BenchError(f"--output {folder}: a folder of results; choose another one for what compares them")
 
 
 def write_tables(tables: list[Table], folder: Path) -> None:

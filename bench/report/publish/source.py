@@ -98,9 +98,14 @@ def axis_of(name: str) -> str:
 def value_of(cell: Cell, axis: str) -> Json:
     """Where a cell stands on an axis."""
     if axis in NAMED:
-        own = (cell.dataset, cell.model, cell.trial.device, cell.machine[:8], cell.code_id[:8])
+        own = (cell.dataset, cell.model, cell.trial.device, _environment(cell), cell.code_id[:8])
         return own[NAMED.index(axis)]
     return cell.setting(axis)
+
+
+def _environment(cell: Cell) -> str:
+    """The first digits of its environment_id, as the report shows them; of several (threads), the first."""
+    return min((result.environment_id for result in cell.ok), default=cell.machine)[:8]
 
 
 def written(cell: Cell, axis: str) -> set[str]:

@@ -62,7 +62,8 @@ def difference(found: Duel, metric: Metric) -> str:
     if metric.unit == "fraction":
         return difference_text(found.difference)
     scale = scale_of(metric.unit, [found.difference.mean])
-    return f"{figure_pm(found.difference.mean, found.difference.half, scale)} {scale.unit}".strip()
+    shown = figure_pm(found.difference.mean, found.difference.half, scale)
+    return f"{shown.replace('-', '−')} {scale.unit}".strip()
 
 
 def fronts(ranking: Ranking, cost: Metric) -> dict[str, list[str]]:

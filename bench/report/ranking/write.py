@@ -9,7 +9,7 @@ from typing import Any
 from bench.errors import BenchError
 from bench.metrics import BUILT_IN
 from bench.report.comparison.words import shown_name
-from bench.report.comparison.write import write_tables
+from bench.report.comparison.write import refuse_results, write_tables
 from bench.report.conditions import conditions
 from bench.report.ranking.rank import DEFAULT_METRIC, Ranking, costs_of
 from bench.report.ranking.sentences import answer
@@ -25,6 +25,7 @@ MOST_PANELS = 2
 def write_ranking(ranking: Ranking, folder: Path) -> Path:
     """Write everything into `folder`; returns the page. BenchError where it cannot be written."""
     tables = list(_tables(ranking))
+    refuse_results(folder)
     try:
         write_tables(tables, folder)
         pictures = _draw(ranking, folder / "plots")
