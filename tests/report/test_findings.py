@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from bench.records import Component, Result
+from bench.report.conditions import validity
 from bench.report.findings import answer
 from bench.report.sections import sections_of
 from bench.results.frame import latest
@@ -145,3 +146,8 @@ def test_an_axis_of_words_goes_from_nowhere_to_nowhere(make: ModuleType) -> None
     text = answer_of(plan, make.run_of(plan))
     assert "From" not in text
     assert "with optimizer adam." in text
+
+
+def test_why_results_are_not_valid_is_the_same_text_each_time(make: ModuleType) -> None:
+    result = make.result_of(next(make.Plan().trials()), valid=False, validity_notes=("b: x", "a: y", "c: z"))
+    assert validity([result, result]) == "a (2), b (2) and c (2)"

@@ -161,3 +161,10 @@ def test_what_is_no_folder_of_results_is_refused(tmp_path: Path, make: str) -> N
         target.mkdir()
     with pytest.raises(BenchError, match="no folder of results"):
         run(target)
+
+
+@pytest.mark.parametrize("name", ["tensorboard/run/events.out", "mlruns/0/meta.yaml"])
+def test_what_a_sink_wrote_is_not_foreign(folder: Path, name: str) -> None:
+    (folder / name).parent.mkdir(parents=True)
+    (folder / name).write_text("x")
+    assert run(folder) == 0
