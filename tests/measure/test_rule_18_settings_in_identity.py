@@ -15,7 +15,7 @@ OTHER: dict[str, Any] = {
     "epochs": 11, "steps": 100, "optimizer": "adam", "learning_rate": 0.2, "momentum": 0.9, "weight_decay": 0.1,
     "validation_split": 0.1, "precision": "tf32", "engine": "compiled", "loader": "dataloader", "num_workers": 1,
     "pin_memory": True, "threads": 1, "deterministic": False,
-    "memory_format": "channels_last", "warmup_steps": 11, "energy": True,
+    "memory_format": "channels_last", "warmup_steps": 11, "energy": True, "evaluate": "accuracy",
 }  # fmt: skip
 
 
