@@ -1,4 +1,4 @@
-"""What every test stands on: a cache folder of the session's own, and the real data where somebody has it."""
+"""What every test stands on: a cache folder and a lock of the session's own, and the real data where somebody has it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BENCH_CACHE", str(folder))
+        # Two processes of tests do not wait for each other; the tests of the lock have one of their own.
+        patch.setenv("BENCH_LOCK", str(folder / "lock"))
         yield folder
 
 

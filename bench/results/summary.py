@@ -116,6 +116,8 @@ def _figures(ok: pd.DataFrame, metrics: list[str], *, torch: Mapping[str, str], 
 def _processes(ok: pd.DataFrame) -> pd.DataFrame:
     """One row a process: of seeds that one process trained at once, the timings are one measurement."""
     together = ok["engine"].isin(TOGETHER)
+    if not together.any():
+        return ok
     return ok[~together | ~ok.duplicated([GROUP, "run_id"])]
 
 
