@@ -1,4 +1,4 @@
-"""What every test stands on: a cache folder and a lock of the session's own, and the real data where somebody has it."""
+"""What every test stands on: a cache and a lock of the session's own, and the real data where somebody has it."""
 
 from __future__ import annotations
 

@@ -145,6 +145,7 @@ def fill(
     outcome.validity_notes = validity.notes(
         blocks=log.blocks,
         contention_share=watch.contention.share,
+        pressure_share=watch.contention.over_wall("pressure_seconds"),
         throttled_share=watch.contention.over_wall("throttled_seconds"),
         of_device=watch.card.notes() if watch.card else (),
         warmup_steps=trial.measure.warmup_steps,

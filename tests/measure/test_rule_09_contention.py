@@ -59,10 +59,12 @@ def test_a_trial_with_burners_beside_it_is_flagged(bench: Any) -> None:
     with burners():
         (result,) = bench.run(SUITE)
     assert is_flagged(result), result.validity_notes
-    assert sum(result.samples["contention_wait_seconds"]) > 0.05 * sum(result.samples["epoch_seconds"])
+    # The scheduler may leave a trial of half a second a core of its own: then the pressure tells.
+    wall = sum(result.samples["epoch_seconds"])
+    waited = sum(result.samples["contention_wait_seconds"]) > 0.05 * wall
+    pressed = sum(result.samples.get("contention_pressure_seconds", [])) > 0.2 * wall
+    assert waited or pressed
     assert sum(result.samples["contention_involuntary_switches"]) > 0
-    if contention.pressure_seconds() is not None:
-        assert sum(result.samples["contention_pressure_seconds"]) > 0
 
 
 def once_on_a_quiet_machine(holds: Callable[[], bool]) -> None:

@@ -32,6 +32,13 @@ def test_where_the_kernel_does_not_say_nothing_is_claimed() -> None:
     assert noted(contention_share=None) == []
 
 
+def test_busy_processes_that_left_the_trial_a_core_of_its_own_are_seen_by_the_pressure_on_the_machine() -> None:
+    assert noted(pressure_share=0.5) == ["not alone"]
+    assert noted(pressure_share=0.5, contention_share=0.3) == ["not alone"]  # said once
+    assert noted(pressure_share=0.03) == []
+    assert noted(pressure_share=0.5, loader_workers=2) == []  # its own want a core, too
+
+
 def test_a_quota_that_was_used_up_is_flagged_and_what_the_device_says_is_passed_on() -> None:
     assert noted(throttled_share=0.2) == ["throttled"]
     assert noted(throttled_share=0.001) == []
