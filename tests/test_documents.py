@@ -76,5 +76,5 @@ def test_the_readme_sets_up_with_two_commands() -> None:
     commands = [line for line in text.splitlines() if line.startswith("python -m pip install")]
     assert [command.partition(" && ")[2] for command in commands] == [
         "python -m bench run suites/baseline.toml",
-        "python -m pytest -n 2 --dist loadfile",
+        "python -m pytest -n 2 --dist worksteal",
     ]

@@ -41,7 +41,7 @@ def test_a_range_of_seeds_is_stored_as_one(plan: Callable[..., Suite]) -> None:
 
 @pytest.mark.parametrize("value", [None, [], 3, {}, {"schema": "1"}, {"schema": True}, {"schema": 0}])
 def test_refuses_what_is_no_stored_suite(value: Any) -> None:
-    with pytest.raises(BenchError, match=r"suite.json\) is none"):
+    with pytest.raises(BenchError, match=r"suite.json in the folder of results holds no plan"):
         Suite.from_json(value)
 
 
