@@ -9,6 +9,15 @@ from typing import Annotated, Optional
 import typer
 
 from bench import cli_look, cli_share
+from bench.cli_options import (
+    DataRootOption,
+    OnlyOption,
+    PluginOption,
+    ResultsOption,
+    SetOption,
+    SuiteArgument,
+    TargetArgument,
+)
 from bench.cli_usage import UsageError, usage_line
 from bench.errors import EXIT_OK, EXIT_SIGINT, EXIT_USAGE, BenchError
 
@@ -26,22 +35,6 @@ app = typer.Typer(
     "  python -m bench list models\n"
     "  python -m bench fetch mnist",
 )
-
-# typer reads these annotations at run time and knows Optional, not X | None, on every version that we support.
-Strings = Optional[list[str]]  # noqa: UP045
-SuiteArgument = Annotated[Path, typer.Argument(metavar="SUITE.toml", help="The suite file.")]
-ResultsOption = Annotated[Path, typer.Option("--results", metavar="DIR", help="Folder that results/<suite> lies in.")]
-DataRootOption = Annotated[
-    Optional[Path],  # noqa: UP045
-    typer.Option(metavar="DIR", help="Where data sets lie [default: $BENCH_DATA, else ~/.cache/bench]."),
-]
-SetOption = Annotated[
-    Strings, typer.Option("--set", metavar="KEY=VALUE", help="Replace a setting: train.epochs=2, grid.seed=[0,1].")
-]
-OnlyOption = Annotated[
-    Strings, typer.Option("--only", metavar="KEY=VALUE[,VALUE]", help="Keep the trials that match: model=linear,mlp.")
-]
-PluginOption = Annotated[Strings, typer.Option("--plugin", metavar="FILE|MODULE", help="Load a plugin as well.")]
 
 
 @app.command(no_args_is_help=True)
@@ -95,7 +88,7 @@ def run(
 
 @app.command(no_args_is_help=True)
 def report(
-    target: Annotated[Path, typer.Argument(metavar="SUITE_OR_DIR", help="A suite file, or a folder of results.")],
+    target: TargetArgument,
     results: ResultsOption = Path("results"),
     data_root: DataRootOption = None,
     plugin: PluginOption = None,
@@ -195,7 +188,7 @@ def fetch(
 
 @app.command(no_args_is_help=True)
 def export(
-    target: Annotated[Path, typer.Argument(metavar="SUITE_OR_DIR", help="A suite file, or a folder of results.")],
+    target: TargetArgument,
     form: Annotated[
         str,
         typer.Option("--format", metavar="FORMAT", help="csv (trials.csv), json, parquet, latex or pytest-benchmark."),

@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from bench.cli_share import DataRootOption, PluginOption, ResultsOption
+from bench.cli_options import DataRootOption, PluginOption, ResultsOption, TargetArgument
 
 
 def register(app: typer.Typer) -> None:
@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
 
 
 def diagnose(
-    target: Annotated[Path, typer.Argument(metavar="SUITE_OR_DIR", help="A suite file, or a folder of results.")],
+    target: TargetArgument,
     trial: Annotated[
         Optional[str],  # noqa: UP045
         typer.Argument(metavar="[TRIAL]", help="A trial_id, or the start of one [default: one trial a model]."),

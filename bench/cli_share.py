@@ -7,13 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-Strings = Optional[list[str]]  # noqa: UP045  # typer reads it at run time
-ResultsOption = Annotated[Path, typer.Option("--results", metavar="DIR", help="Folder that results/<suite> lies in.")]
-DataRootOption = Annotated[
-    Optional[Path],  # noqa: UP045
-    typer.Option(metavar="DIR", help="Where data sets lie [default: $BENCH_DATA, else ~/.cache/bench]."),
-]
-PluginOption = Annotated[Strings, typer.Option("--plugin", metavar="FILE|MODULE", help="Load a plugin as well.")]
+from bench.cli_options import DataRootOption, PluginOption, ResultsOption, Strings, TargetArgument
 
 
 def register(app: typer.Typer) -> None:
@@ -73,7 +67,7 @@ def merge(
 
 
 def history(
-    target: Annotated[Path, typer.Argument(metavar="SUITE_OR_DIR", help="A suite file, or a folder of results.")],
+    target: TargetArgument,
     metric: Annotated[
         str, typer.Option(metavar="NAME", help="A figure of every trial: bench list metrics.")
     ] = "train_samples_per_second",

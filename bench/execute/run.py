@@ -220,9 +220,8 @@ class _Runner:
         if stopped is not None:
             raise stopped
         for result in results:
-            if (
-                result.status == "interrupted"
-            ):  # by itself: the disk takes no more, and would take the next one's no less
+            # By itself: the disk takes no more, and would not take the next one's either.
+            if result.status == "interrupted":
                 raise cannot_write(self.prepared.store.folder, result.reason)
 
     def _shared(self, trial: Trial) -> dict[str, Json]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -11,6 +12,9 @@ from torch import nn
 
 from bench.worker.evaluate import weights
 from bench.worker.evaluate.diagnosis import Arrays
+
+if TYPE_CHECKING:
+    import h5py
 
 
 def confusion_matrix(logits: torch.Tensor, labels: torch.Tensor, *, num_classes: int) -> np.ndarray:
@@ -52,19 +56,27 @@ def write(
         file["test/confusion_matrix"].attrs["class_names"] = list(class_names)
         for place, found in diagnosis.items():
             file[f"diagnosis/{place}"] = found
-        for name, tensor in model.state_dict().items():
-            if isinstance(tensor, torch.Tensor):
-                held = tensor.detach().cpu()
-                array = (held.float() if held.dtype is torch.bfloat16 else held).numpy()
-                file[f"weights/{name}"] = array
-                if diagnosis and weights.is_shown(array):
-                    file[f"weights/{name}"].attrs.update(weights.described(array))
+        _write_weights(file, model, described=bool(diagnosis))
         file.flush()
         image: bytes = file.id.get_file_image()
+    _replace(path, image)
+
+
+def _write_weights(file: h5py.File, model: nn.Module, *, described: bool) -> None:
+    for name, tensor in model.state_dict().items():
+        if isinstance(tensor, torch.Tensor):
+            held = tensor.detach().cpu()
+            array = (held.float() if held.dtype is torch.bfloat16 else held).numpy()
+            file[f"weights/{name}"] = array
+            if described and weights.is_shown(array):
+                file[f"weights/{name}"].attrs.update(weights.described(array))
+
+
+def _replace(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_suffix(".part")
     try:
-        aside.write_bytes(image)
+        aside.write_bytes(content)
         aside.rename(path)
     except OSError:
         aside.unlink(missing_ok=True)

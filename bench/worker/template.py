@@ -68,8 +68,9 @@ def _without(name: str) -> Iterator[None]:
 
     scikit-learn imports pandas where it is there, and pandas pyarrow, which starts a thread as it is imported.
     """
-    if name in sys.modules:
-        raise ImportError(f"{name} was imported before")
+    if name in sys.modules:  # by something installed that Python imports as it starts: too late to go without
+        yield
+        return
     sys.modules[name] = None  # type: ignore[assignment]  # what the import system takes for "not there"
     try:
         yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -147,3 +148,6 @@ def test_the_tables_say_what_the_arrays_say(folder: Path) -> None:
     assert [cell.number for cell in pair[2:6]] == [
         np.sum(first & second), np.sum(first & ~second), np.sum(~first & second), np.sum(~first & ~second),
     ]  # fmt: skip
+    mean, low, high = re.fullmatch(r"(.+) \[(.+), (.+)\]", pair[6].text.replace("−", "-")).groups()  # type: ignore[union-attr]
+    assert pair[6].number == pytest.approx(first.mean() - second.mean())
+    assert float(low) <= float(mean) <= float(high)

@@ -8,8 +8,10 @@ from itertools import combinations
 import numpy as np
 
 from bench.report.diagnosis.stored import Array, Diagnosed
-from bench.report.format import accuracy
+from bench.report.format import accuracy, signed
 from bench.report.tables import Column, Table, TableCell
+from bench.statistics.examples import paired_bootstrap
+from bench.statistics.intervals import Estimate
 from bench.statistics.tests import mcnemar_exact
 
 CLASS_FIGURES = ("precision", "recall", "f1", "accuracy")
@@ -104,23 +106,32 @@ def _worst(found: Diagnosed) -> str:
     return f"{label} → {answer}, {int(found['confusions/count'][0]):,} ×"
 
 
+def _difference(found: Estimate) -> TableCell:
+    mean, *ends = (signed(end, decimals=4) for end in (found.mean, found.low, found.high) if end is not None)
+    return TableCell(f"{mean} [{', '.join(ends)}]" if ends else mean, found.mean)
+
+
 def pairs(several: Sequence[Diagnosed], names: Sequence[str]) -> Table:
     """Each two models on the same examples: right by both, by one alone, by none, and McNemar's exact test."""
     columns = (
         Column("a", "A", numeric=False), Column("b", "B", numeric=False), Column("both", "both right"),
-        Column("only_a", "only A"), Column("only_b", "only B"), Column("none", "none"), Column("p", "p (McNemar)"),
+        Column("only_a", "only A"), Column("only_b", "only B"), Column("none", "none"),
+        Column("difference", "A − B, accuracy"), Column("p", "p (McNemar)"),
     )  # fmt: skip
+    generator = np.random.default_rng(0)  # the same results give the same page
     rows = []
     for i, j in combinations(range(len(several)), 2):
         first, second = several[i].right, several[j].right
         counts = [first & second, first & ~second, ~first & second, ~first & ~second]
         p = mcnemar_exact(first, second).p
         cells = (TableCell(f"{count.sum():,}", float(count.sum())) for count in counts)
-        rows.append((TableCell(names[i]), TableCell(names[j]), *cells, TableCell(f"{p:.2g}", p)))
+        difference = _difference(paired_bootstrap(first, second, generator=generator))
+        rows.append((TableCell(names[i]), TableCell(names[j]), *cells, difference, TableCell(f"{p:.2g}", p)))
     return Table(
         name="pairs", title="On the same examples", columns=columns, rows=tuple(rows),
         notes=(
-            "McNemar's exact test judges these trained models on this test set, not their architectures: another seed "
+            "A − B: difference of accuracies with its 95 % interval over examples (bootstrap of pairs). It and "
+            "McNemar's exact test judge these trained models on this test set, not their architectures: another seed "
             "is another model.",
         ),
     )  # fmt: skip
