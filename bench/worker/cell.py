@@ -79,7 +79,12 @@ class Run:
         data = load_cell(self.request, self.device.torch_device)
         names = data.class_names
         self.shop = Workshop(
-            self.trial, self.engine, device=self.device, input_shape=data.input_shape, num_classes=len(names)
+            self.trial,
+            self.engine,
+            device=self.device,
+            threads=threads,
+            input_shape=data.input_shape,
+            num_classes=len(names),
         )
         self.outcome.metrics["flops_per_sample"], _ = self.shop.warm_library()
         rehearsals = self._rehearsals(data.train_size)

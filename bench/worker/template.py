@@ -49,10 +49,12 @@ def _import_everything() -> None:
     import torch.utils.flop_counter
 
     from bench.worker import components, trial
+    from bench.worker.evaluate import diagnosis
 
     with _without("pandas"):
         import sklearn.metrics
     components.load_builtin()
+    diagnosis.rehearse()
     # What is imported is all that this was for.
     del h5py, numpy, sklearn, torch, trial
     # Out of the collector's sight: a collection in a trial would touch, and so copy, every page of all of this

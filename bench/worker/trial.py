@@ -73,6 +73,7 @@ class _Run:
             self.trial,
             self.engine,
             device=self.device,
+            threads=self.outcome.threads,
             input_shape=data.input_shape,
             num_classes=len(data.class_names),
         )

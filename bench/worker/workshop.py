@@ -26,6 +26,8 @@ from bench.worker.train.loop import Loop
 
 THROWAWAY_SAMPLES = 2
 SHORT_BATCH_STEPS = 2
+# Numbers in a tensor from which on torch is sure to share an operation out (its grain is 32,768).
+PARALLEL_SIZE = 1 << 17
 
 
 def engine_and_device(trial: Trial) -> tuple[Engine, Device]:
@@ -42,10 +44,12 @@ def engine_and_device(trial: Trial) -> tuple[Engine, Device]:
 
 
 def set_up(trial: Trial, device: Device) -> int:
-    """Threads (their number is returned), precision, determinism, for the whole process."""
+    """Precision, determinism, for the whole process. Returns the number of threads, which `start_threads` starts."""
     settings = trial.train
     threads = settings.threads or physical_cores()
-    torch.set_num_threads(threads)
+    # Not yet: between small operations the others spin, and where cores share what they are made of, that made loading
+    # and building twice as slow (27 ms a trial).
+    torch.set_num_threads(1)
     device.set_precision(settings.precision)
     device.set_deterministic(settings.deterministic)
     torch.use_deterministic_algorithms(settings.deterministic)
@@ -54,14 +58,27 @@ def set_up(trial: Trial, device: Device) -> int:
     return threads
 
 
+def start_threads(threads: int) -> None:
+    """From here on operations run on so many threads, which are there before memory is measured."""
+    torch.set_num_threads(threads)
+    torch.ones(PARALLEL_SIZE).exp_()
+
+
 class Workshop:
     """Makes instances of one trial's model; each is new, and has the weights that the seed gives."""
 
     def __init__(
-        self, trial: Trial, engine: Engine, *, device: Device, input_shape: tuple[int, int, int], num_classes: int
+        self,
+        trial: Trial,
+        engine: Engine,
+        *,
+        device: Device,
+        threads: int,
+        input_shape: tuple[int, int, int],
+        num_classes: int,
     ) -> None:
         self.trial, self.train, self.engine, self.device = trial, trial.train, engine, device
-        self.input_shape, self.num_classes = input_shape, num_classes
+        self.threads, self.input_shape, self.num_classes = threads, input_shape, num_classes
         self.memory_format = loaders.FORMATS[trial.train.memory_format]
 
     def build(self, seed: int | None = None) -> nn.Module:
@@ -99,7 +116,7 @@ class Workshop:
         return images.to(device, memory_format=self.memory_format), labels.to(device)
 
     def warm_library(self, test: Held | None = None) -> tuple[float | None, np.ndarray | None]:
-        """One step of another instance on two samples: touches the pages of the libraries.
+        """One step of another instance on two samples: touches the pages of the libraries. Starts the threads.
 
         It has the weights that the model will start with. Returns FLOPs a sample, and what the model answers to the
         first samples of `test` before training.
@@ -114,6 +131,7 @@ class Workshop:
 
         before = None if test is None else self._before(model, images, test)
         counted = flops.count(loss, samples=len(images)) or None
+        start_threads(self.threads)
         step(lambda: (images, labels))
         self.device.synchronize()
         return counted, before
