@@ -166,7 +166,32 @@ def _write(
     sections = sections_of(found.rows, suite)
     (aside / "tables").mkdir()
     (aside / "plots").mkdir()
-    _write_frames(aside / "tables", found, suite)
+    with Press() as press:
+        press.run(partial(_write_frames, aside / "tables", found, suite))
+        parts = _parts(aside, sections, suite=suite, seen=seen, press=press)
+        text = page(
+            parts,
+            title=title,
+            suite=suite,
+            latest=found,
+            damaged=seen.damaged,
+            others=seen.others,
+            doctors=seen.doctors,
+            plugin_errors=seen.plugin_errors,
+        )
+        (aside / "report.md").write_text(text, encoding="utf-8")
+        return _write_whole(
+            aside,
+            Content(
+                folder, title, suite, found, tuple(parts), seen.doctors, seen.damaged, seen.others, seen.plugin_errors
+            ),
+        )
+
+
+def _parts(
+    aside: Path, sections: Sequence[Section], *, suite: SuiteLike | None, seen: Seen, press: Press
+) -> list[Part]:
+    """The table and the plots of every section; their files are on their way when this returns."""
     slugs = slugs_of(sections)
     tables = {
         section: models_table(
@@ -180,23 +205,8 @@ def _write(
     }
     for table in tables.values():
         _write_table(aside / "tables", table)
-    pictures = _draw(aside / "plots", sections, slugs)
-    parts = [Part(section, tables[section], tuple(pictures[section])) for section in sections]
-    text = page(
-        parts,
-        title=title,
-        suite=suite,
-        latest=found,
-        damaged=seen.damaged,
-        others=seen.others,
-        doctors=seen.doctors,
-        plugin_errors=seen.plugin_errors,
-    )
-    (aside / "report.md").write_text(text, encoding="utf-8")
-    content = Content(
-        folder, title, suite, found, tuple(parts), seen.doctors, seen.damaged, seen.others, seen.plugin_errors
-    )
-    return _write_whole(aside, content)
+    pictures = _draw(aside / "plots", sections, slugs, press=press)
+    return [Part(section, tables[section], tuple(pictures[section])) for section in sections]
 
 
 def _write_whole(aside: Path, content: Content) -> tuple[str, ...]:
@@ -216,7 +226,9 @@ def _write_table(folder: Path, table: Table) -> None:
         form.build(table, folder / f"{table.name}.{form.name}")
 
 
-def _draw(folder: Path, sections: Sequence[Section], slugs: Mapping[Section, str]) -> dict[Section, list[Picture]]:
+def _draw(
+    folder: Path, sections: Sequence[Section], slugs: Mapping[Section, str], *, press: Press
+) -> dict[Section, list[Picture]]:
     """The plots of every section; the same model looks the same in all of them."""
     pictures: dict[Section, list[Picture]] = {section: [] for section in sections}
     if not any(section.measured for section in sections):
@@ -224,7 +236,7 @@ def _draw(folder: Path, sections: Sequence[Section], slugs: Mapping[Section, str
     from bench.report import plots, style  # matplotlib: half a second that a fresh report does not pay
 
     styles = style.styles_of(list(dict.fromkeys(cell.model for section in sections for cell in section.cells)))
-    with style.setup(), Press() as press:
+    with style.setup():
         for section in sections:
             for plot in plots.plots_of(section, slug=slugs[section], styles=styles):
                 press.run(partial(style.save, plot.figure, folder / plot.name))

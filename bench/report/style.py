@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,7 @@ def setup() -> Iterator[None]:
         yield
 
 
+@lru_cache(maxsize=4096)  # to lay a text out takes half a millisecond, and titles share their words
 def text_inches(text: str, *, size: float = TEXT) -> float:
     """Width of `text` in inches, as it will be drawn."""
     ruler: Any = _ruler()
@@ -111,14 +113,17 @@ def wrapped(text: str, *, size: float, bold: bool = False) -> list[str]:
     """Lines of `text` that fit the width of a figure."""
     weight = 1.12 if bold else 1.0  # bold letters are that much wider
     room = WIDTH_INCHES - 0.4
-    lines = [""]
+    space = text_inches("a b", size=size) - text_inches("ab", size=size)
+    lines, taken = [""], 0.0  # inches of the last line
     for word in text.replace(" %", "\u00a0%").split(" "):
         word = _fitting(word, size=size, room=room / weight)
-        longer = f"{lines[-1]} {word}".strip()
-        if lines[-1] and text_inches(longer, size=size) * weight > room:
+        wide = text_inches(word, size=size)
+        if lines[-1] and (taken + space + wide) * weight > room:
             lines.append(word)
+            taken = wide
         else:
-            lines[-1] = longer
+            taken += wide + (space if lines[-1] else 0.0)
+            lines[-1] = f"{lines[-1]} {word}".strip()
     return lines
 
 
@@ -161,9 +166,10 @@ def figure_with_axes(
 
 
 def save(figure: Figure, stem: Path) -> None:
-    """Write `stem`.png and `stem`.svg; the same figure gives the same bytes."""
-    figure.savefig(stem.with_name(stem.name + ".svg"), metadata={"Date": None, "Creator": None})
-    figure.savefig(stem.with_name(stem.name + ".png"), dpi=DPI, metadata={"Software": None})
+    """Write `stem`.png and `stem`.svg; the same figure gives the same bytes, whenever it is called."""
+    with setup():
+        figure.savefig(stem.with_name(stem.name + ".svg"), metadata={"Date": None, "Creator": None})
+        figure.savefig(stem.with_name(stem.name + ".png"), dpi=DPI, metadata={"Software": None})
 
 
 def shorten(text: str, *, most: int = 28) -> str:
