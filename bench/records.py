@@ -13,12 +13,12 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cached_property
 from typing import Annotated, Any, Literal, TypeAlias, get_args
 
-from annotated_types import Ge, Gt, Le, Lt
+from annotated_types import Ge, Gt, Le, Len, Lt
 
 from bench import __version__
 from bench.errors import BenchError
@@ -37,6 +37,8 @@ Engine = Literal["eager", "compiled", "cudagraph", "vectorized"]
 Loader = Literal["resident", "dataloader"]
 MemoryFormat = Literal["contiguous", "channels_last"]
 Scaling = Literal["unit", "standard", "symmetric"]
+Schedule = Literal["none", "step", "plateau", "cosine", "onecycle"]
+Beta = Annotated[float, Ge(0), Lt(1)]
 
 # Engines that train all seeds of a cell in one process: what was timed there is one measurement, however many seeds.
 TOGETHER: frozenset[str] = frozenset({"vectorized"})
@@ -63,6 +65,20 @@ class TrainSettings:
     threads: Annotated[int, Ge(0), Le(4096)] = 0
     deterministic: bool = True
     memory_format: MemoryFormat = "contiguous"
+    nesterov: bool = False
+    betas: Annotated[Sequence[Beta], Len(2, 2)] = (0.9, 0.999)  # of adam and adamw; a tuple, whatever it is built from
+    l1: Annotated[float, Ge(0)] = 0.0  # times the sum of |w| over trained parameters of two or more dimensions
+    label_smoothing: Annotated[float, Ge(0), Lt(1)] = 0.0
+    gradient_clip: Annotated[float, Ge(0)] = 0.0  # most that the norm of all gradients together may be; 0: no clipping
+    schedule: Schedule = "none"
+    schedule_step_epochs: Annotated[int, Ge(1)] = 10  # of "step"
+    schedule_factor: Annotated[float, Gt(0), Lt(1)] = 0.1  # of "step" and "plateau"
+    schedule_patience: Annotated[int, Ge(0)] = 10  # of "plateau": epochs without a better validation loss
+    early_stopping_patience: Annotated[int, Ge(0)] = 0  # epochs without a better validation loss; 0: no early stopping
+
+    def __post_init__(self) -> None:
+        # JSON has lists; a setting has to be hashable. 0.0 is added because -0.0 would be another text for the same.
+        object.__setattr__(self, "betas", tuple(beta + 0.0 for beta in self.betas))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +107,9 @@ def digest(text: str | bytes) -> str:
 
 
 def non_defaults(settings: TrainSettings | MeasureSettings) -> dict[str, Json]:
-    """The fields whose value differs from their default."""
-    return {f.name: value for f in fields(settings) if (value := getattr(settings, f.name)) != f.default}
+    """The fields whose value differs from their default, as JSON."""
+    kept = {f.name: value for f in fields(settings) if (value := getattr(settings, f.name)) != f.default}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in kept.items()}
 
 
 @dataclass(frozen=True)
@@ -203,7 +220,10 @@ class Trial:
         )
 
     def setting(self, dotted: str) -> Json:
-        """The value of an axis by its name in a suite: `seed`, `model`, `train.learning_rate`. KeyError: no such."""
+        """The value of an axis by its name in a suite: `seed`, `model`, `train.learning_rate`. KeyError: no such.
+
+        Lists are tuples here, so that values can be put into sets.
+        """
         section, _, key = dotted.partition(".")
         if not key:
             value = getattr(self, section, MISSING)
