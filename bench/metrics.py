@@ -60,6 +60,8 @@ _LATER = (
     Metric("test_calibration_error", "fraction", False, False, "expected gap between confidence and accuracy, 15 bins"),
     Metric("test_top5_accuracy", "fraction", True, False, "share of the test set whose class is among 5 likeliest"),
     Metric("compile_seconds", "seconds", False, True, "compiling the model with a cold cache, before it trains"),
+    Metric("epochs_trained", "count", False, False, "epochs until early stopping ended the training, or all"),
+    Metric("best_epoch", "count", False, False, "with the least validation loss: early stopping took its weights"),
 )
 # Columns of a table of trials that are no metrics: no metric may be called so.
 _OTHER = """

@@ -26,8 +26,10 @@ from bench.worker.measure.watch import Watch
 from bench.worker.messages import Outcome, Request
 from bench.worker.train import optimizers
 from bench.worker.train.engines.vectorized import Stack, Tallies, losses, stacked_step
-from bench.worker.train.loop import MOST_STEPS, EpochLog, FitLog, Loop, Step
+from bench.worker.train.loop import MOST_STEPS, EpochLog, FitLog, Loop
 from bench.worker.train.optimizers import autocast
+from bench.worker.train.schedules import Schedule
+from bench.worker.train.steps import Step
 from bench.worker.workshop import SHORT_BATCH_STEPS, THROWAWAY_SAMPLES, Workshop, engine_and_device, set_up, warm_up
 
 # What is one measurement of the whole cell. Figures of one model (inference, FLOPs) are measured on the first seed's.
@@ -40,11 +42,12 @@ INFERENCE = ("inference_samples_per_second", "inference_latency_p50_seconds", "i
 
 
 class Learners(NamedTuple):
-    """The seeds' models, what changes their weights, and one step of that."""
+    """The seeds' models, what changes their weights, one step of that, and the learning rate over the training."""
 
     stack: Stack
     optimizer: torch.optim.Optimizer
     step: Step
+    schedule: Schedule
 
 
 class Run:
@@ -85,6 +88,7 @@ class Run:
             threads=threads,
             input_shape=data.input_shape,
             num_classes=len(names),
+            train_size=data.train_size,
         )
         self.outcome.metrics["flops_per_sample"], _ = self.shop.warm_library()
         rehearsals = self._rehearsals(data.train_size)
@@ -107,8 +111,10 @@ class Run:
         stack = Stack([self.shop.build(seed) for seed in self.seeds])
         optimizer = optimizers.make_optimizer(stack.trained, self.train)
         stack.train()
-        step = stacked_step(stack, optimizer, precision=self.train.precision, device=self.device.torch_device)
-        return Learners(stack, optimizer, step)
+        schedule = self.shop.schedule(optimizer)
+        recipe, device = self.shop.recipe(schedule), self.device.torch_device
+        step = stacked_step(stack, optimizer, precision=self.train.precision, device=device, recipe=recipe)
+        return Learners(stack, optimizer, step, schedule)
 
     def _rehearsals(self, train_size: int) -> list[CellSource]:
         """As Workshop.rehearsals, for every seed the same noise."""
@@ -158,7 +164,8 @@ class Run:
 
         def on_epoch(entry: EpochLog) -> None:
             self.peaks.pause()
-            self._evaluate(learners.stack, data, entry)
+            self._evaluate(learners.stack, data, entry, learning_rate=learners.schedule.learning_rate)
+            learners.schedule.after_epoch(validation_loss=None)
             self.peaks.resume()
 
         steps = self.train.steps
@@ -190,7 +197,7 @@ class Run:
     def _evaluations(self, stack: Stack, split: CellSplit) -> list[Evaluation]:
         return evaluate(stack, split, batch_size=self.trial.batch_size, precision=self.train.precision)
 
-    def _evaluate(self, stack: Stack, data: CellData, entry: EpochLog) -> None:
+    def _evaluate(self, stack: Stack, data: CellData, entry: EpochLog, *, learning_rate: float) -> None:
         """After an epoch, outside every timed window: a row of curves for every seed that is left."""
         self.fitted_seconds += entry.seconds
         seen = {"train": self._evaluations(stack, data.probe)}
@@ -202,15 +209,17 @@ class Run:
                 if not math.isfinite(found[place].loss):
                     self.out.setdefault(place, f"{name} loss is {found[place].loss} after epoch {entry.epoch}")
             if place not in self.out:
-                self._row(place, entry, {name: found[place] for name, found in seen.items()})
+                row = {name: found[place] for name, found in seen.items()}
+                self._row(place, entry, row, learning_rate=learning_rate)
         if len(self.out) == len(self.seeds):
             raise Diverged(self.out[0])
 
-    def _row(self, place: int, entry: EpochLog, seen: dict[str, Evaluation]) -> None:
+    def _row(self, place: int, entry: EpochLog, seen: dict[str, Evaluation], *, learning_rate: float) -> None:
         row: dict[str, float | None] = {
             "epoch": entry.epoch,
             "train_loss": entry.losses[place],
             "train_seconds": self.fitted_seconds,
+            "learning_rate": learning_rate,
         }
         for name, found in seen.items():
             row |= {f"{name}_accuracy": found.accuracy} | ({f"{name}_loss": found.loss} if name != "train" else {})

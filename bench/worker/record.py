@@ -116,9 +116,9 @@ def _how_split(metrics: dict[str, float | None], device: Device) -> dict[str, st
     return found | ({"step_transfer_seconds": device.how_marks} if metrics["step_transfer_seconds"] is not None else {})
 
 
-def last_of(curves: dict[str, list[float | None]]) -> dict[str, float | None]:
-    """Accuracy and losses after the last epoch."""
-    return {name: curves[name][-1] for name in ("test_accuracy", "test_loss", "train_loss")}
+def last_of(curves: dict[str, list[float | None]], *, epoch: int = 0) -> dict[str, float | None]:
+    """Accuracy and losses after the last epoch, or after `epoch`, counted from 1."""
+    return {name: curves[name][epoch - 1] for name in ("test_accuracy", "test_loss", "train_loss")}
 
 
 def fill(

@@ -28,6 +28,7 @@ from bench.worker.messages import Outcome, Request
 from bench.worker.train import loaders
 from bench.worker.train.engines.base import Learner
 from bench.worker.train.loop import MOST_STEPS, EpochLog, FitLog, Loop
+from bench.worker.train.stopping import EarlyStopping
 from bench.worker.workshop import SHORT_BATCH_STEPS, Workshop, engine_and_device, set_up, warm_up
 
 
@@ -55,6 +56,8 @@ class _Run:
         self.trial, self.train = request.trial, request.trial.train
         self.curves: dict[str, list[float | None]] = outcome.curves
         self.last: Evaluation | None = None
+        self.learner: Learner | None = None  # the one that trains
+        self.stopping: EarlyStopping | None = None
         self.reached_seconds: float | None = None
         self.fitted_seconds = 0.0
         self.alone_seconds: float | None = None
@@ -76,6 +79,7 @@ class _Run:
             threads=self.outcome.threads,
             input_shape=data.input_shape,
             num_classes=len(data.class_names),
+            train_size=data.train_size,
         )
         full = self.trial.measure.evaluate == "full"
         self.outcome.metrics["flops_per_sample"], self.before = self.shop.warm_library(data.test if full else None)
@@ -85,7 +89,9 @@ class _Run:
         self.peaks = Peaks(self.device, tree=TreePeak() if self._has_loader_workers() else None)
         self.peaks.start()
         step_seconds = self._warm_up(rehearsals)
-        learner = self.shop.learner()
+        self.learner = learner = self.shop.learner()
+        if patience := self.train.early_stopping_patience:
+            self.stopping = EarlyStopping(learner.model, patience_epochs=patience)
         self.outcome.metrics |= record.size_of(learner.model)
         self.engine.attach(learner, data.source)
         log = self._fit(learner, data=data, step_seconds=step_seconds)
@@ -138,12 +144,14 @@ class _Run:
 
         def on_epoch(entry: EpochLog) -> None:
             self.peaks.pause()
-            self._evaluate(learner.model, data, entry)
+            self._evaluate(learner, data, entry)
             self.peaks.resume()
 
         steps = self.train.steps
         loop = self._loop(learner, data.source, steps=steps, steps_per_block=per_block, on_epoch=on_epoch)
         loop.on_block, loop.watch, loop.log.alone_seconds = on_block, self.watch, self.alone_seconds
+        if self.stopping is not None:
+            loop.is_over = lambda: self.stopping is not None and self.stopping.is_over
         return loop.run()
 
     def _loop(
@@ -165,33 +173,44 @@ class _Run:
             on_epoch=on_epoch,
         )
 
-    def _evaluate(self, model: nn.Module, data: TrialData, entry: EpochLog) -> None:
+    def _evaluate(self, learner: Learner, data: TrialData, entry: EpochLog) -> None:
         """After an epoch, outside every timed window. Leaves the generators as they were."""
         self.fitted_seconds += entry.seconds
         row: dict[str, float | None] = {
             "epoch": entry.epoch,
             "train_loss": entry.loss,
             "train_seconds": self.fitted_seconds,
+            "learning_rate": learner.schedule.learning_rate,
         }
         for name, split in (("train", data.probe), ("validation", data.validation), ("test", data.test)):
             if split is not None:
-                seen = evaluate(model, split, batch_size=self.trial.batch_size, precision=self.train.precision)
+                seen = evaluate(learner.model, split, batch_size=self.trial.batch_size, precision=self.train.precision)
                 if not math.isfinite(seen.loss):
                     raise Diverged(f"{name} loss is {seen.loss} after epoch {entry.epoch}")
                 row |= {f"{name}_accuracy": seen.accuracy} | ({f"{name}_loss": seen.loss} if name != "train" else {})
                 self.last = seen
         for name, value in row.items():
             self.curves.setdefault(name, []).append(value)
+        validation_loss = row.get("validation_loss")
+        learner.schedule.after_epoch(validation_loss=validation_loss)
+        if self.stopping is not None and validation_loss is not None:
+            self.stopping.after_epoch(entry.epoch, validation_loss=validation_loss)
         target = self.trial.measure.target_accuracy
         if target is not None and self.reached_seconds is None and row["test_accuracy"] is not None:
             self.reached_seconds = self.fitted_seconds if row["test_accuracy"] >= target else None
 
     def _finish(self, model: nn.Module, data: TrialData, log: FitLog) -> None:
         """What is measured of the trained model, and the record of it all."""
+        if self.stopping is not None:
+            self.stopping.restore()
+            self.last = evaluate(model, data.test, batch_size=self.trial.batch_size, precision=self.train.precision)
+            self.outcome.metrics |= {"epochs_trained": len(log.epochs), "best_epoch": self.stopping.best_epoch}
         found = inference.measure(
             model, data.test, batch_size=self.trial.batch_size, device=self.device, precision=self.train.precision
         )
-        self.outcome.metrics |= record.last_of(self.curves) | {"time_to_target_seconds": self.reached_seconds}
+        self.outcome.metrics |= record.last_of(self.curves, epoch=self.stopping.best_epoch if self.stopping else 0) | {
+            "time_to_target_seconds": self.reached_seconds
+        }
         record.fill(self.outcome, trial=self.trial, log=log, found=found, peaks=self.peaks, watch=self.watch)
         self.outcome.instruments |= self.engine.instruments
         assert self.last is not None

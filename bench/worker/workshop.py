@@ -23,6 +23,8 @@ from bench.worker.train.engines import ENGINES
 from bench.worker.train.engines.base import Engine, Learner
 from bench.worker.train.engines.eager import Eager
 from bench.worker.train.loop import Loop
+from bench.worker.train.schedules import Schedule
+from bench.worker.train.steps import Recipe
 
 THROWAWAY_SAMPLES = 2
 SHORT_BATCH_STEPS = 2
@@ -76,9 +78,11 @@ class Workshop:
         threads: int,
         input_shape: tuple[int, int, int],
         num_classes: int,
+        train_size: int,
     ) -> None:
         self.trial, self.train, self.engine, self.device = trial, trial.train, engine, device
-        self.threads, self.input_shape, self.num_classes = threads, input_shape, num_classes
+        self.threads, self.train_size = threads, train_size
+        self.input_shape, self.num_classes = input_shape, num_classes
         self.memory_format = loaders.FORMATS[trial.train.memory_format]
 
     def build(self, seed: int | None = None) -> nn.Module:
@@ -102,10 +106,33 @@ class Workshop:
         model = self.build()
         parameters = [p for p in model.parameters() if p.requires_grad]
         capturable = engine.capturable and self.device.torch_device.type == "cuda"
-        optimizer = optimizers.make_optimizer(parameters, self.train, capturable=capturable)
+        rate = self._rate_on_device() if engine.capturable and self.train.schedule != "none" else None
+        optimizer = optimizers.make_optimizer(parameters, self.train, capturable=capturable, rate=rate)
         model.train()
-        step = engine.step(model, optimizer, precision=self.train.precision, device=self.device)
-        return Learner(model, optimizer, step)
+        schedule = self.schedule(optimizer)
+        scaler = torch.amp.GradScaler(self.device.torch_device.type) if self.train.precision == "float16" else None
+        recipe = self.recipe(schedule, scaler)
+        step = engine.step(model, optimizer, precision=self.train.precision, device=self.device, recipe=recipe)
+        return Learner(model, optimizer, step, schedule, scaler)
+
+    def _rate_on_device(self) -> torch.Tensor:
+        return torch.tensor(self.train.learning_rate, dtype=torch.float32, device=self.device.torch_device)
+
+    def schedule(self, optimizer: torch.optim.Optimizer) -> Schedule:
+        """The learning rate over the training that the trial asks for; it belongs to `optimizer` from now on."""
+        batches = -(-self.train_size // self.trial.batch_size)
+        epochs = self.epochs(self.train_size)
+        return Schedule(optimizer, self.train, epochs=epochs, steps=self.train.steps or epochs * batches)
+
+    def recipe(self, schedule: Schedule, scaler: torch.amp.GradScaler | None = None) -> Recipe:
+        """What a step of this trial is made of beside the model and its optimizer."""
+        return Recipe(
+            label_smoothing=self.train.label_smoothing,
+            l1=self.train.l1,
+            gradient_clip=self.train.gradient_clip,
+            scaler=scaler,
+            after_step=schedule.after_step,
+        )
 
     def synthetic(self, samples: int) -> loaders.Batch:
         """A batch of noise in the shape of the data; it has a generator of its own."""
@@ -121,7 +148,8 @@ class Workshop:
         It has the weights that the model will start with. Returns FLOPs a sample, and what the model answers to the
         first samples of `test` before training.
         """
-        model, _, step = self.learner(Eager())
+        learner = self.learner(Eager())
+        model = learner.model
         images, labels = self.synthetic(THROWAWAY_SAMPLES)
 
         def loss() -> torch.Tensor:
@@ -132,7 +160,7 @@ class Workshop:
         before = None if test is None else self._before(model, images, test)
         counted = flops.count(loss, samples=len(images)) or None
         start_threads(self.threads)
-        step(lambda: (images, labels))
+        learner.step(lambda: (images, labels))
         self.device.synchronize()
         return counted, before
 

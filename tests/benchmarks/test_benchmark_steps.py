@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from bench.worker.train.loaders import Resident
-from bench.worker.train.loop import eager_step
+from bench.worker.train.steps import eager_step
 
 SAMPLES = 4096
 

@@ -12,20 +12,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import nn
 
 from bench.worker.devices.base import Device
 from bench.worker.failures import Diverged
 from bench.worker.measure import clock
 from bench.worker.measure.split import Waits
 from bench.worker.measure.watch import Watch
-from bench.worker.train.loaders import Fetch, Ready, Source
-from bench.worker.train.optimizers import autocast
+from bench.worker.train.loaders import Ready, Source
+from bench.worker.train.steps import Step
 
 # Most steps of a block: the places for their losses are made once.
 MOST_STEPS = 10_000
-
-Step = Callable[[Fetch], torch.Tensor]  # trains on the batch that the call gives; returns its loss (), detached
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +30,7 @@ class EpochLog:
     """One pass over the training set. `seconds` holds loading and transfer, and neither evaluation nor bookkeeping."""
 
     epoch: int
-    loss: float  # running mean, as the weights moved
+    loss: float  # running mean of what the steps gave, as the weights moved
     seconds: float
     block_seconds: float  # of that, inside timed blocks; the rest was loading and transfer
     data_seconds: float  # of the rest, waiting for batches
@@ -60,78 +57,6 @@ class FitLog:
     def seconds(self) -> float:
         """First to last real step, evaluation excluded."""
         return sum(epoch.seconds for epoch in self.epochs)
-
-
-def eager_step(
-    model: Callable[[torch.Tensor], torch.Tensor],
-    optimizer: torch.optim.Optimizer,
-    *,
-    precision: str,
-    device: torch.device,
-) -> Step:
-    """One step as everybody writes it: gather, forward, backward, optimizer. The loss is mean cross-entropy.
-
-    `model` gives logits (N, K) for images (N, C, H, W): a module, or what an engine made of it.
-    """
-    criterion = nn.CrossEntropyLoss()
-
-    def forward(fetch: Fetch) -> torch.Tensor:
-        images, labels = fetch()
-        loss: torch.Tensor = criterion(model(images), labels)
-        return loss
-
-    def mixed(fetch: Fetch) -> torch.Tensor:
-        with autocast(device, precision):
-            return forward(fetch)
-
-    lossy = mixed if precision in ("bfloat16", "float16") else forward
-    if isinstance(optimizer, torch.optim.LBFGS):
-        return _closure_step(lossy, optimizer)
-    if precision == "float16":
-        return _scaled_step(lossy, optimizer, device)
-
-    def step(fetch: Fetch) -> torch.Tensor:
-        optimizer.zero_grad()
-        loss = lossy(fetch)
-        loss.backward()
-        optimizer.step()
-        return loss.detach()
-
-    return step
-
-
-def _scaled_step(lossy: Step, optimizer: torch.optim.Optimizer, device: torch.device) -> Step:
-    scaler = torch.amp.GradScaler(device.type)
-
-    def step(fetch: Fetch) -> torch.Tensor:
-        optimizer.zero_grad()
-        loss = lossy(fetch)
-        scaler.scale(loss).backward()
-        scaler.step(optimizer)
-        scaler.update()
-        return loss.detach()
-
-    return step
-
-
-def _closure_step(lossy: Step, optimizer: torch.optim.LBFGS) -> Step:
-    """LBFGS evaluates the loss several times a step; what is kept is the first, before the weights move."""
-
-    def step(fetch: Fetch) -> torch.Tensor:
-        first: list[torch.Tensor] = []
-
-        def closure() -> torch.Tensor:
-            optimizer.zero_grad()
-            loss = lossy(fetch)
-            loss.backward()
-            if not first:
-                first.append(loss.detach())
-            return loss
-
-        optimizer.step(closure)
-        return first[0]
-
-    return step
 
 
 class _Losses:
@@ -177,6 +102,7 @@ class Loop:
     watch: Watch = field(default_factory=Watch)
     models: tuple[int, ...] = ()  # shape of a step's loss: one number, or one a model
     tally: Callable[[], Tally] = lambda: Tally()
+    is_over: Callable[[], bool] = lambda: False  # asked after each epoch: whether to end before the last one
     log: FitLog = field(default_factory=FitLog)
     _losses: _Losses = field(init=False)
 
@@ -193,6 +119,8 @@ class Loop:
             self.watch.epoch_ends(wall_seconds=entry.seconds)
             self.log.epochs.append(entry)
             self.on_epoch(entry)
+            if self.is_over():
+                break
         return self.log
 
     def _finished(self, epoch: int) -> bool:

@@ -19,7 +19,7 @@ from bench.registry import DEVICES
 from bench.worker.devices.cpu import Cpu
 from bench.worker.train import loaders
 from bench.worker.train.engines.cudagraph import GraphStep, settle
-from bench.worker.train.loop import eager_step
+from bench.worker.train.steps import eager_step
 
 
 class Recorder(Cpu):

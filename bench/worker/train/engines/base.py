@@ -14,15 +14,18 @@ from torch import nn
 from bench.records import Trial
 from bench.worker.devices.base import Device
 from bench.worker.train.loaders import Source
-from bench.worker.train.loop import Step
+from bench.worker.train.schedules import Schedule
+from bench.worker.train.steps import PLAIN, Recipe, Step
 
 
 class Learner(NamedTuple):
-    """A model, what changes its weights, and one step of that."""
+    """A model, what changes its weights, one step of that, and what else changes as it trains."""
 
     model: nn.Module
     optimizer: torch.optim.Optimizer
     step: Step
+    schedule: Schedule
+    scaler: torch.amp.GradScaler | None  # of float16
 
 
 class Engine(ABC):
@@ -54,7 +57,15 @@ class Engine(ABC):
         return {}
 
     @abstractmethod
-    def step(self, model: nn.Module, optimizer: torch.optim.Optimizer, *, precision: str, device: Device) -> Step:
+    def step(
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        *,
+        precision: str,
+        device: Device,
+        recipe: Recipe = PLAIN,
+    ) -> Step:
         """One step of `model` with `optimizer`."""
 
     def attach(self, learner: Learner, source: Source) -> None:

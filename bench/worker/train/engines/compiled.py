@@ -29,7 +29,7 @@ from bench.worker.devices.base import Device
 from bench.worker.failures import first_line
 from bench.worker.train.engines.base import Engine, Learner, first_batch
 from bench.worker.train.loaders import Fetch, Source
-from bench.worker.train.loop import Step, eager_step
+from bench.worker.train.steps import PLAIN, Recipe, Step, eager_step
 
 CACHE = "TORCHINDUCTOR_CACHE_DIR"
 USE_EAGER = "or use engine 'eager'"
@@ -74,9 +74,17 @@ class Compiled(Engine):
         torch.compiler.set_stance("fail_on_recompile")
         return {"compile_seconds": seconds}
 
-    def step(self, model: nn.Module, optimizer: torch.optim.Optimizer, *, precision: str, device: Device) -> Step:
+    def step(
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        *,
+        precision: str,
+        device: Device,
+        recipe: Recipe = PLAIN,
+    ) -> Step:
         compiled = torch.compile(model, fullgraph=True, dynamic=False)
-        step = eager_step(compiled, optimizer, precision=precision, device=device.torch_device)
+        step = eager_step(compiled, optimizer, precision=precision, device=device.torch_device, recipe=recipe)
 
         def explained(fetch: Fetch) -> torch.Tensor:
             try:

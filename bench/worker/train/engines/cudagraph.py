@@ -8,7 +8,7 @@ has a graph of its own, the smaller last one too; none of them runs eagerly.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -17,7 +17,7 @@ from bench.records import Trial
 from bench.worker.devices.base import Device
 from bench.worker.train.engines.base import Engine, Learner, first_batch
 from bench.worker.train.loaders import Fetch, Gather, Resident, Source
-from bench.worker.train.loop import Step, eager_step
+from bench.worker.train.steps import PLAIN, Recipe, Step, eager_step
 
 # Steps on a stream aside before anything is captured: libraries open, allocate and choose algorithms in their first
 # ones, which may not happen inside a capture. Three is what torch's notes take.
@@ -38,6 +38,9 @@ class CudaGraph(Engine):
             return "engine 'cudagraph': lbfgs decides on the host how often it evaluates: use engine 'eager'"
         if settings.precision == "float16":
             return "engine 'cudagraph': the scaler of float16 reads the gradients on the host: use bfloat16"
+        if settings.schedule != "none" and settings.optimizer == "sgd":
+            why = "torch's sgd reads its learning rate on the host, so that a replay would keep the first one"
+            return f"engine 'cudagraph': {why}: use adam, adamw or rmsprop, or engine 'eager'"
         if settings.loader != "resident":
             return "engine 'cudagraph': a replay gathers from a set that lies on the device: use loader 'resident'"
         return ""
@@ -52,9 +55,20 @@ class CudaGraph(Engine):
         device.aside(lambda: [step.plain(fetch) for fetch in fetches for _ in range(REHEARSALS)])
         return {}
 
-    def step(self, model: nn.Module, optimizer: torch.optim.Optimizer, *, precision: str, device: Device) -> Step:
-        plain = eager_step(model, optimizer, precision=precision, device=device.torch_device)
-        return GraphStep(plain, optimizer, device)
+    def step(
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        *,
+        precision: str,
+        device: Device,
+        recipe: Recipe = PLAIN,
+    ) -> Step:
+        within = replace(recipe, after_step=None)  # what the host does after a step is not captured
+        plain = eager_step(model, optimizer, precision=precision, device=device.torch_device, recipe=within)
+        if recipe.after_step is None:
+            return GraphStep(plain, optimizer, device)
+        return FollowedGraphStep(plain, optimizer, device, after_step=recipe.after_step)
 
     def attach(self, learner: Learner, source: Source) -> None:
         assert isinstance(learner.step, GraphStep)
@@ -105,6 +119,21 @@ class GraphStep:
         self._optimizer.zero_grad(set_to_none=True)
         fetch = Gather(source, index)
         return _Graph(index, loss, self._device.capture(lambda: loss.copy_(self.plain(fetch))))
+
+
+class FollowedGraphStep(GraphStep):
+    """A step that replays, and then lets the host do something: set the rate of the next step."""
+
+    def __init__(
+        self, plain: Step, optimizer: torch.optim.Optimizer, device: Device, *, after_step: Callable[[], None]
+    ) -> None:
+        super().__init__(plain, optimizer, device)
+        self._after_step = after_step
+
+    def __call__(self, fetch: Fetch) -> torch.Tensor:
+        loss = super().__call__(fetch)
+        self._after_step()
+        return loss
 
 
 @torch.no_grad()

@@ -8,16 +8,24 @@ from torch import nn
 from bench.records import Trial
 from bench.worker.devices.base import Device
 from bench.worker.train.engines.base import Engine
-from bench.worker.train.loop import Step, eager_step
+from bench.worker.train.steps import PLAIN, Recipe, Step, eager_step
 
 
 class Eager(Engine):
-    """The plain step, as it stands in bench.worker.train.loop. There is nothing that it cannot."""
+    """The plain step, as it stands in bench.worker.train.steps. There is nothing that it cannot."""
 
     name = "eager"
 
     def cannot(self, trial: Trial, device: Device) -> str:
         return ""
 
-    def step(self, model: nn.Module, optimizer: torch.optim.Optimizer, *, precision: str, device: Device) -> Step:
-        return eager_step(model, optimizer, precision=precision, device=device.torch_device)
+    def step(
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        *,
+        precision: str,
+        device: Device,
+        recipe: Recipe = PLAIN,
+    ) -> Step:
+        return eager_step(model, optimizer, precision=precision, device=device.torch_device, recipe=recipe)

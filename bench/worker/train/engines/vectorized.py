@@ -9,7 +9,7 @@ by bench.worker.cell.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,8 +24,9 @@ from bench.worker.devices.base import Device
 from bench.worker.failures import Diverged, first_line
 from bench.worker.train.engines.base import Engine
 from bench.worker.train.loaders import Fetch
-from bench.worker.train.loop import Step, Tally, diverged
+from bench.worker.train.loop import Tally, diverged
 from bench.worker.train.optimizers import autocast
+from bench.worker.train.steps import PLAIN, Recipe, Step, backward, followed_by, in_turn
 
 USE_EAGER = "use engine 'eager'"
 DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
@@ -46,9 +47,21 @@ class Vectorized(Engine):
             return "engine 'vectorized': every seed has an order of its own: use loader 'resident'"
         if settings.memory_format != "contiguous":
             return "engine 'vectorized': stacked images have five dimensions: use memory_format 'contiguous'"
+        if settings.schedule == "plateau":
+            return f"engine 'vectorized': every seed has plateaus of its own, the learning rate is one: {USE_EAGER}"
+        if settings.early_stopping_patience:
+            return f"engine 'vectorized': every seed would stop in an epoch of its own: {USE_EAGER}"
         return ""
 
-    def step(self, model: nn.Module, optimizer: torch.optim.Optimizer, *, precision: str, device: Device) -> Step:
+    def step(
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        *,
+        precision: str,
+        device: Device,
+        recipe: Recipe = PLAIN,
+    ) -> Step:
         raise NotImplementedError("a cell is trained by stacked_step")
 
 
@@ -115,26 +128,56 @@ class Stack:
         return self._template
 
 
-def losses(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def losses(logits: torch.Tensor, labels: torch.Tensor, *, label_smoothing: float = 0.0) -> torch.Tensor:
     """Mean cross-entropy of each seed (K,) from logits (K, B, classes) and labels (K, B), or (B,) for all."""
     labels = labels.expand(logits.shape[:2])
-    each = functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none")
+    each = functional.cross_entropy(
+        logits.flatten(0, 1), labels.flatten(), reduction="none", label_smoothing=label_smoothing
+    )
     return each.view(logits.shape[:2]).mean(1)
 
 
-def stacked_step(stack: Stack, optimizer: torch.optim.Optimizer, *, precision: str, device: torch.device) -> Step:
+def stacked_step(
+    stack: Stack,
+    optimizer: torch.optim.Optimizer,
+    *,
+    precision: str,
+    device: torch.device,
+    recipe: Recipe = PLAIN,
+) -> Step:
     """One step of every seed, on a batch of each; gives the losses (K,)."""
+    smoothing = recipe.label_smoothing
+    # A dimension more: that of the seeds. The penalties of the seeds are summed as their losses are.
+    differentiate = backward(stack.trained, recipe, dimensions=3)
+    clip = per_seed_clip(stack.trained, recipe.gradient_clip)
+    advance = optimizer.step if clip is None else in_turn(clip, optimizer.step)
 
     def step(fetch: Fetch) -> torch.Tensor:
         optimizer.zero_grad()
         images, labels = fetch()
         with autocast(device, precision):
-            found = losses(stack.logits(images), labels)
-        found.sum().backward()
-        optimizer.step()
+            found = losses(stack.logits(images), labels, label_smoothing=smoothing)
+        differentiate(found.sum())
+        advance()
         return found.detach()
 
-    return step
+    return followed_by(step, recipe.after_step)
+
+
+def per_seed_clip(stacked: Sequence[torch.Tensor], most: float) -> Callable[[], None] | None:
+    """The call that does to the gradients (K, ...) of each seed what torch.nn.utils.clip_grad_norm_ does to those of
+    one model; None where `most`, the largest norm, is 0."""
+    if not most:
+        return None
+
+    def clip() -> None:
+        gradients = [parameter.grad for parameter in stacked if parameter.grad is not None]
+        norms = torch.stack([torch.linalg.vector_norm(gradient.flatten(1), dim=1) for gradient in gradients])
+        share = torch.clamp(most / (torch.linalg.vector_norm(norms, dim=0) + 1e-6), max=1.0)
+        for gradient in gradients:
+            gradient.mul_(share.view(-1, *[1] * (gradient.dim() - 1)))
+
+    return clip
 
 
 @dataclass(slots=True)

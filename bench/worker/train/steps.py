@@ -1,0 +1,204 @@
+"""One step of training: gather, forward, backward, optimizer.
+
+What a trial asks for beside that (a penalty, clipping, a rate that changes) is chosen once, when the step is built:
+a step that asks for nothing does nothing more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from bench.worker.train.loaders import Fetch
+from bench.worker.train.optimizers import autocast
+
+Step = Callable[[Fetch], torch.Tensor]  # trains on the batch that the call gives; returns its loss (), detached
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a step does beside the plain thing. Each field's default asks for nothing."""
+
+    label_smoothing: float = 0.0  # share of a label that is spread over all classes (Szegedy, arXiv 1512.00567)
+    l1: float = 0.0  # times the sum of |w| over the weights; see `l1_penalty`
+    gradient_clip: float = 0.0  # most that the L2 norm of all gradients together may be; 0: any
+    scaler: torch.amp.GradScaler | None = None  # of float16
+    after_step: Callable[[], None] | None = None  # sets the rate of the next step
+
+
+PLAIN = Recipe()
+
+
+def eager_step(
+    model: Callable[[torch.Tensor], torch.Tensor],
+    optimizer: torch.optim.Optimizer,
+    *,
+    precision: str,
+    device: torch.device,
+    recipe: Recipe = PLAIN,
+) -> Step:
+    """One step as everybody writes it. Its loss is mean cross-entropy, of smoothed labels where that is asked for.
+
+    `model` gives logits (N, K) for images (N, C, H, W): a module, or what an engine made of it. An L1 penalty moves the
+    weights and is not in the loss that the step gives, as the L2 of weight decay is not.
+    """
+    criterion = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
+
+    def forward(fetch: Fetch) -> torch.Tensor:
+        images, labels = fetch()
+        loss: torch.Tensor = criterion(model(images), labels)
+        return loss
+
+    def mixed(fetch: Fetch) -> torch.Tensor:
+        with autocast(device, precision):
+            return forward(fetch)
+
+    lossy = mixed if precision in ("bfloat16", "float16") else forward
+    if isinstance(optimizer, torch.optim.LBFGS):
+        step = _closure_step(lossy, optimizer)
+    elif precision == "float16":
+        step = _scaled_step(lossy, optimizer, recipe.scaler or torch.amp.GradScaler(device.type), recipe)
+    elif recipe.l1 or recipe.gradient_clip:
+        step = _tended_step(lossy, optimizer, recipe)
+    else:
+        step = _plain_step(lossy, optimizer)
+    return followed_by(step, recipe.after_step)
+
+
+def _plain_step(lossy: Step, optimizer: torch.optim.Optimizer) -> Step:
+    def step(fetch: Fetch) -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = lossy(fetch)
+        loss.backward()
+        optimizer.step()
+        return loss.detach()
+
+    return step
+
+
+def _tended_step(lossy: Step, optimizer: torch.optim.Optimizer, recipe: Recipe) -> Step:
+    """With a penalty, or clipped gradients, or both."""
+    parameters = trained(optimizer)
+    differentiate, clip = backward(parameters, recipe), _clip(parameters, recipe.gradient_clip)
+    advance = optimizer.step if clip is None else in_turn(clip, optimizer.step)
+
+    def step(fetch: Fetch) -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = lossy(fetch)
+        differentiate(loss)
+        advance()
+        return loss.detach()
+
+    return step
+
+
+def _scaled_step(lossy: Step, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler, recipe: Recipe) -> Step:
+    """The loss is scaled so that small gradients are not 0 in float16; they are scaled back before they are clipped."""
+    parameters = trained(optimizer)
+    penalty, clip = l1_penalty(parameters, recipe.l1), _clip(parameters, recipe.gradient_clip)
+
+    def step(fetch: Fetch) -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = lossy(fetch)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        return loss.detach()
+
+    def tended(fetch: Fetch) -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = lossy(fetch)
+        scaler.scale(loss if penalty is None else loss + penalty()).backward()
+        if clip is not None:
+            scaler.unscale_(optimizer)
+            clip()
+        scaler.step(optimizer)
+        scaler.update()
+        return loss.detach()
+
+    return step if penalty is None and clip is None else tended
+
+
+def _closure_step(lossy: Step, optimizer: torch.optim.LBFGS) -> Step:
+    """LBFGS evaluates the loss several times a step; what is kept is the first, before the weights move."""
+
+    def step(fetch: Fetch) -> torch.Tensor:
+        first: list[torch.Tensor] = []
+
+        def closure() -> torch.Tensor:
+            optimizer.zero_grad()
+            loss = lossy(fetch)
+            loss.backward()
+            if not first:
+                first.append(loss.detach())
+            return loss
+
+        optimizer.step(closure)
+        return first[0]
+
+    return step
+
+
+def followed_by(step: Step, after: Callable[[], None] | None) -> Step:
+    """`step`, and `after` it; `step` itself where there is nothing to do."""
+    if after is None:
+        return step
+
+    def followed(fetch: Fetch) -> torch.Tensor:
+        loss = step(fetch)
+        after()
+        return loss
+
+    return followed
+
+
+def in_turn(first: Callable[[], object], second: Callable[[], object]) -> Callable[[], object]:
+    """One call that does both."""
+
+    def both() -> None:
+        first()
+        second()
+
+    return both
+
+
+def trained(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
+    """The parameters that `optimizer` changes."""
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
+
+
+def backward(
+    parameters: Sequence[torch.Tensor], recipe: Recipe, *, dimensions: int = 2
+) -> Callable[[torch.Tensor], object]:
+    """The call that gives the parameters the gradients of a loss (), and of the penalty where there is one."""
+    penalty = l1_penalty(parameters, recipe.l1, dimensions=dimensions)
+    if penalty is None:
+        return torch.Tensor.backward
+
+    def both(loss: torch.Tensor) -> None:
+        (loss + penalty()).backward()
+
+    return both
+
+
+def l1_penalty(
+    parameters: Sequence[torch.Tensor], strength: float, *, dimensions: int = 2
+) -> Callable[[], torch.Tensor] | None:
+    """The call that gives `strength` times the sum of |w|, (); None where `strength` is 0.
+
+    Over the parameters of at least `dimensions` dimensions: the weights of linear layers and convolutions, not biases
+    and not the scales of norms (as Tibshirani 1996 leaves the intercept out of the lasso).
+    """
+    weights = [parameter for parameter in parameters if parameter.dim() >= dimensions]
+    if not strength or not weights:
+        return None
+    return lambda: strength * torch.stack([weight.abs().sum() for weight in weights]).sum()
+
+
+def _clip(parameters: Sequence[torch.Tensor], most: float) -> Callable[[], object] | None:
+    if not most:
+        return None
+    return lambda: nn.utils.clip_grad_norm_(parameters, most)
