@@ -241,7 +241,7 @@ def is_numeric(values: Collection[Json]) -> bool:
 
 def hashable(value: Json) -> Json:
     """A setting as it can be compared and counted."""
-    return canonical_json(value) if isinstance(value, list | dict) else value
+    return canonical_json(value) if isinstance(value, list | tuple | dict) else value
 
 
 def axis_label(dotted: str) -> str:
@@ -255,4 +255,6 @@ def value_text(value: Json) -> str:
         return "none"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(value_text, value))}]"
     return f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else str(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from bench.records import Json, Result
+from bench.records import Json, Result, TrainSettings
 from bench.report.cells import Section, value_text
 from bench.report.format import listing, plural, span
 
@@ -84,19 +84,45 @@ def _training(section: Section) -> str:
     if train.steps is not None:
         length = named("steps", plural(train.steps, "step"))
     else:
-        length = "" if "train.steps" in shown else named("epochs", plural(train.epochs, "epoch"))
+        most = "at most " if train.early_stopping_patience else ""
+        length = "" if "train.steps" in shown else named("epochs", most + plural(train.epochs, "epoch"))
     parts = [
         length,
         named("optimizer", train.optimizer),
         named("learning_rate", f"learning rate {value_text(train.learning_rate)}"),
         named("momentum", f"momentum {value_text(train.momentum)}" if train.momentum else ""),
         named("weight_decay", f"weight decay {value_text(train.weight_decay)}" if train.weight_decay else ""),
+        *(named(name, text) for name, text in _beside(train).items()),
         "" if "batch_size" in shown else f"batch size {cell.trial.batch_size:,}",
         *(named(name, str(getattr(train, name))) for name in ("precision", "engine", "loader")),
         named("memory_format", "" if train.memory_format == "contiguous" else train.memory_format.replace("_", " ")),
         named("deterministic", "" if train.deterministic else "not deterministic"),
     ]
     return ", ".join(part for part in parts if part)
+
+
+def _beside(train: TrainSettings) -> dict[str, str]:
+    """What was asked for beside a plain step, in words, by the setting that asks for it."""
+    factor = f"× {value_text(train.schedule_factor)}"
+    schedules = {
+        "step": f"learning rate {factor} every {plural(train.schedule_step_epochs, 'epoch')}",
+        "plateau": f"learning rate {factor} on a plateau (patience {plural(train.schedule_patience, 'epoch')})",
+        "cosine": "cosine schedule",
+        "onecycle": "one-cycle schedule",
+    }
+    wanted = {
+        "nesterov": (train.nesterov, "Nesterov"),
+        "betas": (train.betas != TrainSettings().betas, f"betas {value_text(train.betas)}"),
+        "l1": (train.l1, f"L1 {value_text(train.l1)}"),
+        "label_smoothing": (train.label_smoothing, f"label smoothing {value_text(train.label_smoothing)}"),
+        "gradient_clip": (train.gradient_clip, f"gradients clipped at norm {value_text(train.gradient_clip)}"),
+        "schedule": (train.schedule != "none", schedules.get(train.schedule, "")),
+        "early_stopping_patience": (
+            train.early_stopping_patience,
+            f"early stopping (patience {plural(train.early_stopping_patience, 'epoch')})",
+        ),
+    }
+    return {name: text for name, (asked, text) in wanted.items() if asked}
 
 
 def reasons(pairs: Iterable[tuple[str, str]], *, most: int = 3) -> str:

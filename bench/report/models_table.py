@@ -26,7 +26,14 @@ SHOWN = (
     ("device_peak_allocated_bytes", "device memory", False),
     ("fit_seconds", "fit", False),
     ("time_to_target_seconds", "to target", False),
+    ("epochs_trained", "epochs trained", False),
+    ("best_epoch", "best epoch", False),
 )
+NOT_MEASURED = {  # where that is not the word for it
+    "time_to_target_seconds": "not reached",
+    "epochs_trained": "no early stopping",
+    "best_epoch": "no early stopping",
+}
 ALWAYS = frozenset({"test_accuracy"})
 INTERVALS = "±: 95 % interval of the mean over seeds (Student's t)."
 RATIOS = "In brackets: 95 % interval of the ratio of trained samples/s (Welch, of logarithms)."
@@ -204,7 +211,7 @@ def why_empty(cell: Cell, metric: Metric) -> str:
     if not cell.n:
         return reasons((row.status, row.reason) for row in cell.not_ok) + "."
     has, n = len(cell.by_seed(metric.name)), cell.n_of(metric.name)
-    what = "not reached" if metric.name == "time_to_target_seconds" else "not measured"
+    what = NOT_MEASURED.get(metric.name, "not measured")
     return (
         f"{what}." if not has else f"{what} by {n - has} of {plural(n, 'seed')}; those that have it are in trials.csv."
     )

@@ -15,6 +15,13 @@ from bench.suite.sinks import SinkName
 LIMIT_TRIALS = 1_000_000
 SECTIONS = {"train": TrainSettings, "measure": MeasureSettings}
 SETTINGS = tuple(f"{section}.{item.name}" for section, kind in SECTIONS.items() for item in fields(kind))
+# Settings whose value is a list: a list of lists is several values of one.
+LISTS = frozenset(
+    f"{section}.{item.name}"
+    for section, kind in SECTIONS.items()
+    for item in fields(kind)
+    if isinstance(item.default, tuple)
+)
 
 
 def _words(one: str, many: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from bench.suite.plan import Rule, label
 
 _SHOWN_CHOICES = 12
 _SHARD = re.compile(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,5})")
+_COMMA = re.compile(r",(?![^\[]*\])")  # not those inside a list
 _NUMBER = re.compile(r"[+-]?[0-9][0-9_]{0,30}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?|[+-]?\.[0-9]{1,30}")
 
 
@@ -57,7 +58,7 @@ def apply_only(
 def _parsed(text: str, origin: str, axes: Mapping[str, Sequence[Any]]) -> tuple[str, list[str]]:
     key, equals, values = text.partition("=")
     key = key.strip().removeprefix("grid.")
-    wanted = [value.strip() for value in values.split(",")]
+    wanted = [value.strip() for value in _COMMA.split(values)]
     if not equals or not all(wanted):
         raise BenchError(f"{origin}: expected KEY=VALUE[,VALUE…], as in --only model=mlp,cnn")
     if key not in axes and key not in SETTINGS:
@@ -80,6 +81,8 @@ def _kept(values: Sequence[Json | Component], wanted: Sequence[str]) -> tuple[An
         if isinstance(value, int | float) and not isinstance(value, bool):
             # Integers as integers: a float cannot tell two large seeds apart.
             return value in whole or (value in numbers and abs(value) < 2**53)
+        if isinstance(value, list | tuple):  # a list may be written with or without spaces
+            return label(value).replace(" ", "") in [word.replace(" ", "") for word in wanted]
         return label(value) in wanted
 
     return tuple(value for value in values if matches(value))

@@ -34,6 +34,8 @@ def label(value: Json | Component) -> str:
     """A value of an axis, for people."""
     if isinstance(value, Component):
         return value.label
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(label, value))}]"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -49,7 +51,10 @@ class Rule:
 
     def holds(self, trial: Trial) -> bool:
         """Whether the late part of the rule holds for a finished trial."""
-        return all(trial.setting(key) in values for key, values in self.late.items())
+        return all(
+            (list(value) if isinstance(value := trial.setting(key), tuple) else value) in values
+            for key, values in self.late.items()
+        )
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from bench.records import NOT_IDENTITY, Json, MeasureSettings, TrainSettings, ca
 from bench.suite.catalogue import Catalogue
 from bench.suite.components import Builder, Built
 from bench.suite.describe import Key, Mistake, published_path, show
+from bench.suite.document import LISTS
 from bench.suite.only import apply_only, check_shard
 from bench.suite.plan import Axis, Override, Rule, Suite
 from bench.suite.read import SuiteFile
@@ -151,7 +152,7 @@ class _Resolver:
     def _excludes(self) -> Iterable[Rule]:
         """An exclusion asks what the trial would run with, after the overrides."""
         for index, match in enumerate(self._file.exclude):
-            late = {key: tuple(_listed(value)) for key, value in match.items() if key in self._later}
+            late = {key: tuple(_listed(key, value)) for key, value in match.items() if key in self._later}
             early = {key: value for key, value in match.items() if key not in late}
             rule = self._rule(early, key=("exclude", index))
             if rule is not None:
@@ -161,7 +162,7 @@ class _Resolver:
         """The places on the axes that match every key; None where nothing in this grid does."""
         at: dict[str, frozenset[int]] = {}
         for name, value in match.items():
-            wanted = _listed(value)
+            wanted = _listed(name, value)
             if name in _COMPONENTS:
                 at[name] = self._matching(name, wanted, key=(*key, name), listed=isinstance(value, list))
             elif name in self._axes:
@@ -182,14 +183,18 @@ class _Resolver:
         return frozenset(places)
 
 
-def _listed(value: Json) -> list[Json]:
+def _listed(name: str, value: Json) -> list[Json]:
+    """What a rule gives for a key, as a list of values; where a value is a list itself, one of those is one value."""
+    if name in LISTS:
+        return value if isinstance(value[0], list) else [value]
     return value if isinstance(value, list) else [value]
 
 
 def _dotted(train: TrainSettings, measure: MeasureSettings) -> dict[str, Json]:
     """Every setting by its dotted name."""
     own = {f"train.{item.name}": getattr(train, item.name) for item in fields(train)}
-    return own | {f"measure.{item.name}": getattr(measure, item.name) for item in fields(measure)}
+    own |= {f"measure.{item.name}": getattr(measure, item.name) for item in fields(measure)}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in own.items()}
 
 
 def _with_timeout(suite: Suite, seconds: float) -> Suite:

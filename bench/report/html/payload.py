@@ -35,9 +35,12 @@ SHORT = {
     "total_seconds": "total",
     "time_to_target_seconds": "to target",
     "energy_joules": "energy",
+    "epochs_trained": "epochs trained",
+    "best_epoch": "best epoch",
 }
 FIRST = ("test_accuracy", "train_samples_per_second", "host_peak_bytes", "device_peak_allocated_bytes", "fit_seconds",
-         "parameters", "test_loss", "energy_joules", "time_to_target_seconds")  # fmt: skip
+         "parameters", "test_loss", "energy_joules", "time_to_target_seconds",
+         "epochs_trained", "best_epoch")  # fmt: skip
 SHOWN = frozenset(FIRST) - {"test_loss"}
 
 
