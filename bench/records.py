@@ -272,6 +272,10 @@ class Environment:
         return cls(value["facts"], value.get("notes", {}))
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """What became of one trial. `metrics` holds only what was measured; raw samples and curves lie beside them.
@@ -307,7 +311,7 @@ class Result:
         if self.status != "ok" and not self.reason:
             raise BenchError(f"a result that is {self.status} has a reason")
         for name, value in self.metrics.items():
-            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            if (type(value) is not float and not _is_number(value)) or not math.isfinite(value):
                 raise BenchError(f"metric {name}: {value!r} is no finite number; what was not measured is left out")
 
     def to_json(self) -> dict[str, Json]:

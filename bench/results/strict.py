@@ -6,14 +6,13 @@ commands where an id stands, and no number that a table cannot hold.
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Annotated, Any, TypeVar, get_type_hints
 
-from annotated_types import Ge, Le, Lt, MaxLen
-from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue, StringConstraints, create_model
+from annotated_types import Ge, Gt, Le, Lt, MaxLen
+from pydantic import BaseModel, ConfigDict, JsonValue, StringConstraints, create_model
 
 from bench.records import (
     SEED_LIMIT,
@@ -32,18 +31,12 @@ T = TypeVar("T")
 WHOLE_LIMIT = 2**63  # what a column of whole numbers can hold
 
 
-def _fits(value: float) -> float:
-    """No NaN, no infinity, and no integer that a table cannot hold."""
-    if not math.isfinite(value) or (isinstance(value, int) and abs(value) >= WHOLE_LIMIT):
-        raise ValueError("a number that a table cannot hold")
-    return value
-
-
 Hex = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
 FileName = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z][0-9A-Za-z_.-]{0,99}$")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Line = Annotated[str, MaxLen(10_000)]
-Number = Annotated[int | float, AfterValidator(_fits)]
+# No NaN, no infinity, and no integer that a table cannot hold.
+Number = Annotated[int, Gt(-WHOLE_LIMIT), Lt(WHOLE_LIMIT)] | float
 
 
 class _Strict(BaseModel):
@@ -114,8 +107,6 @@ def read_result(value: Json, *, left: Mapping[str, Any] | None = None) -> Result
         raise ValueError(f"schema {schema!r}")
     value = migrate(value)
     _Result.model_validate(value)
-    for section, model in _SETTINGS.items():
-        model.model_validate(value["trial"].get(section, {}))
     return _built({**value, **(left or {})})
 
 
@@ -160,10 +151,12 @@ def _interned(named: dict[str, Any]) -> dict[str, Any]:
 
 
 def _train(settings: dict[str, Json]) -> TrainSettings:
+    _SETTINGS["train"].model_validate(settings)
     return TrainSettings(**settings)
 
 
 def _measure(settings: dict[str, Json]) -> MeasureSettings:
+    _SETTINGS["measure"].model_validate(settings)
     return MeasureSettings(**settings)
 
 
