@@ -19,6 +19,10 @@ from bench.worker.train.engines.compiled import no_compiler, refusal
 TWENTY_STEPS = {"epochs": 4}
 # One size of batch: each costs a run of the C++ compiler.
 EVEN = Component("synthetic", {"train": 320, "test": 100})
+MANY = {
+    "momentum": 0.9, "nesterov": True, "l1": 0.001, "label_smoothing": 0.1, "gradient_clip": 0.5,
+    "schedule": "onecycle", "validation_split": 0.2, "early_stopping_patience": 3,
+}  # fmt: skip
 needs_compiler = pytest.mark.skipif(bool(no_compiler("cpu")), reason=no_compiler("cpu") or "there is one")
 
 
@@ -30,11 +34,14 @@ def weights(path: Path) -> dict[str, np.ndarray[Any, Any]]:
 @pytest.mark.slow
 @needs_compiler
 @pytest.mark.filterwarnings("ignore")  # of the compiler's own libraries
-@pytest.mark.parametrize("model", ["linear", "mlp", "cnn"])
-def test_it_learns_what_eager_does_and_tells_its_compile_time_apart(run_trial: Any, tmp_path: Path, model: str) -> None:
+@pytest.mark.parametrize(("model", "train"), [("linear", {}), ("mlp", {}), ("cnn", {}), ("mlp", MANY)])
+def test_it_learns_what_eager_does_and_tells_its_compile_time_apart(
+    run_trial: Any, tmp_path: Path, model: str, train: dict[str, Any]
+) -> None:
     asked: dict[str, Any] = {"dataset": EVEN}
-    eager = run_trial(model, artifact=tmp_path / "a.h5", train=TWENTY_STEPS, **asked)
-    compiled = run_trial(model, artifact=tmp_path / "b.h5", train={"engine": "compiled", **TWENTY_STEPS}, **asked)
+    eager = run_trial(model, artifact=tmp_path / "a.h5", train=TWENTY_STEPS | train, **asked)
+    train = {"engine": "compiled", **TWENTY_STEPS, **train}
+    compiled = run_trial(model, artifact=tmp_path / "b.h5", train=train, **asked)
     assert compiled.status == "ok", compiled.traceback or compiled.reason
     a, b = weights(tmp_path / "a.h5"), weights(tmp_path / "b.h5")
     assert a.keys() == b.keys()

@@ -17,7 +17,7 @@ from torch import nn
 
 from bench.registry import DEVICES
 from bench.worker.devices.cpu import Cpu
-from bench.worker.train import loaders
+from bench.worker.train import loaders, optimizers
 from bench.worker.train.engines.cudagraph import GraphStep, settle
 from bench.worker.train.steps import eager_step
 
@@ -88,6 +88,79 @@ def test_a_replayed_trial_learns_bitwise_what_the_eager_one_does(
     assert captured.curves["train_loss"] == eager.curves["train_loss"]
 
 
+@pytest.mark.parametrize(
+    "train",
+    [
+        {"nesterov": True, "momentum": 0.9, "l1": 0.001, "gradient_clip": 0.5, "label_smoothing": 0.1},
+        {"optimizer": "adam", "learning_rate": 0.01, "betas": [0.8, 0.99], "l1": 0.001, "gradient_clip": 0.5},
+    ],
+)
+def test_what_belongs_to_a_step_is_captured_with_it(
+    run_trial: Any, recorder: str, tmp_path: Path, train: dict[str, Any]
+) -> None:
+    test_a_replayed_trial_learns_bitwise_what_the_eager_one_does(run_trial, recorder, tmp_path, train)
+
+
+@pytest.fixture
+def freezing(recorder: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The recorder, more like CUDA: a replay sees the numbers that the optimizer had when it was captured, and of
+    tensors what lies in them now."""
+    made: list[torch.optim.Optimizer] = []
+    make, capture = optimizers.make_optimizer, Recorder.capture
+
+    def noted(*arguments: Any, **named: Any) -> torch.optim.Optimizer:
+        made.append(make(*arguments, **named))
+        return made[-1]
+
+    def frozen(self: Recorder, call: Callable[[], object]) -> Callable[[], None]:
+        held = made[-1]
+        then, replay = [dict(group) for group in held.param_groups], capture(self, call)
+
+        def as_then() -> None:
+            now = [dict(group) for group in held.param_groups]
+            for group, was in zip(held.param_groups, then, strict=True):
+                group.update(was)
+            replay()
+            for group, kept in zip(held.param_groups, now, strict=True):
+                group.update(kept)
+
+        return as_then
+
+    monkeypatch.setattr(optimizers, "make_optimizer", noted)
+    monkeypatch.setattr(Recorder, "capture", frozen)
+    return recorder
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "rmsprop"])
+@pytest.mark.parametrize(
+    "train",
+    [
+        {"schedule": "step", "schedule_step_epochs": 1, "schedule_factor": 0.3},
+        {"schedule": "plateau", "schedule_patience": 0, "validation_split": 0.2},
+        {"schedule": "cosine"},
+        {"schedule": "onecycle"},
+    ],
+)
+def test_replays_see_a_learning_rate_that_changes(
+    run_trial: Any, freezing: str, tmp_path: Path, optimizer: str, train: dict[str, Any]
+) -> None:
+    train = {"optimizer": optimizer, "learning_rate": 0.005, "epochs": 4} | train
+    eager = run_trial("mlp", artifact=tmp_path / "a.h5", train=train, batch_size=60)
+    captured = run_trial(
+        "mlp", artifact=tmp_path / "b.h5", train={"engine": "cudagraph", **train}, batch_size=60, device=freezing
+    )
+    assert captured.status == eager.status == "ok", captured.traceback or captured.reason
+    assert captured.curves["learning_rate"] == eager.curves["learning_rate"]
+    # The rate lies in a tensor of float32, not in a float of Python.
+    a, b = weights(tmp_path / "a.h5"), weights(tmp_path / "b.h5")
+    assert max(np.abs(a[name] - b[name]).max() for name in a) < 1e-5
+    constant = run_trial("mlp", artifact=tmp_path / "c.h5", train=train | {"schedule": "none"}, batch_size=60)
+    assert constant.status == "ok"
+    c = weights(tmp_path / "c.h5")
+    if train["schedule"] != "plateau":  # which may find none in four epochs
+        assert max(np.abs(a[name] - c[name]).max() for name in a) > 1e-3
+
+
 def test_both_sizes_of_batch_are_captured_before_anything_is_replayed(run_trial: Any, recorder: str) -> None:
     """320 samples in batches of 60: five of 60 and one of 20 an epoch; every step is a replay."""
     outcome = run_trial("linear", train={"engine": "cudagraph"}, batch_size=60, device=recorder)
@@ -143,6 +216,7 @@ def test_settling_makes_the_state_and_moves_no_weight(kind: Any) -> None:
         ({"optimizer": "lbfgs", "learning_rate": 0.5}, "lbfgs"),
         ({"precision": "float16"}, "float16"),
         ({"loader": "dataloader"}, "resident"),
+        ({"schedule": "cosine"}, "use adam, adamw or rmsprop"),
     ],
 )
 def test_what_cannot_be_captured_is_skipped(run_trial: Any, recorder: str, train: dict[str, Any], word: str) -> None:

@@ -13,6 +13,7 @@ from torch import nn
 
 from bench.records import Component
 from bench.worker.messages import Outcome
+from bench.worker.train.engines.vectorized import per_seed_clip
 
 # 320 samples in batches of 64 and 60 (the last one smaller): 20 steps.
 TWENTY_STEPS = {"epochs": 4}
@@ -60,6 +61,7 @@ def agree(run_trial: Any, folder: Path, model: str, **asked: Any) -> None:
         assert np.array_equal(mine["before/labels"], own["before/labels"])
         assert np.array_equal(mine["labels"], own["labels"])
         assert abs(outcome.metrics["test_accuracy"] - single.metrics["test_accuracy"]) <= 0.002
+        assert outcome.curves["learning_rate"] == single.curves["learning_rate"]
         for name in ("train_loss", "test_loss"):
             assert outcome.metrics[name] == pytest.approx(single.metrics[name], abs=1e-4)
         assert outcome.curves.keys() == single.curves.keys()
@@ -78,6 +80,36 @@ def test_every_optimizer_works_seed_by_seed(run_trial: Any, tmp_path: Path, opti
     rate = 0.05 if optimizer == "sgd" else 0.001
     agree(run_trial, tmp_path, "mlp",
           train={"optimizer": optimizer, "learning_rate": rate, "weight_decay": 0.01, **momentum})  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "train",
+    [
+        {"momentum": 0.9, "nesterov": True},
+        {"optimizer": "adamw", "learning_rate": 0.001, "betas": [0.8, 0.99]},
+        {"l1": 0.002, "label_smoothing": 0.1},
+        {"gradient_clip": 0.05},
+        {"schedule": "step", "schedule_step_epochs": 1, "schedule_factor": 0.5},
+        {"schedule": "cosine", "gradient_clip": 0.05, "l1": 0.002},
+        {"schedule": "onecycle", "momentum": 0.9},
+    ],
+)
+def test_settings_of_training_work_seed_by_seed(run_trial: Any, tmp_path: Path, train: dict[str, Any]) -> None:
+    """The limit of the gradients is one that every seed reaches, in each step by another factor."""
+    agree(run_trial, tmp_path, "mlp", train=train)
+
+
+def test_gradients_are_clipped_for_each_seed_alone() -> None:
+    """The norms of three seeds are 5, 0.5 and not a number: only the first is too long, and the last is its own."""
+    stacked = [torch.zeros(3, 2), torch.zeros(3, 1, 1)]
+    stacked[0].grad = torch.tensor([[3.0, 0.0], [0.3, 0.0], [torch.nan, 0.0]])
+    stacked[1].grad = torch.tensor([[[4.0]], [[0.4]], [[1.0]]])
+    clip = per_seed_clip(stacked, 1.0)
+    assert clip is not None
+    clip()
+    assert torch.allclose(stacked[0].grad[:2], torch.tensor([[0.6, 0.0], [0.3, 0.0]]))
+    assert torch.allclose(stacked[1].grad[:2].flatten(), torch.tensor([0.8, 0.4]))
+    assert per_seed_clip(stacked, 0.0) is None
 
 
 def test_digits_are_split_by_seed_and_so_are_validation_parts(run_trial: Any, tmp_path: Path) -> None:
@@ -152,6 +184,8 @@ def test_a_seed_that_diverges_takes_no_other_with_it(run_trial: Any, register: A
         ({"loader": "dataloader"}, "resident"),
         ({"precision": "float16"}, "float16"),
         ({"memory_format": "channels_last"}, "contiguous"),
+        ({"schedule": "plateau", "validation_split": 0.2}, "plateaus of its own"),
+        ({"early_stopping_patience": 2, "validation_split": 0.2}, "would stop in an epoch of its own"),
     ],
 )
 def test_settings_that_tie_seeds_together_are_skipped(run_trial: Any, train: dict[str, Any], word: str) -> None:
