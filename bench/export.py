@@ -145,8 +145,9 @@ def _processes(results: Sequence[Result]) -> list[Result]:
 def _settings(trial: Trial) -> dict[str, Json]:
     """What else a cell is: the settings that every trial has, then those that are not their default."""
     written = trial.to_json()
-    measure = {key: value for key, value in written["measure"].items() if key not in NOT_IDENTITY}
-    return {"device": trial.device, "batch_size": trial.batch_size, **written["train"], **measure}
+    own = {**written["train"], **written["measure"]}
+    identity = {key: value for key, value in own.items() if key not in NOT_IDENTITY}
+    return {"device": trial.device, "batch_size": trial.batch_size, **identity}
 
 
 def _extra(results: Sequence[Result]) -> dict[str, Json]:

@@ -75,6 +75,8 @@ class TrainSettings:
     schedule_factor: Annotated[float, Gt(0), Lt(1)] = 0.1  # of "step" and "plateau"
     schedule_patience: Annotated[int, Ge(0)] = 10  # of "plateau": epochs without a better validation loss
     early_stopping_patience: Annotated[int, Ge(0)] = 0  # epochs without a better validation loss; 0: no early stopping
+    checkpoint_every_epochs: Annotated[int, Ge(1)] | None = None  # neither this nor the next is part of what a trial is
+    keep_checkpoints: bool = False
 
     def __post_init__(self) -> None:
         # JSON has lists; a setting has to be hashable. 0.0 is added because -0.0 would be another text for the same.
@@ -92,7 +94,8 @@ class MeasureSettings:
     evaluate: Literal["full", "accuracy"] = "full"  # full: what the model gets right and wrong, too
 
 
-NOT_IDENTITY = frozenset({"timeout_seconds", "target_accuracy"})
+# Of [train] and [measure]. What stands here changes neither what is learned nor what is timed.
+NOT_IDENTITY = frozenset({"timeout_seconds", "target_accuracy", "checkpoint_every_epochs", "keep_checkpoints"})
 COMMON_DATASET_SETTINGS: dict[str, Json] = {"train_limit": None, "test_limit": None, "scaling": "unit"}
 
 

@@ -10,7 +10,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-BASE = {"bench.errors", "bench.registry", "bench.records", "bench.metrics", "bench.cache", "bench.privacy", "bench"}
+BASE = {
+    "bench.checkpoint_file",
+    "bench.errors",
+    "bench.registry",
+    "bench.records",
+    "bench.metrics",
+    "bench.cache",
+    "bench.privacy",
+    "bench",
+}
 ALLOWED = {
     "bench/worker": {"bench.worker"},
     "models": set(),

@@ -50,6 +50,20 @@ def request(trials: Sequence[Trial], *, store: Store, run_id: str, log: Path, sc
     return {**each[0], "others": each[1:], "log": str(log.resolve()), "scratch": str(scratch)}
 
 
+def checkpoints(job: Job, *, store: Store, resume: bool) -> dict[str, Json]:
+    """What a job's process is told of its checkpoints, where its settings ask for some."""
+    planned, train = job[0], job[0].trial.train
+    if train.checkpoint_every_epochs is None and not train.keep_checkpoints:
+        return {}
+    place: dict[str, Json] = {
+        "folder": str(store.checkpoint_folder(planned.trial.trial_id).resolve()),
+        "environment_id": planned.environment_id,
+        "code_id": planned.code_id,
+        "resume": resume,
+    }
+    return {"checkpoints": place}
+
+
 def outcomes(ending: Ending, count: int) -> Iterator[dict[str, Json]]:
     """What became of each trial of the job."""
     if ending.outcome is None:

@@ -10,15 +10,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench.errors import EXIT_OK, EXIT_TRIALS
+from bench.errors import EXIT_OK, EXIT_TRIALS, one_line
 from bench.execute.announce import head
 from bench.execute.ask import Question
 from bench.execute.endings import Ending
-from bench.execute.jobs import Job, jobs, outcomes, request, scratch, tidy, timeout_seconds
+from bench.execute.jobs import Job, checkpoints, jobs, outcomes, request, scratch, tidy, timeout_seconds
 from bench.execute.local import Executor
 from bench.execute.lock import MeasureLock
 from bench.execute.plan import Identifier, Plan, Planned, make_plan, parse_retry
-from bench.execute.progress import Voice, varying
+from bench.execute.progress import Voice, describe_trial, varying
 from bench.execute.signals import Stopped, signals_raise
 from bench.records import Json, Result, Trial
 from bench.registry import EXECUTORS
@@ -197,14 +197,15 @@ class _Runner:
         self.voice.trial_begins(trial)
         log = self.prepared.store.log_path(self.run_id, trial.trial_id)
         log.parent.mkdir(parents=True, exist_ok=True)
+        kept = checkpoints(job, store=self.prepared.store, resume=not self.prepared.options.fresh)
         stopped: Stopped | None = None
         try:
             with scratch() as folder:
                 wanted = request(trials, store=self.prepared.store, run_id=self.run_id, log=log, scratch=folder)
                 ending = self.executor.run(
-                    wanted | self._shared(trial),
+                    wanted | self._shared(trial) | kept,
                     timeout_seconds=timeout_seconds(trials),
-                    on_progress=lambda what: self.voice.progress(trial, what),
+                    on_progress=lambda what: self._progress(trial, what),
                 )
         except Stopped as signal:
             stopped, ending = signal, Ending(None, "interrupted", f"the run was stopped by {signal}")
@@ -215,6 +216,8 @@ class _Runner:
         ]
         for result in results:
             writer.append(result)
+            if result.status == "ok" and not result.trial.train.keep_checkpoints:
+                self.prepared.store.remove_checkpoints(result.trial_id)
             if stopped is None:
                 self.voice.trial_ends(result)
         if stopped is not None:
@@ -223,6 +226,12 @@ class _Runner:
             # By itself: the disk takes no more, and would not take the next one's either.
             if result.status == "interrupted":
                 raise cannot_write(self.prepared.store.folder, result.reason)
+
+    def _progress(self, trial: Trial, what: dict[str, Json]) -> None:
+        if note := what.get("note"):
+            self.voice.say(one_line(f"{describe_trial(trial, self.voice.axes)}: {note}"))
+        else:
+            self.voice.progress(trial, what)
 
     def _shared(self, trial: Trial) -> dict[str, Json]:
         """What all trials of a job have in common: where things lie on this machine."""

@@ -10,18 +10,27 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 
-from bench.records import Component, Json, MeasureSettings, Result, TrainSettings, Trial, canonical_json, digest
+from bench.records import (
+    NOT_IDENTITY,
+    Component,
+    Json,
+    MeasureSettings,
+    Result,
+    TrainSettings,
+    Trial,
+    canonical_json,
+    digest,
+)
 from bench.report.format import printable
 from bench.results.frame import Row, pools, threads_of
 from bench.statistics.intervals import Estimate, Ratio, log_ratio, paired_t_interval, t_interval
 
 Variant = tuple[Json, ...]  # the values of a section's axes, in their order
 COSTS = frozenset({"train.threads", "train.num_workers"})  # numbers that move timings, not the accuracy
-FREE = frozenset({"measure.timeout_seconds", "measure.target_accuracy"})  # no part of what a trial is
 DOTTED = (
     "batch_size",
-    *(f"train.{f.name}" for f in fields(TrainSettings)),
-    *(name for f in fields(MeasureSettings) if (name := f"measure.{f.name}") not in FREE),
+    *(f"train.{f.name}" for f in fields(TrainSettings) if f.name not in NOT_IDENTITY),
+    *(f"measure.{f.name}" for f in fields(MeasureSettings) if f.name not in NOT_IDENTITY),
 )
 
 

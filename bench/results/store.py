@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench import checkpoint_file
 from bench.errors import BenchError
 from bench.records import Json, Result, canonical_json
 from bench.results.lines import read_line
@@ -108,6 +109,21 @@ class Store:
 
     def artifact_path(self, run_id: str, trial_id: str) -> Path:
         return self.folder / "artifacts" / run_id / f"{trial_id}.h5"
+
+    def checkpoint_folder(self, trial_id: str) -> Path:
+        return self.folder / checkpoint_file.FOLDER / trial_id
+
+    def remove_checkpoints(self, trial_id: str) -> None:
+        """Remove those of a trial that needs none any more. What else lies there, or is a link, is left alone."""
+        folder = self.checkpoint_folder(trial_id)
+        if folder.parent.is_symlink() or folder.is_symlink():
+            return
+        with suppress(OSError):
+            for name in (checkpoint_file.LAST, checkpoint_file.BEST):
+                for path in (folder / name, folder / (name + checkpoint_file.ASIDE)):
+                    path.unlink(missing_ok=True)
+            folder.rmdir()
+            folder.parent.rmdir()
 
     def artifact_sha256(self, run_id: str, trial_id: str) -> str:
         """SHA-256 of what the trial left, in hex; empty where it left nothing. OSError: it cannot be read."""

@@ -59,6 +59,10 @@ class CellSource(Source):
         self.samples = self.rows.numel()  # of all seeds together
         self._orders = [randomness.generator(seed, randomness.ORDER) for seed in seeds]
 
+    @property
+    def generators(self) -> dict[str, torch.Generator]:
+        return {f"order.{place}": each for place, each in enumerate(self._orders)}
+
     def epoch(self, *, steps_per_chunk: int) -> Iterator[list[Ready]]:
         order = torch.stack([torch.randperm(self.rows.shape[1], generator=each) for each in self._orders])
         batches = self.rows.gather(1, order.to(self.rows.device)).split(self.batch_size, dim=1)

@@ -24,8 +24,8 @@ class Channel:
             line = line[os.write(self._descriptor, line) :]
 
     def progress(self, **what: Json) -> None:
-        """Say where the trial is; at most twice a second."""
+        """Say where the trial is; at most twice a second. A `note` is to be read by somebody, and never dropped."""
         now = time.monotonic()
-        if now - self._last >= PROGRESS_SECONDS:
+        if "note" in what or now - self._last >= PROGRESS_SECONDS:
             self._last = now
             self.send({"progress": what})

@@ -10,6 +10,20 @@ from bench.records import Json, Trial
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where the checkpoints of a trial lie, and what of its identity the worker does not know by itself."""
+
+    folder: Path
+    environment_id: str
+    code_id: str
+    resume: bool  # whether to go on from the one that is there
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Json]) -> Place:
+        return cls(Path(value["folder"]), value["environment_id"], value["code_id"], value["resume"])
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """What the parent asks for: the trial, and where things lie on this machine.
 
@@ -25,6 +39,7 @@ class Request:
     attributes: Mapping[str, str]
     scratch: Path | None = None  # may be made and filled; the parent removes it
     others: tuple[Request, ...] = ()
+    checkpoints: Place | None = None
 
     @classmethod
     def from_json(cls, value: Mapping[str, Json]) -> Request:
@@ -37,6 +52,7 @@ class Request:
             artifact=Path(value["artifact"]) if value.get("artifact") else None,
             attributes=value.get("attributes", {}),
             scratch=Path(value["scratch"]) if value.get("scratch") else None,
+            checkpoints=Place.from_json(value["checkpoints"]) if value.get("checkpoints") else None,
             others=tuple(cls.from_json(shared | other) for other in value.get("others", ())),
         )
 

@@ -10,15 +10,18 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from typing import Any
 
 from torch import nn
 
-from bench.worker import cell, components, randomness, record
+from bench.worker import cell, components, plain, randomness, record
 from bench.worker.channel import Channel
+from bench.worker.checkpoints import Checkpoints, Stateful
 from bench.worker.data import TrialData, load
 from bench.worker.evaluate import inference
 from bench.worker.evaluate.accuracy import Evaluation, Held, evaluate
 from bench.worker.failures import Diverged, classify, readable_traceback
+from bench.worker.learner_state import Generators, LearnerState
 from bench.worker.measure import clock
 from bench.worker.measure.memory import Peaks
 from bench.worker.measure.split import Transfers, seconds_alone
@@ -61,6 +64,27 @@ class _Run:
         self.reached_seconds: float | None = None
         self.fitted_seconds = 0.0
         self.alone_seconds: float | None = None
+        self.held: dict[str, float | None] = {}  # bytes of gradients and optimizer after the last step
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the epochs so far have brought."""
+        return {
+            "curves": self.curves,
+            "fitted_seconds": self.fitted_seconds,
+            "reached_seconds": self.reached_seconds,
+            "held": self.held,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on behind it. Raises ValueError, before anything is changed, where it is no such thing."""
+        given = plain.mapping(state["curves"])
+        curves = {name: [plain.number_or_none(each) for each in plain.items(curve)] for name, curve in given.items()}
+        plain.same_length(curves)
+        held = {name: plain.number_or_none(value) for name, value in plain.mapping(state["held"]).items()}
+        fitted, reached = plain.number(state["fitted_seconds"]), plain.number_or_none(state["reached_seconds"])
+        self.curves.clear()
+        self.curves.update(curves)
+        self.fitted_seconds, self.reached_seconds, self.held = fitted, reached, held
 
     def go(self) -> None:
         for plugin in self.request.plugins:
@@ -97,7 +121,7 @@ class _Run:
         log = self._fit(learner, data=data, step_seconds=step_seconds)
         # Held until here: memory that is freed after the baseline would hide as much of what training takes.
         del rehearsals
-        self.outcome.metrics |= record.state_of(learner)
+        self.outcome.metrics |= self.held
         self._finish(learner.model, data, log)
 
     def _has_loader_workers(self) -> bool:
@@ -145,6 +169,8 @@ class _Run:
         def on_epoch(entry: EpochLog) -> None:
             self.peaks.pause()
             self._evaluate(learner, data, entry)
+            self.held = record.state_of(learner)
+            checkpoints.after_epoch(entry.epoch, validation_loss=self._newest("validation_loss"))
             self.peaks.resume()
 
         steps = self.train.steps
@@ -152,7 +178,34 @@ class _Run:
         loop.on_block, loop.watch, loop.log.alone_seconds = on_block, self.watch, self.alone_seconds
         if self.stopping is not None:
             loop.is_over = lambda: self.stopping is not None and self.stopping.is_over
-        return loop.run()
+        checkpoints = self.checkpoints = self._checkpoints(learner, data.source, loop.log)
+        if checkpoints.are_there:  # else no pause: what a trial without them measures stays as it is
+            self.peaks.pause()
+            checkpoints.resume()
+            self.peaks.resume()
+        loop.run()
+        checkpoints.after_training()
+        return loop.log
+
+    def _checkpoints(self, learner: Learner, source: loaders.Source, log: FitLog) -> Checkpoints:
+        parts: dict[str, Stateful] = {
+            "learner": LearnerState(learner, in_place=self.engine.capturable),
+            "generators": Generators(self.device, source),
+            "log": log,
+            "course": self,
+            "watch": self.watch,
+            "peaks": self.peaks,
+            "schedule": learner.schedule,
+        }
+        more: dict[str, Stateful | None] = {"scaler": learner.scaler, "stopping": self.stopping}
+        parts |= {name: part for name, part in more.items() if part is not None}
+        return Checkpoints(
+            self.request, parts=parts, model=learner.model, say=lambda line: self.channel.progress(note=line)
+        )
+
+    def _newest(self, curve: str) -> float | None:
+        """The last value of a curve; None where there is no such curve."""
+        return self.curves[curve][-1] if curve in self.curves else None
 
     def _loop(
         self,
@@ -213,7 +266,9 @@ class _Run:
         }
         record.fill(self.outcome, trial=self.trial, log=log, found=found, peaks=self.peaks, watch=self.watch)
         self.outcome.instruments |= self.engine.instruments
-        assert self.last is not None
+        self.checkpoints.mark(self.outcome)
+        if self.last is None:  # the process before this one was stopped behind the last epoch
+            self.last = evaluate(model, data.test, batch_size=self.trial.batch_size, precision=self.train.precision)
         labels = data.test.labels.cpu()
         record.save(
             self.request,

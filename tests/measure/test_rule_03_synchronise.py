@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -34,6 +34,7 @@ class Transferred(Source):
     """Each batch comes with a transfer that is still under way when the batch is handed over."""
 
     samples = 30
+    generators: ClassVar[dict[str, torch.Generator]] = {}
 
     def epoch(self, *, steps_per_chunk: int) -> Iterator[list[Ready]]:
         for _ in range(3):

@@ -14,7 +14,7 @@ import torch
 from bench.records import Component, MeasureSettings, TrainSettings, Trial
 from bench.registry import MODELS
 from bench.worker import components, trial
-from bench.worker.messages import Outcome, Request
+from bench.worker.messages import Outcome, Place, Request
 
 
 class Silent:
@@ -31,7 +31,8 @@ class Silent:
 def run_trial(tmp_path: Path) -> Iterator[Callable[..., Outcome]]:
     """`run_trial("mlp", train={...}, measure={...}, ...)` runs one trial here and gives its outcome.
 
-    `others`: seed → artifact of further trials of its cell, in the same process.
+    `others`: seed → artifact of further trials of its cell, in the same process. `checkpoints`: their folder;
+    `channel`: who is told of its progress.
     """
     components.load_builtin()
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
@@ -47,6 +48,8 @@ def run_trial(tmp_path: Path) -> Iterator[Callable[..., Outcome]]:
         measure: Mapping[str, Any] | None = None,
         artifact: Path | None = None,
         others: Mapping[int, Path | None] | None = None,
+        checkpoints: Path | None = None,
+        channel: Silent | None = None,
     ) -> Outcome:
         asked = Trial(
             dataset=dataset or Component("synthetic", {"train": 320, "test": 100}),
@@ -63,8 +66,9 @@ def run_trial(tmp_path: Path) -> Iterator[Callable[..., Outcome]]:
             return Request(one, tmp_path, {}, (), artifact, {"trial_id": one.trial_id}, scratch=tmp_path / "scratch")
 
         rest = tuple(request(seed, path) for seed, path in (others or {}).items())
-        whole = replace(request(seed, artifact), others=rest)
-        return trial.run(whole, Silent(), started_ns=time.perf_counter_ns())  # type: ignore[arg-type]
+        place = None if checkpoints is None else Place(checkpoints, "e" * 16, "c" * 16, resume=True)
+        whole = replace(request(seed, artifact), others=rest, checkpoints=place)
+        return trial.run(whole, channel or Silent(), started_ns=time.perf_counter_ns())  # type: ignore[arg-type]
 
     yield run
     torch.set_num_threads(before[0])

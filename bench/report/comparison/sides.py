@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from bench.errors import BenchError, nearest
-from bench.records import Result, TrainSettings
+from bench.records import NOT_IDENTITY, Result, TrainSettings
 from bench.report.cells import axis_label, labels_of, value_text
 from bench.report.format import listing
 from bench.results.doctor import Doctor, stored
@@ -167,7 +167,7 @@ def _record(by: str) -> Callable[[Result], str]:
 
 def _axis(by: str) -> str:
     """The dotted name of a setting: `engine` → `train.engine`."""
-    settings = [field.name for field in fields(TrainSettings)]
+    settings = [field.name for field in fields(TrainSettings) if field.name not in NOT_IDENTITY]
     if by in ("model", "device", "batch_size"):
         return by
     if by in settings:

@@ -45,7 +45,11 @@ def parameters(result: Result) -> dict[str, Value]:
     }
     found |= {f"dataset.{key}": value for key, value in trial.dataset.settings.items()}
     found |= {f"model.{key}": value for key, value in trial.model.settings.items()}
-    found |= {f"train.{field.name}": getattr(trial.train, field.name) for field in fields(trial.train)}
+    found |= {
+        f"train.{field.name}": getattr(trial.train, field.name)
+        for field in fields(trial.train)
+        if field.name not in NOT_IDENTITY
+    }
     found |= {f"measure.{k}": v for k, v in non_defaults(trial.measure).items() if k not in NOT_IDENTITY}
     found |= {"train.threads": result.threads or trial.train.threads}
     return {key: _plain(value) for key, value in found.items() if value is not None}

@@ -77,6 +77,13 @@ class Device(ABC):
         """Give the device something to do that takes at least so long: what is asked of it next piles up behind it."""
         raise NotImplementedError(f"{self.name} cannot be held")
 
+    def generator_state(self) -> torch.Tensor | None:
+        """State of the device's own generator of random numbers, (n,) uint8 on the host; None where it has none."""
+        return None
+
+    def set_generator_state(self, state: torch.Tensor) -> None:
+        """Put the generator where `generator_state` found it."""
+
     def uuid(self) -> str:
         """What NVML calls the card, GPU-…; empty where it is no NVIDIA card."""
         return ""

@@ -66,6 +66,12 @@ class Cuda(Device):
         # A kernel that counts cycles. torch's own tests stand on it; there is no public name for it.
         torch.cuda._sleep(int(seconds * CYCLES_PER_SECOND))
 
+    def generator_state(self) -> torch.Tensor | None:
+        return torch.cuda.get_rng_state()
+
+    def set_generator_state(self, state: torch.Tensor) -> None:
+        torch.cuda.set_rng_state(state)
+
     def uuid(self) -> str:
         # Not by its number: CUDA counts the visible cards, the fastest first, NVML all of them by their bus.
         found = str(getattr(torch.cuda.get_device_properties(0), "uuid", ""))

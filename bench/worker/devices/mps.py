@@ -51,5 +51,11 @@ class Mps(Device):
     def _held(self) -> tuple[int, int]:
         return torch.mps.current_allocated_memory(), torch.mps.driver_allocated_memory()
 
+    def generator_state(self) -> torch.Tensor | None:
+        return torch.mps.get_rng_state()
+
+    def set_generator_state(self, state: torch.Tensor) -> None:
+        torch.mps.set_rng_state(state)
+
     def cannot(self, precision: str) -> str:
         return "tf32 is a mode of NVIDIA tensor cores: not on MPS" if precision == "tf32" else ""

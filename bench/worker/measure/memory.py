@@ -14,7 +14,9 @@ import resource
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from bench.worker import plain
 from bench.worker.devices.base import Device
 from bench.worker.measure.tree import HOW, TreePeak
 
@@ -104,6 +106,10 @@ class HostPeak:
         """Largest stretch over the baseline; None before the first `pause`."""
         return self._peak
 
+    def at_least(self, peak: int | None) -> None:
+        """Take up the peak of a process before this one, over its own baseline."""
+        self._peak = _larger(self._peak, peak)
+
     @property
     def _exact(self) -> bool:
         return self.how.startswith("VmHWM")
@@ -146,6 +152,20 @@ class Peaks:
     def resume(self) -> None:
         self.device.resume_memory()
         self.host.resume()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The peaks so far, in bytes."""
+        tree = self.tree.bytes if self.tree else None
+        return {"host": self.host.bytes, "tree": tree, "allocated": self.allocated, "reserved": self.reserved}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up the peaks of the process before: what counts is the larger one. ValueError: they are none."""
+        names = ("host", "tree", "allocated", "reserved")
+        host, tree, allocated, reserved = (None if (v := state[n]) is None else plain.whole(v) for n in names)
+        self.host.at_least(host)
+        if self.tree is not None:
+            self.tree.at_least(tree)
+        self.allocated, self.reserved = _larger(self.allocated, allocated), _larger(self.reserved, reserved)
 
     def metrics(self) -> dict[str, float | None]:
         """The columns, in bytes; None where the machine has no such figure."""

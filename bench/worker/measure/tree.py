@@ -42,6 +42,11 @@ class TreePeak:
             self._largest = max(seen, self._largest or 0)
         self._last = time.monotonic()
 
+    def at_least(self, peak: int | None) -> None:
+        """Take up the peak of a process before this one, over its own baseline."""
+        if self._baseline is not None and peak is not None:
+            self._largest = max(self._largest or 0, self._baseline + peak)
+
     @property
     def bytes(self) -> int | None:
         if self._baseline is None or self._largest is None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
+from bench.worker import plain
 from bench.worker.devices.base import Device
 from bench.worker.measure import contention
 from bench.worker.measure.contention import Contention, Counters
 from bench.worker.measure.energy import Energy, open_energy
-from bench.worker.measure.gpu import Card, CardWatch
+from bench.worker.measure.gpu import Card, CardWatch, Reading
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -76,7 +80,36 @@ class Watch:
             "device_process_bytes": self.card.process_bytes if self.card else None,
         }
 
+    def state_dict(self) -> dict[str, Any]:
+        """What was read so far."""
+        card, energy = self.card, self.energy
+        return {
+            "wall_seconds": self.contention.wall_seconds,
+            "stretches": [plain.flat(each) for each in self.contention.stretches],
+            "card_before": [plain.flat(each) for each in card.before] if card else [],
+            "card_after": [plain.flat(each) for each in card.after] if card else [],
+            "block_joules": energy.block_joules if energy and energy.meter else None,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on behind what a process before this one read. ValueError: it is no such thing; nothing is changed."""
+        wall, stretches = plain.numbers(state["wall_seconds"]), _built(Counters, state["stretches"])
+        before, after = _built(Reading, state["card_before"]), _built(Reading, state["card_after"])
+        joules = None if state["block_joules"] is None else plain.numbers(state["block_joules"])
+        plain.same_length({"wall_seconds": wall, "stretches": stretches})
+        self.contention.wall_seconds, self.contention.stretches = wall, stretches
+        if self.card is not None:
+            self.card.before, self.card.after = before, after
+        if self.energy is not None and joules is not None:
+            self.energy.block_joules = joules
+        elif self.energy is not None and self.energy.meter is not None and wall:
+            self.energy.meter, self.energy.why_not = None, "there was no counter before the trial was resumed"
+
     def samples(self) -> dict[str, list[float]]:
         """Raw readings: one number a stretch or a block."""
         found = self.contention.samples() | (self.card.samples() if self.card else {})
         return found | ({"block_joules": self.energy.block_joules} if self.energy and self.energy.block_joules else {})
+
+
+def _built(kind: type[T], value: Any) -> list[T]:
+    return [plain.built(kind, each) for each in plain.items(value)]

@@ -68,6 +68,11 @@ class Source(ABC):
     def epoch(self, *, steps_per_chunk: int) -> Iterator[list[Ready]]:
         """One pass in the order of the seed, as chunks of batches that are ready."""
 
+    @property
+    @abstractmethod
+    def generators(self) -> dict[str, torch.Generator]:
+        """By name, the generators of which an epoch takes up where the last one left them: a checkpoint holds them."""
+
 
 class Resident(Source):
     """The whole split lies on the device; a batch is gathered by index, inside the timed block.
@@ -104,6 +109,10 @@ class Resident(Source):
         batches = order.split(self.batch_size)
         for start, end in even_parts(len(batches), most=steps_per_chunk):
             yield [Ready(Gather(self, index), len(index)) for index in batches[start:end]]
+
+    @property
+    def generators(self) -> dict[str, torch.Generator]:
+        return {"order": self.order}
 
     @property
     def batch_sizes(self) -> list[int]:
@@ -153,18 +162,24 @@ class Loaded(Source):
         images.max()
         host = Scale(scale.shift.cpu(), scale.scale.cpu())
         samples = _Samples(as_tensor(images), as_tensor(labels), host)
+        # Not shuffle=True: the loader then draws the seeds of its workers from the generator of the order, once an
+        # epoch or once in all, so that their number changes the order.
+        order, seeds = _Order(len(labels), seed), randomness.generator(seed, randomness.LOADER)
+        self._generators = {"order": order.order, "loader": seeds}
         self.loader = DataLoader(
             samples,
             batch_size=batch_size,
-            # Not shuffle=True: the loader then draws the seeds of its workers from the generator of the order, once
-            # an epoch or once in all, so that their number changes the order.
-            sampler=_Order(len(labels), seed),
-            generator=randomness.generator(seed, randomness.LOADER),
+            sampler=order,
+            generator=seeds,
             num_workers=num_workers,
             pin_memory=pin_memory and device.type != "cpu",
             persistent_workers=num_workers > 0,
             worker_init_fn=_WorkerStart(seed) if num_workers else None,
         )
+
+    @property
+    def generators(self) -> dict[str, torch.Generator]:
+        return dict(self._generators)
 
     def epoch(self, *, steps_per_chunk: int) -> Iterator[list[Ready]]:
         chunk: list[Ready] = []

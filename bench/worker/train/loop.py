@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from bench.worker import plain
 from bench.worker.devices.base import Device
 from bench.worker.failures import Diverged
 from bench.worker.measure import clock
@@ -58,6 +59,19 @@ class FitLog:
         """First to last real step, evaluation excluded."""
         return sum(epoch.seconds for epoch in self.epochs)
 
+    def state_dict(self) -> dict[str, Any]:
+        """All but what the process itself has to measure."""
+        return {"blocks": plain.flat(self.blocks), "epochs": [plain.flat(epoch) for epoch in self.epochs]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on behind what `state` holds. Raises ValueError where it is no log, and changes nothing then."""
+        blocks, epochs = state["blocks"], [plain.built(EpochLog, each) for each in plain.items(state["epochs"])]
+        seconds, steps, samples = (plain.numbers(blocks[name]) for name in ("seconds", "steps", "samples"))
+        plain.same_length({"seconds": seconds, "steps": steps, "samples": samples})
+        if [each.epoch for each in epochs] != list(range(1, len(epochs) + 1)):
+            raise ValueError("epochs that do not follow each other")
+        self.blocks, self.epochs = clock.Blocks(seconds, plain.wholes(steps), plain.wholes(samples)), epochs
+
 
 class _Losses:
     """The losses of a block's steps, until it is over.
@@ -102,7 +116,7 @@ class Loop:
     watch: Watch = field(default_factory=Watch)
     models: tuple[int, ...] = ()  # shape of a step's loss: one number, or one a model
     tally: Callable[[], Tally] = lambda: Tally()
-    is_over: Callable[[], bool] = lambda: False  # asked after each epoch: whether to end before the last one
+    is_over: Callable[[], bool] = lambda: False  # asked before each epoch: whether to end before the last one
     log: FitLog = field(default_factory=FitLog)
     _losses: _Losses = field(init=False)
 
@@ -110,17 +124,15 @@ class Loop:
         self._losses = _Losses(self.device.torch_device, self.steps_per_block, self.models)
 
     def run(self) -> FitLog:
-        """Raises Diverged at the first loss that is not finite."""
-        epoch = 0
-        while not self._finished(epoch):
+        """Go on behind the epochs of the log. Raises Diverged at the first loss that is not finite."""
+        epoch = len(self.log.epochs)
+        while not (self._finished(epoch) or self.is_over()):
             epoch += 1
             self.watch.epoch_begins()
             entry = self._epoch(epoch)
             self.watch.epoch_ends(wall_seconds=entry.seconds)
             self.log.epochs.append(entry)
             self.on_epoch(entry)
-            if self.is_over():
-                break
         return self.log
 
     def _finished(self, epoch: int) -> bool:

@@ -9,6 +9,7 @@ import torch
 from torch.optim import lr_scheduler
 
 from bench.records import TrainSettings
+from bench.worker import plain
 
 
 class Schedule:
@@ -60,7 +61,8 @@ class Schedule:
         return {"scheduler": dict(state), "rate": self._rate, "learning_rate": self.learning_rate}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on where `state` was taken, in the optimizer's learning rate too."""
+        """Go on where `state` was taken, in the optimizer's learning rate too. ValueError: it is of another schedule."""
+        plain.same_kinds(self.state_dict(), state)
         if self._scheduler is not None:
             self._scheduler.load_state_dict(state["scheduler"])
         self._shadow.param_groups[0]["lr"] = state["rate"]

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from bench.worker import plain
+
 
 class EarlyStopping:
     """Keeps the weights of the epoch with the least validation loss, on the host, and says when to wait no longer.
@@ -52,7 +54,10 @@ class EarlyStopping:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on where `state` was taken; the model keeps the weights that it has."""
+        """Go on where `state` was taken; the model keeps the weights that it has. ValueError: it is of another model."""
+        plain.same_kinds({**self.state_dict(), "weights": {}}, {**state, "weights": {}})
+        if state["weights"]:
+            plain.same_tensors(self._model.state_dict(), state["weights"])
         self._best = {name: _on_host(value) for name, value in state["weights"].items()}
         self.best_epoch, self.best_loss = state["best_epoch"], state["best_loss"]
         self.waited_epochs = state["waited_epochs"]
