@@ -116,6 +116,13 @@ def test_the_same_is_said_by_the_doctors_word_only(make: ModuleType) -> None:
     assert compare(told, told, doctors=[doctor(make, 0.05)], metric="host_peak_bytes").cells[0].verdict == "ambiguous"
 
 
+def test_counts_that_are_equal_are_the_same_without_the_doctors_word(make: ModuleType) -> None:
+    a, b, more = ([measured(make, trial, 1e5, parameters=count) for trial in trials(3)] for count in (650, 650, 651))
+    found = compare(a, b, metric="parameters")
+    assert [found.verdict, *(each.verdict for each in found.compared)] == ["same", "same"]
+    assert compare(a, more, metric="parameters").compared[0].verdict != "same"
+
+
 def test_the_larger_of_two_machines_smallest_differences_counts(make: ModuleType) -> None:
     a = cell(make, random.Random(1), 8, sd=0.01)
     b = [replace(each, environment=make.OTHER_MACHINE, environment_id="b" * 16) for each in a]

@@ -68,13 +68,23 @@ def test_a_wrong_axis_or_value_is_an_error_of_one_line(make: ModuleType) -> None
         ("devize", (), "--by devize: unknown axis; did you mean device?"),
         ("device", (), "mine has 3 (cpu, cuda, mps); choose two: --values cpu,cuda"),
         ("device", ("cpu", "cida"), "--values cida: no such device in mine; did you mean cuda?"),
-        ("engine", (), "--by engine: mine has only eager"),
+        ("engine", (), "--by engine: mine has measured only eager"),
         ("date", ("2026-01-01", "2031"), "--values 2031: no result of mine has a date that begins so"),
-        ("environment", (), "--by environment: mine has only"),
+        ("environment", (), "--by environment: mine has measured only"),
     ):
         with pytest.raises(BenchError) as error:
             split(folder, by, values=values)
         assert text in str(error.value)
+
+
+def test_a_value_that_was_skipped_throughout_is_no_choice(make: ModuleType) -> None:
+    results = run_on(make, "2026-01-01", devices=("cpu", "cuda", "mps"))
+    absent = {"status": "skipped", "reason": "no such device", "metrics": {}}
+    without = {name: [replace(each, **absent) if each.trial.device in name else each for each in results]
+               for name in (("mps",), ("cuda", "mps"))}  # fmt: skip
+    assert names(one_folder(without["mps",]), "device") == ["cpu", "cuda"]
+    with pytest.raises(BenchError, match="mine has measured only cpu"):
+        split(one_folder(without["cuda", "mps"]), "device")
 
 
 def write(folder: Path, results: Sequence[Result], *, schema: int = 1) -> Store:

@@ -89,7 +89,7 @@ def test_what_fails_and_what_does_not(
         ({"by": "device", "fail_on": ("slow",)}, "--fail-on slow: unknown; did you mean slower?"),
         ({"second": Path("nowhere")}, "nowhere: no such suite file or folder"),
         ({"by": "seed"}, "--by seed: unknown axis"),
-        ({"by": "device", "metric": "samples"}, "has only cpu"),
+        ({"by": "device", "metric": "samples"}, "has measured only cpu"),
     ],
 )
 def test_mistakes_are_one_line(folders: tuple[Path, Path], asked: dict[str, object], text: str) -> None:

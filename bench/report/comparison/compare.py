@@ -182,9 +182,13 @@ def _compared(pair: Pair, metric: Metric, smallest: Smallest) -> Compared:
     values, why = _values(a, b, metric.name)
     ratio = log_ratio(values[1], values[0]) if not why else None
     share = smallest(a, b)
-    said: Verdict = "ambiguous" if ratio is None else verdict(
-        ratio, smallest_difference=share, higher_is_better=metric.higher_is_better
-    )  # fmt: skip
+    said: Verdict
+    if ratio is None:
+        said = "ambiguous"
+    elif not metric.timing and len({*values[0], *values[1]}) == 1:  # a count has no noise: equal is the same
+        said = "same"
+    else:
+        said = verdict(ratio, smallest_difference=share, higher_is_better=metric.higher_is_better)
     accuracy = paired_difference(b, a, metric=ACCURACY)
     detectable = None if ratio is None else _detectable(values[0], values[1])
     return Compared(pair, a, b, ratio, why, said, share, detectable, accuracy, _training(a, b, accuracy))
@@ -249,6 +253,8 @@ def _overall(cells: Sequence[Compared], metric: Metric) -> tuple[Ratio | None, V
         return None, "ambiguous"
     samples = [_values(cell.a, cell.b, metric.name)[0] for cell in found]
     ratio = geometric_mean_ratio([(b, a) for a, b in samples])
+    if not metric.timing and all(cell.verdict == "same" for cell in found):
+        return ratio, "same"
     shares = [cell.smallest for cell in found if cell.smallest is not None]
     share = max(shares) if len(shares) == len(found) else None
     return ratio, verdict(ratio, smallest_difference=share, higher_is_better=metric.higher_is_better)

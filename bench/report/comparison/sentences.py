@@ -116,7 +116,7 @@ def _power(cells: Sequence[Compared]) -> Iterator[str]:
         few = "n = 1" if len(alone) == len(cells) else f"n = 1 in {len(alone)} of {len(cells)} cells"
         yield f"{few}: one process has no interval, and cannot show any difference; run more seeds."
     known = [cell.detectable for cell in cells if cell.detectable is not None]
-    if known:
+    if known and max(known) > 1:  # a count has no spread
         ends = [_ratio(end) for end in dict.fromkeys([min(known), max(known)])]
         counts = span(n for cell in cells if min(cell.n) > 1 for n in cell.n)
         yield (
@@ -131,7 +131,9 @@ def _ratio(value: float) -> str:
 
 def _doctor(comparison: Comparison) -> Iterator[str]:
     if comparison.metric.name not in DOCTORED:
-        name = shown_name(comparison.metric)
+        name, same = shown_name(comparison.metric), any(cell.verdict == "same" for cell in comparison.compared)
+        if same:
+            return
         yield f"Nothing is called the same: the doctor's smallest difference is of training throughput, not of {name}."
         return
     shares = sorted({cell.smallest for cell in comparison.compared if cell.smallest is not None})

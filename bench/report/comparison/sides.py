@@ -83,6 +83,8 @@ def split(folder: Folder, by: str, *, values: Sequence[str] = ()) -> tuple[Side,
     BenchError: no such axis or value, or more than two and none chosen.
     """
     found = sides_by(folder, by, values=values)
+    if not values and len(found) > 2:  # devices that this machine lacks are no choice
+        found = [side for side in found if any(row.status == "ok" for row in side.rows)] or found
     if len(found) == 2:
         return found[0], found[1]
     names = [side.name for side in found]
@@ -93,7 +95,7 @@ def split(folder: Folder, by: str, *, values: Sequence[str] = ()) -> tuple[Side,
         )
     if values:
         raise BenchError(f"--by {by} --values {','.join(values)}: give two that differ, as --values A,B")
-    raise BenchError(f"--by {by}: {folder.name} has only {listing(names) or 'results that do not say'}")
+    raise BenchError(f"--by {by}: {folder.name} has measured only {listing(names) or 'results that do not say'}")
 
 
 def sides_by(folder: Folder, by: str, *, values: Sequence[str] = ()) -> list[Side]:
