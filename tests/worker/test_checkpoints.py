@@ -26,7 +26,11 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "rmsprop": {"optimizer": "rmsprop", "learning_rate": 0.003, "momentum": 0.5},
     "lbfgs": {"optimizer": "lbfgs", "learning_rate": 0.1},
     "loader": {"loader": "dataloader", "momentum": 0.9},
-    "validation": {"validation_split": 0.2, "momentum": 0.9},
+    "float16": {"precision": "float16", "momentum": 0.9},
+    "schedule by steps": {"schedule": "onecycle", "optimizer": "adam", "learning_rate": 0.003, "gradient_clip": 1.0},
+    "schedule by epochs": {"schedule": "cosine", "momentum": 0.9},
+    "plateau": {"schedule": "plateau", "schedule_patience": 0, "validation_split": 0.2, "learning_rate": 1.0},
+    "stopping": {"early_stopping_patience": 20, "validation_split": 0.2, "learning_rate": 1.0},
     "channels last": {"memory_format": "channels_last", "momentum": 0.9},
     "steps": {"epochs": 10, "steps": 4 * EPOCHS + 2, "optimizer": "adam", "learning_rate": 0.003},
 }
@@ -119,10 +123,23 @@ def test_resumed_bit_by_bit(settings: str, run_trial: Any, register: Any, tmp_pa
     register("draws", draws)
     model = "cnn" if settings == "channels last" else "draws"
     drawn = random.Random(settings)
-    stops = sorted(drawn.sample(range(1, EPOCHS), 2))
+    stops = sorted(drawn.sample(range(1, EPOCHS), 2 if settings == "sgd with momentum" else 1))
     whole, found, notes = stopped_and_resumed(run_trial, tmp_path, stops=stops, model=model, train=SETTINGS[settings])
     assert_learned_the_same(whole, found, tmp_path)
     assert [note.partition(",")[0] for note in notes] == [f"goes on after epoch {stop}" for stop in stops]
+
+
+def test_early_stopping_counts_over_both_processes(run_trial: Any, register: Any, tmp_path: Path) -> None:
+    register("draws", draws)
+    train = {"epochs": 40, "early_stopping_patience": 2, "validation_split": 0.2, "learning_rate": 1.0}
+    whole = run_trial("draws", train=train, artifact=tmp_path / "whole.h5")
+    trained = int(whole.metrics["epochs_trained"])
+    assert trained < 40
+    for stop in (trained - 1, trained):  # while it waits; and when it is over: nothing is left to train
+        whole, found, _ = stopped_and_resumed(run_trial, tmp_path, stops=[stop], model="draws", train=train)
+        assert_learned_the_same(whole, found, tmp_path)
+        names = ("epochs_trained", "best_epoch")
+        assert [found.metrics[n] for n in names] == [whole.metrics[n] for n in names]
 
 
 def test_the_record_is_whole_and_says_that_it_was_resumed(run_trial: Any, register: Any, tmp_path: Path) -> None:

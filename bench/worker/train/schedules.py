@@ -61,7 +61,7 @@ class Schedule:
         return {"scheduler": dict(state), "rate": self._rate, "learning_rate": self.learning_rate}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on where `state` was taken, in the optimizer's learning rate too. ValueError: it is of another schedule."""
+        """Go on where `state` was taken, in the optimizer's learning rate too. ValueError: it is another one's."""
         plain.same_kinds(self.state_dict(), state)
         if self._scheduler is not None:
             self._scheduler.load_state_dict(state["scheduler"])

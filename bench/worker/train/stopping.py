@@ -54,7 +54,7 @@ class EarlyStopping:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on where `state` was taken; the model keeps the weights that it has. ValueError: it is of another model."""
+        """Go on where `state` was taken; the model keeps the weights that it has. ValueError: it is another one's."""
         plain.same_kinds({**self.state_dict(), "weights": {}}, {**state, "weights": {}})
         if state["weights"]:
             plain.same_tensors(self._model.state_dict(), state["weights"])

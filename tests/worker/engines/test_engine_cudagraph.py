@@ -161,6 +161,29 @@ def test_replays_see_a_learning_rate_that_changes(
         assert max(np.abs(a[name] - c[name]).max() for name in a) > 1e-3
 
 
+class Stops:
+    """A channel that ends the trial in its fourth epoch."""
+
+    def progress(self, **what: Any) -> None:
+        if what.get("epoch") == 4:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("train", [{"momentum": 0.9}, {"optimizer": "adam", "schedule": "cosine"}], ids=str)
+def test_a_checkpoint_is_loaded_into_the_places_that_were_captured(
+    run_trial: Any, recorder: str, tmp_path: Path, train: dict[str, Any]
+) -> None:
+    train = {"epochs": 6, "engine": "cudagraph", "learning_rate": 0.01, **train}
+    whole = run_trial("cnn", train=train, device=recorder, artifact=tmp_path / "whole.h5")
+    asked = {"train": {**train, "checkpoint_every_epochs": 1}, "device": recorder, "checkpoints": tmp_path / "trial"}
+    assert run_trial("cnn", channel=Stops(), **asked).status == "failed"
+    found = run_trial("cnn", artifact=tmp_path / "parts.h5", **asked)
+    assert found.samples["resumed_after_epochs"] == [3.0]
+    one, other = weights(tmp_path / "whole.h5"), weights(tmp_path / "parts.h5")
+    assert all(np.array_equal(one[name], other[name]) for name in one | other)
+    assert whole.curves["train_loss"] == found.curves["train_loss"]
+
+
 def test_both_sizes_of_batch_are_captured_before_anything_is_replayed(run_trial: Any, recorder: str) -> None:
     """320 samples in batches of 60: five of 60 and one of 20 an epoch; every step is a replay."""
     outcome = run_trial("linear", train={"engine": "cudagraph"}, batch_size=60, device=recorder)
