@@ -8,8 +8,15 @@ from torch import nn
 
 from bench.registry import model
 
+from ._initialisation import Initialisation, initialise
+
 
 @model("linear")
-def linear(input_shape: tuple[int, int, int], num_classes: int) -> nn.Module:
-    """Softmax regression: flatten, one linear layer. Input (N, C, H, W), output logits (N, num_classes)."""
-    return nn.Sequential(nn.Flatten(), nn.Linear(math.prod(input_shape), num_classes))
+def linear(
+    input_shape: tuple[int, int, int], num_classes: int, *, initialisation: Initialisation = "default"
+) -> nn.Module:
+    """Softmax regression: flatten, one linear layer. Input (N, C, H, W), output logits (N, num_classes).
+
+    initialisation: the weights that it starts with; see models/_initialisation.py.
+    """
+    return initialise(nn.Sequential(nn.Flatten(), nn.Linear(math.prod(input_shape), num_classes)), initialisation)

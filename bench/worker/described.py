@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from bench.errors import BenchError
 from bench.records import COMMON_DATASET_SETTINGS, Json
 from bench.registry import DATASETS, DEVICES, METRICS, MODELS
-from bench.worker.remembered import PACKAGE, sha256
+from bench.worker.remembered import PACKAGE, files_digest, sha256
 
 KINDS = ("models", "datasets", "devices", "metrics")
 
@@ -71,7 +72,26 @@ def _source(path: Path | None) -> dict[str, Json]:
         return {"source": "", "source_sha256": ""}
     root = PACKAGE.parent
     shown = str(path.relative_to(root)) if path.is_relative_to(root) else path.name
-    return {"source": shown, "source_sha256": sha256(path)}
+    beside = imported_beside(path)
+    return {"source": shown, "source_sha256": files_digest([path, *beside]) if beside else sha256(path)}
+
+
+def imported_beside(path: Path) -> set[Path]:
+    """The files beside `path` that it imports by relative imports (`from ._initialisation import …`), and they too.
+
+    What a builder shares with others is a part of what its results come from.
+    """
+    found: set[Path] = set()
+    waiting = [path]
+    while waiting:
+        for node in ast.walk(ast.parse(waiting.pop().read_bytes())):
+            if isinstance(node, ast.ImportFrom) and node.level == 1:
+                names = [node.module] if node.module else [alias.name for alias in node.names]
+                files = {path.with_name(f"{name}.py") for name in names}
+                new = [file for file in files - found - {path} if file.is_file()]
+                waiting += new
+                found |= set(new)
+    return found
 
 
 def settings_of(build: Callable[..., Any]) -> dict[str, Json]:
