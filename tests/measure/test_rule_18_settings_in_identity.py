@@ -15,7 +15,9 @@ OTHER: dict[str, Any] = {
     "epochs": 11, "steps": 100, "optimizer": "adam", "learning_rate": 0.2, "momentum": 0.9, "weight_decay": 0.1,
     "validation_split": 0.1, "precision": "tf32", "engine": "compiled", "loader": "dataloader", "num_workers": 1,
     "pin_memory": True, "threads": 1, "deterministic": False,
-    "memory_format": "channels_last", "warmup_steps": 11, "energy": True, "evaluate": "accuracy",
+    "memory_format": "channels_last", "nesterov": True, "betas": [0.9, 0.99], "l1": 0.1, "label_smoothing": 0.1,
+    "gradient_clip": 1.0, "schedule": "step", "schedule_step_epochs": 5, "schedule_factor": 0.5, "schedule_patience": 5,
+    "early_stopping_patience": 5, "warmup_steps": 11, "energy": True, "evaluate": "accuracy",
 }  # fmt: skip
 
 
@@ -37,6 +39,7 @@ def test_tf32_and_autocast_are_trials_of_their_own(precision: Any) -> None:
 def test_settings_that_came_later_change_no_id_that_people_have() -> None:
     assert replace(BASE, measure=MeasureSettings(energy=False)).trial_id == BASE.trial_id
     assert replace(BASE, train=TrainSettings(memory_format="contiguous")).trial_id == BASE.trial_id
+    assert replace(BASE, train=TrainSettings(betas=[0.9, 0.999], schedule="none")).trial_id == BASE.trial_id
     assert replace(BASE, device="cpu").trial_id == "644d0649c48f51aa"
 
 

@@ -153,6 +153,44 @@ def test_conditions_stand_under_every_table(make: ModuleType) -> None:
             assert part in text
 
 
+def test_what_was_asked_for_beside_a_plain_step_is_said_in_words(make: ModuleType) -> None:
+    settings: dict[str, tuple[Any, ...]] = {
+        "train.nesterov": (True,), "train.l1": (0.001,), "train.label_smoothing": (0.1,), "train.gradient_clip": (1.0,),
+        "train.schedule": ("step",), "train.schedule_step_epochs": (5,), "train.early_stopping_patience": (3,),
+        "train.betas": ((0.5, 0.9),),
+    }  # fmt: skip
+    plan = make.Plan(settings=settings)
+    note = table_of(plan, make.run_of(plan)).notes[0]
+    assert "at most 10 epochs" in note
+    assert (
+        "Nesterov, betas [0.5, 0.9], L1 0.001, label smoothing 0.1, gradients clipped at norm 1, "
+        "learning rate × 0.1 every 5 epochs, early stopping (patience 3 epochs)" in note
+    )
+    plain = make.Plan()
+    note = table_of(plain, make.run_of(plain)).notes[0]
+    assert not any(word in note for word in ("schedule", "stopping", "betas", "smoothing", "at most"))
+
+
+def test_schedules_and_lists_as_axes_and_the_epochs_of_early_stopping(make: ModuleType) -> None:
+    plan = make.Plan(settings={"train.schedule": ("none", "cosine"), "train.betas": ((0.9, 0.999), (0.5, 0.9))})
+    results = [
+        replace(each, metrics={**each.metrics, "epochs_trained": 12, "best_epoch": 7 + each.trial.seed % 2})
+        if each.trial.train.schedule == "cosine"
+        else each
+        for each in make.run_of(plan)
+    ]
+    table = table_of(plan, results)
+    heads = [each.head for each in table.columns]
+    assert heads[:3] == ["model", "betas", "schedule"]
+    assert {cell.text for cell in column(table, "betas")} == {"[0.9, 0.999]", "[0.5, 0.9]"}
+    assert {cell.text for cell in column(table, "schedule")} == {"none", "cosine"}
+    assert heads[-2:] == ["epochs trained", "best epoch"]
+    trained = [cell.text for cell in column(table, "epochs_trained")]
+    assert set(trained) == {"12", "– (a)"}
+    assert any("no early stopping" in note for note in table.notes)
+    assert "learning rate" in table.notes[0]
+
+
 def test_other_axes_have_a_column(make: ModuleType) -> None:
     plan = make.Plan(settings={"train.optimizer": ("sgd", "adam"), "train.learning_rate": (0.1, 0.01)})
     table = table_of(plan, make.run_of(plan))

@@ -30,6 +30,12 @@ GOLDEN = {
     ONE
     + "[train]\nthreads = 1\ndeterministic = false\npin_memory = true\nvalidation_split = 0.1\n": "4b031a87b4ea950b",
     ONE + "[measure]\nwarmup_steps = 0\n": "f4c834b008fef370",
+    ONE + "[train]\noptimizer = 'adam'\nbetas = [0.5, 0.9]\n": "52d900feb9396e34",
+    ONE
+    + "[train]\nmomentum = 0.9\nnesterov = true\nl1 = 1e-4\nlabel_smoothing = 0.1\ngradient_clip = 1\n": "38120f5fecc7ac68",
+    ONE + "[train]\nschedule = 'step'\nschedule_step_epochs = 3\nschedule_factor = 0.5\n": "12eef559888aed22",
+    ONE
+    + "[train]\nschedule = 'plateau'\nschedule_patience = 2\nvalidation_split = 0.2\nearly_stopping_patience = 4\n": "3e68c9f56415a644",
 }
 
 
@@ -51,6 +57,8 @@ SAME = [
     ONE + "seed = { count = 1 }\n",
     ONE + "[train]\nepochs = 10\nlearning_rate = 0.1\nmomentum = 0\nthreads = 0\n",
     ONE + '"train.momentum" = [-0.0]\n',
+    ONE + '"train.betas" = [[0.9, 0.999]]\n',
+    ONE + '[train]\nschedule = "none"\nl1 = 0\ngradient_clip = -0.0\nearly_stopping_patience = 0\n',
     ONE + "[measure]\ntimeout_seconds = 5\ntarget_accuracy = 1\n",
     ONE + '[report]\nbaseline = "mlp"\n',
     'title = "Another"\nplugins = ["json"]\n' + ONE,

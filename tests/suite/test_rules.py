@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable
 
@@ -137,6 +138,50 @@ def test_only_sees_what_an_override_set(plan: Callable[..., Suite]) -> None:
     assert labels(plan(rest, only=["train.epochs=5"])) == ["cnn"]
     assert labels(plan(rest, only=["train.epochs=10"])) == ["linear", "mlp"]
     assert labels(plan(rest, only=["train.epochs=10,5"])) == ["linear", "mlp", "cnn"]
+
+
+BETAS = '"train.betas" = [[0.9, 0.999], [0.5, 0.9], [0, 0.99]]\n[train]\noptimizer = "adam"\n'
+
+
+def betas(suite: Suite) -> list[tuple[float, ...]]:
+    return [tuple(trial.train.betas) for trial in suite.trials() if trial.model.name == "mlp"]
+
+
+def test_a_setting_that_is_a_list_is_an_axis_of_lists(plan: Callable[..., Suite]) -> None:
+    suite = plan(BETAS)
+    assert betas(suite) == [(0.9, 0.999), (0.5, 0.9), (0.0, 0.99)]
+    assert suite.axis("train.betas").labels == ("[0.9, 0.999]", "[0.5, 0.9]", "[0.0, 0.99]")
+    assert len({trial.trial_id for trial in suite.trials()}) == 9
+    # The default is left out, however it is written.
+    first = next(suite.trials())
+    assert first.trial_id == next(plan('[train]\noptimizer = "adam"\n').trials()).trial_id
+
+
+@pytest.mark.parametrize(
+    ("rest", "left"),
+    [
+        ('[[exclude]]\n"train.betas" = [0.5, 0.9]\n', 2),
+        ('[[exclude]]\n"train.betas" = [[0.5, 0.9], [0, 0.99]]\n', 1),
+        ('[[exclude]]\n"train.betas" = [0.9, 0.9]\n', 3),
+        ('[[override]]\nwhere = { seed = 0 }\nset = { "train.betas" = [0.1, 0.2] }\n', 1),
+        (
+            '[[override]]\nwhere = { "train.betas" = [0.5, 0.9] }\nset = { "train.betas" = [0.1, 0.2] }\n'
+            '[[exclude]]\n"train.betas" = [0.1, 0.2]\n',
+            2,
+        ),
+    ],
+)
+def test_rules_know_one_list_from_several(rest: str, left: int, plan: Callable[..., Suite]) -> None:
+    suite = plan(BETAS + rest)
+    assert len(betas(suite)) == left
+    assert list(Suite.from_json(json.loads(json.dumps(suite.to_json()))).trials()) == list(suite.trials())
+
+
+@pytest.mark.parametrize("only", ["train.betas=[0.5,0.9]", "train.betas=[0.5, 0.9]"])
+def test_only_takes_a_list_whole(only: str, plan: Callable[..., Suite], refusal: Callable[..., str]) -> None:
+    assert betas(plan(BETAS, only=[only])) == [(0.5, 0.9)]
+    assert betas(plan(BETAS, only=[only + ",[0.9,0.999]"])) == [(0.9, 0.999), (0.5, 0.9)]
+    assert "(there are: [0.9, 0.999])" in refusal(only=[only])
 
 
 ONLY_REFUSED = {

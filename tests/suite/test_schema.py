@@ -19,7 +19,8 @@ def test_it_knows_every_setting_and_every_default() -> None:
         table = definitions[name]["properties"]
         assert list(table) == [field.name for field in fields(kind)]
         for field in fields(kind):
-            assert table[field.name].get("default") == field.default
+            default = list(field.default) if isinstance(field.default, tuple) else field.default
+            assert table[field.name].get("default") == default
             for holder in ("Grid", "Match", "Set"):
                 assert f"{section}.{field.name}" in definitions[holder]["properties"]
                 assert field.name in definitions[holder]["properties"][section]["properties"]
