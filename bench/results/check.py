@@ -16,6 +16,8 @@ from typing import Literal, get_args
 
 from pydantic import ValidationError
 
+from bench.checkpoint_file import ASIDE, BEST, FOLDER, LAST, Damaged
+from bench.checkpoint_file import read as read_checkpoint
 from bench.errors import BenchError, one_line
 from bench.records import SCHEMA, Result, canonical_json, digest
 from bench.results import doctor
@@ -26,6 +28,7 @@ from bench.results.strict import read_result
 Kind = Literal["damaged", "duplicated", "orphaned", "foreign", "newer"]
 KINDS: tuple[str, ...] = get_args(Kind)
 RUN_FILE = re.compile(r"(?:artifacts|logs)/([^/]+)/([0-9a-f]{16})\.(h5|log|part)")
+CHECKPOINT = re.compile(rf"{FOLDER}/([0-9a-f]{{16}})/(?:{re.escape(LAST)}|{re.escape(BEST)})({re.escape(ASIDE)})?")
 # What a run writes beside the results, and can be made again from them.
 DERIVED = ("report/", "tensorboard/", "mlruns/")
 LEFT_BEHIND = re.compile(r"(\.probe.*|\..+\.\d+|trials/\.probe-\d+|report/\.new-[^/]+(/.*)?)")
@@ -63,6 +66,7 @@ def check(folder: Path, *, plan: Collection[str] | None) -> Checked:
     for name in names:
         if name not in lines:
             found.findings += _check_file(folder, name, results)
+            found.findings += _check_checkpoint(folder, name, results, plan)
     if (folder / SUITE_FILE).is_file() and not results:
         found.findings.append(Finding("orphaned", SUITE_FILE, "a plan without a result"))
     return found
@@ -196,12 +200,40 @@ def _check_file(folder: Path, name: str, results: Mapping[Key, Result]) -> Itera
             yield Finding("orphaned", name, "left behind by a trial that was killed")
         elif (run_id, trial_id) not in results:
             yield Finding("orphaned", name, "no result belongs to it")
+    elif CHECKPOINT.fullmatch(name):
+        return  # that of another function
     elif name.startswith(f"{doctor.FOLDER}/"):
         yield from _check_doctor(folder, name)
     elif name.startswith("trials/") and name.endswith(".damaged"):
         return  # what `--repair` has moved aside
     elif name != SUITE_FILE and not name.startswith(DERIVED):
         yield Finding("foreign", name, "no file of a folder of results")
+
+
+def _check_checkpoint(
+    folder: Path, name: str, results: Mapping[Key, Result], plan: Collection[str] | None
+) -> Iterator[Finding]:
+    """A checkpoint of a trial that was stopped is right where it is: the next run goes on from it."""
+    match = CHECKPOINT.fullmatch(name)
+    if not match or not _is_plain(folder / name):
+        return
+    trial_id, aside = match.groups()
+    if aside:
+        yield Finding("orphaned", name, "left behind by a trial that was killed")
+        return
+    try:
+        label, _ = read_checkpoint(folder / name)
+    except Damaged as error:
+        yield Finding("damaged", name, f"no checkpoint to go on from: {error}")
+        return
+    identity = trial_id, label.environment_id, label.code_id
+    ok = {(r.trial_id, r.environment_id, r.code_id) for r in results.values() if r.status == "ok"}
+    if label.trial_id != trial_id:
+        yield Finding("foreign", name, "a checkpoint of another trial")
+    elif plan is not None and trial_id not in plan:
+        yield Finding("foreign", name, "a checkpoint of no trial of this plan")
+    elif identity in ok and not label.kept:
+        yield Finding("orphaned", name, "its trial is ok, and does not keep its checkpoints")
 
 
 def _check_doctor(folder: Path, name: str) -> Iterator[Finding]:
