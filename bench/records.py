@@ -75,6 +75,9 @@ class TrainSettings:
     schedule_factor: Annotated[float, Gt(0), Lt(1)] = 0.1  # of "step" and "plateau"
     schedule_patience: Annotated[int, Ge(0)] = 10  # of "plateau": epochs without a better validation loss
     early_stopping_patience: Annotated[int, Ge(0)] = 0  # epochs without a better validation loss; 0: no early stopping
+    augment_flip: bool = False  # of training images, each by chances of its own: half of them mirrored, left to right
+    augment_crop_padding: Annotated[int, Ge(0), Le(1024)] = 0  # pixels of black around, then a random piece of old size
+    augment_rotation_degrees: Annotated[float, Ge(0), Le(180)] = 0.0  # most that one is turned either way
     checkpoint_every_epochs: Annotated[int, Ge(1)] | None = None  # neither this nor the next is part of what a trial is
     keep_checkpoints: bool = False
 

@@ -121,6 +121,15 @@ def _beside(train: TrainSettings) -> dict[str, str]:
             train.early_stopping_patience,
             f"early stopping (patience {plural(train.early_stopping_patience, 'epoch')})",
         ),
+        "augment_flip": (train.augment_flip, "mirrored at random"),
+        "augment_crop_padding": (
+            train.augment_crop_padding,
+            f"cropped at random (padding {plural(train.augment_crop_padding, 'pixel')})",
+        ),
+        "augment_rotation_degrees": (
+            train.augment_rotation_degrees,
+            f"turned at random (up to {value_text(train.augment_rotation_degrees)}°)",
+        ),
     }
     return {name: text for name, (asked, text) in wanted.items() if asked}
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from bench.worker import components, randomness, record
-from bench.worker.cell_data import CellData, CellGather, CellSource, CellSplit, load_cell
+from bench.worker.cell_data import CellData, CellSource, CellSplit, load_cell
 from bench.worker.channel import Channel
 from bench.worker.evaluate import inference
 from bench.worker.evaluate.accuracy import Evaluation, Held
@@ -25,6 +25,7 @@ from bench.worker.measure.memory import Peaks
 from bench.worker.measure.watch import Watch
 from bench.worker.messages import Outcome, Request
 from bench.worker.train import optimizers
+from bench.worker.train.augment import augmentations_of
 from bench.worker.train.engines.vectorized import Stack, Tallies, losses, stacked_step
 from bench.worker.train.loop import MOST_STEPS, EpochLog, FitLog, Loop
 from bench.worker.train.optimizers import autocast
@@ -121,7 +122,11 @@ class Run:
         found = []
         for noise in self.shop.rehearsals(train_size):
             rows = torch.arange(noise.samples, device=self.device.torch_device)
-            found.append(CellSource(CellSplit(noise, rows), seeds=self.seeds, batch_size=noise.samples))
+            augmentations = augmentations_of(self.train, fill=self.shop.black(), seeds=self.seeds)
+            source = CellSource(
+                CellSplit(noise, rows), seeds=self.seeds, batch_size=noise.samples, augmentations=augmentations
+            )
+            found.append(source)
         return found
 
     def _warm_mapping(self, source: CellSource, test: CellSplit) -> None:
@@ -135,7 +140,7 @@ class Run:
                 learners.stack, test.first(FIRST_SAMPLES), batch_size=THROWAWAY_SAMPLES, precision=self.train.precision
             )
             self.before = [found.logits.softmax(1).numpy() for found in seen]
-        learners.step(CellGather(source.pool, rows.contiguous()))
+        learners.step(source.fetch(rows.contiguous()))
         self.device.synchronize()
 
     def _warm_up(self, rehearsals: list[CellSource]) -> float:

@@ -14,6 +14,7 @@ from bench.worker.data import open_set
 from bench.worker.datasets.prepare import Part, draw_parts, own_test
 from bench.worker.datasets.splits import Images
 from bench.worker.messages import Request
+from bench.worker.train.augment import Augmentation, augmentations_of
 from bench.worker.train.loaders import Batch, Ready, Resident, Scale, Source, even_parts
 
 
@@ -53,21 +54,49 @@ def gathered(pool: Resident, rows: torch.Tensor) -> Batch:
 class CellSource(Source):
     """Batches of every seed, each in the order that the seed would have alone."""
 
-    def __init__(self, split: CellSplit, *, seeds: Sequence[int], batch_size: int) -> None:
+    def __init__(
+        self,
+        split: CellSplit,
+        *,
+        seeds: Sequence[int],
+        batch_size: int,
+        augmentations: Sequence[Augmentation] = (),  # of each seed, or none: they differ in their generators
+    ) -> None:
         self.rows = split.rows.expand(len(seeds), -1)
         self.pool, self.batch_size = split.pool, batch_size
         self.samples = self.rows.numel()  # of all seeds together
         self._orders = [randomness.generator(seed, randomness.ORDER) for seed in seeds]
+        self.augmentations = augmentations
 
     @property
     def generators(self) -> dict[str, torch.Generator]:
-        return {f"order.{place}": each for place, each in enumerate(self._orders)}
+        drawn = {f"augment.{place}": each.generator for place, each in enumerate(self.augmentations)}
+        return {f"order.{place}": each for place, each in enumerate(self._orders)} | drawn
 
     def epoch(self, *, steps_per_chunk: int) -> Iterator[list[Ready]]:
         order = torch.stack([torch.randperm(self.rows.shape[1], generator=each) for each in self._orders])
         batches = self.rows.gather(1, order.to(self.rows.device)).split(self.batch_size, dim=1)
-        for start, end in even_parts(len(batches), most=steps_per_chunk):
-            yield [Ready(CellGather(self.pool, rows), rows.numel()) for rows in batches[start:end]]
+        fetches: Sequence[CellGather]
+        if self.augmentations:
+            drawn = self._chances(self.rows.shape[1]).split(self.batch_size, dim=1)
+            fetches = [self._augmented(rows, chances) for rows, chances in zip(batches, drawn, strict=True)]
+        else:
+            fetches = [CellGather(self.pool, rows) for rows in batches]
+        for start, end in even_parts(len(fetches), most=steps_per_chunk):
+            yield [Ready(fetch, fetch.rows.numel()) for fetch in fetches[start:end]]
+
+    def fetch(self, rows: torch.Tensor) -> CellGather:
+        """The batch of places `rows` (K, b) in the pool, moved about where that is asked for."""
+        return (
+            self._augmented(rows, self._chances(rows.shape[1])) if self.augmentations else CellGather(self.pool, rows)
+        )
+
+    def _chances(self, samples: int) -> torch.Tensor:
+        """(K, samples, CHANCES): of each seed those that it would draw alone."""
+        return torch.stack([each.chances(samples) for each in self.augmentations])
+
+    def _augmented(self, rows: torch.Tensor, chances: torch.Tensor) -> CellGather:
+        return AugmentedCellGather(self.pool, rows, augmentation=self.augmentations[0], chances=chances)
 
 
 class CellGather:
@@ -80,6 +109,23 @@ class CellGather:
 
     def __call__(self) -> Batch:
         return gathered(self.pool, self.rows)
+
+
+class AugmentedCellGather(CellGather):
+    """A batch of every seed whose images are moved about once they are gathered, by chances (K, b, CHANCES)."""
+
+    __slots__ = ("augmentation", "chances")
+
+    def __init__(
+        self, pool: Resident, rows: torch.Tensor, *, augmentation: Augmentation, chances: torch.Tensor
+    ) -> None:
+        super().__init__(pool, rows)
+        self.augmentation, self.chances = augmentation, chances
+
+    def __call__(self) -> Batch:
+        images, labels = super().__call__()
+        moved = self.augmentation(images.flatten(0, 1), self.chances.flatten(0, 1))
+        return moved.view(images.shape), labels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,8 +168,9 @@ def load_cell(request: Request, device: torch.device) -> CellData:
         test_pool = _pool(part, opened.scale, last=len(part.labels) - 1, device=device)
         test = CellSplit(test_pool, torch.arange(len(part.labels), device=device))
     channels, height, width = own.images.shape[1:]
+    augmentations = augmentations_of(trial.train, fill=opened.scale.black, seeds=seeds)
     return CellData(
-        source=CellSource(train, seeds=seeds, batch_size=trial.batch_size),
+        source=CellSource(train, seeds=seeds, batch_size=trial.batch_size, augmentations=augmentations),
         probe=train.first(len(test)),
         validation=validation if len(validation) else None,
         test=test,

@@ -15,6 +15,7 @@ from bench.worker.datasets.splits import Images, Splits, scaling
 from bench.worker.evaluate.accuracy import Held
 from bench.worker.messages import Request
 from bench.worker.train import loaders
+from bench.worker.train.augment import Augmentation
 
 
 class Opened(NamedTuple):
@@ -61,7 +62,8 @@ class TrialData:
         images, labels = prepared.train
         memory_format = loaders.FORMATS[trial.train.memory_format]
         common: dict[str, Any] = {"device": device, "scale": scale, "memory_format": memory_format}
-        train = common | {"batch_size": trial.batch_size, "seed": trial.seed}
+        augmentation = Augmentation.of(trial.train, fill=scale.black, seed=trial.seed, memory_format=memory_format)
+        train = common | {"batch_size": trial.batch_size, "seed": trial.seed, "augmentation": augmentation}
         size = len(prepared.test.labels)
         source: loaders.Source
         if trial.train.loader == "resident":

@@ -11,7 +11,7 @@ import random
 import numpy as np
 import torch
 
-INIT, ORDER, TRAIN, WARMUP, LOADER = "init", "order", "train", "warmup", "loader"
+INIT, ORDER, TRAIN, WARMUP, LOADER, AUGMENT = "init", "order", "train", "warmup", "loader", "augment"
 
 
 def derive(seed: int, purpose: str) -> int:

@@ -149,7 +149,8 @@ class _Run:
         step_seconds = warm_up(loops, steps=steps, into=into)
         if self.device.can_hold:
             (ready,) = next(rehearsals[0].epoch(steps_per_chunk=1))
-            fetch = ready.fetch if self.train.loader == "resident" else loaders.given(ready.fetch())
+            assert isinstance(ready.fetch, loaders.Gather)
+            fetch = ready.fetch if self.train.loader == "resident" else ready.fetch.loaded()
             self.alone_seconds = seconds_alone(lambda: learner.step(fetch), self.device, step_seconds=step_seconds)
         return step_seconds
 

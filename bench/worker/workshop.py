@@ -19,6 +19,7 @@ from bench.worker.failures import Diverged, refuse_answer
 from bench.worker.measure import flops
 from bench.worker.measure.environment import physical_cores
 from bench.worker.train import loaders, optimizers
+from bench.worker.train.augment import Augmentation
 from bench.worker.train.engines import ENGINES
 from bench.worker.train.engines.base import Engine, Learner
 from bench.worker.train.engines.eager import Eager
@@ -160,9 +161,15 @@ class Workshop:
         before = None if test is None else self._before(model, images, test)
         counted = flops.count(loss, samples=len(images)) or None
         start_threads(self.threads)
-        learner.step(lambda: (images, labels))
+        learner.step(self._throwaway(images, labels))
         self.device.synchronize()
         return counted, before
+
+    def _throwaway(self, images: torch.Tensor, labels: torch.Tensor) -> loaders.Fetch:
+        augmentation = self.augmentation()
+        if augmentation is None:
+            return loaders.given((images, labels))
+        return loaders.moved_about((images, labels), augmentation, chances=augmentation.chances(len(labels)))
 
     def _before(self, model: nn.Module, images: torch.Tensor, test: Held) -> np.ndarray:
         """Before the first pass in training mode: that would move what batch norm remembers."""
@@ -195,9 +202,18 @@ class Workshop:
                 batch_size=len(labels),
                 seed=self.trial.seed,
                 memory_format=self.memory_format,
+                augmentation=self.augmentation(),
             )
             for images, labels in arrays
         ]
+
+    def augmentation(self) -> Augmentation | None:
+        """What the trial asks for, for noise; each with a generator of its own."""
+        return Augmentation.of(self.train, fill=self.black(), seed=self.trial.seed, memory_format=self.memory_format)
+
+    def black(self) -> torch.Tensor:
+        """What lies outside of noise, (1, C, 1, 1)."""
+        return torch.zeros((1, self.input_shape[0], 1, 1), device=self.device.torch_device)
 
     def epochs(self, train_size: int) -> int:
         """How many epochs training takes, the last one maybe cut short."""

@@ -31,6 +31,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "schedule by epochs": {"schedule": "cosine", "momentum": 0.9},
     "plateau": {"schedule": "plateau", "schedule_patience": 0, "validation_split": 0.2, "learning_rate": 1.0},
     "stopping": {"early_stopping_patience": 20, "validation_split": 0.2, "learning_rate": 1.0},
+    "augmentation": {"augment_flip": True, "augment_crop_padding": 2, "augment_rotation_degrees": 20.0},
     "channels last": {"memory_format": "channels_last", "momentum": 0.9},
     "steps": {"epochs": 10, "steps": 4 * EPOCHS + 2, "optimizer": "adam", "learning_rate": 0.003},
 }

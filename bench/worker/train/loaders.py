@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from bench.worker import randomness
 from bench.worker.measure.split import Transfers
+from bench.worker.train.augment import CHANCES, Augmentation
 
 # A set whose float32 images take no more than this lies on the device as float32, scaled once; a larger one as it
 # is, scaled batch by batch. CIFAR-10 takes 0.6 GB.
@@ -57,6 +58,11 @@ class Scale:
         """Images (N, C, H, W) of any type to float32; never the same memory."""
         return (images.to(torch.float32) - self.shift).mul_(self.scale)
 
+    @property
+    def black(self) -> torch.Tensor:
+        """What a pixel of 0 becomes, (1, C, 1, 1)."""
+        return self(torch.zeros_like(self.shift))
+
 
 class Source(ABC):
     """An endless supply of epochs over one split."""
@@ -90,8 +96,10 @@ class Resident(Source):
         batch_size: int,
         seed: int,
         memory_format: torch.memory_format = torch.contiguous_format,
+        augmentation: Augmentation | None = None,
     ) -> None:
         self.samples, self.batch_size, self.device = len(labels), batch_size, device
+        self.augmentation = augmentation
         self.order = randomness.generator(seed, randomness.ORDER)
         fits = images.size * 4 <= RESIDENT_BUDGET_BYTES
         raw = as_tensor(images)
@@ -107,12 +115,25 @@ class Resident(Source):
     def epoch(self, *, steps_per_chunk: int) -> Iterator[list[Ready]]:
         order = torch.randperm(self.samples, generator=self.order).to(self.device)
         batches = order.split(self.batch_size)
-        for start, end in even_parts(len(batches), most=steps_per_chunk):
-            yield [Ready(Gather(self, index), len(index)) for index in batches[start:end]]
+        fetches: Sequence[Gather]
+        if self.augmentation is None:
+            fetches = [Gather(self, index) for index in batches]
+        else:
+            chances = self.augmentation.chances(self.samples).split(self.batch_size)
+            fetches = [AugmentedGather(self, *each) for each in zip(batches, chances, strict=True)]
+        for start, end in even_parts(len(fetches), most=steps_per_chunk):
+            yield [Ready(fetch, len(fetch.index)) for fetch in fetches[start:end]]
 
     @property
     def generators(self) -> dict[str, torch.Generator]:
-        return {"order": self.order}
+        return {"order": self.order} | drawn_by(self.augmentation)
+
+    def blank(self, size: int) -> Gather:
+        """A batch of `size` samples with places of its own, for `Gather.take`."""
+        index = torch.zeros(size, dtype=torch.int64, device=self.device)
+        if self.augmentation is None:
+            return Gather(self, index)
+        return AugmentedGather(self, index, torch.zeros((size, CHANCES), device=self.device))
 
     @property
     def batch_sizes(self) -> list[int]:
@@ -140,6 +161,36 @@ class Gather:
     def __call__(self) -> Batch:
         return self.source.gather(self.index)
 
+    def take(self, other: Gather) -> None:
+        """Become `other`, in the places that this one has on the device."""
+        self.index.copy_(other.index)
+
+    def loaded(self) -> Fetch:
+        """What is left to be done once the samples have been gathered."""
+        return given(self())
+
+
+class AugmentedGather(Gather):
+    """A batch whose images are moved about once they are gathered, by chances (n, CHANCES)."""
+
+    __slots__ = ("chances",)
+
+    def __init__(self, source: Resident, index: torch.Tensor, chances: torch.Tensor) -> None:
+        super().__init__(source, index)
+        self.chances = chances
+
+    def __call__(self) -> Batch:
+        return self.loaded()()
+
+    def take(self, other: Gather) -> None:
+        assert isinstance(other, AugmentedGather)
+        self.index.copy_(other.index)
+        self.chances.copy_(other.chances)
+
+    def loaded(self) -> Fetch:
+        assert self.source.augmentation is not None
+        return moved_about(self.source.gather(self.index), self.source.augmentation, chances=self.chances)
+
 
 class Loaded(Source):
     """torch's DataLoader over the arrays in host memory, workers and pinned memory as the suite says."""
@@ -156,8 +207,10 @@ class Loaded(Source):
         num_workers: int,
         pin_memory: bool,
         memory_format: torch.memory_format = torch.contiguous_format,
+        augmentation: Augmentation | None = None,
     ) -> None:
         self.samples, self.device, self.memory_format = len(labels), device, memory_format
+        self.augmentation, self.batch_size = augmentation, batch_size
         # Pages of a mapped file count as memory of the process once they are touched: now, not while it is measured.
         images.max()
         host = Scale(scale.shift.cpu(), scale.scale.cpu())
@@ -165,7 +218,7 @@ class Loaded(Source):
         # Not shuffle=True: the loader then draws the seeds of its workers from the generator of the order, once an
         # epoch or once in all, so that their number changes the order.
         order, seeds = _Order(len(labels), seed), randomness.generator(seed, randomness.LOADER)
-        self._generators = {"order": order.order, "loader": seeds}
+        self._generators = {"order": order.order, "loader": seeds} | drawn_by(augmentation)
         self.loader = DataLoader(
             samples,
             batch_size=batch_size,
@@ -183,13 +236,23 @@ class Loaded(Source):
 
     def epoch(self, *, steps_per_chunk: int) -> Iterator[list[Ready]]:
         chunk: list[Ready] = []
-        for images, labels in self.loader:
-            chunk.append(Ready(given(self._moved(images, labels)), len(labels)))
+        for ready in self._fetches():
+            chunk.append(ready)
             if len(chunk) == steps_per_chunk:
                 yield chunk
                 chunk = []
         if chunk:
             yield chunk
+
+    def _fetches(self) -> Iterator[Ready]:
+        if self.augmentation is None:
+            for images, labels in self.loader:
+                yield Ready(given(self._moved(images, labels)), len(labels))
+            return
+        drawn = self.augmentation.chances(self.samples).split(self.batch_size)
+        for (images, labels), chances in zip(self.loader, drawn, strict=True):
+            batch = self._moved(images, labels)
+            yield Ready(moved_about(batch, self.augmentation, chances=chances), len(labels))
 
     def _moved(self, images: torch.Tensor, labels: torch.Tensor) -> Batch:
         if self.transfers is None:
@@ -245,6 +308,17 @@ class _WorkerStart:
 
 def given(batch: Batch) -> Fetch:
     return lambda: batch
+
+
+def moved_about(batch: Batch, augmentation: Augmentation, *, chances: torch.Tensor) -> Fetch:
+    """The call that augments a batch that is there; each time in the same way."""
+    images, labels = batch
+    return lambda: (augmentation(images, chances), labels)
+
+
+def drawn_by(augmentation: Augmentation | None) -> dict[str, torch.Generator]:
+    """The generator of an augmentation by its name, where there is one."""
+    return {} if augmentation is None else {"augment": augmentation.generator}
 
 
 def even_parts(count: int, *, most: int) -> Iterator[tuple[int, int]]:

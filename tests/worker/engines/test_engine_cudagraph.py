@@ -93,6 +93,7 @@ def test_a_replayed_trial_learns_bitwise_what_the_eager_one_does(
     [
         {"nesterov": True, "momentum": 0.9, "l1": 0.001, "gradient_clip": 0.5, "label_smoothing": 0.1},
         {"optimizer": "adam", "learning_rate": 0.01, "betas": [0.8, 0.99], "l1": 0.001, "gradient_clip": 0.5},
+        {"augment_flip": True, "augment_crop_padding": 2, "augment_rotation_degrees": 20.0},
     ],
 )
 def test_what_belongs_to_a_step_is_captured_with_it(

@@ -88,6 +88,7 @@ def test_every_optimizer_works_seed_by_seed(run_trial: Any, tmp_path: Path, opti
         {"momentum": 0.9, "nesterov": True},
         {"optimizer": "adamw", "learning_rate": 0.001, "betas": [0.8, 0.99]},
         {"l1": 0.002, "label_smoothing": 0.1},
+        {"augment_flip": True, "augment_crop_padding": 2, "augment_rotation_degrees": 20.0},
         {"gradient_clip": 0.05},
         {"schedule": "step", "schedule_step_epochs": 1, "schedule_factor": 0.5},
         {"schedule": "cosine", "gradient_clip": 0.05, "l1": 0.002},

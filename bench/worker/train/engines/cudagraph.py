@@ -80,7 +80,7 @@ class CudaGraph(Engine):
 class _Graph:
     """The places that a captured step reads and writes, and the call that replays it."""
 
-    index: torch.Tensor  # (batch,) int64
+    fetch: Gather
     loss: torch.Tensor  # ()
     replay: Callable[[], None]
 
@@ -96,7 +96,7 @@ class GraphStep:
     def __call__(self, fetch: Fetch) -> torch.Tensor:
         assert isinstance(fetch, Gather)
         graph = self._graphs[fetch.source, len(fetch.index)]
-        graph.index.copy_(fetch.index)
+        graph.fetch.take(fetch)
         graph.replay()
         # The next replay writes into the same place: what is kept is a copy.
         return graph.loss.clone()
@@ -112,13 +112,12 @@ class GraphStep:
 
     def _captured(self, source: Resident, size: int) -> _Graph:
         device = self._device.torch_device
-        index = torch.zeros(size, dtype=torch.int64, device=device)
         loss = torch.zeros((), dtype=torch.float32, device=device)
         # Without gradients at hand the captured backward pass makes its own, in the graph's memory, and writes them
         # anew at each replay.
         self._optimizer.zero_grad(set_to_none=True)
-        fetch = Gather(source, index)
-        return _Graph(index, loss, self._device.capture(lambda: loss.copy_(self.plain(fetch))))
+        fetch = source.blank(size)
+        return _Graph(fetch, loss, self._device.capture(lambda: loss.copy_(self.plain(fetch))))
 
 
 class FollowedGraphStep(GraphStep):
