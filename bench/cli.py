@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from bench import cli_look, cli_share
+from bench import cli_look, cli_make, cli_share
 from bench.cli_options import (
     DataRootOption,
     OnlyOption,
@@ -263,6 +263,7 @@ def doctor(
 
 cli_share.register(app)
 cli_look.register(app)
+cli_make.register(app)
 
 
 def main() -> None:

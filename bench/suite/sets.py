@@ -19,13 +19,16 @@ _INSTEAD = {"steps": "epochs", "epochs": "steps"}
 
 
 def flatten(tables: dict[str, Any]) -> None:
-    """Write `[grid.train] x = …` as `"train.x" = …`, in place; also in exclude and override. Raises Mistake."""
+    """Write `[grid.train] x = …` as `"train.x" = …`, in place; also where trials are matched. Raises Mistake."""
     _flatten(tables.get("grid"), ("grid",))
     for index, table in enumerate(_list(tables.get("exclude"))):
         _flatten(table, ("exclude", index))
     for index, table in enumerate(_list(tables.get("override"))):
         for part in ("where", "set"):
             _flatten(table.get(part) if isinstance(table, dict) else None, ("override", index, part))
+    report = tables.get("report")
+    for index, table in enumerate(_list(report.get("published")) if isinstance(report, dict) else []):
+        _flatten(table.get("where") if isinstance(table, dict) else None, ("report", "published", index, "where"))
 
 
 def _list(value: object) -> list[Any]:
@@ -60,6 +63,11 @@ def apply_sets(tables: dict[str, Any], sets: Sequence[str]) -> dict[Key, str]:
     _replace_duration(tables, origins)
     _check_effect(tables, origins)
     return origins
+
+
+def parse_set(text: str) -> tuple[tuple[str, ...], Any]:
+    """Key, in its parts, and value of one KEY=VALUE. Raises BenchError."""
+    return _parsed(text, f"--set {shorten(text)}")
 
 
 def _parsed(text: str, origin: str) -> tuple[tuple[str, ...], Any]:

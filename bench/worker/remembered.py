@@ -15,6 +15,7 @@ from bench.errors import BenchError
 from bench.records import Json, canonical_json
 
 PACKAGE = Path(__file__).resolve().parents[1]
+NO_TRIAL = ("measure/instruments.py", "datasets/convert.py")
 
 
 def kept(name: str, key: str) -> dict[str, Json]:
@@ -59,10 +60,11 @@ def sha256(path: Path) -> str:
 def worker_digest() -> str:
     """SHA-256 of the worker's own training and measuring code; the files of one data set or device stand apart.
 
-    The doctor's instruments are in no trial of a suite: to edit them makes no result another one's.
+    The doctor's instruments and converting are in no trial of a suite: to edit them makes no result
+    another one's.
     """
     own = PACKAGE / "worker"
-    apart = {own / "measure" / "instruments.py"}
+    apart = {own / name for name in NO_TRIAL}
     apart |= {path for kind in ("datasets", "devices") for path in (own / kind).glob("*.py") if _registers(path)}
     return files_digest(path for path in own.rglob("*.py") if path not in apart)
 

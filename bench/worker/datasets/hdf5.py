@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,14 +13,14 @@ from annotated_types import Ge, Gt, Len, Lt, MinLen
 
 from bench.cache import file_sha256
 from bench.errors import DataError, Unavailable
-from bench.records import canonical_json
-from bench.registry import dataset
+from bench.records import Json, canonical_json
+from bench.registry import DATASETS, dataset
 from bench.worker.datasets.arrays import Arrays, cached
 from bench.worker.datasets.files import unreadable
 from bench.worker.datasets.hdf5_reading import Keys, Samples, read
 from bench.worker.datasets.splits import CHUNK_BYTES, Images, Splits
 
-VERSION = 1  # of the decoder: raise it when the decoded arrays change
+VERSION = 2  # of the decoder: raise it when the decoded arrays change
 
 
 @dataset("hdf5")
@@ -41,20 +42,23 @@ def hdf5(
     Without it, C is the dimension that is 1, 3 or 4; where both could be, the reading with square images, else N×C×H×W.
     test_path: a second file with the same names; without it, test_fraction is drawn at random by the trial's seed.
     The maximum (scaling `unit`) is 255 for uint8; for floats 1 where all lie in [0, 1], else the largest absolute
-    value of the file at `path`. Raises Unavailable where a file is missing, DataError where it is not as above.
+    value of the file at `path`. A file that `bench convert` wrote says these things itself (see `hdf5_layout`).
+    Raises Unavailable where a file is missing, DataError where it is not as above.
     """
     arrays = _load(path, test_path, keys=Keys(images, labels, tuple(image_shape) if image_shape else None))
-    maximum, classes = arrays["facts"].tolist()
+    said = json.loads(arrays["said"].tobytes())
     train_images, train_labels = arrays["train_images"], arrays["train_labels"]
     return Splits(
         train_images=train_images,
         train_labels=train_labels,
         test_images=arrays.get("test_images", train_images[:0]),
         test_labels=arrays.get("test_labels", train_labels[:0]),
-        class_names=[str(label) for label in range(int(classes))],
-        maximum=maximum,
-        licence="not stated: the user's own file",
-        source=" and ".join(file.name for file in (path, test_path) if file),
+        class_names=said["class_names"],
+        maximum=said["maximum"],
+        mean=said.get("mean"),
+        sd=said.get("sd"),
+        licence=said.get("licence", "not stated: the user's own file"),
+        source=said.get("source", " and ".join(file.name for file in (path, test_path) if file)),
         test_fraction=None if test_path else test_fraction,
     )
 
@@ -66,7 +70,7 @@ def _load(path: Path, test_path: Path | None, *, keys: Keys) -> Arrays:
     def decode() -> Arrays:
         train = read(path, keys)
         arrays: dict[str, npt.NDArray[Any]] = {"train_images": train.images, "train_labels": train.labels}
-        arrays["facts"] = np.array([_maximum(train.images), train.classes], dtype=np.float64)
+        arrays["said"] = np.frombuffer(canonical_json(_said(train)).encode(), dtype=np.uint8)
         if test_path:
             test = read(test_path, keys)
             _check_alike(train, test, label=test_path.name)
@@ -76,15 +80,30 @@ def _load(path: Path, test_path: Path | None, *, keys: Keys) -> Arrays:
     return cached("hdf5", sources=sources, version=VERSION, decode=decode)
 
 
+def _said(train: Samples) -> dict[str, Json]:
+    """What the file says of itself, and what it leaves open."""
+    names = train.told.get("class_names") or [str(label) for label in range(train.classes)]
+    return {**train.told, "class_names": names, "maximum": train.told.get("maximum") or _maximum(train.images)}
+
+
 def _digest(path: Path) -> str:
     if not path.is_file():
         raise Unavailable(
             f"hdf5: {path.name} is not there: put it where the suite says, or set `path` and `test_path` right"
+            + _how_to_make(path)
         )
     try:
         return file_sha256(path)
     except OSError as error:
         raise unreadable(Path(path.name), error) from error  # reasons are published: no folder of this machine
+
+
+def _how_to_make(path: Path) -> str:
+    """The command that makes the file, where its name is that of a data set: mnist.h5 and mnist_test.h5 of mnist."""
+    name = path.stem.removesuffix("_test")
+    if name == "hdf5" or name not in DATASETS:
+        return ""
+    return f"; `python -m bench convert {name} FOLDER/{name}{path.suffix}` makes it, FOLDER being the suite's"
 
 
 def _check_alike(train: Samples, test: Samples, *, label: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,8 @@ import numpy.typing as npt
 import psutil
 
 from bench.errors import DataError
+from bench.records import Json
+from bench.worker.datasets.hdf5_layout import told
 from bench.worker.datasets.splits import CHUNK_BYTES, Images, Labels
 
 if TYPE_CHECKING:
@@ -38,12 +40,14 @@ class Keys:
 
 
 class Samples(NamedTuple):
-    """images (N, C, H, W), labels (N,), how many classes, and whether the labels were one-hot."""
+    """images (N, C, H, W), labels (N,), how many classes, whether the labels were one-hot, and what the file says of
+    itself (see `hdf5_layout`)."""
 
     images: Images
     labels: Labels
     classes: int
     one_hot: bool
+    told: Mapping[str, Json]
 
 
 class Layout(NamedTuple):
@@ -59,13 +63,16 @@ def read(path: Path, keys: Keys) -> Samples:
         label = path.name  # reasons are published: no folder of this machine
         images, labels = (_array(file, name, label=label) for name in (keys.images, keys.labels))
         images_label, labels_label = f"{label}: {keys.images}", f"{label}: {keys.labels}"
-        how = layout(images.shape, image_shape=keys.image_shape, label=images_label)
+        said = told(file, label=label)
+        shape = keys.image_shape or tuple(said.get("image_shape", ())) or None
+        how = layout(images.shape, image_shape=shape, label=images_label)
         if labels.shape[:1] != images.shape[:1]:
             raise DataError(f"{labels_label}: found {labels.shape}; needs {len(images)} labels, one an image")
         if len(images) == 0:
             raise DataError(f"{images_label}: found no image; needs at least one")
         numbers, classes, one_hot = _read_labels(labels, label=labels_label)
-        return Samples(_read_images(images, how, label=images_label), numbers, classes, one_hot)
+        classes = max(classes, len(said.get("class_names", ())))  # the last ones may have no sample in this file
+        return Samples(_read_images(images, how, label=images_label), numbers, classes, one_hot, said)
 
 
 def layout(shape: tuple[int, ...], *, image_shape: tuple[int, ...] | None, label: str) -> Layout:

@@ -1,0 +1,53 @@
+"""The commands that make something beside results: parse, call, exit code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from bench.cli_share import DataRootOption, PluginOption, Strings
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file to the command line."""
+    app.command(no_args_is_help=True)(convert)
+
+
+def convert(
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="A registered data set: bench list datasets.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE.h5", help="Where its training part is written.")],
+    test_file: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--test-file", metavar="FILE.h5", help="Where its test part is written [default: FILE_test.h5]."),
+    ] = None,
+    set_: Annotated[
+        Strings, typer.Option("--set", metavar="KEY=VALUE", help="A setting of the data set: train_limit=1000.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
+    data_root: DataRootOption = None,
+    plugin: PluginOption = None,
+) -> None:
+    """Write a data set as HDF5 files, which the data set hdf5 reads: the same images, the same training.
+
+    \b
+    Examples:
+      python -m bench convert mnist suites/mnist.h5
+      python -m bench convert optdigits my/digits.h5 --set split=writers
+    """
+    from bench import converting
+
+    raise typer.Exit(
+        converting.convert(
+            converting.Asked(
+                name=dataset,
+                path=file,
+                test_path=test_file,
+                sets=set_ or (),
+                force=force,
+                data_root=data_root,
+                plugins=plugin or (),
+            )
+        )
+    )
