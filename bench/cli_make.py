@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from bench.cli_share import DataRootOption, PluginOption, Strings
+from bench.cli_options import DataRootOption, PluginOption, Strings
 
 
 def register(app: typer.Typer) -> None:
