@@ -84,7 +84,8 @@ KILLS: dict[str, tuple[Killed, str, list[str]]] = {
     "SIGTERM": (lambda run: run.send_signal(signal.SIGTERM), "interrupted", []),
 }
 CASES = [
-    ("SIGKILL to the trial", ADAM, 2), ("SIGKILL to the run", WORKERS, 4), ("SIGINT", LOADER, 5), ("SIGTERM", MOMENTUM, 6),
+    ("SIGKILL to the trial", ADAM, 2), ("SIGKILL to the run", WORKERS, 4), ("SIGINT", LOADER, 5),
+    ("SIGTERM", MOMENTUM, 6),
 ]  # fmt: skip
 
 
