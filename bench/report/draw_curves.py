@@ -98,8 +98,10 @@ def curves(panels: Panels, drawn: Drawn, *, x: str, title: str, subtitle: str, s
     models = list(dict.fromkeys(model for *_, model in drawn))
     kinds = [kind for kind in KINDS if any(kind == each for _, each, _, _ in drawn)]
     margin = max(text_inches(shorten(model), size=SMALL) for model in models) + 0.35
-    # Names stand beside the lines where all end at the same place, and there is room.
-    beside = x == "epoch" and margin < 2.2 / len(panels) and len(models) <= 10
+    # Names stand beside the lines where all end at the same place (early stopping may end them anywhere) and there is
+    # room.
+    together = x == "epoch" and len({float(found.x[-1]) for found in drawn.values()}) == 1
+    beside = together and margin < 2.2 / len(panels) and len(models) <= 10
     right, bottom = (margin, 0.6) if beside else (0.2, 0.75 + 0.2 * legend_lines(models))
     several = any(seeds_of(cell, x=x) > 1 for _, cells in panels for cell in cells)
     figure, axes = figure_with_axes(

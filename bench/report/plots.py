@@ -28,6 +28,7 @@ NAMES = {
     "device_peak_allocated_bytes": "Device memory",
     "fit_seconds": "Training time",
 }
+SMOOTHED = "training loss: of smoothed labels"
 FILES = {
     "test_accuracy": "accuracy",
     "parameters": "parameters",
@@ -213,9 +214,10 @@ def _learning(section: Section, styles: dict[str, Style]) -> Iterator[Plot]:
         if not drawn:
             continue
         title = f"Learning curves on {section.dataset} against {words}"
-        figure = draw_curves.curves(
-            panels, drawn, x=x, title=title, subtitle=_subtitle(section, _flat(panels), metric), styles=styles
-        )
+        subtitle = _subtitle(section, _flat(panels), metric)
+        if any(cell.setting("train.label_smoothing") for cell in _flat(panels)):
+            subtitle += f" · {SMOOTHED}"
+        figure = draw_curves.curves(panels, drawn, x=x, title=title, subtitle=subtitle, styles=styles)
         yield Plot(f"learning-{name}", title, f"{title}: accuracy and loss on training and test set", figure)
 
 

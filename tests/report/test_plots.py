@@ -195,6 +195,21 @@ def test_axes_are_logarithmic_where_values_span_decades(make: ModuleType) -> Non
     assert ax.get_ylim()[0] == 0  # lengths are compared from zero
 
 
+@pytest.mark.parametrize("stopped", [False, True])
+def test_curves_that_end_apart_have_a_legend_and_smoothed_losses_say_so(make: ModuleType, stopped: bool) -> None:
+    plan = make.Plan(models=(Component("linear"), Component("mlp")), settings={"train.label_smoothing": (0.1,)})
+
+    def curves(trial: Any) -> dict[str, list[float]]:
+        epochs = 4 if stopped and trial.model.name == "mlp" else 9
+        return {"epoch": [float(n + 1) for n in range(epochs)], "test_loss": [1.0 / (n + 1) for n in range(epochs)]}
+
+    results = [make.result_of(trial, curves=curves(trial)) for trial in plan.trials()]
+    (plot,) = (each for each in plots_of(plan, results) if each.name.startswith("learning-epochs"))
+    figure = plot.figure
+    assert bool(figure.legends) == stopped
+    assert any("training loss: of smoothed labels" in text.get_text() for text in figure.findobj(Text))
+
+
 def test_curves_are_means_over_seeds_with_their_range(make: ModuleType) -> None:
     plan = make.Plan(models=(Component("mlp"),), seeds=(0, 1))
     curves = ({"epoch": [1.0, 2.0], "test_loss": [2.0, 1.0]}, {"epoch": [1.0, 2.0, 3.0], "test_loss": [3.0, None, 0.5]})
