@@ -13,6 +13,7 @@ from bench.cli_options import DataRootOption, PluginOption, ResultsOption, Targe
 def register(app: typer.Typer) -> None:
     """Add the commands of this file to the command line."""
     app.command(no_args_is_help=True)(diagnose)
+    app.command("export-model", no_args_is_help=True)(export_model)
 
 
 def diagnose(
@@ -35,3 +36,51 @@ def diagnose(
     from bench import looking
 
     raise typer.Exit(looking.diagnose(target, trial=trial, results=results, data_root=data_root, plugins=plugin or ()))
+
+
+def export_model(
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[SUITE_OR_DIR] TRIAL",
+            help="A trial_id, or the start of one; before it where it is [default: anywhere under --results].",
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where to write.")],
+    form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="state-dict, torch-export or onnx.")] = (
+        "state-dict"
+    ),
+    weights: Annotated[
+        str,
+        typer.Option(metavar="WHICH", help="last, or best by validation loss (train.keep_checkpoints)."),
+    ] = "last",
+    results: ResultsOption = Path("results"),
+    data_root: DataRootOption = None,
+    plugin: PluginOption = None,
+) -> None:
+    """Write a trained model as a file for others, and check that it answers as the trained one does.
+
+    \b
+    Examples:
+      python -m bench export-model 8c1f6b2e -o mlp.pt
+      python -m bench export-model results/mnist 8c1f6b2e \\
+        --format onnx -o mlp.onnx
+      python -m bench export-model suites/mine.toml 8c1f6b2e \\
+        --format torch-export -o mlp.pt2
+    """
+    from bench import exporting
+    from bench.errors import BenchError
+
+    if len(words) > 2:
+        raise BenchError(f"export-model takes at most a folder and a trial, not {len(words)} words: {' '.join(words)}")
+    asked = exporting.Asked(
+        target=Path(words[0]) if len(words) == 2 else None,
+        trial=words[-1],
+        form=form,
+        weights=weights,
+        output=output,
+        results=results,
+        data_root=data_root,
+        plugins=plugin or (),
+    )
+    raise typer.Exit(exporting.export_model(asked))

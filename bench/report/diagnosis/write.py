@@ -14,6 +14,7 @@ from bench.report.diagnosis import tables
 from bench.report.diagnosis.stored import Diagnosed, read
 from bench.report.format import accuracy, plural
 from bench.report.tables import Table, escape_markdown, to_markdown
+from bench.results.choose import newest_ok
 from bench.results.store import Store, write_whole
 
 FOLDER = "diagnosis"  # under report/
@@ -24,7 +25,7 @@ MOST_LISTED = 20
 def pages(store: Store, results: Sequence[Result], *, trial: str | None) -> list[Path]:
     """Write the pages of `results`: of one trial by its id or the start of it, else of each model's first seed, and
     the models side by side. Returns the pages, the most telling first. Raises BenchError where there is nothing."""
-    chosen = [_trial(results, trial)] if trial else _one_a_model(results)
+    chosen = [newest_ok(results, trial)] if trial else _one_a_model(results)
     folder = store.folder / "report" / FOLDER
     found = [read(result, store.artifact_path(result.run_id, result.trial_id)) for result in chosen]
     for each in found:
@@ -36,18 +37,6 @@ def pages(store: Store, results: Sequence[Result], *, trial: str | None) -> list
     except OSError as error:
         raise BenchError(f"{folder}: the diagnosis cannot be written there ({error.strerror or error})") from error
     return written
-
-
-def _trial(results: Sequence[Result], trial: str) -> Result:
-    matching = [result for result in results if result.trial_id.startswith(trial)]
-    ids = sorted({result.trial_id for result in matching})
-    if len(ids) != 1:
-        known = "no such trial" if not ids else f"{len(ids)} trials begin so: {', '.join(ids[:4])}"
-        raise BenchError(f"trial {trial!r}: {known}; report/tables/trials.csv lists them")
-    ok = [result for result in matching if result.status == "ok"]
-    if not ok:
-        raise BenchError(f"trial {ids[0]}: it is {matching[-1].status}, so there is no model to diagnose")
-    return max(ok, key=lambda result: result.finished_at)
 
 
 def _one_a_model(results: Sequence[Result]) -> list[Result]:
