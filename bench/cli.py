@@ -44,7 +44,16 @@ def run(
     only: OnlyOption = None,
     results: ResultsOption = Path("results"),
     data_root: DataRootOption = None,
-    executor: Annotated[str, typer.Option(help="local (a process a trial) or inline (for debugging).")] = "local",
+    executor: Annotated[
+        str, typer.Option(help="local (a process a trial), ray (a cluster), inline (debugging).")
+    ] = "local",
+    address: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="HOST:PORT", help="Of a Ray cluster [default: $RAY_ADDRESS, else the one here]."),
+    ] = None,
+    place: Annotated[
+        str, typer.Option(help="On a cluster: trials of a cell on any node, or nodes of one environment.")
+    ] = "any",
     shard: Annotated[Optional[str], typer.Option(metavar="K/N", help="A fixed part of the plan: 3/16.")] = None,  # noqa: UP045
     fresh: Annotated[bool, typer.Option("--fresh", help="Run everything again; what is there stays on file.")] = False,
     retry: Annotated[
@@ -82,6 +91,8 @@ def run(
         retry=retry,
         plugins=plugin or (),
         timeout_seconds=timeout,
+        address=address,
+        place=place,
     )
     raise typer.Exit(commands.dry_run(options) if dry_run else commands.run(options))
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import IO
 
 from bench.errors import BenchError
+from bench.records import Json
 from bench.suite.catalogue import Catalogue
 
 # Plugins take at most 30 s together; importing torch from a cold disk takes a while too.
@@ -37,8 +38,13 @@ class Question:
 
     def answer(self) -> Catalogue:
         """Wait for the catalogue. BenchError where the worker cannot say."""
+        return Catalogue.from_json(self.raw())
+
+    def raw(self) -> dict[str, Json]:
+        """The same as the worker says it."""
         with self._errors:
-            return Catalogue.from_json(json.loads(self._text()))
+            found: dict[str, Json] = json.loads(self._text())
+            return found
 
     def _text(self) -> bytes:
         try:

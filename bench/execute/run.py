@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench.errors import EXIT_OK, EXIT_TRIALS, one_line
+from bench.errors import EXIT_OK, EXIT_TRIALS, BenchError, nearest, one_line
 from bench.execute.announce import head
 from bench.execute.ask import Question
 from bench.execute.endings import Ending
@@ -29,6 +29,8 @@ from bench.suite.read import SuiteFile, read_suite
 from bench.suite.resolve import resolve
 from bench.suite.sinks import check_installed
 
+PLACES = ("any", "environment")  # --place: trials of a cell on any node, or on nodes of one environment
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -45,6 +47,8 @@ class Options:
     retry: str | None = None
     plugins: Sequence[str] = ()
     timeout_seconds: float | None = None
+    address: str | None = None  # of the cluster, for the executor ray
+    place: str = "any"  # there: PLACES
 
 
 @dataclass(slots=True)
@@ -62,11 +66,15 @@ class Prepared:
         self.store.refresh()
         return make_plan(
             self.suite.trials(),
-            Identifier(self.suite, self.catalogue),
+            self.identifier(),
             results=self.store.results,
             fresh=self.options.fresh,
             retry=parse_retry(self.options.retry),
         )
+
+    def identifier(self) -> Identifier:
+        """What completes the identity of trials where they are going to run."""
+        return Identifier(self.suite, self.catalogue)
 
 
 def data_root(given: Path | None) -> Path:
@@ -82,6 +90,12 @@ def read(options: Options) -> SuiteFile:
     """Everything that can be refused before any process is started. BenchError: one line."""
     parse_retry(options.retry)
     executor_builder(options.executor)
+    if options.place not in PLACES:
+        near = nearest(options.place, PLACES)
+        raise BenchError(f"--place {options.place}: unknown{near} (there are: {', '.join(PLACES)})")
+    if options.executor != "ray" and (options.address is not None or options.place != "any"):
+        name = "--address" if options.address is not None else "--place"
+        raise BenchError(f"{name} is for a cluster: add --executor ray")
     file = read_suite(options.suite, sets=options.sets, plugins=options.plugins)
     check_installed(file.sinks)
     return file
@@ -89,7 +103,11 @@ def read(options: Options) -> SuiteFile:
 
 def prepare(options: Options, file: SuiteFile) -> Prepared:
     """Resolve the suite on this machine, and look at what is stored. Nothing is written. BenchError: one line."""
-    catalogue = Question(file.plugins).answer()
+    return prepare_with(Question(file.plugins).answer(), options, file=file)
+
+
+def prepare_with(catalogue: Catalogue, options: Options, *, file: SuiteFile) -> Prepared:
+    """The same, for what a catalogue knows."""
     suite = resolve(
         file,
         catalogue,
@@ -119,6 +137,10 @@ def run_suite(options: Options, *, voice: Voice, meanwhile: Callable[[], None] =
 
     `meanwhile` is called once where something is going to be trained: before the first trial, while torch is imported.
     """
+    if options.executor == "ray":
+        from bench.execute.ray_run import run_on_cluster
+
+        return run_on_cluster(options, voice=voice, meanwhile=meanwhile)
     executor = make_executor(options.executor)
     lock = MeasureLock()
     with signals_raise():
@@ -142,13 +164,18 @@ def run_suite(options: Options, *, voice: Voice, meanwhile: Callable[[], None] =
                 plan = prepared.plan()
             if plan.to_run:
                 meanwhile()
-            ran = _Runner(prepared, executor, voice).run(plan)
+            ran = Runner(prepared, executor, voice).run(plan)
         finally:
             executor.close()
             lock.release()
             voice.end()
+    return ran_of(prepared, ran)
+
+
+def ran_of(prepared: Prepared, trained: int) -> Ran:
+    """What a run leaves that has trained so many trials."""
     errors = tuple(told.error for told in prepared.catalogue.plugins.values() if told.error)
-    return Ran(prepared.suite, prepared.store, exit_code(prepared), ran, errors)
+    return Ran(prepared.suite, prepared.store, exit_code(prepared), trained, errors)
 
 
 def make_executor(name: str) -> Executor:
@@ -159,37 +186,39 @@ def make_executor(name: str) -> Executor:
 
 def executor_builder(name: str) -> Callable[..., Any]:
     """What makes the executor that is registered under `name`; BenchError names the choices."""
-    from bench.execute import inline  # noqa: F401  # registers itself
+    from bench.execute import inline, ray_executor  # noqa: F401  # register themselves
 
     return EXECUTORS.get(name).build
 
 
-class _Runner:
+class Runner:
     """Runs the trials of a plan one after the other and stores what became of each."""
 
     def __init__(self, prepared: Prepared, executor: Executor, voice: Voice) -> None:
         self.prepared, self.executor, self.voice = prepared, executor, voice
         self.run_id = new_run_id()
         self.plugins = tuple(spec for spec, told in prepared.catalogue.plugins.items() if not told.error)
-        self.identifier = Identifier(prepared.suite, prepared.catalogue)
+        self.identifier = prepared.identifier()
 
     def run(self, plan: Plan) -> int:
         """Number of trials that were started. OSError of the disk becomes a BenchError that says what is safe."""
         writer = self.prepared.store.writer(self.run_id)
-        started = 0
         try:
             for planned in plan.settled:
                 writer.append(self._settled(planned))
             if plan.to_run:
                 self.voice.begin(len(plan.to_run), axes=varying(self.prepared.suite))
-            for job in jobs(plan.to_run):
-                started += len(job)
-                self._one(writer, job)
+            return self.train(writer, jobs(plan.to_run))
         except OSError as error:
             raise cannot_write(writer.path, str(error.strerror)) from error
         finally:
             writer.close()
-        return started
+
+    def train(self, writer: Writer, wanted: Sequence[Job]) -> int:
+        """Run every job and store what became of it. Returns the number of trials that were started."""
+        for job in wanted:
+            self._one(writer, job)
+        return sum(map(len, wanted))
 
     def _one(self, writer: Writer, job: Job) -> None:
         trials, began = [planned.trial for planned in job], now()
@@ -203,7 +232,7 @@ class _Runner:
             with scratch() as folder:
                 wanted = request(trials, store=self.prepared.store, run_id=self.run_id, log=log, scratch=folder)
                 ending = self.executor.run(
-                    wanted | self._shared(trial) | kept,
+                    wanted | self.shared(trial) | kept,
                     timeout_seconds=timeout_seconds(trials),
                     on_progress=lambda what: self._progress(trial, what),
                 )
@@ -212,7 +241,8 @@ class _Runner:
         finally:
             tidy(log)
         results = [
-            self._result(planned, said, began) for planned, said in zip(job, outcomes(ending, len(job)), strict=True)
+            self.result(planned, said, began=began)
+            for planned, said in zip(job, outcomes(ending, len(job)), strict=True)
         ]
         for result in results:
             writer.append(result)
@@ -233,7 +263,7 @@ class _Runner:
         else:
             self.voice.progress(trial, what)
 
-    def _shared(self, trial: Trial) -> dict[str, Json]:
+    def shared(self, trial: Trial) -> dict[str, Json]:
         """What all trials of a job have in common: where things lie on this machine."""
         places = self.prepared.suite.locations
         return {
@@ -242,7 +272,9 @@ class _Runner:
             "plugins": list(self.plugins),
         }
 
-    def _result(self, planned: Planned, said: dict[str, Json], began: str) -> Result:
+    def result(self, planned: Planned, said: dict[str, Json], *, began: str, where: Identifier | None = None) -> Result:
+        """What is stored of a trial that ran `where`."""
+        where = where or self.identifier
         return Result(
             trial=planned.trial,
             trial_id=planned.trial.trial_id,
@@ -259,8 +291,8 @@ class _Runner:
             valid=said.get("valid"),
             validity_notes=tuple(said.get("validity_notes", ())),
             instruments=said.get("instruments", {}),
-            threads=self.identifier.threads(planned.trial),
-            environment=self.prepared.catalogue.environment,
+            threads=where.threads(planned.trial),
+            environment=where.catalogue.environment,
             started_at=began,
             finished_at=now(),
             artifact_sha256=self.prepared.store.artifact_sha256(self.run_id, planned.trial.trial_id),
@@ -268,13 +300,13 @@ class _Runner:
 
     def _settled(self, planned: Planned) -> Result:
         status, reason = ("skipped", planned.skip) if planned.skip else ("failed", planned.fail)
-        return self._result(planned, {"status": status, "reason": reason}, now())
+        return self.result(planned, {"status": status, "reason": reason}, began=now())
 
 
 def exit_code(prepared: Prepared) -> int:
     """0 where the newest result of every planned trial, here and with this code, is ok or skipped; else 1."""
     prepared.store.refresh()
-    found, identifier = newest(prepared.store.results), Identifier(prepared.suite, prepared.catalogue)
+    found, identifier = newest(prepared.store.results), prepared.identifier()
     for trial in prepared.suite.trials():
         result = found.get(identifier.planned(trial).key)
         if result is None or result.status not in ("ok", "skipped"):

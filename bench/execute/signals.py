@@ -34,3 +34,31 @@ def signals_raise() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def signals_wait() -> Iterator[None]:
+    """Inside, SIGINT and SIGTERM are noted only, and come at its end; a second one ends the process at once.
+
+    For calls into a library that would lose what a handler raises.
+    """
+    noted: list[tuple[int, FrameType | None]] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if noted:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        noted.append((number, frame))
+
+    try:
+        before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # as above
+        before = {}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for came, frame in noted:
+            if callable(handler := before[signal.Signals(came)]):
+                handler(came, frame)
