@@ -83,6 +83,11 @@ class LocalExecutor(Executor):
         assert self._template is not None
         return Forked(request, self._template)
 
+    def interrupt(self) -> None:
+        """For another thread: end the trial under way, whose `run` then returns. The next one gets a new template."""
+        if self._template is not None:
+            self._template.terminate()
+
     def close(self) -> None:
         if self._template is not None:
             self._template.close()
@@ -226,6 +231,10 @@ class Template:
     def last_words(self) -> str:
         self._process.wait()
         return last_line(self._errors)
+
+    def terminate(self) -> None:
+        """Ask it to end, and what it forked with it; only the socket tells when."""
+        self._process.terminate()
 
     def close(self) -> None:
         """Close the socket, which ends it and what it forked; then make sure."""

@@ -12,7 +12,7 @@ import queue
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -21,11 +21,12 @@ from bench.cache import file_sha256
 from bench.execute.ask import Question
 from bench.execute.endings import Ending
 from bench.execute.jobs import tidy
-from bench.execute.local import LocalExecutor
+from bench.execute.local import GRACE_SECONDS, LocalExecutor
 from bench.execute.lock import MeasureLock
 from bench.records import Json, digest
 
 LONGEST_LOG_BYTES = 16 << 20  # what comes back of a log; a model may print more than a driver wants to hold
+WAKE_SECONDS = 0.5
 BUNDLE = Path(__file__).resolve().parents[2]
 
 Say = Callable[[dict[str, Json]], None]
@@ -43,9 +44,21 @@ def run_job(order: dict[str, Json]) -> Iterator[dict[str, Json]]:
     """
     words: queue.SimpleQueue[dict[str, Json] | None] = queue.SimpleQueue()
     done = _hand.submit(_job, order, words)
-    while (word := words.get()) is not None:
-        yield word
+    try:
+        while (word := _next(words)) is not None:
+            yield word
+    except BaseException:  # the driver was stopped: what it began here ends before this process does
+        for executor in _executors.values():
+            executor.interrupt()
+        wait([done], timeout=GRACE_SECONDS)
+        raise
     done.result()
+
+
+def _next(words: queue.SimpleQueue[dict[str, Json] | None]) -> dict[str, Json] | None:
+    while True:  # Ray's word that the task is cancelled is heard between two calls only
+        with suppress(queue.Empty):
+            return words.get(timeout=WAKE_SECONDS)
 
 
 def _job(order: dict[str, Json], words: queue.SimpleQueue[dict[str, Json] | None]) -> None:
@@ -71,7 +84,8 @@ def _measured(order: dict[str, Json], say: Say) -> None:
             ending = _executor().run(
                 request, timeout_seconds=order["timeout_seconds"], on_progress=lambda what: say({"progress": what})
             )
-        say({"ended": _told(ending), **_left(folder)})
+        left = _left(folder)
+    say({"ended": _told(ending), **left})
 
 
 def in_bundle(plugins: Sequence[str], places: dict[str, str]) -> list[str]:

@@ -35,6 +35,7 @@ SAY_SECONDS = 10.0  # after which it is said that nothing begins
 AHEAD = 2  # jobs that wait for each node: the next one begins when the last one ends
 LOOKAHEAD = 256  # jobs of the plan that are looked at for one whose nodes are not all provided for
 WAIT_SECONDS = 0.5
+GRACE_SECONDS = 4.0  # for what runs on the nodes to end and to tidy up
 
 
 @dataclass(slots=True)
@@ -142,8 +143,22 @@ class ClusterRunner(Runner):
                 if flight.kind is not None and not flight.ended:
                     ending = Ending(None, "interrupted", f"the run was stopped by {signal}")
                     self._store(writer, flight, ending)
+            self._cancel()
             raise
         return self.started
+
+    def _cancel(self) -> None:
+        """Ask the nodes to end what they run and to tidy up. What does not answer ends with the connection."""
+        errors, stop = self._errors(), time.monotonic() + GRACE_SECONDS
+        with signals_wait():
+            for task in self.flying:
+                self.ray.cancel(task)
+            while self.flying and time.monotonic() < stop:
+                for task in self.ray.wait(list(self.flying), num_returns=1, timeout=WAIT_SECONDS)[0]:
+                    try:
+                        self.ray.get(next(task))  # what it said before
+                    except (StopIteration, errors.RayError):
+                        self._drop(task)
 
     def _supply(self, writer: Writer) -> None:
         """Hand jobs to Ray until every group of nodes has one a node and one ahead."""

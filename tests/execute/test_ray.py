@@ -1,0 +1,202 @@
+"""The Ray executor on a cluster of three nodes on this machine. Skips where Ray is not installed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("ray", reason="needs the extra ray: pip install 'bench-models[ray]'")
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).resolve().parents[2]
+NODES = 3
+
+
+@dataclass
+class Cluster:
+    """The process that holds the nodes; see ray_nodes.py."""
+
+    process: subprocess.Popen[str]
+    address: str
+    folder: Path
+
+    def trial_processes(self) -> list[str]:
+        """Templates and trials on its nodes."""
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                command = (process / "cmdline").read_bytes()
+                if b"bench.worker" in command and bytes(self.folder) in (process / "environ").read_bytes():
+                    found.append(process.name)
+        return found
+
+    def kill(self, node: int) -> None:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(f"kill {node}\n")
+        self.process.stdin.flush()
+        assert self.process.stdout.readline() == "killed\n"
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """One for all tests of this file: the one that kills a node is the last."""
+    # Paths of sockets are at most 107 characters long, so not below the folder of the test.
+    folder = Path(tempfile.mkdtemp(prefix="ray-"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_TMPDIR", str(folder))
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.delenv("RAY_ADDRESS", raising=False)
+        process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("ray_nodes.py")), str(NODES), "2", str(folder / "nodes")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        assert process.stdout is not None
+        try:
+            address = process.stdout.readline().strip()
+            assert address, "the cluster does not start"
+            yield Cluster(process, address, folder)
+        finally:
+            process.communicate("stop\n", timeout=60)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def lines_of(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for path in folder.glob("trials/*.jsonl") for line in path.read_text().splitlines()]
+
+
+def curves_of(folder: Path) -> dict[str, Any]:
+    """What no clock is in: accuracies and losses after every epoch, by trial."""
+    wanted = ("test_accuracy", "test_loss", "train_loss")
+    return {line["trial_id"]: [line["curves"][name] for name in wanted] for line in lines_of(folder)}
+
+
+def test_the_baseline_on_three_nodes_is_bitwise_that_of_this_machine(project: Any, cluster: Cluster) -> None:
+    baseline = ROOT / "suites" / "baseline.toml"
+    # One thread: three nodes share this machine, and threads that spin while they wait take its cores from each other.
+    only = ("--only", "device=cpu", "--set", "train.threads=1")
+    here, there = project.folder / "here", project.folder / "there"
+    assert project.bench("run", baseline, "--results", here, *only).code == 0
+    done = project.bench("run", baseline, "--results", there, *only, "--executor", "ray", "--address", cluster.address)
+    assert done.code == 0, done.err
+    assert "3 nodes" in done.err
+    one, two = curves_of(here / "baseline"), curves_of(there / "baseline")
+    assert len(one) == 30
+    assert one == two
+    first, second = lines_of(here / "baseline")[0], lines_of(there / "baseline")[0]
+    assert first["environment_id"] == second["environment_id"]
+    assert first["code_id"] == second["code_id"]
+    for line in lines_of(there / "baseline"):
+        assert line["artifact_sha256"]
+        assert (there / "baseline/artifacts" / line["run_id"] / f"{line['trial_id']}.h5").is_file()
+    assert project.bench("check", there / "baseline").code == 0
+    again = project.bench("run", baseline, "--results", there, *only, "--executor", "ray", "--address", cluster.address)
+    assert "0 to train · 30 there already" in again.err
+
+
+def test_the_driver_is_killed_and_the_same_command_goes_on(
+    project: Any, cluster: Cluster, wait_for: Callable[..., None]
+) -> None:
+    suite = project.suite("good", seeds=", ".join(map(str, range(12))))
+    arguments = ("run", suite, "--results", project.results, "--executor", "ray", "--address", cluster.address)
+    run = project.start(*arguments)
+    while not run.stderr.readline().startswith("[4/12]"):
+        assert run.poll() is None
+    run.kill()
+    run.communicate()
+    wait_for(lambda: not cluster.trial_processes())
+    before = {line["trial_id"] for line in lines_of(project.results / "mine")}
+    assert 4 <= len(before) < 12
+    again = project.bench(*arguments)
+    assert again.code == 0, again.err
+    assert f"{12 - len(before)} to train · {len(before)} there already" in again.err
+    assert sorted(Counter(line["trial_id"] for line in lines_of(project.results / "mine")).values()) == [1] * 12
+
+
+def test_sigint_ends_it_and_leaves_the_cluster_as_it_was(
+    project: Any, cluster: Cluster, wait_for: Callable[..., None]
+) -> None:
+    suite = project.suite("good", "hangs")
+    arguments = ("run", suite, "--results", project.results, "--executor", "ray", "--address", cluster.address)
+    run = project.start(*arguments)
+    while "good" not in (line := run.stderr.readline()) or "accuracy" not in line:
+        assert run.poll() is None
+    assert cluster.trial_processes()
+    run.send_signal(signal.SIGINT)
+    _, err = run.communicate(timeout=60)
+    assert run.returncode == 130, err
+    assert "Traceback" not in err
+    status = {line["trial"]["model"]["name"]: line["status"] for line in lines_of(project.results / "mine")}
+    assert status == {"good": "ok", "hangs": "interrupted"}
+    wait_for(lambda: not cluster.trial_processes())
+    assert project.bench(*arguments, "--timeout", "1").code == 1  # the cluster takes the next run
+    assert not list(cluster.folder.glob("nodes/*/bench-ray-*"))
+
+
+def test_the_code_of_plugins_travels_and_what_they_print_comes_back(project: Any, cluster: Cluster) -> None:
+    (project.folder / "beside.py").write_text("WORD = 'hello from beside'\n")
+    suite = project.suite("speaks", "raises")
+    with (project.folder / "models.py").open("a") as file:
+        file.write("\nimport beside\nmake('speaks', lambda: print(beside.WORD, __file__))\n")
+    done = project.run(suite, "--executor", "ray", "--address", cluster.address)
+    assert done.code == 1
+    line = next(line for line in lines_of(project.results / "mine") if line["status"] == "ok")
+    log = (project.results / "mine" / "logs" / line["run_id"] / f"{line['trial_id']}.log").read_text()
+    assert "hello from beside" in log
+    assert "bench-code" in log  # not the file that lies here
+    assert str(project.folder) not in log
+    failed = next(line for line in lines_of(project.results / "mine") if line["status"] == "failed")
+    assert "no such luck" in failed["traceback"]
+
+
+def test_data_that_no_node_has_is_told_with_the_kind_of_node(project: Any, cluster: Cluster) -> None:
+    suite = project.suite("good")
+    suite.write_text(suite.read_text().replace('{ name = "synthetic", train = 256, test = 64 }', '"mnist"'))
+    empty = project.folder / "empty"
+    empty.mkdir()
+    done = project.run(suite, "--executor", "ray", "--address", cluster.address, "--data-root", empty)
+    assert done.code == 0, done.err
+    (line,) = lines_of(project.results / "mine")
+    assert line["status"] == "skipped"
+    assert "core" in line["reason"].rpartition("(on ")[2]
+
+
+def test_a_cell_stays_on_one_kind_of_node(project: Any, cluster: Cluster) -> None:
+    suite = project.suite("good", "chatty", seeds="0, 1, 2")
+    done = project.run(suite, "--executor", "ray", "--address", cluster.address, "--place", "environment")
+    assert done.code == 0, done.err
+    assert sorted(Counter(line["trial_id"] for line in lines_of(project.results / "mine")).values()) == [1] * 6
+
+
+def test_a_node_is_killed_and_each_trial_is_there_once(project: Any, cluster: Cluster) -> None:
+    suite = project.suite("good", "dies", seeds=", ".join(map(str, range(12))))
+    run = project.start("run", suite, "--results", project.results, "--executor", "ray", "--address", cluster.address)
+    assert run.stderr is not None
+    said = []
+    while not (said and said[-1].startswith("[5/24]")):
+        said.append(run.stderr.readline())
+        assert said[-1], "".join(said)
+    cluster.kill(1)
+    _, err = run.communicate(timeout=300)
+    assert run.returncode == 1, err
+    assert "its trial runs again" in "".join(said) + err
+    found = lines_of(project.results / "mine")
+    assert Counter(line["trial_id"] for line in found).most_common(1)[0][1] == 1
+    # A trial that kills its own process is a result, and is not tried again.
+    status = Counter((line["trial"]["model"]["name"], line["status"], line["reason"]) for line in found)
+    assert status == {("good", "ok", ""): 12, ("dies", "crashed", "the process was killed by SIGKILL"): 12}
