@@ -45,14 +45,15 @@ def run(
     results: ResultsOption = Path("results"),
     data_root: DataRootOption = None,
     executor: Annotated[
-        str, typer.Option(help="local (a process a trial), ray (a cluster), inline (debugging).")
+        str, typer.Option(help="local (this machine), ray (a cluster) or inline (debugging).")
     ] = "local",
     address: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(metavar="HOST:PORT", help="Of a Ray cluster [default: $RAY_ADDRESS, else the one here]."),
     ] = None,
     place: Annotated[
-        str, typer.Option(help="On a cluster: trials of a cell on any node, or nodes of one environment.")
+        str,
+        typer.Option(metavar="any|environment", help="Of a cell on a cluster: any nodes, or nodes of one environment."),
     ] = "any",
     shard: Annotated[Optional[str], typer.Option(metavar="K/N", help="A fixed part of the plan: 3/16.")] = None,  # noqa: UP045
     fresh: Annotated[bool, typer.Option("--fresh", help="Run everything again; what is there stays on file.")] = False,
@@ -75,6 +76,7 @@ def run(
       python -m bench run suites/mnist.toml --set train.epochs=2 --only model=mlp
       python -m bench run suites/mnist.toml --dry-run
       python -m bench run my/suite.toml --plugin my/models.py --retry failed
+      python -m bench run suites/mnist.toml --executor ray --address head:6379
     """
     from bench import commands
     from bench.execute.run import Options

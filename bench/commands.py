@@ -15,7 +15,7 @@ from bench.execute import run as running
 from bench.execute.announce import head
 from bench.execute.ask import Question
 from bench.execute.progress import describe_trial, make_voice, varying
-from bench.execute.run import Options
+from bench.execute.run import Options, Prepared
 from bench.execute.signals import Stopped
 from bench.records import Result
 from bench.results.store import Store
@@ -66,7 +66,11 @@ def _log(store: Store, suite: Suite) -> None:
 
 def dry_run(options: Options) -> int:
     """Print what would run."""
-    prepared = running.prepare(options, running.read(options))
+    with running.planning(options, running.read(options), voice=make_voice()) as prepared:
+        return _dry_run(prepared)
+
+
+def _dry_run(prepared: Prepared) -> int:
     suite = prepared.suite
     plan = prepared.plan()
     for line in head(suite, plan, catalogue=prepared.catalogue, results=prepared.store.results):

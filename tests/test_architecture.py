@@ -90,7 +90,7 @@ def loaded_after(code: str) -> set[str]:
     return set(done.stdout.split())
 
 
-def test_the_parent_never_imports_torch() -> None:
+def test_the_parent_never_imports_torch_nor_ray() -> None:
     modules = ", ".join(
         ".".join(path.relative_to(ROOT).with_suffix("").parts)
         for folder in ("bench/suite", "bench/results", "bench/statistics", "bench/report", "bench/execute")
@@ -98,7 +98,7 @@ def test_the_parent_never_imports_torch() -> None:
         if path.stem != "__init__"
     )
     loaded = loaded_after(f"import bench, bench.cli, bench.commands, bench.listing, {modules}")
-    assert not {name for name in loaded if name.split(".")[0] in ("torch", "torchvision", "sklearn")}
+    assert not {name for name in loaded if name.split(".")[0] in ("torch", "torchvision", "sklearn", "ray")}
     assert "bench.execute.run" in loaded
 
 

@@ -14,6 +14,8 @@ from bench.suite.plan import Suite, label
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+REDRAW_SECONDS = 0.5  # between two redraws where several trials have something to say
+
 
 def varying(suite: Suite) -> tuple[str, ...]:
     """Dotted names of the settings in which trials of the suite differ."""
@@ -80,6 +82,8 @@ class LiveVoice(Voice):
     def __init__(self) -> None:
         super().__init__()
         self._bar: Progress | None = None
+        self._under_way: set[str] = set()  # trial_id; several on a cluster
+        self._drawn = float("-inf")
 
     def begin(self, total: int, *, axes: Sequence[str] = ()) -> None:
         from rich.console import Console
@@ -110,9 +114,12 @@ class LiveVoice(Voice):
             self._bar.console.print(line, markup=False, highlight=False)
 
     def trial_begins(self, trial: Trial) -> None:
+        self._under_way.add(trial.trial_id)
         self._draw(describe_trial(trial, self.axes))
 
     def progress(self, trial: Trial, what: Mapping[str, Json]) -> None:
+        if len(self._under_way) > 1 and time.monotonic() - self._drawn < REDRAW_SECONDS:
+            return
         where = what["phase"]
         if "epoch" in what:
             where = f"epoch {what['epoch']}/{what['epochs']} · loss {what['loss']:.3f}"
@@ -120,6 +127,7 @@ class LiveVoice(Voice):
 
     def trial_ends(self, result: Result) -> None:
         self.done += 1
+        self._under_way.discard(result.trial_id)
         if result.status not in ("ok", "skipped"):
             self.say(f"{describe_trial(result.trial, self.axes)}: {describe_ending(result)}")
         self._draw("")
@@ -130,6 +138,9 @@ class LiveVoice(Voice):
         if self.done:
             seconds = (time.monotonic() - self._started) / self.done * (self.total - self.done)
             left = clock_text(seconds)
+        if description and len(self._under_way) > 1:
+            description = f"{len(self._under_way)} at once · {description}"
+        self._drawn = time.monotonic()
         self._bar.update(self._task, completed=self.done, description=description, left=left)
         self._bar.refresh()
 

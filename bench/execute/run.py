@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -104,6 +105,18 @@ def read(options: Options) -> SuiteFile:
 def prepare(options: Options, file: SuiteFile) -> Prepared:
     """Resolve the suite on this machine, and look at what is stored. Nothing is written. BenchError: one line."""
     return prepare_with(Question(file.plugins).answer(), options, file=file)
+
+
+@contextmanager
+def planning(options: Options, file: SuiteFile, *, voice: Voice) -> Iterator[Prepared]:
+    """The same where the trials would run: on this machine, or on a cluster, connected as long as this lasts."""
+    if options.executor == "ray":
+        from bench.execute.ray_run import prepared_on_cluster
+
+        with prepared_on_cluster(options, file, voice) as prepared:
+            yield prepared
+    else:
+        yield prepare(options, file)
 
 
 def prepare_with(catalogue: Catalogue, options: Options, *, file: SuiteFile) -> Prepared:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,14 @@ def accuracies() -> dict[str, float]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_an_executor_runs_trials_one_after_the_other(name: str, tmp_path: Path, accuracies: dict[str, float]) -> None:
+def test_an_executor_runs_trials_one_after_the_other(
+    name: str, tmp_path: Path, accuracies: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if name == "ray":
+        pytest.importorskip("ray", reason="needs the extra ray: pip install 'bench-models[ray]'")
+        monkeypatch.setenv(
+            "RAY_TMPDIR", tempfile.mkdtemp(prefix="ray-")
+        )  # a cluster of its own; sockets' paths are short
     executor = make_executor(name)
     told: list[Mapping[str, Any]] = []
     executor.start()

@@ -91,7 +91,7 @@ def test_a_shard_without_a_trial_says_so_and_leaves_no_report(project: Any) -> N
 def test_an_unknown_executor_is_refused(more: tuple[str, ...], project: Any) -> None:
     done = project.run(project.suite("good"), "--executor", "lokal", *more)
     assert done.code == 2
-    assert done.err.strip() == "unknown executor 'lokal'; did you mean local? (there are: inline, local)"
+    assert done.err.strip() == "unknown executor 'lokal'; did you mean local? (there are: inline, local, ray)"
     assert done.out == ""
 
 
