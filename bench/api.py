@@ -14,15 +14,14 @@ if TYPE_CHECKING:
     from bench.report.comparison.compare import Comparison
 
 LISTS = frozenset({"sets", "only", "plugins"})
-OPTIONS = LISTS | {"data_root", "executor", "shard", "fresh", "retry", "timeout_seconds", "address", "place"}
+OPTIONS = LISTS | {"data_root", "executor", "shard", "fresh", "retry", "timeout_seconds", "address", "place", "budget"}
 
 
 def run(suite: str | Path, *, results: str | Path = "results", **options: Any) -> pd.DataFrame:
     """Run a suite file as `bench run` does and give its trials, one row each (see `load`).
 
-    `options`: sets, only, data_root, executor, shard, fresh, retry, plugins, timeout_seconds, address, place, as on the
-    command line.
-    Raises BenchError for a mistake in the suite. No report is rendered.
+    `options`: sets, only, data_root, executor, shard, fresh, retry, plugins, timeout_seconds, budget ("30m"), address,
+    place, as on the command line. Raises BenchError for a mistake in the suite. No report is rendered.
     """
     from bench.execute.progress import make_voice
     from bench.execute.run import Options, run_suite

@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from bench import cli_look, cli_make, cli_share
+from bench import cli_look, cli_make, cli_plan, cli_share
 from bench.cli_options import (
     DataRootOption,
     OnlyOption,
@@ -67,6 +67,10 @@ def run(
         Optional[float],  # noqa: UP045
         typer.Option(metavar="SECONDS", help="Most seconds of a trial, whatever the suite says."),
     ] = None,
+    budget: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="TIME", help="90s, 30m, 1h30m: every cell once, then the seeds that decide most."),
+    ] = None,
 ) -> None:
     """Train what is not there yet, store it, render the report.
 
@@ -75,6 +79,7 @@ def run(
       python -m bench run suites/baseline.toml
       python -m bench run suites/mnist.toml --set train.epochs=2 --only model=mlp
       python -m bench run suites/mnist.toml --dry-run
+      python -m bench run suites/mnist.toml --budget 30m
       python -m bench run my/suite.toml --plugin my/models.py --retry failed
       python -m bench run suites/mnist.toml --executor ray --address head:6379
     """
@@ -95,6 +100,7 @@ def run(
         timeout_seconds=timeout,
         address=address,
         place=place,
+        budget=budget,
     )
     raise typer.Exit(commands.dry_run(options) if dry_run else commands.run(options))
 
@@ -277,6 +283,7 @@ def doctor(
 cli_share.register(app)
 cli_look.register(app)
 cli_make.register(app)
+cli_plan.register(app)
 
 
 def main() -> None:

@@ -7,7 +7,10 @@ import itertools
 import json
 import subprocess
 import sys
+import textwrap
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from bench.errors import EXIT_OK, EXIT_TRIALS, EXIT_USAGE, BenchError, nearest
@@ -19,11 +22,13 @@ from bench.execute.run import Options, Prepared
 from bench.execute.signals import Stopped
 from bench.records import Result
 from bench.results.store import Store
+from bench.suite.budget import Budget
 from bench.suite.plan import Suite
 from bench.suite.read import read_suite
 from bench.suite.resolve import resolve
 
 DRY_RUN_TRIALS = 50
+COLUMNS = 80
 
 
 def run(options: Options) -> int:
@@ -110,7 +115,8 @@ def open_results(
         file = read_suite(target, plugins=plugins)
         catalogue = Question(file.plugins).answer()
         suite = resolve(file, catalogue, data_root=running.data_root(data_root))
-        return Store(results / suite.name), suite
+        store = Store(results / suite.name)
+        return store, replace(suite, budget=_budget_of(store))
     if not target.is_dir():
         raise BenchError(f"{target}: no such suite file or folder of results; give suites/NAME.toml or results/NAME")
     store = Store(target)
@@ -118,10 +124,20 @@ def open_results(
     return store, None if stored is None else Suite.from_json(stored)
 
 
+def _budget_of(store: Store) -> Budget | None:
+    """That of the run that stored its plan last: a suite file does not say it."""
+    with suppress(BenchError):  # a damaged plan; the one that is asked for comes from the suite file
+        if (stored := store.load_suite()) is not None:
+            return Suite.from_json(stored).budget
+    return None
+
+
 def _render(store: Store, suite: Suite | None, *, plugin_errors: Sequence[str] = ()) -> None:
     """Write the report, then print the table and where the report lies."""
+    from bench.report.budget_text import budget_sentences
     from bench.report.render import render
     from bench.report.terminal import terminal_summary
+    from bench.results.frame import latest
 
     planned, others = of_the_plan(store.results, suite)
     outcome = render(
@@ -133,6 +149,8 @@ def _render(store: Store, suite: Suite | None, *, plugin_errors: Sequence[str] =
         plugin_errors=plugin_errors,
     )
     print(terminal_summary(planned, suite, report_path=outcome.report_path))
+    if text := budget_sentences(suite, latest(planned, suite)):
+        print(textwrap.fill(text, COLUMNS, break_on_hyphens=False))
     for note in outcome.notes:
         sys.stderr.write(f"{note}\n")
 

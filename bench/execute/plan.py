@@ -41,6 +41,8 @@ class Plan:
     edited: Counter[str] = field(default_factory=Counter)  # source that changed → trials that run again for it
     unmeasured: Counter[str] = field(default_factory=Counter)  # metric of a plugin → trials there without it
     elsewhere: int = 0  # trials with results of other environments only
+    environments: set[str] = field(default_factory=set)  # of all trials, there or not
+    codes: set[str] = field(default_factory=set)
 
 
 class Identifier:
@@ -127,6 +129,8 @@ def make_plan(
     for trial in trials:
         plan.total += 1
         planned = identifier.planned(trial)
+        plan.environments.add(planned.environment_id)
+        plan.codes.add(planned.code_id)
         found = known.get(planned.key)
         if planned.skip:
             plan.skip_reasons[planned.skip] += 1

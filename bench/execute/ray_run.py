@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ from bench.execute.announce import head, wrapped
 from bench.execute.ask import Question
 from bench.execute.endings import Ending
 from bench.execute.jobs import Job, outcomes, request, timeout_seconds
+from bench.execute.order import AsPlanned, Order
 from bench.execute.plan import Identifier
 from bench.execute.progress import Voice
 from bench.execute.ray_cluster import PATIENCE_SECONDS, Cluster
@@ -86,7 +87,11 @@ def run_on_cluster(options: Options, *, voice: Voice, meanwhile: Callable[[], No
                     voice.say(line)
                 if plan.to_run:
                     meanwhile()
-                trained = ClusterRunner(prepared, voice).run(plan)
+                runner = ClusterRunner(prepared, voice)
+                try:
+                    trained = runner.run(plan, AsPlanned(plan))
+                finally:
+                    runner.presence.ends()
                 return ran_of(prepared, trained)
         finally:
             voice.end()
@@ -129,8 +134,8 @@ class ClusterRunner(Runner):
         self.heard = time.monotonic()
         self.told: set[str] = set()
 
-    def train(self, writer: Writer, wanted: Sequence[Job]) -> int:
-        self.waiting.extend(map(Flight, wanted))
+    def train(self, writer: Writer, order: Order) -> int:
+        self.waiting.extend(map(Flight, order))
         try:
             while self.waiting or self.flying:
                 if self.cluster.refresh():
@@ -258,7 +263,7 @@ class ClusterRunner(Runner):
             self._heard(writer, flight, word)
 
     def _drop(self, task: Any) -> None:
-        del self.flying[task]
+        self.presence.job_ends(self.flying.pop(task).job)
         self.room = True
 
     def _errors(self) -> Any:
@@ -276,6 +281,8 @@ class ClusterRunner(Runner):
             flight.kind = self.cluster.kinds.of(word["began"], gpu=wants_gpu(flight.device), node=flight.node)
             flight.began = now()
             self.voice.trial_begins(trial)
+            limit = timeout_seconds([planned.trial for planned in flight.job])
+            self.presence.job_begins(flight.job, limit_seconds=limit)
         elif "progress" in word:
             self.voice.progress(trial, word["progress"])
         elif "ended" in word:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,18 @@ from bench.errors import EXIT_OK, EXIT_TRIALS, BenchError, nearest, one_line
 from bench.execute.announce import head
 from bench.execute.ask import Question
 from bench.execute.endings import Ending
-from bench.execute.jobs import Job, checkpoints, jobs, outcomes, request, scratch, tidy, timeout_seconds
+from bench.execute.jobs import Job, checkpoints, outcomes, request, scratch, tidy
 from bench.execute.local import Executor
 from bench.execute.lock import MeasureLock
+from bench.execute.order import Order, order_of
 from bench.execute.plan import Identifier, Plan, Planned, make_plan, parse_retry
+from bench.execute.presence import Presence
 from bench.execute.progress import Voice, describe_trial, varying
 from bench.execute.signals import Stopped, signals_raise
 from bench.records import Json, Result, Trial
 from bench.registry import EXECUTORS
 from bench.results.store import Store, Writer, cannot_write, newest
+from bench.suite.budget import parse_budget
 from bench.suite.catalogue import Catalogue
 from bench.suite.plan import Suite
 from bench.suite.read import SuiteFile, read_suite
@@ -50,6 +54,7 @@ class Options:
     timeout_seconds: float | None = None
     address: str | None = None  # of the cluster, for the executor ray
     place: str = "any"  # there: PLACES
+    budget: str | None = None
 
 
 @dataclass(slots=True)
@@ -90,6 +95,7 @@ def data_root(given: Path | None) -> Path:
 def read(options: Options) -> SuiteFile:
     """Everything that can be refused before any process is started. BenchError: one line."""
     parse_retry(options.retry)
+    parse_budget(options.budget)
     executor_builder(options.executor)
     if options.place not in PLACES:
         near = nearest(options.place, PLACES)
@@ -97,6 +103,8 @@ def read(options: Options) -> SuiteFile:
     if options.executor != "ray" and (options.address is not None or options.place != "any"):
         name = "--address" if options.address is not None else "--place"
         raise BenchError(f"{name} is for a cluster: add --executor ray")
+    if options.executor == "ray" and options.budget is not None:
+        raise BenchError("--budget is for one machine, where trials come one after the other: leave one of the two out")
     file = read_suite(options.suite, sets=options.sets, plugins=options.plugins)
     check_installed(file.sinks)
     return file
@@ -131,7 +139,7 @@ def prepare_with(catalogue: Catalogue, options: Options, *, file: SuiteFile) -> 
     )
     store = Store(options.results / suite.name)
     store.refresh()
-    return Prepared(file, suite, catalogue, store, options)
+    return Prepared(file, replace(suite, budget=parse_budget(options.budget)), catalogue, store, options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +163,7 @@ def run_suite(options: Options, *, voice: Voice, meanwhile: Callable[[], None] =
 
         return run_on_cluster(options, voice=voice, meanwhile=meanwhile)
     executor = make_executor(options.executor)
-    lock = MeasureLock()
+    lock, began, runner = MeasureLock(), time.monotonic(), None
     with signals_raise():
         try:
             file = read(options)
@@ -170,15 +178,22 @@ def run_suite(options: Options, *, voice: Voice, meanwhile: Callable[[], None] =
                 prepared.store.save_suite(prepared.suite.to_json())
             for line in head(prepared.suite, plan, catalogue=prepared.catalogue, results=prepared.store.results):
                 voice.say(line)
+            runner = Runner(prepared, executor, voice)
             if plan.to_run and not alone:
                 if not lock.try_acquire():
                     voice.say("waiting: another run is measuring on this machine")
+                    runner.presence.waits(plan)
                     lock.acquire()
+                    began = time.monotonic()  # of a budget: what was waited is not spent
                 plan = prepared.plan()
             if plan.to_run:
                 meanwhile()
-            ran = Runner(prepared, executor, voice).run(plan)
+            order = order_of(plan, prepared.suite, results=prepared.store.results, began=began)
+            ran = runner.run(plan, order)
+            _keep_budget(prepared, order, seconds=time.monotonic() - began)
         finally:
+            if runner is not None:
+                runner.presence.ends()
             executor.close()
             lock.release()
             voice.end()
@@ -210,10 +225,15 @@ class Runner:
     def __init__(self, prepared: Prepared, executor: Executor, voice: Voice) -> None:
         self.prepared, self.executor, self.voice = prepared, executor, voice
         self.run_id = new_run_id()
+        again = ("*",) if prepared.options.fresh else tuple(parse_retry(prepared.options.retry))
+        budget = prepared.suite.budget
+        self.presence = Presence(
+            prepared.store, self.run_id, again=again, budget_seconds=budget.seconds if budget else None
+        )
         self.plugins = tuple(spec for spec, told in prepared.catalogue.plugins.items() if not told.error)
         self.identifier = prepared.identifier()
 
-    def run(self, plan: Plan) -> int:
+    def run(self, plan: Plan, order: Order) -> int:
         """Number of trials that were started. OSError of the disk becomes a BenchError that says what is safe."""
         writer = self.prepared.store.writer(self.run_id)
         try:
@@ -221,19 +241,22 @@ class Runner:
                 writer.append(self._settled(planned))
             if plan.to_run:
                 self.voice.begin(len(plan.to_run), axes=varying(self.prepared.suite))
-            return self.train(writer, jobs(plan.to_run))
+                self.presence.begins(plan)
+            return self.train(writer, order)
         except OSError as error:
             raise cannot_write(writer.path, str(error.strerror)) from error
         finally:
             writer.close()
 
-    def train(self, writer: Writer, wanted: Sequence[Job]) -> int:
+    def train(self, writer: Writer, order: Order) -> int:
         """Run every job and store what became of it. Returns the number of trials that were started."""
-        for job in wanted:
-            self._one(writer, job)
-        return sum(map(len, wanted))
+        started = 0
+        for job in order:
+            started += len(job)
+            order.tell(self._one(writer, job, order))
+        return started
 
-    def _one(self, writer: Writer, job: Job) -> None:
+    def _one(self, writer: Writer, job: Job, order: Order) -> list[Result]:
         trials, began = [planned.trial for planned in job], now()
         trial = trials[0]
         self.voice.trial_begins(trial)
@@ -241,18 +264,24 @@ class Runner:
         log.parent.mkdir(parents=True, exist_ok=True)
         kept = checkpoints(job, store=self.prepared.store, resume=not self.prepared.options.fresh)
         stopped: Stopped | None = None
+        limit_seconds = order.limit_seconds(job)
+        self.presence.job_begins(job, limit_seconds=limit_seconds)
         try:
             with scratch() as folder:
                 wanted = request(trials, store=self.prepared.store, run_id=self.run_id, log=log, scratch=folder)
                 ending = self.executor.run(
                     wanted | self.shared(trial) | kept,
-                    timeout_seconds=timeout_seconds(trials),
+                    timeout_seconds=limit_seconds,
                     on_progress=lambda what: self._progress(trial, what),
                 )
         except Stopped as signal:
             stopped, ending = signal, Ending(None, "interrupted", f"the run was stopped by {signal}")
         finally:
             tidy(log)
+            self.presence.job_ends(job)
+        cut = order.cut(job) if ending.status == "timeout" else ""
+        if cut:
+            ending = Ending(None, "interrupted", cut)
         results = [
             self.result(planned, said, began=began)
             for planned, said in zip(job, outcomes(ending, len(job)), strict=True)
@@ -267,8 +296,9 @@ class Runner:
             raise stopped
         for result in results:
             # By itself: the disk takes no more, and would not take the next one's either.
-            if result.status == "interrupted":
+            if result.status == "interrupted" and not cut:
                 raise cannot_write(self.prepared.store.folder, result.reason)
+        return results
 
     def _progress(self, trial: Trial, what: dict[str, Json]) -> None:
         if note := what.get("note"):
@@ -316,13 +346,26 @@ class Runner:
         return self.result(planned, {"status": status, "reason": reason}, began=now())
 
 
+def _keep_budget(prepared: Prepared, order: Order, *, seconds: float) -> None:
+    """Store what became of the budget beside the plan: the report says what was left out for it."""
+    spent = order.spent(seconds)
+    if spent is not None:
+        prepared.suite = replace(prepared.suite, budget=spent)
+        prepared.store.save_suite(prepared.suite.to_json())
+
+
 def exit_code(prepared: Prepared) -> int:
-    """0 where the newest result of every planned trial, here and with this code, is ok or skipped; else 1."""
+    """0 where the newest result of every planned trial, here and with this code, is ok or skipped; else 1.
+
+    What a budget left out is no failure.
+    """
+    left_out = (None, "interrupted") if prepared.suite.budget else ()
     prepared.store.refresh()
     found, identifier = newest(prepared.store.results), prepared.identifier()
     for trial in prepared.suite.trials():
         result = found.get(identifier.planned(trial).key)
-        if result is None or result.status not in ("ok", "skipped"):
+        status = None if result is None else result.status
+        if status not in ("ok", "skipped", *left_out):
             return EXIT_TRIALS
     return EXIT_OK
 

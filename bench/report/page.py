@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.records import Environment, Json, Result
+from bench.report.budget_text import budget_sentences
 from bench.report.cells import Section
 from bench.report.conditions import dates, machine, reasons, validity
 from bench.report.doctor_text import doctor_facts
@@ -84,6 +85,8 @@ def caveats(
     yield from _mixtures(sections)
     if suite is not None and (suite.only or suite.shard):
         yield f"Only a part of the suite was planned: {' '.join(_narrowed(suite))}."
+    if text := budget_sentences(suite, latest):
+        yield text
     if latest.superseded:
         stay = "stays" if latest.superseded == 1 else "stay"
         yield f"{plural(latest.superseded, 'older result')} of these trials {stay} on file; the newest is shown."

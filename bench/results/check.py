@@ -20,7 +20,7 @@ from bench.checkpoint_file import ASIDE, BEST, FOLDER, LAST, Damaged
 from bench.checkpoint_file import read as read_checkpoint
 from bench.errors import BenchError, one_line
 from bench.records import SCHEMA, Result, canonical_json, digest
-from bench.results import doctor
+from bench.results import doctor, status
 from bench.results.migrate import Newer, refuse_newer
 from bench.results.store import SUITE_FILE
 from bench.results.strict import read_result
@@ -204,6 +204,8 @@ def _check_file(folder: Path, name: str, results: Mapping[Key, Result]) -> Itera
         return  # that of another function
     elif name.startswith(f"{doctor.FOLDER}/"):
         yield from _check_doctor(folder, name)
+    elif name.startswith(f"{status.FOLDER}/"):
+        yield from _check_status(folder, name)
     elif name.startswith("trials/") and name.endswith(".damaged"):
         return  # what `--repair` has moved aside
     elif name != SUITE_FILE and not name.startswith(DERIVED):
@@ -245,3 +247,20 @@ def _check_doctor(folder: Path, name: str) -> Iterator[Finding]:
             doctor.Doctor.from_json(value)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, BenchError) as error:
         yield Finding("damaged", name, one_line(f"no outcome of bench doctor ({type(error).__name__})"))
+
+
+def _check_status(folder: Path, name: str) -> Iterator[Finding]:
+    """What a run says of itself while it runs. One that was killed leaves it, and the next run takes it away."""
+    if not status.FILE.fullmatch(name.removeprefix(f"{status.FOLDER}/")):
+        yield Finding("orphaned", name, "left behind by a run that was killed")
+        return
+    try:
+        value = json.loads((folder / name).read_bytes())
+        if isinstance(value["schema"], int) and value["schema"] > status.SCHEMA:
+            yield Finding("newer", name, f"schema {value['schema']}, this bench reads up to {status.SCHEMA}")
+        elif not status.Status.from_json(value).alive(at=status.now()):
+            yield Finding("orphaned", name, "left behind by a run that was killed; the next run takes it away")
+    except FileNotFoundError:  # the run has ended meanwhile
+        return
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, BenchError) as error:
+        yield Finding("damaged", name, one_line(f"no status of a run ({type(error).__name__})"))

@@ -10,7 +10,7 @@ from bench.records import Json, canonical_json
 from bench.suite.plan import Axis, Suite
 
 # What may differ between two runs of one plan: how it was called, and which part of it was run.
-FREE = frozenset({"title", "source", "plugins", "plugins_added", "sets", "baseline", "only", "shard", "keep"})
+FREE = frozenset({"title", "source", "plugins", "plugins_added", "sets", "baseline", "only", "shard", "keep", "budget"})
 
 
 def combine(plans: Mapping[str, Suite]) -> tuple[Suite, list[str]]:
@@ -41,7 +41,7 @@ def _narrowed(a: Suite, b: Suite, notes: list[str]) -> Suite:
     if (a.only, a.keep) != (b.only, b.keep):
         notes.append("narrowed by different --only: the plan is the whole of it")
         a = replace(a, only=(), keep=())
-    return a
+    return replace(a, budget=a.budget or b.budget)
 
 
 def _joined(a: Suite, b: Suite, notes: list[str], *, places: tuple[str, str]) -> Suite:

@@ -9,6 +9,7 @@ from itertools import product
 from typing import Any, TypeAlias
 
 from bench.records import Component, Json, MeasureSettings, TrainSettings, Trial
+from bench.suite.budget import Budget
 
 INNER = ("dataset", "batch_size", "device", "model")  # the order of the loops inside that over the seeds
 Settings: TypeAlias = tuple[TrainSettings, MeasureSettings]
@@ -86,6 +87,7 @@ class Suite:
     only: tuple[str, ...] = ()
     shard: str | None = None
     source: str = ""
+    budget: Budget | None = field(default=None, compare=False)
     plugins_written: tuple[str, ...] = ()
     # Of the command line, so that it can be shown: what they change stands in the axes and settings above.
     sets: tuple[str, ...] = field(default=(), compare=False)

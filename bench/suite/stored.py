@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Annotated, Any
 
-from annotated_types import Ge, MinLen
+from annotated_types import Ge, Gt, MinLen
 from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter, ValidationError
 
 from bench.errors import BenchError
 from bench.records import Component, Json, MeasureSettings, TrainSettings, non_defaults
+from bench.suite.budget import Budget, Why
 from bench.suite.describe import shorten
 from bench.suite.document import LIMIT_TRIALS, SETTINGS, BatchSize, Measure, SeedRange, Seeds, Set, SuiteName, Train
 from bench.suite.only import check_shard
@@ -49,6 +51,13 @@ class _Axis(_Stored):
     values: Annotated[list[JsonValue], MinLen(1)] | SeedRange
 
 
+class _Budget(_Stored):
+    seconds: Annotated[float, Gt(0)]
+    spent_seconds: Annotated[float, Ge(0)] | None = None
+    why: Why = ""
+    open_pairs: Annotated[int, Ge(0)] = 0
+
+
 class _Suite(_Stored):
     name: SuiteName
     title: str
@@ -59,6 +68,7 @@ class _Suite(_Stored):
     baseline: str = ""
     only: list[str] = []
     shard: str | None = None
+    budget: _Budget | None = None  # of the run; a suite without one has no such key
     axes: list[_Axis]
     train: Train
     measure: Measure
@@ -79,7 +89,8 @@ _VALUES: dict[str, TypeAdapter[Any]] = {
 
 def to_json(suite: Suite) -> dict[str, Json]:
     """Plain JSON, without what holds only on this machine."""
-    return {
+    budget = {"budget": asdict(suite.budget)} if suite.budget is not None else {}
+    return budget | {
         "schema": SCHEMA,
         "name": suite.name,
         "title": suite.title,
@@ -142,6 +153,7 @@ def _suite(stored: _Suite) -> Suite:
         baseline=stored.baseline,
         only=tuple(stored.only),
         shard=check_shard(stored.shard),
+        budget=None if stored.budget is None else Budget(**stored.budget.model_dump()),
         source=stored.source,
         plugins_written=tuple(stored.plugins),
         sets=tuple(stored.sets),

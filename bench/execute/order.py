@@ -1,0 +1,70 @@
+"""In which order jobs are run, and how long each may take. Executors draw from it, one by one or several at a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from bench.execute.jobs import Job, jobs, timeout_seconds
+from bench.execute.plan import Plan
+from bench.records import Result
+from bench.suite.budget import Budget
+from bench.suite.plan import Suite
+
+
+class Order(Protocol):
+    """The jobs that are to be run. What a job gave is told, for those who choose by it."""
+
+    def __iter__(self) -> Iterator[Job]: ...
+
+    def limit_seconds(self, job: Job) -> float:
+        """What the job may take."""
+        ...
+
+    def cut(self, job: Job) -> str:
+        """Why a job that took too long was ended, where that was not its own limit; else an empty string."""
+        ...
+
+    def tell(self, results: Sequence[Result]) -> None:
+        """What became of a job."""
+        ...
+
+    def spent(self, seconds: float) -> Budget | None:
+        """What became of the budget in a run that took `seconds`; None where there was none."""
+        ...
+
+
+class AsPlanned:
+    """Every job, in the order of the plan."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._jobs = jobs(plan.to_run)
+
+    def __iter__(self) -> Iterator[Job]:
+        return iter(self._jobs)
+
+    def limit_seconds(self, job: Job) -> float:
+        return timeout_seconds([planned.trial for planned in job])
+
+    def cut(self, job: Job) -> str:
+        return ""
+
+    def tell(self, results: Sequence[Result]) -> None:
+        """The order hangs on no result."""
+
+    def spent(self, seconds: float) -> Budget | None:
+        return None
+
+
+def order_of(plan: Plan, suite: Suite, *, results: Sequence[Result], began: float) -> Order:
+    """The order of the plan, or what the suite's budget chooses; `began`: time.monotonic() when its time began."""
+    budget = suite.budget
+    if budget is None:
+        return AsPlanned(plan)
+    from bench.execute.budget import Budgeted  # numpy, scipy
+
+    def left_seconds() -> float:
+        return began + budget.seconds - time.monotonic()
+
+    return Budgeted(plan, suite=suite, budget=budget, results=results, left_seconds=left_seconds)

@@ -1,0 +1,168 @@
+"""What a suite is going to take: from results that lie there, and from a pilot of what has none.
+
+A pilot's trials are ordinary ones, each in a process of its own under the lock of the machine, but short: one seed of
+each kind at two lengths, which tells what a trial costs once from what it costs an epoch. They are stored nowhere.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from bench.execute.jobs import Job, jobs
+from bench.execute.lock import MeasureLock
+from bench.execute.order import AsPlanned
+from bench.execute.plan import Identifier, Plan
+from bench.execute.progress import Voice, describe_trial
+from bench.execute.run import Options, Prepared, Runner, make_executor, prepare, read
+from bench.execute.signals import signals_raise
+from bench.planning.costs import Costs, kind_of, seen
+from bench.planning.estimate import Ahead, estimate, read_prices
+from bench.planning.lengths import lengths, sampled, shortened
+from bench.records import Result, Trial
+from bench.results.store import Store
+
+# A kind whose first trial took longer has no second one: it would cost more than it tells.
+LONG_SECONDS = 60.0
+# Short ones are run again, so that the noise is known: at most so often, and so long, nor longer than the first time.
+MOST_AGAIN, AGAIN_SECONDS = 2, 10.0
+
+
+@dataclass(slots=True)
+class Piloted:
+    """What a pilot did: trials, the kinds that it ran of those that there are, seconds, what went wrong in it."""
+
+    trials: int = 0
+    kinds: int = 0
+    of_kinds: int = 0
+    seconds: float = 0.0
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What lies ahead of a suite here, and what that is known from: `earlier` jobs on file, a pilot."""
+
+    prepared: Prepared
+    plan: Plan
+    ahead: Ahead
+    earlier: int
+    piloted: Piloted | None
+
+
+def look_ahead(options: Options, *, prices: Sequence[str], pilot: bool | None, voice: Voice) -> Look:
+    """Estimate what `bench run` with these options would take. Nothing is stored.
+
+    `pilot`: always, never, or (None) of the kinds of trials of which there is no result of this environment. Raises
+    BenchError for the user's mistakes, Stopped on a signal.
+    """
+    prepared = prepare(options, read(options))
+    plan, costs = prepared.plan(), Costs()
+    priced = read_prices(prices, devices=sorted(prepared.catalogue.devices))
+    ahead = jobs(plan.to_run)
+    here = [result for result in prepared.store.results if result.environment_id in plan.environments]
+    earlier = [] if pilot else list(seen(here))
+    costs.add(earlier)
+    unknown = [job for job in ahead if not costs.knows(kind_of(job[0].trial, seeds=len(job)))]
+    piloted = None
+    if unknown and pilot is not False:
+        piloted = _Pilot(prepared, voice).run(unknown, costs)
+    trials, there = _counted(prepared, plan)
+    found = estimate([_trials(job) for job in ahead], costs, trials=trials, there=there, prices=priced)
+    return Look(prepared, plan, found, len(earlier), piloted)
+
+
+def _trials(job: Job) -> list[Trial]:
+    return [planned.trial for planned in job]
+
+
+def _counted(prepared: Prepared, plan: Plan) -> tuple[Counter[str], Counter[str]]:
+    """Device → trials of the plan, and those that are there."""
+    trials = Counter(trial.device for trial in prepared.suite.trials())
+    left = Counter(planned.trial.device for planned in [*plan.to_run, *plan.settled])
+    devices = prepared.catalogue.devices
+    return trials, Counter({name: trials[name] - left[name] for name in trials if devices[name].available})
+
+
+class _Pilot:
+    """Runs short trials of the kinds that nobody knows, and adds what they took to what is known."""
+
+    def __init__(self, prepared: Prepared, voice: Voice) -> None:
+        self._prepared, self._voice = prepared, voice
+        self._identifier = Identifier(prepared.suite, prepared.catalogue)
+        self._done = Piloted()
+
+    def run(self, unknown: Sequence[Job], costs: Costs) -> Piloted:
+        began = time.monotonic()
+        chosen, self._done.of_kinds = sampled(map(_trials, unknown))
+        self._done.kinds = len(chosen)
+        lock, executor = MeasureLock(), make_executor("local")
+        with tempfile.TemporaryDirectory(prefix="bench-pilot-") as folder, signals_raise():
+            # A budget is the run's, not the pilot's; results lie in a folder that is gone with it.
+            aside = replace(self._prepared, store=Store(Path(folder)), suite=replace(self._prepared.suite, budget=None))
+            self._runner = Runner(aside, executor, Voice(quiet=True))
+            try:
+                if not lock.try_acquire():
+                    self._voice.say("waiting: another run is measuring on this machine")
+                    lock.acquire()
+                executor.start()
+                self._all(chosen, costs)
+            finally:
+                self._runner.presence.ends()
+                executor.close()
+                lock.release()
+        self._done.seconds = time.monotonic() - began
+        return self._done
+
+    def _all(self, chosen: Sequence[Sequence[Trial]], costs: Costs) -> None:
+        found: list[Result] = []
+        cheap = []
+        for job in chosen:
+            results = self._pair(job)
+            found += results
+            took = sum(result.metrics["total_seconds"] for result in results)
+            if results and took < AGAIN_SECONDS / 2:
+                cheap.append((took, job))
+        spent, most = 0.0, min(AGAIN_SECONDS, sum(result.metrics["total_seconds"] for result in found))
+        for _ in range(MOST_AGAIN):
+            for took, job in sorted(cheap, key=lambda each: each[0]):
+                if spent + took <= most:
+                    found += self._pair(job)
+                    spent += took
+        costs.add(seen(found))
+
+    def _pair(self, job: Sequence[Trial]) -> list[Result]:
+        """The job at each of its lengths, as far as it comes; only what is ok."""
+        found: list[Result] = []
+        for length in lengths(job[0]):
+            results = self._one(shortened(job, length))
+            bad = next((result for result in results if result.status != "ok"), None)
+            if bad is not None:
+                self._done.problems.append(f"{describe_trial(bad.trial)}: {bad.status}: {bad.reason}")
+                break
+            found += results
+            if results[0].metrics["total_seconds"] > LONG_SECONDS:
+                break
+        return found
+
+    def _one(self, trials: Sequence[Trial]) -> list[Result]:
+        plan = Plan(to_run=[self._identifier.planned(trial) for trial in trials])
+        store = self._runner.prepared.store
+        store.refresh()
+        self._runner.run(plan, AsPlanned(plan))
+        results = store.refresh()
+        self._done.trials += len(results)
+        took = results[0].metrics.get("total_seconds")
+        length = lengths_text(trials[0])
+        self._voice.say(f"pilot: {describe_trial(trials[0])} · {length}" + (f": {took:.1f} s" if took else ""))
+        return results
+
+
+def lengths_text(trial: Trial) -> str:
+    """`1 epoch`, `200 steps`."""
+    count, word = (trial.train.epochs, "epoch") if trial.train.steps is None else (trial.train.steps, "step")
+    return f"{count:,} {word}{'' if count == 1 else 's'}"

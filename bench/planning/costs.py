@@ -1,0 +1,179 @@
+"""What trials cost, from what trials like them cost before: seconds and memory of one job, by its kind and length.
+
+A job is what one process trains: a trial, or the cell of an engine that trains its seeds side by side.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+from bench.records import Result, Trial, canonical_json, non_defaults
+from bench.statistics.forecast import Forecast, Noise, forecast, noise_of
+
+HOST, ALLOCATED, RESERVED = "host_peak_bytes", "device_peak_allocated_bytes", "device_peak_reserved_bytes"
+MEMORY = (HOST, ALLOCATED, RESERVED)
+# They change what is learned, and neither what a step takes nor what an epoch holds.
+FREE = frozenset({"epochs", "steps", "learning_rate", "early_stopping_patience"})
+UNLIKE = 0.5  # relative error of a forecast that comes from one single kind of trial which is another one
+
+
+class Kind(NamedTuple):
+    """What makes two jobs cost the same, but for their length."""
+
+    model: str
+    dataset: str
+    device: str
+    batch_size: int
+    settings: str
+    counted_in: str  # epochs or steps
+    seeds: int  # that train side by side
+
+
+def kind_of(trial: Trial, *, seeds: int = 1) -> Kind:
+    """The kind of the job that `trial` is the first of."""
+    train = {key: value for key, value in non_defaults(trial.train).items() if key not in FREE}
+    measure = {key: value for key, value in non_defaults(trial.measure).items() if key == "evaluate"}
+    return Kind(
+        model=trial.model.canonical,
+        dataset=trial.dataset.canonical,
+        device=trial.device,
+        batch_size=trial.batch_size,
+        settings=canonical_json([train, measure]),
+        counted_in=counted_in(trial),
+        seeds=seeds,
+    )
+
+
+def counted_in(trial: Trial) -> str:
+    """What the length of a trial is counted in."""
+    return "epochs" if trial.train.steps is None else "steps"
+
+
+def length_of(trial: Trial) -> int:
+    """Epochs of the trial, or its steps where it is given in those."""
+    return trial.train.epochs if trial.train.steps is None else trial.train.steps
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One job that was run to its end: the seconds that it took the run, and of those the training."""
+
+    kind: Kind
+    length: int
+    seconds: float
+    fit_seconds: float
+    memory: Mapping[str, float]
+
+
+def seen(results: Iterable[Result]) -> Iterator[Seen]:
+    """The jobs that `results` come from, each once. Only those that are ok: others end when they end."""
+    jobs: dict[tuple[str, str, str], list[Result]] = {}
+    for result in results:
+        if result.status == "ok" and {"total_seconds", "fit_seconds"} <= result.metrics.keys():
+            own = result.trial.cell_id if result.trial.together else result.trial_id
+            jobs.setdefault((result.run_id, own, result.started_at), []).append(result)
+    beside = _beside([job[0] for job in jobs.values()])
+    for job in jobs.values():
+        metrics = job[0].metrics
+        yield Seen(
+            kind=kind_of(job[0].trial, seeds=len(job)),
+            length=_ran(job[0]),
+            seconds=max(each.metrics["total_seconds"] for each in job) + beside,
+            fit_seconds=max(metrics["fit_seconds"], 1e-9),
+            memory={name: metrics[name] for name in MEMORY if name in metrics},
+        )
+
+
+def _ran(result: Result) -> int:
+    """Epochs that the trial ran, which early stopping may have made fewer; or its steps."""
+    epochs = len(result.curves.get("epoch", ()))
+    return epochs if epochs and result.trial.train.steps is None else length_of(result.trial)
+
+
+def _beside(results: Sequence[Result]) -> float:
+    """Seconds that a job takes beside those of its process: starting it, storing what it left. The (lower) median: the
+    first trial of a run also waits for the import of torch."""
+    found = [wall - result.metrics["total_seconds"] for result in results if (wall := wall_seconds(result)) is not None]
+    return max(0.0, statistics.median_low(found)) if found else 0.0
+
+
+def wall_seconds(result: Result) -> float | None:
+    """From the start of the job to its record; None where the result does not say."""
+    try:
+        begun, ended = (datetime.fromisoformat(text) for text in (result.started_at, result.finished_at))
+        return (ended - begun).total_seconds()
+    except (ValueError, TypeError):
+        return None
+
+
+@dataclass
+class Costs:
+    """What is known of the cost of jobs; more can be added."""
+
+    _seen: dict[Kind, list[Seen]] = field(default_factory=dict)
+    _noise: Noise | None = None
+
+    def add(self, found: Iterable[Seen]) -> None:
+        """Take in more of it."""
+        for one in found:
+            self._seen.setdefault(one.kind, []).append(one)
+            self._noise = None
+
+    def knows(self, kind: Kind) -> bool:
+        """Whether a job of the kind has run."""
+        return kind in self._seen
+
+    @property
+    def noise(self) -> Noise:
+        """From process to process, pooled over all kinds and lengths."""
+        if self._noise is None:
+            groups: dict[tuple[Kind, int], list[float]] = {}
+            for one in self._every():
+                groups.setdefault((one.kind, one.length), []).append(one.seconds)
+            self._noise = noise_of(groups.values())
+        return self._noise
+
+    def _every(self) -> Iterator[Seen]:
+        return (one for own in self._seen.values() for one in own)
+
+    def job(self, kind: Kind, length: int) -> Forecast | None:
+        """What a job takes: from its own kind; else from like ones; None where nothing like it has run."""
+        if own := self._seen.get(kind):
+            return self._of(own, length)
+        found = [self._of(self._seen[other], length) for other in self._like(kind)]
+        if not found:
+            return None
+        seconds = [each.seconds for each in found]
+        middle = statistics.median(seconds)
+        spread = (max(seconds) - min(seconds)) / 2 if len(seconds) > 1 else UNLIKE * middle
+        return Forecast(middle, max(spread, *(each.error_seconds for each in found)))
+
+    def _of(self, own: Sequence[Seen], length: int) -> Forecast:
+        return forecast(
+            [one.length for one in own],
+            [one.seconds for one in own],
+            fit_seconds=[min(one.fit_seconds, one.seconds) for one in own],
+            at=length,
+            noise=self.noise,
+        )
+
+    def _like(self, kind: Kind) -> list[Kind]:
+        """The kinds that are nearest: the same model, data and device; then less and less of it."""
+        known = [other for other in self._seen if (other.counted_in, other.device) == (kind.counted_in, kind.device)]
+        for same in (("model", "dataset", "batch_size"), ("model", "dataset"), ("dataset", "batch_size"), ("dataset",)):
+            near = [each for each in known if all(getattr(each, name) == getattr(kind, name) for name in same)]
+            if near:
+                return near
+        return []
+
+    def memory(self, kind: Kind) -> Mapping[str, float]:
+        """The most that a job of the kind was seen to take, by metric, in bytes; empty where none was seen."""
+        found: dict[str, float] = {}
+        for one in self._seen.get(kind, ()):
+            for name, value in one.memory.items():
+                found[name] = max(value, found.get(name, 0.0))
+        return found

@@ -1,0 +1,208 @@
+"""What a run under way says of itself: status/<run_id>.json, written when a job begins, gone when the run ends.
+
+What is done lies in trials/*.jsonl; here stands only what cannot be seen there: which trials are in work, since when,
+until when at the latest, and which process does it. A run that was killed leaves its file: that its process is no more
+tells it apart from one that runs. Neither host nor user is named.
+
+History of the schema:
+  1  the first one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from bench.errors import BenchError
+from bench.records import Json, canonical_json, digest
+
+SCHEMA = 1
+FOLDER = "status"
+FILE = re.compile(r"[0-9A-Za-z-]+\.json")
+# What a run on another machine may take beyond the limit of its job: to end it, to store what it left, to begin the
+# next one; and clocks that differ.
+GRACE_SECONDS = 120.0
+
+Phase = Literal["waiting", "running"]
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process, known by more than its number, which is given to others when it has ended.
+
+    `place`: digest of the boot of the kernel and of the space of numbers that the process lives in. `started`: when,
+    as the system counts it.
+    """
+
+    place: str
+    pid: int
+    started: str
+
+    @classmethod
+    def own(cls) -> Process:
+        """The one that asks."""
+        return cls(here(), os.getpid(), _started(os.getpid()) or "")
+
+    def lives(self) -> bool | None:
+        """Whether it is still there; None where that cannot be known here: it is another machine's."""
+        if self.place != here():
+            return None
+        return _started(self.pid) == self.started
+
+
+def here() -> str:
+    """Digest of what two processes that can see each other have in common, and no others."""
+    parts = [sys.platform]
+    with suppress(OSError):
+        parts += [Path("/proc/sys/kernel/random/boot_id").read_text(), str(Path("/proc/self/ns/pid").readlink())]
+    if len(parts) < 3:  # not Linux
+        import psutil
+
+        parts.append(str(round(psutil.boot_time(), -1)))
+    return digest("\n".join(parts))
+
+
+def _started(pid: int) -> str | None:
+    """When the process started; None where it is no more. One that has ended and waits for its parent is no more."""
+    try:
+        # Behind the name in brackets, which may hold anything: state, then 18 others, then the start in clock ticks.
+        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return None if words[0] in "ZX" else words[19]
+    except FileNotFoundError:
+        if Path("/proc/self/stat").exists():
+            return None
+    except (OSError, IndexError):
+        return None
+    return _started_elsewhere(pid)
+
+
+def _started_elsewhere(pid: int) -> str | None:
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else str(process.create_time())
+    except psutil.Error:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A run: since when, which process, what it is at, and which results count as its plan's.
+
+    `again`: statuses that are run again, so that only this run's results with one of them count ("*": all of them).
+    `trials`: those of the job in work, since `began_at`, of which `limit_seconds` at most.
+    """
+
+    run_id: str
+    process: Process
+    phase: Phase
+    started_at: str
+    written_at: str
+    to_run: int
+    environments: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
+    again: tuple[str, ...] = ()
+    trials: tuple[str, ...] = ()
+    began_at: str = ""
+    limit_seconds: float | None = None
+    budget_seconds: float | None = None
+
+    def alive(self, *, at: datetime) -> bool:
+        """Whether the run goes on: its process is there; on another machine, its job is not over its limit."""
+        lives = self.process.lives()
+        if lives is not None:
+            return lives
+        if self.limit_seconds is None:  # it waits for another run, for as long as that takes
+            return True
+        return age_seconds(self.written_at, at=at) <= self.limit_seconds + GRACE_SECONDS
+
+    def to_json(self) -> dict[str, Json]:
+        own = {f.name: getattr(self, f.name) for f in fields(self)}
+        process = {f.name: getattr(self.process, f.name) for f in fields(Process)}
+        lists = {name: list(own[name]) for name in LISTS}
+        return {"schema": SCHEMA} | own | lists | {"process": process}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Json]) -> Status:
+        """Raises KeyError, TypeError or ValueError where `value` is not what `to_json` gives."""
+        own = {f.name: value[f.name] for f in fields(cls)}
+        own["process"] = Process(**{f.name: value["process"][f.name] for f in fields(Process)})
+        own |= {name: tuple(value[name]) for name in LISTS}
+        if own["phase"] not in ("waiting", "running"):
+            raise ValueError("a phase that nobody is in")
+        for name in ("started_at", "written_at"):
+            datetime.fromisoformat(own[name])
+        return cls(**own)
+
+
+LISTS = ("environments", "codes", "again", "trials")
+
+
+def age_seconds(moment: str, *, at: datetime) -> float:
+    """Seconds from a moment, ISO 8601, until then; 0 where that is no moment."""
+    try:
+        return max(0.0, (at - datetime.fromisoformat(moment)).total_seconds())
+    except (ValueError, TypeError):
+        return 0.0
+
+
+class Beacon:
+    """The file of one run. What cannot be written is not: no run ends for it."""
+
+    def __init__(self, folder: Path, run_id: str) -> None:
+        self.path = folder / FOLDER / f"{run_id}.json"
+
+    def write(self, status: Status) -> None:
+        """Put it in place whole. It need not outlive a power cut: nobody waits for the disk."""
+        aside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            aside.write_text(canonical_json(status.to_json()) + "\n", encoding="utf-8")
+            aside.replace(self.path)
+        except OSError:
+            with suppress(OSError):
+                aside.unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """The run has ended, or goes on no more. The folder goes with its last file."""
+        with suppress(OSError):
+            self.path.unlink(missing_ok=True)
+            self.path.parent.rmdir()
+
+
+def statuses(folder: Path) -> list[Status]:
+    """What the runs into the folder of a suite say, the oldest first. Damaged files say nothing."""
+    return sorted((status for _, status in _read(folder / FOLDER)), key=lambda each: each.started_at)
+
+
+def _read(folder: Path) -> Iterator[tuple[Path, Status]]:
+    for path in sorted(folder.glob("*.json")):
+        if FILE.fullmatch(path.name) and path.is_file() and not path.is_symlink():
+            with suppress(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, BenchError):
+                yield path, Status.from_json(json.loads(path.read_bytes()))
+
+
+def sweep(folder: Path) -> None:
+    """Remove what runs on this machine left in the folder of a suite that were killed."""
+    with suppress(OSError):
+        for path, status in list(_read(folder / FOLDER)):
+            if status.process.lives() is False:
+                path.unlink(missing_ok=True)
+        for path in (folder / FOLDER).glob(".*.json.*"):
+            pid = path.name.rpartition(".")[2]
+            if pid.isdigit() and _started(int(pid)) is None:
+                path.unlink(missing_ok=True)
+
+
+def now() -> datetime:
+    """UTC."""
+    return datetime.now(UTC)

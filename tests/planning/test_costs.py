@@ -1,0 +1,151 @@
+"""What trials cost: from their own kind, from like ones, and from nothing there is no figure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bench.errors import BenchError
+from bench.planning.costs import Costs, kind_of, length_of, seen
+from bench.planning.estimate import estimate, read_prices
+from bench.planning.lengths import MOST_KINDS, lengths, sampled, shortened
+from bench.records import Component, MeasureSettings, Result, TrainSettings, Trial
+
+FIXED, TRAINING, EVALUATION = 2.0, 1.0, 0.25
+
+
+def trial(model: str = "mlp", seed: int = 0, *, batch_size: int = 64, device: str = "cpu", **train: Any) -> Trial:
+    return Trial(Component("digits"), Component(model), seed, batch_size, device, TrainSettings(**train))
+
+
+def result(of: Trial, *, slower: float = 1.0, run: str = "run", **changes: Any) -> Result:
+    """As if a trial took 2 s once, 1 s of training and 0.25 s of evaluation an epoch, and 0.05 s beside its process."""
+    fit = slower * TRAINING * length_of(of)
+    total = fit + slower * (FIXED + EVALUATION * length_of(of))
+    stamps = {"started_at": "2026-01-01T00:00:00+00:00", "finished_at": _after(total + 0.05)}
+    metrics = {"total_seconds": total, "fit_seconds": fit, "host_peak_bytes": 2.0**20 * slower}
+    return Result(
+        of, of.trial_id, run, "environment", "code", **({"status": "ok", "metrics": metrics} | stamps | changes)
+    )
+
+
+def _after(seconds: float) -> str:
+    return f"2026-01-01T00:{int(seconds // 60):02}:{seconds % 60:09.6f}+00:00"
+
+
+def costs(*results: Result) -> Costs:
+    found = Costs()
+    found.add(seen(results))
+    return found
+
+
+def test_a_kind_is_what_costs_the_same_but_for_its_length() -> None:
+    same = [trial(), trial(seed=3), trial(epochs=2), trial(learning_rate=0.5)]
+    assert len({kind_of(each) for each in same}) == 1
+    other = [trial("cnn"), trial(batch_size=1), trial(device="cuda"), trial(optimizer="adam"), trial(steps=10)]
+    full, short = trial(), replace(trial(), measure=MeasureSettings(evaluate="accuracy"))
+    assert len({kind_of(each) for each in [full, short, *other]}) == 7
+    assert kind_of(full, seeds=5) != kind_of(full)
+
+
+def test_two_lengths_say_what_a_third_takes() -> None:
+    known = costs(result(trial(epochs=1)), result(trial(epochs=2)))
+    found = known.job(kind_of(trial(epochs=10)), 10)
+    assert found is not None
+    assert found.seconds == pytest.approx(FIXED + 10 * (TRAINING + EVALUATION) + 0.05)
+
+
+def test_only_what_came_to_its_end_counts() -> None:
+    failed = result(trial(), status="timeout", reason="not done", metrics={"total_seconds": 600.0})
+    assert costs(failed).job(kind_of(trial()), 10) is None
+
+
+def test_the_wait_for_torch_of_the_first_trial_is_no_part_of_what_trials_take() -> None:
+    first = result(trial(seed=0), finished_at=_after(30))
+    known = costs(first, result(trial(seed=1)))
+    assert known.job(kind_of(trial()), 10).seconds == pytest.approx(14.55)  # type: ignore[union-attr]
+
+
+def test_seeds_that_train_at_once_are_one_job() -> None:
+    cell = [trial(seed=seed, engine="vectorized") for seed in range(5)]
+    (one,) = seen([result(each) for each in cell])
+    assert (one.kind.seeds, one.seconds) == (5, pytest.approx(14.55))
+    again = [result(each, run="again") for each in cell]
+    assert len(list(seen([*(result(each) for each in cell), *again]))) == 2
+
+
+def test_what_has_not_run_is_judged_by_what_is_like_it_and_less_sure() -> None:
+    known = costs(
+        result(trial(batch_size=64)), result(trial(batch_size=256), slower=0.5), result(trial("cnn"), slower=9)
+    )
+    own, like = (known.job(kind_of(trial(batch_size=size)), 10) for size in (64, 128))
+    assert own is not None
+    assert like is not None
+    assert 0.5 * own.seconds < like.seconds < own.seconds  # the two batch sizes around it; not the other model
+    assert like.error_seconds > 2 * own.error_seconds
+    assert known.job(kind_of(trial(device="cuda")), 10) is None
+
+
+def jobs(*trials: Trial) -> list[Sequence[Trial]]:
+    return [[each] for each in trials]
+
+
+def test_an_estimate_adds_up_by_device_and_names_what_it_does_not_know() -> None:
+    known = costs(result(trial(epochs=1)), result(trial(epochs=2)))
+    ahead = estimate(
+        jobs(*(trial(seed=seed) for seed in range(4)), trial(device="cuda")),
+        known,
+        trials={"cpu": 6, "cuda": 1},
+        there={"cpu": 2},
+        prices={"cpu": 3.6},
+    )
+    cpu, cuda = ahead.devices["cpu"], ahead.devices["cuda"]
+    assert (cpu.trials, cpu.there, cpu.to_run, cpu.unknown) == (6, 2, 4, 0)
+    assert cpu.seconds is not None
+    assert cpu.cost is not None
+    assert cpu.seconds.value == pytest.approx(4 * 14.55)
+    assert cpu.seconds.low < cpu.seconds.value < cpu.seconds.high
+    assert cpu.cost.value == pytest.approx(4 * 14.55 / 1000)
+    assert (cuda.unknown, cuda.seconds, cuda.cost) == (1, None, None)
+    assert cpu.memory == {"host_peak_bytes": 2.0**20}
+    assert (ahead.all.to_run, ahead.all.unknown) == (5, 1)
+    assert ahead.all.cost == cpu.cost
+
+
+@pytest.mark.parametrize("text", ["cuda", "cuda=", "cuda=-1", "cuda=inf", "gpu=1"])
+def test_a_price_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(BenchError, match=f"^--price {text}: "):
+        read_prices([text], devices=["cpu", "cuda"])
+
+
+def test_prices() -> None:
+    assert read_prices(["cuda=2.5", "cpu=0"], devices=["cpu", "cuda"]) == {"cuda": 2.5, "cpu": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("train", "found"),
+    [({}, (1, 2)), ({"epochs": 2}, (1, 2)), ({"epochs": 1}, (1,)), ({"steps": 800}, (100, 200)), ({"steps": 1}, (1,))],
+)
+def test_a_pilot_is_short(train: dict[str, Any], found: tuple[int, ...]) -> None:
+    assert lengths(trial(**train)) == found
+    for length in found:
+        (short,) = shortened([trial(**train)], length)
+        assert length_of(short) == length
+        assert kind_of(short) == kind_of(trial(**train))
+
+
+def test_a_pilot_of_many_kinds_takes_some_that_span_them() -> None:
+    sizes = [2**power for power in range(10)]
+    grid = [trial(model, seed, batch_size=size) for seed in (0, 1) for model in ("a", "b") for size in sizes]
+    chosen, kinds = sampled(jobs(*grid))
+    assert (len(chosen), kinds) == (MOST_KINDS, 20)
+    taken = {(job[0].model.name, job[0].batch_size) for job in chosen}
+    assert taken >= {("a", 1), ("a", 512), ("b", 1), ("b", 512)}
+    few, kinds = sampled(jobs(*grid), most=30)
+    assert len(few) == kinds == 20
+    wide, _ = sampled(jobs(*(trial(f"m{number}") for number in range(40))))
+    assert len(wide) == MOST_KINDS
+    assert {job[0].model.name for job in wide} >= {"m0", "m39"}
