@@ -98,10 +98,12 @@ def test_early_stopping_ends_and_what_is_judged_are_the_best_weights(run_trial: 
 
 
 def test_without_a_stop_the_best_weights_are_judged_too(run_trial: Any) -> None:
-    outcome = ok(run_trial("mlp", train={**OVERSHOOTS, "epochs": 12, "early_stopping_patience": 100}))
-    losses = outcome.curves["validation_loss"]
-    assert outcome.metrics["epochs_trained"] == len(losses) == 12
-    assert outcome.metrics["best_epoch"] == losses.index(min(losses)) + 1
+    outcome = ok(run_trial("mlp", train={**OVERSHOOTS, "epochs": 13, "early_stopping_patience": 100}))
+    losses, tested = outcome.curves["validation_loss"], outcome.curves["test_loss"]
+    assert outcome.metrics["epochs_trained"] == len(losses) == 13
+    assert outcome.metrics["best_epoch"] == losses.index(min(losses)) + 1 != 13
+    # It is not the epoch that the test set would have chosen.
+    assert tested.index(min(tested)) + 1 != outcome.metrics["best_epoch"]
 
 
 def test_what_is_reported_is_plain_cross_entropy(run_trial: Any, tmp_path: Path) -> None:
