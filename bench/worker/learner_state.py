@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -63,27 +64,34 @@ def _refuse_unlike_optimizer(optimizer: torch.optim.Optimizer, given: Any) -> No
     for group, mine in zip(groups, own, strict=True):
         plain.same_kinds(mine, group)
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    total = sum(parameter.numel() for parameter in parameters)
     for place, kept in given["state"].items():
-        parameter = parameters[place]
-        # LBFGS keeps one vector for all of them, and lists of such.
-        shapes = {tuple(parameter.shape), (), (total,)} if _is_flat(optimizer) else {tuple(parameter.shape), ()}
-        for tensor in _tensors(kept):
-            if tuple(tensor.shape) not in shapes:
-                raise ValueError(f"an optimizer with a tensor of {tuple(tensor.shape)} for {tuple(parameter.shape)}")
+        if isinstance(optimizer, torch.optim.LBFGS):
+            _refuse_unlike_vectors(kept, length=sum(parameter.numel() for parameter in parameters))
+        else:
+            plain.same_kinds(_state_after_a_step(optimizer, parameters[place]), plain.mapping(kept))
 
 
-def _is_flat(optimizer: torch.optim.Optimizer) -> bool:
-    return isinstance(optimizer, torch.optim.LBFGS)
+def _state_after_a_step(optimizer: torch.optim.Optimizer, parameter: torch.Tensor) -> dict[str, Any]:
+    """What an optimizer of this kind and these settings keeps of a parameter: that of another one took a step."""
+    like = torch.zeros_like(parameter, device="cpu")
+    like.grad = torch.zeros_like(like)
+    taken = inspect.signature(type(optimizer)).parameters  # adamw is an adam, and has a default that it does not take
+    settings = {name: value for name, value in optimizer.defaults.items() if name in taken}
+    other = type(optimizer)([like], **(settings | {"lr": 1e-3} | dict.fromkeys({"capturable"} & set(settings), False)))
+    other.step()
+    return dict(other.state[like])
 
 
-def _tensors(kept: Any) -> Iterator[torch.Tensor]:
-    if isinstance(kept, torch.Tensor):
-        yield kept
-    elif isinstance(kept, dict):
-        yield from (tensor for each in kept.values() for tensor in _tensors(each))
-    elif isinstance(kept, list):
-        yield from (tensor for each in kept for tensor in _tensors(each))
+def _refuse_unlike_vectors(kept: Any, *, length: int) -> None:
+    """LBFGS keeps numbers, vectors of all weights together, and lists of both."""
+    values = kept.values() if isinstance(kept, dict) else kept if isinstance(kept, list) else ()
+    for value in values:
+        if isinstance(value, dict | list):
+            _refuse_unlike_vectors(value, length=length)
+        elif isinstance(value, torch.Tensor) and tuple(value.shape) not in ((), (length,)):
+            raise ValueError(f"an optimizer with a tensor of {tuple(value.shape)} for {length} weights")
+        elif not isinstance(value, torch.Tensor | int | float | None):
+            raise ValueError(f"an optimizer with {type(value).__name__} in its state")
 
 
 @torch.no_grad()
