@@ -102,7 +102,9 @@ def _kind(value: Any) -> object:
         return tuple(value.shape)
     if isinstance(value, list | tuple):
         return [_kind(each) for each in value]
-    return float if type(value) in (int, float) else type(value)
+    if type(value) in (int, float):
+        return "NaN" if math.isnan(value) else float
+    return type(value)
 
 
 def same_length(named: Mapping[str, list[Any]]) -> None:

@@ -258,9 +258,8 @@ def bits(checkpoint: Checkpoints) -> bytes:
     return saved({name: part.state_dict() for name, part in checkpoint._parts.items()})
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_values_of_another_kind_anywhere_change_nothing(
-    optimizer: str, run_trial: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run_trial: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In every place of a genuine checkpoint: a text, a tensor of another shape, not a number."""
     made: list[Checkpoints] = []
@@ -271,7 +270,7 @@ def test_values_of_another_kind_anywhere_change_nothing(
 
     monkeypatch.setattr(trial, "Checkpoints", remembered)
     place = tmp_path / "checkpoints/trial"
-    own = {"optimizer": optimizer, "momentum": 0.9 if optimizer == "sgd" else 0.0, "schedule": "step"}
+    own = {"optimizer": "adam", "momentum": 0.0, "schedule": "step"}
     asked = TRAIN | own | {"early_stopping_patience": 5, "validation_split": 0.2, "schedule_step_epochs": 1}
     heard = Hears()
     assert run_trial("mlp", train=asked, checkpoints=place, channel=heard).status == "ok"
