@@ -74,6 +74,8 @@ class Run:
                 self.outcomes[place].status, self.outcomes[place].reason = "diverged", reason
 
     def _go(self) -> None:
+        if self.request.checkpoints is not None:
+            self.channel.progress(note="no checkpoints: engine 'vectorized' trains all seeds in one process anew")
         for plugin in self.request.plugins:
             components.load_plugin(plugin)
         self.engine, self.device = engine_and_device(self.trial)

@@ -60,6 +60,7 @@ SAME = [
     ONE + '"train.betas" = [[0.9, 0.999]]\n',
     ONE + '[train]\nschedule = "none"\nl1 = 0\ngradient_clip = -0.0\nearly_stopping_patience = 0\n',
     ONE + "[measure]\ntimeout_seconds = 5\ntarget_accuracy = 1\n",
+    ONE + "[train]\ncheckpoint_every_epochs = 2\nkeep_checkpoints = true\n",
     ONE + '[report]\nbaseline = "mlp"\n',
     'title = "Another"\nplugins = ["json"]\n' + ONE,
     ONE + '[[override]]\nwhere = { model = "mlp" }\nset = { "train.epochs" = 10 }\n',

@@ -16,7 +16,12 @@ import torch
 from torch import nn
 
 from bench.checkpoint_file import BEST, LAST, Label, read
+from bench.records import TrainSettings
 from bench.worker import checkpoints
+from bench.worker.devices.cpu import Cpu
+from bench.worker.learner_state import LearnerState
+from bench.worker.train.engines.base import Learner
+from bench.worker.train.schedules import Schedule
 
 EPOCHS = 6
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -128,6 +133,43 @@ def test_resumed_bit_by_bit(settings: str, run_trial: Any, register: Any, tmp_pa
     whole, found, notes = stopped_and_resumed(run_trial, tmp_path, stops=stops, model=model, train=SETTINGS[settings])
     assert_learned_the_same(whole, found, tmp_path)
     assert [note.partition(",")[0] for note in notes] == [f"goes on after epoch {stop}" for stop in stops]
+
+
+def test_the_scaler_of_float16_goes_on_counting(run_trial: Any, register: Any, tmp_path: Path) -> None:
+    """It doubles its scale after 2000 steps without an overflow: too many for a test, so its count is looked at."""
+    register("draws", draws)
+    stopped_and_resumed(run_trial, tmp_path, stops=[2], model="draws", train={"precision": "float16"})
+    state = checkpoints.loaded(read(tmp_path / "checkpoints/trial" / LAST)[1])
+    assert state["parts"]["scaler"]["_growth_tracker"] == 5 * EPOCHS  # batches of both processes
+
+
+def test_what_a_captured_step_reads_stays_where_it_is() -> None:
+    """A graph of CUDA knows addresses: the optimizer's tensors are filled, not replaced."""
+    device = Cpu()
+    rate = torch.tensor(0.1)
+    learners = []
+    for _ in range(2):
+        model = nn.Linear(3, 2)
+        optimizer = torch.optim.Adam(model.parameters(), lr=rate.clone(), capturable=False, foreach=False)
+        schedule = Schedule(optimizer, TrainSettings(), epochs=1, steps=1)
+        learners.append(Learner(model, optimizer, lambda fetch: torch.zeros(()), schedule, None))
+        for parameter in model.parameters():
+            parameter.grad = torch.ones_like(parameter)
+        optimizer.step()
+    learners[0].optimizer.param_groups[0]["lr"].fill_(0.05)
+    learners[0].optimizer.step()
+    one, other = (LearnerState(learner, in_place=True) for learner in learners)
+    tensors = [t for kept in learners[1].optimizer.state.values() for t in kept.values()]
+    tensors += [*learners[1].model.parameters(), learners[1].optimizer.param_groups[0]["lr"]]
+    places = [tensor.data_ptr() for tensor in tensors]
+    other.load_state_dict(one.state_dict())
+    after = [t for kept in learners[1].optimizer.state.values() for t in kept.values()]
+    after += [*learners[1].model.parameters(), learners[1].optimizer.param_groups[0]["lr"]]
+    assert [tensor.data_ptr() for tensor in after] == places
+    assert learners[1].optimizer.param_groups[0]["lr"] == torch.tensor(0.05)
+    for mine, theirs in zip(learners[0].optimizer.state.values(), learners[1].optimizer.state.values(), strict=True):
+        assert all(torch.equal(mine[name], theirs[name]) for name in mine)
+    assert device.generator_state() is None
 
 
 def test_early_stopping_counts_over_both_processes(run_trial: Any, register: Any, tmp_path: Path) -> None:

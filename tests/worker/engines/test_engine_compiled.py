@@ -57,6 +57,29 @@ def test_it_learns_what_eager_does_and_tells_its_compile_time_apart(
     assert not (tmp_path / "scratch" / "compiled").exists()
 
 
+class Stops:
+    """A channel that ends the trial in its third epoch."""
+
+    def progress(self, **what: Any) -> None:
+        if what.get("epoch") == 3:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.slow
+@needs_compiler
+@pytest.mark.filterwarnings("ignore")  # of the compiler's own libraries
+def test_stopped_and_resumed_it_learns_bitwise_the_same(run_trial: Any, tmp_path: Path) -> None:
+    train = {"epochs": 4, "engine": "compiled", "momentum": 0.9}
+    whole = run_trial("mlp", dataset=EVEN, train=train, artifact=tmp_path / "a.h5")
+    asked = {"dataset": EVEN, "train": {**train, "checkpoint_every_epochs": 1}, "checkpoints": tmp_path / "trial"}
+    run_trial("mlp", channel=Stops(), **asked)
+    found = run_trial("mlp", artifact=tmp_path / "b.h5", **asked)
+    assert found.samples["resumed_after_epochs"] == [2.0]
+    a, b = weights(tmp_path / "a.h5"), weights(tmp_path / "b.h5")
+    assert all(np.array_equal(a[name], b[name]) for name in a | b)
+    assert found.curves["train_loss"] == whole.curves["train_loss"]
+
+
 class Prints(nn.Module):
     """A graph break: torch.compile would run part of it eagerly."""
 
