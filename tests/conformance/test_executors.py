@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -40,13 +41,17 @@ def accuracies() -> dict[str, float]:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_an_executor_runs_trials_one_after_the_other(
-    name: str, tmp_path: Path, accuracies: dict[str, float], monkeypatch: pytest.MonkeyPatch
+    name: str,
+    tmp_path: Path,
+    accuracies: dict[str, float],
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
     if name == "ray":
         pytest.importorskip("ray", reason="needs the extra ray: pip install 'bench-models[ray]'")
-        monkeypatch.setenv(
-            "RAY_TMPDIR", tempfile.mkdtemp(prefix="ray-")
-        )  # a cluster of its own; sockets' paths are short
+        folder = tempfile.mkdtemp(prefix="ray-")  # a cluster of its own; paths of sockets are short
+        request.addfinalizer(lambda: shutil.rmtree(folder, ignore_errors=True))
+        monkeypatch.setenv("RAY_TMPDIR", folder)
     executor = make_executor(name)
     told: list[Mapping[str, Any]] = []
     executor.start()

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +79,43 @@ def test_only_and_shards_keep_a_part(project: Any) -> None:
     ids = [{line["trial_id"] for line in lines_of(project.folder / part / "mine")} for part in "12"]
     assert [len(found) for found in ids] == [2, 2]
     assert not ids[0] & ids[1]
+
+
+SHARDS = """
+import sys, bench
+suite, folder = sys.argv[1:]
+options = {"executor": "inline"}
+bench.run(suite, results=f"{folder}/whole", **options)
+for number in range(1, 17):
+    bench.run(suite, results=f"{folder}/{number}", shard=f"{number}/16", **options)
+"""
+
+
+def test_sixteen_shards_run_apart_and_copied_together_equal_the_whole(project: Any) -> None:
+    suite = project.suite("good", "chatty", seeds="0")
+    sizes = ", ".join(str(16 + number) for number in range(10))
+    suite.write_text(suite.read_text().replace('device = ["cpu"]', f'device = ["cpu"]\nbatch_size = [{sizes}]'))
+    # In one process, which imports torch once; the parts know nothing of each other.
+    subprocess.run(
+        [sys.executable, "-c", SHARDS, suite, project.folder],
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])},
+        stderr=subprocess.DEVNULL,
+    )
+    together = project.folder / "together" / "mine" / "trials"
+    together.mkdir(parents=True)
+    parts = [path for k in range(1, 17) for path in (project.folder / str(k)).glob("mine/trials/*.jsonl")]
+    for path in parts:
+        shutil.copy(path, together)
+    assert len(parts) == 16
+    assert project.bench("report", suite, "--results", project.folder / "together").code == 0
+
+    def rows(name: str) -> list[tuple[Any, ...]]:
+        found = lines_of(project.folder / name / "mine")
+        return sorted((line["trial_id"], line["code_id"], line["metrics"]["test_loss"]) for line in found)
+
+    assert len(rows("whole")) == 20
+    assert rows("together") == rows("whole")
 
 
 def test_a_shard_without_a_trial_says_so_and_leaves_no_report(project: Any) -> None:
