@@ -68,6 +68,7 @@ class RayExecutor(Executor):
         self.address, self.told = address, ""
         self._ray: Any = None
         self._bundle: tuple[Any, Bundle] | None = None
+        self._functions: dict[Any, Any] = {}
 
     @property
     def ray(self) -> Any:
@@ -83,6 +84,7 @@ class RayExecutor(Executor):
         if address:
             refuse_silent(address, asked=self.address is not None)
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "error")  # else its C++ side speaks on our stderr
         with signals_wait():
             import ray
 
@@ -144,8 +146,10 @@ class RayExecutor(Executor):
 
         from bench.execute import ray_boot
 
-        ray.cloudpickle.register_pickle_by_value(ray_boot)
-        return self.ray.remote(function)
+        if function not in self._functions:  # Ray keeps each that it is given
+            ray.cloudpickle.register_pickle_by_value(ray_boot)
+            self._functions[function] = self.ray.remote(function)
+        return self._functions[function]
 
     def run(self, request: dict[str, Json], *, timeout_seconds: float, on_progress: OnProgress) -> Ending:
         """One job, to its end."""
@@ -173,6 +177,7 @@ class RayExecutor(Executor):
             with signals_wait():
                 self._ray.shutdown()
             self._ray = self._bundle = None
+            self._functions.clear()
 
 
 def order_of(

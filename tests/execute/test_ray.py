@@ -184,6 +184,16 @@ def test_a_cell_stays_on_one_kind_of_node(project: Any, cluster: Cluster) -> Non
     assert sorted(Counter(line["trial_id"] for line in lines_of(project.results / "mine")).values()) == [1] * 6
 
 
+def test_a_cell_that_trains_side_by_side_is_one_task(project: Any, cluster: Cluster) -> None:
+    suite = project.suite("linear", seeds="0, 1, 2", extra='engine = "vectorized"\n')
+    done = project.run(suite, "--executor", "ray", "--address", cluster.address)
+    assert done.code == 0, done.err
+    found = lines_of(project.results / "mine")
+    assert sorted(line["trial"]["seed"] for line in found) == [0, 1, 2]
+    assert len({line["started_at"] for line in found}) == 1
+    assert all(line["artifact_sha256"] for line in found)
+
+
 WAITS = """
 def waits():
     Path(FOLDER, "on-" + Path(os.environ["TMPDIR"]).name).touch()
