@@ -328,7 +328,8 @@ class ClusterRunner(Runner):
             self._store(writer, flight, Ending(None, "crashed", reason))
             return
         self.voice.say(f"ray: a worker or node is gone ({why}); its trial runs again")
-        self.cluster.refresh(now=True)
+        if self.cluster.refresh(now=True):
+            self._call_back()
         self.waiting.appendleft(Flight(flight.job, losses=losses, avoid=flight.avoid))
 
     def _unusable(self, flight: Flight, why: str) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import sys
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -197,6 +199,8 @@ def test_the_same_code_is_the_same_bundle_and_lies_ready(tmp_path: Path, monkeyp
     (plugin.parent / ".hidden" / "secret.py").write_text("")
     one, two = ray_bundle.make_bundle([str(plugin)]), ray_bundle.make_bundle([str(plugin)])
     assert one.content == two.content
+    names = zipfile.ZipFile(io.BytesIO(one.content)).namelist()
+    assert names == sorted(names)  # not in the order in which a disk or a hash gives them
     plugin.write_text("import other\n")
     assert ray_bundle.make_bundle([str(plugin)]).sha256 != one.sha256
 
