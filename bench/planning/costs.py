@@ -18,6 +18,7 @@ HOST, ALLOCATED, RESERVED = "host_peak_bytes", "device_peak_allocated_bytes", "d
 MEMORY = (HOST, ALLOCATED, RESERVED)
 # They change what is learned, and neither what a step takes nor what an epoch holds.
 FREE = frozenset({"epochs", "steps", "learning_rate", "early_stopping_patience"})
+RESUMED = "resumed_after_epochs"  # samples of a trial that went on from a checkpoint
 UNLIKE = 0.5  # relative error of a forecast that comes from one single kind of trial which is another one
 
 
@@ -70,10 +71,12 @@ class Seen:
 
 
 def seen(results: Iterable[Result]) -> Iterator[Seen]:
-    """The jobs that `results` come from, each once. Only those that are ok: others end when they end."""
+    """The jobs that `results` come from, each once. Only those that are ok and ran in one process: others end when they
+    end, and a part of a trial tells little of the whole."""
     jobs: dict[tuple[str, str, str], list[Result]] = {}
     for result in results:
-        if result.status == "ok" and {"total_seconds", "fit_seconds"} <= result.metrics.keys():
+        whole = result.status == "ok" and RESUMED not in result.samples
+        if whole and {"total_seconds", "fit_seconds"} <= result.metrics.keys():
             own = result.trial.cell_id if result.trial.together else result.trial_id
             jobs.setdefault((result.run_id, own, result.started_at), []).append(result)
     beside = _beside([job[0] for job in jobs.values()])

@@ -90,7 +90,9 @@ def standing(suite: Suite, results: Sequence[Result], statuses: Sequence[Status]
         if state in ("left", "running"):
             (left if state == "left" else working).append(trial)
     found.runs = [_run(each, working, costs, at=at, alive=lives[each.run_id]) for each in statuses]
-    found.last_seconds = min((age_seconds(each.finished_at, at=at) for each in results), default=None)
+    found.last_seconds = min(
+        (age_seconds(each.finished_at, at=at) for each in results if each.finished_at), default=None
+    )
     _times(found, left, working, costs)
     return found
 

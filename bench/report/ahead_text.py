@@ -51,8 +51,8 @@ def _figures(span: Span, *, unit: str = "") -> str:
 
 
 def money_text(span: Span) -> str:
-    """`0.10 [0.09, 0.12]`: cents, or what is more than nothing."""
-    decimals = max(2, significant(span.value, 2)) if span.value < 0.1 else 2
+    """`0.10 [0.09, 0.12]`: to the cent, a little of it with two digits, much of it without."""
+    decimals = max(2, significant(span.value, 2)) if span.value < 0.1 else 2 if span.value < 100 else 0
     value, low, high = (f"{each:,.{decimals}f}" for each in (span.value, span.low, span.high))
     return f"{value} [{low}, {high}]"
 

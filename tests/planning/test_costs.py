@@ -149,3 +149,20 @@ def test_a_pilot_of_many_kinds_takes_some_that_span_them() -> None:
     wide, _ = sampled(jobs(*(trial(f"m{number}") for number in range(40))))
     assert len(wide) == MOST_KINDS
     assert {job[0].model.name for job in wide} >= {"m0", "m39"}
+
+
+def test_a_trial_that_stopped_early_counts_for_the_epochs_that_it_ran() -> None:
+    early = trial(early_stopping_patience=2, validation_split=0.1)
+    stopped = replace(
+        result(replace(early, train=replace(early.train, epochs=4))), trial=early, trial_id=early.trial_id
+    )
+    (one,) = seen([replace(stopped, curves={"epoch": [1.0, 2.0, 3.0, 4.0]})])
+    assert one.length == 4
+    ahead = estimate(jobs(early), costs(stopped), trials={"cpu": 1}, there={}, prices={})
+    assert ahead.upper
+    assert not estimate(jobs(trial()), costs(stopped), trials={"cpu": 1}, there={}, prices={}).upper
+
+
+def test_a_trial_that_went_on_from_a_checkpoint_tells_nothing_of_a_whole_one() -> None:
+    resumed = replace(result(trial()), samples={"resumed_after_epochs": [3.0]})
+    assert list(seen([resumed])) == []
