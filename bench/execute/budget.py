@@ -20,8 +20,9 @@ from bench.suite.plan import Suite
 
 METRIC = "test_accuracy"
 INDIFFERENCE = 0.001  # of accuracy: models that are known to be as near as that are alike
-# Kept for the report and the end of the process: so many seconds or so large a share, and no less than starting took.
-LEAST_RESERVE_SECONDS, RESERVE_SHARE = 2.0, 0.02
+# Kept for the report and the end of the process: as much as starting took (both import and read what the other does),
+# so many seconds at least, and no larger a share than that.
+LEAST_RESERVE_SECONDS, MOST_RESERVE_SHARE = 2.0, 0.1
 OVER_SHARE = 0.05  # of the budget: how far a job may go beyond it before it is ended
 
 
@@ -33,10 +34,12 @@ class _Cell:
     jobs: deque[Job] = field(default_factory=deque)
     scores: dict[int, float] = field(default_factory=dict)
     there: bool = False  # some of it has a result, be it a failure
+    under_way: int = 0  # seeds
 
 
 class Budgeted:
-    """An order that chooses each job by the results of those before, while `left_seconds()` lasts.
+    """An order that chooses each job by the results of those before, while `left_seconds()` lasts. It may be asked
+    again when it had nothing: results of what was under way may have opened a pair.
 
     `results`: those that lie in the folder; what is there of the plan counts, and tells what trials cost.
     """
@@ -52,7 +55,7 @@ class Budgeted:
     ) -> None:
         self._budget, self._left_seconds = budget, left_seconds
         starting = budget.seconds - left_seconds()
-        self._reserve = max(LEAST_RESERVE_SECONDS, RESERVE_SHARE * budget.seconds, starting)
+        self._reserve = min(max(LEAST_RESERVE_SECONDS, starting), MOST_RESERVE_SHARE * budget.seconds)
         self._arena = _arena_of(suite)
         self._cells: dict[str, _Cell] = {}
         wanted = {planned.trial.trial_id for planned in plan.to_run}
@@ -70,8 +73,11 @@ class Budgeted:
         self._out_of_time = False
         self.why: Why = ""
 
+    chooses = True
+
     def __iter__(self) -> Iterator[Job]:
         while (cell := self._next()) is not None:
+            cell.under_way += len(cell.jobs[0])
             yield cell.jobs.popleft()
 
     def limit_seconds(self, job: Job) -> float:
@@ -90,6 +96,9 @@ class Budgeted:
     def tell(self, results: Sequence[Result]) -> None:
         self._costs.add(seen(results))
         self._count(results)
+        for result in results:
+            cell = self._cells[result.trial.cell_id]
+            cell.under_way = max(0, cell.under_way - 1)
 
     def spent(self, seconds: float) -> Budget:
         """The budget with what became of it; `seconds`: how long the run took."""
@@ -134,7 +143,7 @@ class Budgeted:
                 seconds = self._seconds(cell) if cell.jobs else None
                 if cell.jobs and seconds is None:
                     seconds = 1.0  # nothing like it has told its time; then all count alike
-                found.setdefault(cell.arena, []).append(Contestant(name, cell.scores, seconds))
+                found.setdefault(cell.arena, []).append(Contestant(name, cell.scores, seconds, cell.under_way))
         return found.values()
 
     def _open(self) -> list[object]:

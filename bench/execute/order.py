@@ -14,7 +14,13 @@ from bench.suite.plan import Suite
 
 
 class Order(Protocol):
-    """The jobs that are to be run. What a job gave is told, for those who choose by it."""
+    """The jobs that are to be run. What a job gave is told, for those who choose by it.
+
+    `chooses`: by results; then no more is drawn at a time than can begin at once, and it is asked again after each.
+    """
+
+    @property
+    def chooses(self) -> bool: ...
 
     def __iter__(self) -> Iterator[Job]: ...
 
@@ -38,11 +44,13 @@ class Order(Protocol):
 class AsPlanned:
     """Every job, in the order of the plan."""
 
+    chooses = False
+
     def __init__(self, plan: Plan) -> None:
-        self._jobs = jobs(plan.to_run)
+        self._jobs = iter(jobs(plan.to_run))
 
     def __iter__(self) -> Iterator[Job]:
-        return iter(self._jobs)
+        return self._jobs
 
     def limit_seconds(self, job: Job) -> float:
         return timeout_seconds([planned.trial for planned in job])
@@ -57,7 +65,7 @@ class AsPlanned:
         return None
 
 
-def order_of(plan: Plan, suite: Suite, *, results: Sequence[Result], began: float) -> Order:
+def run_order(plan: Plan, suite: Suite, *, results: Sequence[Result], began: float) -> Order:
     """The order of the plan, or what the suite's budget chooses; `began`: time.monotonic() when its time began."""
     budget = suite.budget
     if budget is None:

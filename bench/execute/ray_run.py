@@ -18,14 +18,25 @@ from bench.errors import BenchError
 from bench.execute.announce import head, wrapped
 from bench.execute.ask import Question
 from bench.execute.endings import Ending
-from bench.execute.jobs import Job, outcomes, request, timeout_seconds
-from bench.execute.order import AsPlanned, Order
+from bench.execute.jobs import Job, outcomes, request
+from bench.execute.order import Order, run_order
 from bench.execute.plan import Identifier
 from bench.execute.progress import Voice
 from bench.execute.ray_cluster import PATIENCE_SECONDS, Cluster
 from bench.execute.ray_executor import RayExecutor, ending_of, order_of, wants_gpu
 from bench.execute.ray_kinds import ClusterIdentifier, Kind, joined
-from bench.execute.run import Options, Prepared, Ran, Runner, data_root, now, prepare_with, ran_of, read
+from bench.execute.run import (
+    Options,
+    Prepared,
+    Ran,
+    Runner,
+    data_root,
+    keep_budget,
+    now,
+    prepare_with,
+    ran_of,
+    read,
+)
 from bench.execute.signals import Stopped, signals_raise, signals_wait
 from bench.records import Json
 from bench.results.store import Store, Writer, write_whole
@@ -73,6 +84,7 @@ def prepared_on_cluster(options: Options, file: SuiteFile, voice: Voice) -> Iter
 
 def run_on_cluster(options: Options, *, voice: Voice, meanwhile: Callable[[], None]) -> Ran:
     """As bench.execute.run.run_suite, which calls it."""
+    began = time.monotonic()
     with signals_raise():
         try:
             file = read(options)
@@ -89,7 +101,9 @@ def run_on_cluster(options: Options, *, voice: Voice, meanwhile: Callable[[], No
                     meanwhile()
                 runner = ClusterRunner(prepared, voice)
                 try:
-                    trained = runner.run(plan, AsPlanned(plan))
+                    order = run_order(plan, prepared.suite, results=prepared.store.results, began=began)
+                    trained = runner.run(plan, order)
+                    keep_budget(prepared, order, seconds=time.monotonic() - began)
                 finally:
                     runner.presence.ends()
                 return ran_of(prepared, trained)
@@ -121,6 +135,7 @@ class ClusterRunner(Runner):
     """Keeps every node supplied, takes back what comes, and is the only one who writes."""
 
     identifier: ClusterIdentifier
+    order: Order
 
     def __init__(self, prepared: ClusterPrepared, voice: Voice) -> None:
         super().__init__(prepared, prepared.cluster.executor, voice)
@@ -135,9 +150,9 @@ class ClusterRunner(Runner):
         self.told: set[str] = set()
 
     def train(self, writer: Writer, order: Order) -> int:
-        self.waiting.extend(map(Flight, order))
+        self.order = order
         try:
-            while self.waiting or self.flying:
+            while self._draw() or self.flying:
                 if self.cluster.refresh():
                     self._call_back()
                 if self.room:
@@ -151,6 +166,17 @@ class ClusterRunner(Runner):
             self._cancel()
             raise
         return self.started
+
+    def _draw(self) -> bool:
+        """Take jobs from the order: those that are looked at, or where each is chosen by results, one a node at most.
+        Whether any wait."""
+        while len(self.waiting) < LOOKAHEAD:
+            if self.order.chooses and len(self.waiting) + len(self.flying) >= max(1, len(self.cluster.usable)):
+                break
+            if (job := next(iter(self.order), None)) is None:
+                break
+            self.waiting.append(Flight(job))
+        return bool(self.waiting)
 
     def _cancel(self) -> None:
         """Ask the nodes to end what they run and to tidy up. What does not answer ends with the connection."""
@@ -207,7 +233,7 @@ class ClusterRunner(Runner):
         given = self.prepared.options.data_root
         return order_of(
             wanted | self.shared(trials[0]),
-            timeout_seconds=timeout_seconds(trials),
+            timeout_seconds=self.order.limit_seconds(flight.job),
             given=None if given is None else str(data_root(given)),
             drivers=str(data_root(None)),
         )
@@ -281,8 +307,7 @@ class ClusterRunner(Runner):
             flight.kind = self.cluster.kinds.of(word["began"], gpu=wants_gpu(flight.device), node=flight.node)
             flight.began = now()
             self.voice.trial_begins(trial)
-            limit = timeout_seconds([planned.trial for planned in flight.job])
-            self.presence.job_begins(flight.job, limit_seconds=limit)
+            self.presence.job_begins(flight.job, limit_seconds=self.order.limit_seconds(flight.job))
         elif "progress" in word:
             self.voice.progress(trial, word["progress"])
         elif "ended" in word:
@@ -310,15 +335,20 @@ class ClusterRunner(Runner):
 
     def _store(self, writer: Writer, flight: Flight, ending: Ending) -> None:
         where: Identifier = self.identifier.of(flight.kind) if flight.kind else self.identifier
+        if ending.status == "timeout" and (cut := self.order.cut(flight.job)):
+            ending = Ending(None, "interrupted", cut)
+        results = []
         for planned, said in zip(flight.job, outcomes(ending, len(flight.job)), strict=True):
             if said["status"] == "skipped" and flight.kind and flight.node:
                 said = said | {"reason": f"{said['reason']} (on {flight.kind.name})"}
             own = where.planned(planned.trial)
             result = self.result(own, said, began=flight.began or now(), where=where)
             writer.append(result)
+            results.append(result)
             self.started += 1
             if ending.status != "interrupted":
                 self.voice.trial_ends(result)
+        self.order.tell(results)
 
     def _lost(self, writer: Writer, flight: Flight, why: str) -> None:
         """A worker or a node is gone, and the job with it: again, elsewhere; not for ever."""

@@ -19,7 +19,7 @@ from bench.execute.endings import Ending
 from bench.execute.jobs import Job, checkpoints, outcomes, request, scratch, tidy
 from bench.execute.local import Executor
 from bench.execute.lock import MeasureLock
-from bench.execute.order import Order, order_of
+from bench.execute.order import Order, run_order
 from bench.execute.plan import Identifier, Plan, Planned, make_plan, parse_retry
 from bench.execute.presence import Presence
 from bench.execute.progress import Voice, describe_trial, varying
@@ -188,9 +188,9 @@ def run_suite(options: Options, *, voice: Voice, meanwhile: Callable[[], None] =
                 plan = prepared.plan()
             if plan.to_run:
                 meanwhile()
-            order = order_of(plan, prepared.suite, results=prepared.store.results, began=began)
+            order = run_order(plan, prepared.suite, results=prepared.store.results, began=began)
             ran = runner.run(plan, order)
-            _keep_budget(prepared, order, seconds=time.monotonic() - began)
+            keep_budget(prepared, order, seconds=time.monotonic() - began)
         finally:
             if runner is not None:
                 runner.presence.ends()
@@ -346,7 +346,7 @@ class Runner:
         return self.result(planned, {"status": status, "reason": reason}, began=now())
 
 
-def _keep_budget(prepared: Prepared, order: Order, *, seconds: float) -> None:
+def keep_budget(prepared: Prepared, order: Order, *, seconds: float) -> None:
     """Store what became of the budget beside the plan: the report says what was left out for it."""
     spent = order.spent(seconds)
     if spent is not None:

@@ -27,11 +27,17 @@ Name = TypeVar("Name", bound=Hashable)
 
 @dataclass(frozen=True)
 class Contestant(Generic[Name]):
-    """Scores by seed; what one more seed costs; None where it has no seed left."""
+    """Scores by seed; what one more seed costs, None where it has no seed left; how many seeds are under way."""
 
     name: Name
     scores: Mapping[int, float]
     next_seconds: float | None
+    under_way: int = 0
+
+    @property
+    def seeds(self) -> int:
+        """Those that it has, and is going to have."""
+        return len(self.scores) + self.under_way
 
 
 def difference(a: Mapping[int, float], b: Mapping[int, float]) -> Estimate | None:
@@ -77,18 +83,18 @@ class Open(Generic[Name]):
     def seconds(self) -> float | None:
         """What deciding it is expected to cost; None where neither can go on."""
         both = (self.first, self.second)
-        missing = [max(0, self.needed - len(each.scores)) for each in both]
-        if not any(missing):  # as many seeds as it takes, but not the same ones
-            missing = [1, 1]
+        missing = [max(0, self.needed - each.seeds) for each in both]
+        if not any(missing) and not any(each.under_way for each in both):
+            missing = [1, 1]  # as many seeds as it takes, but not the same ones
         left = [n * each.next_seconds for n, each in zip(missing, both, strict=True) if each.next_seconds is not None]
         return sum(left) or None
 
     def advanced_by(self, one: Contestant[Name]) -> bool:
         """Whether a seed of `one` brings it on: both need it, so `one` is not ahead, and the other can follow."""
         other = self.second if one is self.first else self.first
-        if len(one.scores) > len(other.scores):
+        if one.seeds > other.seeds:
             return False
-        return len(one.scores) < len(other.scores) or other.next_seconds is not None
+        return one.seeds < other.seeds or other.next_seconds is not None
 
 
 def open_pairs(arena: Sequence[Contestant[Name]], *, indifference: float) -> list[Open[Name]]:
