@@ -103,8 +103,6 @@ def read(options: Options) -> SuiteFile:
     if options.executor != "ray" and (options.address is not None or options.place != "any"):
         name = "--address" if options.address is not None else "--place"
         raise BenchError(f"{name} is for a cluster: add --executor ray")
-    if options.executor == "ray" and options.budget is not None:
-        raise BenchError("--budget is for one machine, where trials come one after the other: leave one of the two out")
     file = read_suite(options.suite, sets=options.sets, plugins=options.plugins)
     check_installed(file.sinks)
     return file

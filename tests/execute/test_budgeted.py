@@ -179,6 +179,21 @@ def test_models_are_compared_where_all_else_is_the_same_and_settings_where_there
     assert len(one.ran) > 24
 
 
+def test_several_at_a_time_take_seeds_of_several_models_and_ask_again_when_results_have_come() -> None:
+    """As executors with many nodes draw from it: none is drawn for a pair that those under way may decide."""
+    machine = Machine(budget=1000.0)
+    order = machine.order(suite("near", "nearer"))
+    drawn = [next(iter(order), None) for _ in range(4)]
+    flying = [job for job in drawn if job is not None]
+    assert [job[0].trial.model.name for job in flying] == ["near", "nearer"]
+    assert order.spent(1.0).open_pairs == 0  # of one that has no accuracy yet, nothing can be said
+    for job in flying:
+        order.tell(machine._results(job, 2.0))
+    flying = [job for _ in range(4) if (job := next(iter(order), None)) is not None]
+    assert {job[0].trial.model.name for job in flying} == {"near", "nearer"}
+    assert {job[0].trial.seed for job in flying} == {1}
+
+
 @pytest.mark.parametrize("budget", [1.0, 4.0])
 def test_a_budget_too_small_for_anything_runs_nothing(budget: float) -> None:
     machine = Machine(budget=budget)
