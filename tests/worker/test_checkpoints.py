@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import random
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -202,6 +203,22 @@ def test_the_record_is_whole_and_says_that_it_was_resumed(run_trial: Any, regist
     assert found.instruments["total_seconds"] == "of the last process alone"
     assert "resumed_after_epochs" not in whole.samples
     assert not any("resumed" in note for note in whole.validity_notes)
+
+
+def test_what_writing_takes_is_in_no_figure_but_the_total(
+    run_trial: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written, seconds = checkpoints.write, 2.0
+
+    def slowly(*arguments: Any, **named: Any) -> None:
+        time.sleep(seconds)
+        written(*arguments, **named)
+
+    monkeypatch.setattr(checkpoints, "write", slowly)
+    found = run_trial("linear", train={"epochs": 3, "checkpoint_every_epochs": 1}, checkpoints=tmp_path / "trial")
+    assert found.metrics["total_seconds"] > 3 * seconds
+    assert found.metrics["fit_seconds"] < seconds  # three epochs of five steps take milliseconds
+    assert sum(found.samples["contention_wait_seconds"]) < seconds
 
 
 def test_every_second_epoch_and_the_last(run_trial: Any, register: Any, tmp_path: Path) -> None:
