@@ -148,18 +148,15 @@ def test_a_model_that_fails_gets_no_more_seeds() -> None:
 
 
 def test_the_same_command_goes_on_where_it_was() -> None:
-    machine, of = Machine(budget=16.0), suite("clear", "near", "nearer", seeds=30)
+    machine, of = Machine(budget=40.0), suite("clear", "near", "nearer", seeds=30)
     machine.run(of)
-    first = list(machine.ran)
-    machine.now = 3.0
+    first = Counter(machine.ran)
+    assert first.keys() == {"clear", "near", "nearer"}
+    machine.now, machine.ran = 3.0, []
     machine.run(of)
-    second = machine.ran[len(first) :]
-    assert Counter(first).keys() == {"clear", "near", "nearer"}
-    assert second
-    assert "clear" not in second[3:]
-    whole = Machine(budget=32.0)
-    whole.run(of)
-    assert set(machine.ran) == set(whole.ran)
+    assert len(machine.ran) > 10
+    assert "clear" not in machine.ran  # it ran, and is told from the others
+    assert len({result.trial_id for result in machine.results}) == len(machine.results)
 
 
 def test_seeds_that_train_at_once_are_one_job() -> None:
