@@ -35,7 +35,7 @@ def table(rows: Sequence[Sequence[str]], *, pretty: bool) -> str:
     console = Console(file=io.StringIO(), width=COLUMNS, force_terminal=True, highlight=False, markup=False)
     console.print(found)
     text: str = console.file.getvalue()  # type: ignore[attr-defined]
-    return text.strip("\n")
+    return "\n".join(line.rstrip() for line in text.splitlines() if line.strip())
 
 
 def seconds_text(span: Span) -> str:

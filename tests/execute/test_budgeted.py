@@ -112,7 +112,7 @@ def test_it_ends_in_time_and_says_what_is_open() -> None:
     order = machine.run(suite("near", "nearer", seeds=100))
     assert order.why == "time"
     assert order.spent(machine.now).open_pairs == 1
-    assert 0.85 * 40 <= machine.now <= 40
+    assert 40 - 6 - 2 <= machine.now <= 40 - 6  # starting took 3 s: 6 are kept for the report, and no seed fits into 2
 
 
 def test_where_not_all_cells_fit_as_many_as_do_are_run() -> None:
