@@ -135,6 +135,7 @@ def _budget_of(store: Store) -> Budget | None:
 def _render(store: Store, suite: Suite | None, *, plugin_errors: Sequence[str] = ()) -> None:
     """Write the report, then print the table and where the report lies."""
     from bench.report.budget_text import budget_sentences
+    from bench.report.extras import sentence
     from bench.report.render import render
     from bench.report.terminal import terminal_summary
     from bench.results.frame import latest
@@ -148,7 +149,8 @@ def _render(store: Store, suite: Suite | None, *, plugin_errors: Sequence[str] =
         others=others,
         plugin_errors=plugin_errors,
     )
-    print(terminal_summary(planned, suite, report_path=outcome.report_path))
+    beside = sentence(planned, suite, folder=store.folder)
+    print(terminal_summary(planned, suite, report_path=outcome.report_path, beside=beside))
     if text := budget_sentences(suite, latest(planned, suite)):
         print(textwrap.fill(text, COLUMNS, break_on_hyphens=False))
     for note in outcome.notes:

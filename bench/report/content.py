@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.report.page import Part
+from bench.report.page import Extra, Part
 from bench.results.doctor import Doctor
 from bench.results.frame import Latest, SuiteLike
 
@@ -23,3 +23,4 @@ class Content:
     damaged: int = 0
     others: int = 0
     plugin_errors: tuple[str, ...] = ()
+    extras: tuple[Extra, ...] = ()

@@ -31,6 +31,15 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
+class Extra:
+    """A table over all sections that a suite asks for: its heading, what it says in words, and the table."""
+
+    heading: str
+    text: str
+    table: Table
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
     """A section with its table and its plots."""
 
@@ -49,6 +58,7 @@ def page(
     others: int,
     doctors: Sequence[Doctor] = (),
     plugin_errors: Sequence[str] = (),
+    extras: Sequence[Extra] = (),
 ) -> str:
     """The whole report as Markdown. Everything that comes from a suite or a result is escaped."""
     sections = [part.section for part in parts]
@@ -58,6 +68,8 @@ def page(
     blocks.append("\n".join(f"- {escape_markdown(text)}" for text in known))
     for part in parts:
         blocks += _part(part)
+    for extra in extras:
+        blocks += [f"## {escape_markdown(extra.heading)}", escape_markdown(extra.text), *_table(extra.table)]
     blocks += ["## Conditions", *_environments(sections, doctors)]
     blocks += ["## How to do it again", *_again(suite, sections)]
     return "\n\n".join(blocks) + "\n"
@@ -137,12 +149,15 @@ def _unlike(facts: Sequence[Mapping[str, Json]]) -> str:
 
 def _part(part: Part) -> Iterator[str]:
     yield f"## {escape_markdown(part.section.title)}"
-    yield to_markdown(part.table, most_rows=MOST_ROWS).rstrip()
-    name = part.table.name
-    yield f"This table: [CSV](tables/{name}.csv) · [LaTeX](tables/{name}.tex)"
+    yield from _table(part.table)
     for picture in part.pictures:
         alt = escape_markdown(picture.alt).replace("[", "\\[").replace("]", "\\]")
         yield f"[![{alt}](plots/{picture.name}.png)](plots/{picture.name}.svg)"
+
+
+def _table(table: Table) -> Iterator[str]:
+    yield to_markdown(table, most_rows=MOST_ROWS).rstrip()
+    yield f"This table: [CSV](tables/{table.name}.csv) · [LaTeX](tables/{table.name}.tex)"
 
 
 def _environments(sections: Sequence[Section], doctors: Sequence[Doctor]) -> Iterator[str]:

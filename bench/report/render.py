@@ -18,6 +18,7 @@ from bench.records import Result, canonical_json, digest
 from bench.registry import REPORT_FORMATS
 from bench.report.cells import Section
 from bench.report.content import Content
+from bench.report.extras import extras_of
 from bench.report.html import write  # registers the page
 from bench.report.models_table import models_table
 from bench.report.page import Part, Picture, page
@@ -169,6 +170,9 @@ def _write(
     with Press() as press:
         press.run(partial(_write_frames, aside / "tables", found, suite))
         parts = _parts(aside, sections, suite=suite, seen=seen, press=press)
+        extras = extras_of(sections, suite, folder=folder)
+        for extra in extras:
+            _write_table(aside / "tables", extra.table)
         text = page(
             parts,
             title=title,
@@ -178,14 +182,11 @@ def _write(
             others=seen.others,
             doctors=seen.doctors,
             plugin_errors=seen.plugin_errors,
+            extras=extras,
         )
         (aside / "report.md").write_text(text, encoding="utf-8")
-        return _write_whole(
-            aside,
-            Content(
-                folder, title, suite, found, tuple(parts), seen.doctors, seen.damaged, seen.others, seen.plugin_errors
-            ),
-        )
+        around = seen.doctors, seen.damaged, seen.others, seen.plugin_errors
+        return _write_whole(aside, Content(folder, title, suite, found, tuple(parts), *around, extras))
 
 
 def _parts(

@@ -22,9 +22,17 @@ DATASET_WIDTH = 36
 
 
 def terminal_summary(
-    results: Sequence[Result], suite: SuiteLike | None, *, report_path: Path | str = "", width: int = 80
+    results: Sequence[Result],
+    suite: SuiteLike | None,
+    *,
+    report_path: Path | str = "",
+    width: int = 80,
+    beside: str = "",
 ) -> str:
-    """Tables by data set, device and setting, then the answer in words, then where the report lies."""
+    """Tables by data set, device and setting, then the answer in words, then where the report lies.
+
+    `beside`: what is said of published figures, where the suite has some.
+    """
     sections = sections_of(latest(results, suite).rows, suite)
     baseline = suite.baseline if suite is not None else ""
     measured = [section for section in sections if section.measured]
@@ -34,6 +42,7 @@ def terminal_summary(
         parts.append(f"… and {plural(len(blocks) - MOST_BLOCKS, 'other setting')}: see the report")
     parts += [_wrap(nothing(section), width) for section in sections if not section.measured]
     parts += [_wrap(text, width) for section in measured if (text := answer(section))]
+    parts += [_wrap(beside, width)] if beside else []
     parts += [f"report  {report_path}"] if report_path else []
     lines = "\n\n".join(parts).split("\n")
     return "".join("".join(each if each.isprintable() else "?" for each in line) + "\n" for line in lines)

@@ -10,7 +10,10 @@ from bench.records import Json, canonical_json
 from bench.suite.plan import Axis, Suite
 
 # What may differ between two runs of one plan: how it was called, and which part of it was run.
-FREE = frozenset({"title", "source", "plugins", "plugins_added", "sets", "baseline", "only", "shard", "keep", "budget"})
+FREE = frozenset({
+    "title", "source", "plugins", "plugins_added", "sets", "baseline", "only", "shard", "keep", "budget", "published",
+    "weights",
+})  # fmt: skip
 
 
 def combine(plans: Mapping[str, Suite]) -> tuple[Suite, list[str]]:

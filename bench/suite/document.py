@@ -145,11 +145,39 @@ class Override(Table):
     set: Set
 
 
+Finite = Annotated[float, Field(description="As it was published.")]
+Source = Annotated[
+    str,
+    Field(
+        pattern=r"^[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]{1,300}$",
+        description="Where the figure is from.",
+        json_schema_extra=_words("1 to 300 characters without control characters", "sources"),
+    ),
+]
+
+
+class PublishedFigure(Table):
+    """A figure from elsewhere, to stand beside ours in the report; no part of what a trial is."""
+
+    where: Annotated[Match | None, Field(description="The trials that it is of; all where it is left out.")] = None
+    metric: Annotated[str, Field(description="A metric of bench, or f1, precision or recall of a class.")] = (
+        "test_accuracy"
+    )
+    class_: Annotated[str | None, Field(alias="class", description="Name of a class of the data set.")] = None
+    value: Finite | None = None
+    range: Annotated[
+        list[float] | None, Field(min_length=2, max_length=2, description="[low, high], instead of value.")
+    ] = None
+    source: Source
+
+
 class Report(Table):
     """What the report shows."""
 
     baseline: Annotated[str, Field(description="Ratios are against this model, which is one of the grid's.")] = ""
     sinks: Annotated[list[SinkName], Field(description="Where every trial is logged as well, after the run.")] = []
+    weights: Annotated[bool, Field(description="A table of the norms of weights, and how many are near zero.")] = False
+    published: Annotated[list[PublishedFigure], Field(description="Figures from elsewhere, to stand beside ours.")] = []
 
 
 class Document(Table):

@@ -67,6 +67,21 @@ class Override:
 
 
 @dataclass(frozen=True)
+class Published:
+    """A figure from elsewhere of the trials that `rule` matches; `low` is `high` where it is one value.
+
+    `class_name`: where the metric (f1, precision, recall) is that of one class.
+    """
+
+    rule: Rule
+    metric: str
+    low: float
+    high: float
+    source: str
+    class_name: str = ""
+
+
+@dataclass(frozen=True)
 class Suite:
     """A resolved suite. Equal suites plan equal trials in equal order.
 
@@ -84,6 +99,8 @@ class Suite:
     override: tuple[Override, ...] = ()
     keep: tuple[Rule, ...] = ()  # what --only asks of finished trials: all of these
     baseline: str = ""
+    published: tuple[Published, ...] = field(default=(), compare=False)
+    weights: bool = field(default=False, compare=False)  # whether the report has a table of them
     only: tuple[str, ...] = ()
     shard: str | None = None
     source: str = ""
@@ -100,6 +117,13 @@ class Suite:
     def axis(self, name: str) -> Axis:
         """The axis called `name`; KeyError where the suite has none."""
         return {axis.name: axis for axis in self.axes}[name]
+
+    def has(self, rule: Rule, trial: Trial) -> bool:
+        """Whether `trial`, one of the plan's, is matched by `rule`."""
+        return rule.holds(trial) and all(
+            _plain(getattr(trial, name)) in {_plain(self.axis(name).values[place]) for place in places}
+            for name, places in rule.at.items()
+        )
 
     def count(self) -> int:
         """Exact number of trials; without expanding anything where no rule and no shard leaves trials out."""
@@ -136,6 +160,10 @@ class Suite:
         from bench.suite.stored import from_json
 
         return from_json(value)
+
+
+def _plain(value: Any) -> Any:
+    return value.canonical if isinstance(value, Component) else value
 
 
 def _part(shard: str | None, *, cells_differ: bool) -> Callable[[Iterator[Trial]], Iterator[Trial]] | None:

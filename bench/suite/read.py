@@ -17,6 +17,7 @@ from bench.records import Json
 from bench.suite.describe import Key, Mistake, axis_text, key_text, published_path, show
 from bench.suite.document import LIMIT_TRIALS, Document, document_schema
 from bench.suite.kinds import mistake
+from bench.suite.published import check_published
 from bench.suite.sets import apply_sets, flatten, published_set
 from bench.suite.text import load_tables
 
@@ -46,6 +47,8 @@ class SuiteFile:
     measure: Mapping[str, Json] = field(default_factory=dict)
     baseline: str = ""
     sinks: tuple[str, ...] = ()
+    weights: bool = False
+    published: Sequence[Mapping[str, Json]] = ()
     sets: Mapping[Key, str] = field(default_factory=dict)
     sets_written: tuple[str, ...] = ()
     plugins_added: tuple[str, ...] = ()
@@ -66,7 +69,8 @@ def read_suite(path: Path, *, sets: Sequence[str] = (), plugins: Sequence[str] =
         _check_durations(document)
         _check_grid(document["grid"])
         _check_rules(document)
-        baseline = _baseline(document)
+        baseline, report = _baseline(document), document.get("report", {})
+        check_published(report.get("published", []))
         found = _plugins(document.get("plugins", []), beside=path.parent)
     except Mistake as error:
         raise _refusal(path, origins, error) from None
@@ -84,7 +88,9 @@ def read_suite(path: Path, *, sets: Sequence[str] = (), plugins: Sequence[str] =
         train=document.get("train", {}),
         measure=document.get("measure", {}),
         baseline=baseline,
-        sinks=tuple(dict.fromkeys(document.get("report", {}).get("sinks", []))),
+        sinks=tuple(dict.fromkeys(report.get("sinks", []))),
+        weights=report.get("weights", False),
+        published=report.get("published", []),
         sets=origins,
         sets_written=tuple(map(published_set, sets)),
         plugins_added=tuple(

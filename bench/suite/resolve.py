@@ -15,7 +15,8 @@ from bench.suite.components import Builder, Built
 from bench.suite.describe import Key, Mistake, published_path, show
 from bench.suite.document import LISTS
 from bench.suite.only import apply_only, check_shard
-from bench.suite.plan import Axis, Override, Rule, Suite
+from bench.suite.plan import Axis, Override, Published, Rule, Suite
+from bench.suite.published import check_metric, figure_of
 from bench.suite.read import SuiteFile
 
 _COMPONENTS = ("dataset", "model")
@@ -94,6 +95,8 @@ class _Resolver:
             keep=tuple(keep),
             baseline=file.baseline if file.baseline in models else "",
             sinks=file.sinks,
+            published=tuple(self._published()),
+            weights=file.weights,
             only=tuple(only),
             source=published_path(file.path),
             plugins=file.plugins,
@@ -157,6 +160,18 @@ class _Resolver:
             rule = self._rule(early, key=("exclude", index))
             if rule is not None:
                 yield replace(rule, late=late)
+
+    def _published(self) -> Iterable[Published]:
+        """A published figure asks what the trial runs with, after the overrides."""
+        for index, figure in enumerate(self._file.published):
+            key: Key = ("report", "published", index)
+            check_metric(figure, self._catalogue.metrics, key=key)
+            where = figure.get("where") or {}
+            late = {name: tuple(_listed(name, value)) for name, value in where.items() if "." in name}
+            early = {name: value for name, value in where.items() if name not in late}
+            rule = self._rule(early, key=(*key, "where"))
+            if rule is not None:
+                yield figure_of(figure, replace(rule, late=late))
 
     def _rule(self, match: Mapping[str, Json], *, key: Key) -> Rule | None:
         """The places on the axes that match every key; None where nothing in this grid does."""

@@ -18,9 +18,20 @@ from bench.errors import BenchError
 from bench.records import Component, Json, MeasureSettings, TrainSettings, non_defaults
 from bench.suite.budget import Budget, Why
 from bench.suite.describe import shorten
-from bench.suite.document import LIMIT_TRIALS, SETTINGS, BatchSize, Measure, SeedRange, Seeds, Set, SuiteName, Train
+from bench.suite.document import (
+    LIMIT_TRIALS,
+    SETTINGS,
+    BatchSize,
+    Measure,
+    SeedRange,
+    Seeds,
+    Set,
+    Source,
+    SuiteName,
+    Train,
+)
 from bench.suite.only import check_shard
-from bench.suite.plan import Axis, Override, Rule, Suite
+from bench.suite.plan import Axis, Override, Published, Rule, Suite
 
 SCHEMA = 1
 _COMPONENT_AXES = ("dataset", "model")
@@ -44,6 +55,15 @@ class _Rule(_Stored):
 class _Override(_Stored):
     rule: _Rule
     set: Set
+
+
+class _Published(_Stored):
+    rule: _Rule
+    metric: str
+    low: float
+    high: float
+    source: Source
+    class_name: str = ""
 
 
 class _Axis(_Stored):
@@ -75,6 +95,8 @@ class _Suite(_Stored):
     exclude: list[_Rule] = []
     override: list[_Override] = []
     keep: list[_Rule] = []
+    published: list[_Published] = []
+    weights: bool = False
 
 
 # In the order of the axes.
@@ -107,7 +129,14 @@ def to_json(suite: Suite) -> dict[str, Json]:
         "exclude": [_rule(rule) for rule in suite.exclude],
         "override": [{"rule": _rule(item.rule), "set": dict(item.set)} for item in suite.override],
         "keep": [_rule(rule) for rule in suite.keep],
-    }
+    } | _shown(suite)
+
+
+def _shown(suite: Suite) -> dict[str, Json]:
+    """What only the report asks for, where there is some: plans without it are as they were."""
+    published = [{"rule": _rule(each.rule), "metric": each.metric, "low": each.low, "high": each.high,
+                  "source": each.source, "class_name": each.class_name} for each in suite.published]  # fmt: skip
+    return ({"published": published} if published else {}) | ({"weights": True} if suite.weights else {})
 
 
 def _values(values: Sequence[Any]) -> Json:
@@ -140,7 +169,8 @@ def from_json(value: Json) -> Suite:
 def _suite(stored: _Suite) -> Suite:
     axes = tuple(Axis(axis.name, _read_values(axis)) for axis in stored.axes)
     _check_axes(axes)
-    _check_rules([*stored.exclude, *stored.keep, *(item.rule for item in stored.override)], axes)
+    ruled = [*(item.rule for item in stored.override), *(each.rule for each in stored.published)]
+    _check_rules([*stored.exclude, *stored.keep, *ruled], axes)
     return Suite(
         name=stored.name,
         title=stored.title,
@@ -151,6 +181,11 @@ def _suite(stored: _Suite) -> Suite:
         override=tuple(Override(_read_rule(item.rule), _set(item.set)) for item in stored.override),
         keep=tuple(map(_read_rule, stored.keep)),
         baseline=stored.baseline,
+        published=tuple(
+            Published(_read_rule(each.rule), each.metric, each.low, each.high, each.source, each.class_name)
+            for each in stored.published
+        ),
+        weights=stored.weights,
         only=tuple(stored.only),
         shard=check_shard(stored.shard),
         budget=None if stored.budget is None else Budget(**stored.budget.model_dump()),

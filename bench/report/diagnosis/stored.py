@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -57,6 +58,32 @@ class Diagnosed:
         return self.arrays[place]
 
 
+def by_class(path: Path, figure: str) -> dict[str, float]:
+    """One of the figures per class (`f1`, `recall`, `precision`) by the name of the class. Raises BenchError."""
+    with _opened(path) as file:
+        names = [str(name) for name in file["test/confusion_matrix"].attrs["class_names"]]
+        return dict(zip(names, map(float, _array(file, f"diagnosis/per_class/{figure}")), strict=True))
+
+
+def layers(path: Path) -> list[Layer]:
+    """The described weights of a trial, layer by layer. Raises BenchError."""
+    with _opened(path) as file:
+        return _layers(file)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[h5py.File]:
+    import h5py
+
+    if not path.is_file():
+        raise BenchError(f"{path}: the trial's file is not there")
+    try:
+        with h5py.File(path, "r", locking="best-effort") as file:
+            yield file
+    except UNREADABLE as error:
+        raise BenchError(f"{path}: no file of a trial, cut off, or without a diagnosis ({error})") from error
+
+
 def read(result: Result, path: Path) -> Diagnosed:
     """What lies in `path`, the file of `result`. Raises BenchError where it is not there, cut off, or undiagnosed."""
     import h5py
@@ -89,8 +116,12 @@ def _from_file(file: h5py.File, result: Result) -> Diagnosed:
         labels=labels,
         confusion=_array(file, "test/confusion_matrix"),
         arrays={place: _array(file, f"diagnosis/{place}") for place in places},
-        layers=tuple(_layer(file, name) for name in file["weights"] if "l2_norm" in file["weights"][name].attrs),
+        layers=tuple(_layers(file)),
     )
+
+
+def _layers(file: h5py.File) -> list[Layer]:
+    return [_layer(file, name) for name in file["weights"] if "l2_norm" in file["weights"][name].attrs]
 
 
 def _layer(file: h5py.File, name: str) -> Layer:

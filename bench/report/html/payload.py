@@ -15,7 +15,7 @@ from bench.report.doctor_text import doctor_facts
 from bench.report.findings import answer
 from bench.report.format import Scale, figure_pm, scale_of, whole
 from bench.report.html.details import Details
-from bench.report.page import caveats, command, facts_of
+from bench.report.page import Extra, caveats, command, facts_of
 from bench.report.tables import Table
 from bench.results.doctor import newest
 from bench.results.frame import Row, metric_names
@@ -74,8 +74,20 @@ def payload(content: Content) -> dict[str, Json]:
         "settings": shared.settings,
         "environments": shared.environments,
         "classes": details.classes,
+        "extras": [_extra(extra) for extra in content.extras],
         "conditions": list(_conditions(content, sections)),
         "command": command(content.suite) if content.suite is not None and content.suite.source else "",
+    }
+
+
+def _extra(extra: Extra) -> Json:
+    table = extra.table
+    return {
+        "title": extra.heading,
+        "text": extra.text,
+        "heads": [{"text": column.head, "number": column.numeric} for column in table.columns],
+        "rows": [[cell.text for cell in row] for row in table.rows],
+        "notes": list(table.notes),
     }
 
 
