@@ -112,24 +112,28 @@ _VALUES: dict[str, TypeAdapter[Any]] = {
 def to_json(suite: Suite) -> dict[str, Json]:
     """Plain JSON, without what holds only on this machine."""
     budget = {"budget": asdict(suite.budget)} if suite.budget is not None else {}
-    return budget | {
-        "schema": SCHEMA,
-        "name": suite.name,
-        "title": suite.title,
-        "source": suite.source,
-        "plugins": list(suite.plugins_written),
-        "plugins_added": list(suite.plugins_added),
-        "sets": list(suite.sets),
-        "baseline": suite.baseline,
-        "only": list(suite.only),
-        "shard": suite.shard,
-        "axes": [{"name": axis.name, "values": _values(axis.values)} for axis in suite.axes],
-        "train": non_defaults(suite.train),
-        "measure": non_defaults(suite.measure),
-        "exclude": [_rule(rule) for rule in suite.exclude],
-        "override": [{"rule": _rule(item.rule), "set": dict(item.set)} for item in suite.override],
-        "keep": [_rule(rule) for rule in suite.keep],
-    } | _shown(suite)
+    return (
+        budget
+        | {
+            "schema": SCHEMA,
+            "name": suite.name,
+            "title": suite.title,
+            "source": suite.source,
+            "plugins": list(suite.plugins_written),
+            "plugins_added": list(suite.plugins_added),
+            "sets": list(suite.sets),
+            "baseline": suite.baseline,
+            "only": list(suite.only),
+            "shard": suite.shard,
+            "axes": [{"name": axis.name, "values": _values(axis.values)} for axis in suite.axes],
+            "train": non_defaults(suite.train),
+            "measure": non_defaults(suite.measure),
+            "exclude": [_rule(rule) for rule in suite.exclude],
+            "override": [{"rule": _rule(item.rule), "set": dict(item.set)} for item in suite.override],
+            "keep": [_rule(rule) for rule in suite.keep],
+        }
+        | _shown(suite)
+    )
 
 
 def _shown(suite: Suite) -> dict[str, Json]:

@@ -13,7 +13,16 @@ from bench.suite.read import read_suite
 from bench.suite.resolve import resolve
 
 SUITES = Path(__file__).resolve().parents[2] / "suites"
-COUNTS = {"baseline": 90, "mnist": 9, "vision": 27, "batch_size": 45, "devices": 36, "smoke": 6, "digits_linear": 5, "case_study": 9}
+COUNTS = {
+    "baseline": 90,
+    "mnist": 9,
+    "vision": 27,
+    "batch_size": 45,
+    "devices": 36,
+    "smoke": 6,
+    "digits_linear": 5,
+    "case_study": 9,
+}
 
 
 def shipped(name: str, catalogue: Catalogue) -> Suite:
