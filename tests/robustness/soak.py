@@ -41,7 +41,8 @@ TRIALS = 6
 ATTACKS = ("kill", "cut", "fill")
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 ROUND_SECONDS = 300  # a run that takes longer hangs
-GONE_SECONDS = 3.0  # within which nothing of a killed run may be left
+GONE_SECONDS = 3.0  # within which nothing of a killed run is left, where it gets the processor that it needs to end
+LEFT_SECONDS = 30.0  # what is still there then does not end
 TMPFS_BYTES = 16 << 20
 RENDERED_AGAIN = 15  # of so many rounds, one of each attack renders its report a second time, from nothing
 RETRY = ("--retry", "failed,timeout,oom,crashed")
@@ -59,6 +60,7 @@ class Tally:
     exit_codes: Counter[int] = field(default_factory=Counter)
     statuses: Counter[str] = field(default_factory=Counter)
     recoveries: int = 0
+    late_seconds: list[float] = field(default_factory=list)  # of what took longer than GONE_SECONDS to be gone
     broken: list[str] = field(default_factory=list)
 
 
@@ -156,11 +158,13 @@ class Round:
 
     def nothing_left(self) -> None:
         """Broken where a process of this round lives on."""
-        stop = time.monotonic() + GONE_SECONDS
+        began = time.monotonic()
         while left := list(self._marked()):
-            if time.monotonic() > stop:
+            if time.monotonic() - began > LEFT_SECONDS:
                 raise Broken(f"left behind: {left}")
             time.sleep(0.05)
+        if (seconds := time.monotonic() - began) > GONE_SECONDS:
+            self.tally.late_seconds.append(round(seconds, 1))
 
     def _marked(self) -> Iterator[str]:
         for process in psutil.process_iter():
@@ -262,6 +266,8 @@ def main() -> None:
     print(f"attacks: {dict(sorted(tally.attacks.items()))}")
     print(f"exit codes of the attacked runs: {dict(sorted(tally.exit_codes.items()))}")
     print(f"results on file: {dict(tally.statuses)}; runs to recover: {tally.recoveries}")
+    if tally.late_seconds:
+        print(f"processes that took longer than {GONE_SECONDS:g} s to be gone, in s: {tally.late_seconds}")
     if tally.broken:
         sys.exit("\n".join([f"{len(tally.broken)} rounds broken, what they left lies in {folder}", *tally.broken]))
     print("every trial exactly once in every round, every report rendered, no process left")
