@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from bench.records import NOT_IDENTITY, MeasureSettings, TrainSettings
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -78,3 +82,10 @@ def test_the_readme_sets_up_with_two_commands() -> None:
         "python -m bench run suites/baseline.toml",
         "python -m pytest -n 2 --dist worksteal",
     ]
+
+
+@pytest.mark.parametrize("kind", [TrainSettings, MeasureSettings])
+def test_every_setting_of_a_suite_is_in_the_documents(kind: Any) -> None:
+    text = (ROOT / "docs" / "new-suite.md").read_text()
+    wanted = [field.name for field in fields(kind) if field.name not in NOT_IDENTITY]
+    assert [name for name in wanted if f"`{name}`" not in text] == []
