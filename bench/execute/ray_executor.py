@@ -84,7 +84,6 @@ class RayExecutor(Executor):
         if address:
             refuse_silent(address, asked=self.address is not None)
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "error")  # else its C++ side speaks on our stderr
         with signals_wait():
             import ray
 
