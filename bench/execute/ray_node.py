@@ -154,6 +154,7 @@ def _here(order: dict[str, Json], folder: Path, plugins: Sequence[str]) -> dict[
     for number, one in enumerate(each):
         one["artifact"] = str(folder / f"{number}.h5")
     places = {"log": str(folder / "log"), "scratch": str(folder / "scratch"), "plugins": list(plugins)}
+    request.pop("checkpoints", None)  # the driver's folder is not here
     return request | places | {"data_root": str(data_root(order["data_roots"]))}
 
 

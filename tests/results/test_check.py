@@ -9,11 +9,13 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bench import checking
+from bench.checkpoint_file import BEST, LAST, Label
 from bench.errors import BenchError
 from bench.records import Json
 from bench.results.store import Store
@@ -167,4 +169,43 @@ def test_what_is_no_folder_of_results_is_refused(tmp_path: Path, make: str) -> N
 def test_what_a_sink_wrote_is_not_foreign(folder: Path, name: str) -> None:
     (folder / name).parent.mkdir(parents=True)
     (folder / name).write_text("x")
+    assert run(folder) == 0
+
+
+def checkpoint(folder: Path, of: str, /, *, name: str = LAST, **change: object) -> Path:
+    """Put a checkpoint of the trial there, as if it had been stopped; `change`: of its label."""
+    result = next((r for r in read(folder) if r["trial_id"] == of), read(folder)[0])
+    ids = {key: result[key] for key in ("environment_id", "code_id")}
+    content = b"weights"
+    label = Label(trial_id=of, **ids, torch="2.13", epoch=3, kept=False)
+    label = replace(label, size_bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
+    path = folder / "checkpoints" / of / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content + replace(label, **change).line())  # type: ignore[arg-type]
+    return path
+
+
+def test_checkpoints(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = read(folder)
+    lines[2] |= {"status": "interrupted", "reason": "the run was stopped by SIGINT"}
+    write(folder, lines)
+    done, stopped = lines[1]["trial_id"], lines[2]["trial_id"]
+    of_both = [checkpoint(folder, stopped), checkpoint(folder, done, kept=True)]
+    assert run(folder) == 0, capsys.readouterr().out  # of a trial that was stopped, and one that is kept
+    assert all(path.unlink() is None for path in of_both)
+    for of, change, wanted in (
+        (done, {}, "its trial is ok, and does not keep its checkpoints"),
+        (done, {"kept": True, "name": BEST, "trial_id": stopped}, "a checkpoint of another trial"),
+        ("f" * 16, {}, "a checkpoint of no trial of this plan"),
+        (stopped, {"sha256": "0" * 64}, "its SHA-256 is not the one that it tells"),
+        (stopped, {"name": LAST + ".part"}, "left behind by a trial that was killed"),
+        (stopped, {"name": "other.pt"}, "no file of a folder of results"),
+    ):
+        path = checkpoint(folder, of, **change)  # type: ignore[arg-type]
+        capsys.readouterr()
+        assert run(folder) == 1
+        out = " ".join(capsys.readouterr().out.split())
+        assert wanted in out
+        assert path.relative_to(folder).as_posix() in out
+        path.unlink()
     assert run(folder) == 0
