@@ -7,13 +7,16 @@ from typing import Annotated, Optional
 
 import typer
 
-from bench.cli_options import DataRootOption, PluginOption, ResultsOption, TargetArgument
+from bench.cli_options import DataRootOption, PluginOption, ResultsOption, Strings, TargetArgument
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file to the command line."""
     app.command(no_args_is_help=True)(diagnose)
     app.command("export-model", no_args_is_help=True)(export_model)
+    group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at data before anything is trained.")
+    group.command("dataset", no_args_is_help=True)(inspect_dataset)
+    app.add_typer(group, name="inspect")
 
 
 def diagnose(
@@ -84,3 +87,29 @@ def export_model(
         plugins=plugin or (),
     )
     raise typer.Exit(exporting.export_model(asked))
+
+
+def inspect_dataset(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A data set, as `bench list datasets` names it.")],
+    set_: Annotated[
+        Strings, typer.Option("--set", metavar="KEY=VALUE", help="A setting of it: train_limit=1000, split=writers.")
+    ] = None,
+    data_root: DataRootOption = None,
+    output: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="DIR", help="Where the page goes [default: results/inspect/NAME]."),
+    ] = None,
+    plugin: PluginOption = None,
+) -> None:
+    """Say what a data set holds: sizes, classes, pixels, samples, outliers, copies. Writes a page with figures.
+
+    \b
+    Examples:
+      python -m bench inspect dataset digits
+      python -m bench inspect dataset mnist --set train_limit=10000
+      python -m bench inspect dataset hdf5 --set path=my.h5 --output look
+    """
+    from bench import looking
+
+    asked = looking.Asked(name, tuple(set_ or ()), output, data_root, tuple(plugin or ()))
+    raise typer.Exit(looking.inspect_dataset(asked))

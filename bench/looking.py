@@ -1,9 +1,10 @@
-"""What `bench diagnose` does, from Python values to an exit code."""
+"""What `bench diagnose` and `bench inspect` do, from Python values to an exit code."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from bench.commands import of_the_plan, open_results
 from bench.errors import EXIT_OK
@@ -18,4 +19,28 @@ def diagnose(target: Path, *, trial: str | None, results: Path, data_root: Path 
     planned, _ = of_the_plan(store.results, suite)
     for path in pages(store, planned, trial=trial):
         print(path)
+    return EXIT_OK
+
+
+class Asked(NamedTuple):
+    """What the command line of `bench inspect dataset` says."""
+
+    name: str
+    sets: tuple[str, ...]
+    output: Path | None
+    data_root: Path | None
+    plugins: tuple[str, ...]
+
+
+def inspect_dataset(asked: Asked) -> int:
+    """Write the page of a data set and print what is most telling."""
+    from bench.execute.inspection import inspect_dataset as look
+    from bench.report.inspection.stored import Inspection
+    from bench.report.inspection.text import summary
+    from bench.report.inspection.write import folder_of, page
+
+    found = look(asked.name, asked.sets, data_root=asked.data_root, plugins=asked.plugins)
+    seen = Inspection(found.component, found.arrays)
+    path = page(seen, asked.output or folder_of(seen))
+    print(summary(seen, page=path))
     return EXIT_OK

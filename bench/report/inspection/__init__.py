@@ -1,0 +1,1 @@
+"""Pages of data sets: what they hold, before anything is trained on them."""

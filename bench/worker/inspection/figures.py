@@ -1,0 +1,187 @@
+"""Figures of a data set: images in, arrays out, in pieces, so that no second copy of the images is made.
+
+Pixels are told as shares of the set's maximum, the units of the scalings `unit` and `standard`. The brightness of an
+image is the mean of its pixels over all channels, its contrast their standard deviation.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.worker.datasets.prepare import Part, Prepared
+from bench.worker.datasets.splits import CHUNK_BYTES, Images, Splits, scaling
+
+Array: TypeAlias = npt.NDArray[Any]
+Arrays: TypeAlias = Mapping[str, Array]
+
+MOST_CLASSES = 100  # that get a mean image
+SHOWN_CLASSES, SHOWN_SAMPLES = 20, 8
+SHOWN_EXTREMES = 4  # of each end
+SHOWN_COPIES = 8  # pairs of images
+MOST_LISTED = 1000  # places of copies and of outliers that are kept
+FEWEST_BINS, MOST_BINS = 10, 50  # as many as the root of the number of images, between the two
+FAR_OUT = 3.0  # quartile ranges beyond the quartiles: "far out" in Tukey, Exploratory Data Analysis, 1977
+
+
+def figures(splits: Splits, prepared: Prepared) -> Arrays:
+    """Everything, by place: `about/…` of the set, `train/…` and `test/…` of its parts, `copies/…` of both."""
+    found = about(splits, prepared)
+    maximum, classes = float(splits.maximum), len(splits.class_names)
+    for name, part in (("train", prepared.train), ("test", prepared.test)):
+        found |= {f"{name}/{key}": value for key, value in part_figures(part, maximum=maximum, classes=classes).items()}
+    found |= samples(prepared.train, classes=classes)
+    found |= {f"copies/{key}": value for key, value in copies(prepared.train, prepared.test).items()}
+    return found
+
+
+def about(splits: Splits, prepared: Prepared) -> dict[str, Array]:
+    """Names, sizes, and the normalisation that `standard` does: (x / maximum - mean) / sd for each channel."""
+    affine = scaling(splits, "standard")
+    shift, scale = np.array(affine.shift), np.array(affine.scale)
+    texts = {"licence": splits.licence, "source": splits.source, "type": str(splits.train_images.dtype)}
+    return {f"about/{key}": np.array(text) for key, text in texts.items()} | {
+        "about/class_names": np.array(splits.class_names),
+        "about/maximum": np.array(float(splits.maximum)),
+        "about/shape": np.array(prepared.input_shape),
+        "about/test_fraction": np.array(math.nan if splits.test_fraction is None else splits.test_fraction),
+        "about/standard_mean": shift / splits.maximum,
+        "about/standard_sd": 1 / (scale * splits.maximum),
+        "about/declared": np.array([splits.mean is not None, splits.sd is not None]),
+    }
+
+
+def part_figures(part: Part, *, maximum: float, classes: int) -> dict[str, Array]:
+    """Of one split: counts of classes, figures of its pixels, of each image, and mean images."""
+    images, labels = part
+    shape = images.shape[1:]
+    kept = min(classes, MOST_CLASSES)
+    brightness, contrast = np.empty(len(images)), np.empty(len(images))
+    total, by_class = np.zeros(shape), np.zeros((kept, math.prod(shape)))
+    low, high = math.inf, -math.inf
+    for where, piece in pieces(images, maximum=maximum):
+        flat = piece.reshape(len(piece), -1)
+        brightness[where], contrast[where] = flat.mean(axis=1), flat.std(axis=1)
+        total += piece.sum(axis=0)
+        low, high = min(low, float(piece.min())), max(high, float(piece.max()))
+        # A product of matrices adds up each class: row k of the mask has a 1 for each image of class k.
+        by_class += (labels[where] == np.arange(kept)[:, None]).astype(np.float64) @ flat
+    counts = np.bincount(labels, minlength=classes)
+    mean = total / len(images)
+    variance = sum(
+        (np.square(piece - mean).sum(axis=0) for _, piece in pieces(images, maximum=maximum)), np.zeros(shape)
+    )
+    variance = variance / len(images)
+    found = {
+        "counts": counts,
+        "range": np.array([low, high]),
+        "mean_image": mean,
+        "sd_image": np.sqrt(variance),
+        "class_means": (by_class / np.maximum(counts[:kept, None], 1)).reshape(kept, *shape),
+        # The variance of all pixels of a channel: within each place, and between the means of the places.
+        "channel_mean": mean.mean(axis=(1, 2)),
+        "channel_sd": np.sqrt(variance.mean(axis=(1, 2)) + mean.var(axis=(1, 2))),
+        "pixel_mean": np.array(mean.mean()),
+        "pixel_sd": np.sqrt(variance.mean() + mean.var()),
+    }
+    for name, values in (("brightness", brightness), ("contrast", contrast)):
+        found |= {f"{name}/{key}": value for key, value in spread(values).items()}
+        found |= {
+            f"{name}/images": images[found[f"{name}/extremes"]],
+            f"{name}/labels": labels[found[f"{name}/extremes"]],
+        }
+    return found
+
+
+def pieces(images: Images, *, maximum: float) -> Iterator[tuple[slice, npt.NDArray[np.float64]]]:
+    """The images in float64, as shares of the maximum, and where they lie."""
+    rows = max(1, CHUNK_BYTES // (8 * math.prod(images.shape[1:])))
+    for start in range(0, len(images), rows):
+        where = slice(start, start + rows)
+        yield where, images[where] / np.float64(maximum)
+
+
+def spread(values: npt.NDArray[np.float64]) -> dict[str, Array]:
+    """How a figure of the images (N,) lies: quantiles, histogram, what is far out, and the places of both ends."""
+    quantiles = np.quantile(values, [0, 0.25, 0.5, 0.75, 1])
+    fence = FAR_OUT * (quantiles[3] - quantiles[1])
+    out = np.flatnonzero((values < quantiles[1] - fence) | (values > quantiles[3] + fence))
+    order = np.argsort(values, kind="stable")
+    each = min(SHOWN_EXTREMES, len(order))
+    counts, edges = np.histogram(values, bins=min(MOST_BINS, max(FEWEST_BINS, math.isqrt(len(values)))))
+    extremes = np.concatenate([order[:each], order[len(order) - each :][::-1]])
+    return {
+        "quantiles": quantiles,
+        "histogram_counts": counts,
+        "histogram_edges": edges,
+        "fences": np.array([quantiles[1] - fence, quantiles[3] + fence]),
+        "far_out": np.array(len(out)),
+        "far_out_places": out[:MOST_LISTED],
+        "extremes": extremes,
+        "extreme_values": values[extremes],
+    }
+
+
+def samples(part: Part, *, classes: int) -> dict[str, Array]:
+    """The first images of each of the first classes; `samples/labels` says which class each is of."""
+    places = [np.flatnonzero(part.labels == label)[:SHOWN_SAMPLES] for label in range(min(classes, SHOWN_CLASSES))]
+    every = np.concatenate(places)
+    return {"samples/images": part.images[every], "samples/labels": part.labels[every], "samples/places": every}
+
+
+@dataclass(slots=True)
+class _Seen:
+    """Where an image was first, and how often its like came in each split."""
+
+    first: int
+    labels: set[int]
+
+
+def copies(train: Part, test: Part) -> dict[str, Array]:
+    """Images that are the same in every pixel, by BLAKE2 of their bytes, within the parts and between them.
+
+    `…_count`: images that are a copy of an earlier one, or test images that the training set has; `…_conflicts`: those
+    of them that stand under another class there, too; `…_pairs` (n, 2): the places of the first one and of the copy.
+    """
+    in_train, in_test = dict[bytes, _Seen](), dict[bytes, _Seen]()
+    found: dict[str, list[tuple[int, int]]] = {"train": [], "test": [], "between": []}
+    conflicts = dict.fromkeys(found, 0)
+
+    def note(kind: str, seen: _Seen, place: int, label: int) -> None:
+        found[kind].append((seen.first, place))
+        conflicts[kind] += seen.labels != {label}
+
+    for name, part, known in (("train", train, in_train), ("test", test, in_test)):
+        for place, (digest, label) in enumerate(zip(_digests(part.images), part.labels.tolist(), strict=True)):
+            if name == "test" and digest in in_train:
+                note("between", in_train[digest], place, label)
+            if digest in known:
+                note(name, known[digest], place, label)
+                known[digest].labels.add(label)
+            else:
+                known[digest] = _Seen(place, {label})
+    told: dict[str, Array] = {}
+    for kind, pairs in found.items():
+        places = np.array(pairs[:MOST_LISTED], dtype=np.int64).reshape(-1, 2)
+        one, other = (test if kind == "test" else train), (train if kind == "train" else test)
+        shown = places[:SHOWN_COPIES]
+        told |= {
+            f"{kind}_count": np.array(len(pairs)),
+            f"{kind}_conflicts": np.array(conflicts[kind]),
+            f"{kind}_pairs": places,
+            f"{kind}_images": np.stack([one.images[shown[:, 0]], other.images[shown[:, 1]]], axis=1),
+            f"{kind}_labels": np.stack([one.labels[shown[:, 0]], other.labels[shown[:, 1]]], axis=1),
+        }
+    return told
+
+
+def _digests(images: Images) -> Iterator[bytes]:
+    # + 0: -0.0 and 0.0 are one number, and two texts of bytes.
+    floating = images.dtype.kind == "f"
+    return (hashlib.blake2b((image + 0 if floating else image).tobytes(), digest_size=16).digest() for image in images)
