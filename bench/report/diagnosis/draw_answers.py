@@ -92,7 +92,7 @@ def calibration(found: Diagnosed, *, title: str, subtitle: str) -> Any:
     error = float(found["calibration/expected_error"])
     figure, axes = figure_with_axes(
         title, [subtitle, f"expected calibration error {error:.3f} · bars: accuracy of the answers in that bin"],
-        rows=1, columns=2, panel_inches=3.0, frame=Frame(),
+        rows=1, columns=2, panel_inches=3.0, frame=Frame(bottom=0.95),
     )  # fmt: skip
     figure.subplots_adjust(wspace=0.28)
     edges, accuracy = found["calibration/edges"], found["calibration/accuracy"]
@@ -104,6 +104,8 @@ def calibration(found: Diagnosed, *, title: str, subtitle: str) -> Any:
     axes[0].set_title("dashed: as sure as it is right", size=SMALL, color=FAINT, loc="left")
     axes[0].set_ylabel("accuracy (fraction)")
     _confidence(axes[1], found)
+    # Below: where both curves begin differs from model to model, and with it where a legend would lie on them.
+    figure.legend(loc="lower right", ncols=2, frameon=False, fontsize=SMALL)
     for ax in axes:
         ax.set_xlabel("confidence (probability)")
         ax.set_xlim(0, 1)
@@ -128,7 +130,6 @@ def _confidence(ax: Any, found: Diagnosed) -> None:
     readable_ticks(ax.yaxis, log=True)
     ax.set_title("how sure it was of right and of wrong answers", size=SMALL, color=FAINT, loc="left")
     ax.set_ylabel("examples (count)")
-    ax.legend(frameon=False, fontsize=SMALL, loc="upper left")
 
 
 def recalls(

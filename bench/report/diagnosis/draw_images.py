@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from bench.report.diagnosis.stored import Array, Diagnosed, Layer
 from bench.report.style import COLOURS, FAINT, SMALL, Frame, figure_with_axes, shorten
@@ -19,25 +20,27 @@ def errors(found: Diagnosed, *, title: str, subtitle: str) -> Any:
     """The wrong answers that the model was surest of: true class → answer, and how sure."""
     names = found.class_names
     captions = [
-        f"{_name(names, label)} → {_name(names, answer)}\n{confidence:.0%}".replace("%", " %")
+        f"{_name(names, label)}\n→ {_name(names, answer)}\n{confidence:.0%}".replace("%", " %")
         for label, answer, confidence in zip(
             found["errors/label"], found["errors/answer"], found["errors/confidence"], strict=True
         )
     ]
-    return _grid(found["errors/images"], captions, title=title, subtitles=[subtitle, "true class → answer, how sure"])
+    return _grid(
+        found["errors/images"], captions, title=title, subtitles=[subtitle, "true class → answer, how sure"], lines=3
+    )
 
 
 def confusions(found: Diagnosed, *, title: str, subtitle: str) -> Any:
     """The mean image of what was confused so, the most common confusion first."""
     names = found.class_names
     captions = [
-        f"{_name(names, label)} → {_name(names, answer)}\n{count:,} ×"
+        f"{_name(names, label)}\n→ {_name(names, answer)}\n{count:,} ×"
         for label, answer, count in zip(
             found["confusions/label"], found["confusions/answer"], found["confusions/count"], strict=True
         )
     ]
     subtitles = [subtitle, "mean of the images that were confused so: true class → answer, how often"]
-    return _grid(found["confusions/mean_image"], captions, title=title, subtitles=subtitles)
+    return _grid(found["confusions/mean_image"], captions, title=title, subtitles=subtitles, lines=3)
 
 
 def first_batch(found: Diagnosed, *, title: str, subtitle: str) -> Any:
@@ -57,7 +60,7 @@ def _name(names: Sequence[str], label: int) -> str:
     return shorten(names[int(label)], most=8)
 
 
-def _grid(images: Array, captions: Sequence[str], *, title: str, subtitles: list[str], lines: int = 2) -> Any:
+def _grid(images: Array, captions: Sequence[str], *, title: str, subtitles: list[str], lines: int) -> Any:
     rows = -(-len(images) // COLUMNS)
     figure, axes = figure_with_axes(
         title, subtitles, rows=rows, columns=COLUMNS, panel_inches=0.85, gap_inches=0.1 + 0.17 * lines, named=False,
@@ -101,6 +104,7 @@ def histograms(layers: Sequence[Layer], *, title: str, subtitle: str) -> Any:
         shape = "×".join(str(length) for length in layer.values.shape)
         ax.set_title(f"{shorten(layer.name)}, {shape}", size=SMALL, color=FAINT, loc="left")
         ax.set_xlabel("value of the weight")
+        ax.xaxis.set_major_locator(MaxNLocator(nbins=4))
         ax.set_ylabel("weights (count)")
     return figure
 
