@@ -7,12 +7,13 @@ from typing import Annotated, Optional
 
 import typer
 
-from bench.cli_options import DataRootOption, PluginOption, Strings
+from bench.cli_options import DataRootOption, OnlyOption, PluginOption, ResultsOption, SetOption, Strings, SuiteArgument
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file to the command line."""
     app.command(no_args_is_help=True)(convert)
+    app.command("lr-find", no_args_is_help=True)(lr_find)
 
 
 def convert(
@@ -51,3 +52,36 @@ def convert(
             )
         )
     )
+
+
+def lr_find(
+    suite: SuiteArgument,
+    lowest: Annotated[
+        float, typer.Option("--from", metavar="RATE", help="The learning rate of the first step.")
+    ] = 1e-6,
+    highest: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option("--to", metavar="RATE", help="That of the last step [default: 1; of sgd 100]."),
+    ] = None,
+    steps: Annotated[int, typer.Option(metavar="N", help="How many steps, at most.")] = 100,
+    set_: SetOption = None,
+    only: OnlyOption = None,
+    results: ResultsOption = Path("results"),
+    data_root: DataRootOption = None,
+    plugin: PluginOption = None,
+) -> None:
+    """Which learning rate to start from: the loss of each cell while the rate rises step by step.
+
+    \b
+    Examples:
+      python -m bench lr-find suites/baseline.toml --only device=cpu
+      python -m bench lr-find suites/mnist.toml --from 1e-5 --to 10 --steps 300
+    """
+    from bench import finding
+    from bench.execute.lr_find import Range
+    from bench.execute.run import Options
+
+    options = Options(
+        suite=suite, sets=set_ or (), only=only or (), results=results, data_root=data_root, plugins=plugin or ()
+    )
+    raise typer.Exit(finding.lr_find(options, Range(lowest, highest, steps)))

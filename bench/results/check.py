@@ -30,7 +30,7 @@ KINDS: tuple[str, ...] = get_args(Kind)
 RUN_FILE = re.compile(r"(?:artifacts|logs)/([^/]+)/([0-9a-f]{16})\.(h5|log|part)")
 CHECKPOINT = re.compile(rf"{FOLDER}/([0-9a-f]{{16}})/(?:{re.escape(LAST)}|{re.escape(BEST)})({re.escape(ASIDE)})?")
 # What a run writes beside the results, and can be made again from them.
-DERIVED = ("report/", "tensorboard/", "mlruns/")
+DERIVED = ("report/", "tensorboard/", "mlruns/", "lr-find/")
 LEFT_BEHIND = re.compile(r"(\.probe.*|\..+\.\d+|trials/\.probe-\d+|report/\.new-[^/]+(/.*)?)")
 
 

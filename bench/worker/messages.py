@@ -24,11 +24,20 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Rates:
+    """The learning rates of a range test: `steps` (two and more) of them, by equal factors from lowest to highest."""
+
+    lowest: float
+    highest: float
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """What the parent asks for: the trial, and where things lie on this machine.
 
     `others` are the trials of the same cell that train in the same process, where the engine trains them side by
-    side; of them only trial, artifact and attributes count.
+    side; of them only trial, artifact and attributes count. `rates`: not to be trained, but to find its learning rate.
     """
 
     trial: Trial
@@ -40,6 +49,7 @@ class Request:
     scratch: Path | None = None  # may be made and filled; the parent removes it
     others: tuple[Request, ...] = ()
     checkpoints: Place | None = None
+    rates: Rates | None = None
 
     @classmethod
     def from_json(cls, value: Mapping[str, Json]) -> Request:
@@ -53,6 +63,7 @@ class Request:
             attributes=value.get("attributes", {}),
             scratch=Path(value["scratch"]) if value.get("scratch") else None,
             checkpoints=Place.from_json(value["checkpoints"]) if value.get("checkpoints") else None,
+            rates=Rates(**value["rates"]) if value.get("rates") else None,
             others=tuple(cls.from_json(shared | other) for other in value.get("others", ())),
         )
 

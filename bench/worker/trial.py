@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import nn
 
-from bench.worker import cell, components, plain, randomness, record
+from bench.worker import cell, components, lr_find, plain, randomness, record
 from bench.worker.channel import Channel
 from bench.worker.checkpoints import Checkpoints, Stateful
 from bench.worker.data import TrialData, load
@@ -39,7 +39,7 @@ def run(request: Request, channel: Channel, *, started_ns: int) -> Outcome:
     """Run the trial and turn every way in which it can end into an outcome. `started_ns`: perf_counter_ns then."""
     outcome = Outcome()
     try:
-        (cell.Run if request.trial.train.engine == "vectorized" else _Run)(request, channel, outcome).go()
+        _kind(request)(request, channel, outcome).go()
     except (Exception, SystemExit, KeyboardInterrupt) as error:  # a model that says sys.exit() has raised, too
         status, reason = classify(error)
         for each in (outcome, *outcome.others):
@@ -49,6 +49,12 @@ def run(request: Request, channel: Channel, *, started_ns: int) -> Outcome:
     for each in (outcome, *outcome.others):
         each.metrics["total_seconds"] = (time.perf_counter_ns() - started_ns) / 1e9
     return outcome
+
+
+def _kind(request: Request) -> type[_Run | cell.Run | lr_find.Run]:
+    if request.rates is not None:
+        return lr_find.Run
+    return cell.Run if request.trial.train.engine == "vectorized" else _Run
 
 
 class _Run:
