@@ -117,7 +117,8 @@ def setting_text(name: str) -> str:
 def _plural(word: str) -> tuple[str, str]:
     if word.endswith("s"):  # "2 epochs" would be said of how long a trial trains
         return f"value of {word}", f"values of {word}"
-    return word, f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
+    ies = word.endswith("y") and word[-2:-1] not in "aeiou"  # categories, but weight decays
+    return word, f"{word[:-1]}ies" if ies else f"{word}s"
 
 
 def expected(schema: Schema, value: object) -> str:

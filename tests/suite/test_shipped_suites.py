@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bench.suite.catalogue import Catalogue
+from bench.suite.catalogue import Catalogue, Setting
 from bench.suite.plan import Suite
 from bench.suite.read import read_suite
 from bench.suite.resolve import resolve
@@ -22,7 +23,20 @@ COUNTS = {
     "smoke": 6,
     "digits_linear": 5,
     "case_study": 9,
+    "logistic_regression": 5,
+    "regularization": 18,
+    "cifar10": 12,
+    "hdf5": 18,
 }
+
+
+@pytest.fixture
+def catalogue(catalogue: Catalogue) -> Catalogue:
+    """With the setting of mlp that a shipped suite needs."""
+    mlp = catalogue.models["mlp"]
+    dropout = Setting({"type": "number", "minimum": 0, "exclusiveMaximum": 1}, 0.0)
+    models = {**catalogue.models, "mlp": replace(mlp, settings={**mlp.settings, "dropout": dropout})}
+    return replace(catalogue, models=models)
 
 
 def shipped(name: str, catalogue: Catalogue) -> Suite:
@@ -50,3 +64,30 @@ def test_the_baseline_has_30_trials_on_each_device(catalogue: Catalogue) -> None
 
 def test_smoke_runs_on_one_thread(catalogue: Catalogue) -> None:
     assert {(t.train.threads, t.device) for t in shipped("smoke", catalogue).trials()} == {(1, "cpu")}
+
+
+def test_published_figures_stand_beside_cells_that_are_there(catalogue: Catalogue) -> None:
+    found = {}
+    for name in COUNTS:
+        suite = shipped(name, catalogue)
+        for figure in suite.published:
+            found.setdefault(name, []).append(figure.class_name or figure.metric)
+            assert any(suite.has(figure.rule, trial) for trial in suite.trials())
+    assert found == {
+        "digits_linear": ["test_accuracy", "parameters"],
+        "case_study": ["test_accuracy"] * 3,
+        "logistic_regression": ["test_accuracy", "8", "1"],
+    }
+
+
+def test_regularization_tries_each_way_alone(catalogue: Catalogue) -> None:
+    ways = {
+        (t.train.l1 > 0, t.train.weight_decay > 0, t.model.settings.get("dropout", 0) > 0)
+        for t in shipped("regularization", catalogue).trials()
+    }
+    assert ways == {(False, False, False), (True, False, False), (False, True, False), (False, False, True)}
+
+
+def test_augmentation_crops_what_it_flips(catalogue: Catalogue) -> None:
+    ways = {(t.train.augment_flip, t.train.augment_crop_padding) for t in shipped("cifar10", catalogue).trials()}
+    assert ways == {(False, 0), (True, 4)}
