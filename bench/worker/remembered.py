@@ -60,8 +60,8 @@ def sha256(path: Path) -> str:
 def worker_digest() -> str:
     """SHA-256 of the worker's own training and measuring code; the files of one data set or device stand apart.
 
-    The doctor's instruments, converting, the range test and what `bench inspect` looks at are in no trial of a suite: to
-    edit them makes no result another one's.
+    The doctor's instruments, converting, the range test and what `bench inspect` looks at are in no trial of a suite:
+    to edit them makes no result another one's.
     """
     own = PACKAGE / "worker"
     apart = {own / name for name in NO_TRIAL} | set((own / "inspection").glob("*.py"))
