@@ -87,7 +87,7 @@ def test_an_unknown_trial_and_a_folder_without_files_are_one_line(folder: Path) 
     with pytest.raises(BenchError, match="'zz': no such trial"):
         write.pages(store, results, trial="zz")
     with pytest.raises(BenchError, match="2 trials begin so"):
-        write._trial(results, "")
+        write.pages(store, results, trial="")
     shutil.rmtree(folder / "artifacts")
     with pytest.raises(BenchError, match="is not there, so there is nothing to diagnose"):
         write.pages(store, results, trial=None)
