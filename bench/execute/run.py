@@ -117,7 +117,7 @@ def prepare(options: Options, file: SuiteFile) -> Prepared:
 def planning(options: Options, file: SuiteFile, *, voice: Voice) -> Iterator[Prepared]:
     """The same where the trials would run: on this machine, or on a cluster, connected as long as this lasts."""
     if options.executor == "ray":
-        from bench.execute.ray_run import prepared_on_cluster
+        from bench.execute.cluster.run import prepared_on_cluster
 
         with prepared_on_cluster(options, file, voice) as prepared:
             yield prepared
@@ -157,7 +157,7 @@ def run_suite(options: Options, *, voice: Voice, meanwhile: Callable[[], None] =
     `meanwhile` is called once where something is going to be trained: before the first trial, while torch is imported.
     """
     if options.executor == "ray":
-        from bench.execute.ray_run import run_on_cluster
+        from bench.execute.cluster.run import run_on_cluster
 
         return run_on_cluster(options, voice=voice, meanwhile=meanwhile)
     executor = make_executor(options.executor)
@@ -212,7 +212,7 @@ def make_executor(name: str) -> Executor:
 
 def executor_builder(name: str) -> Callable[..., Any]:
     """What makes the executor that is registered under `name`; BenchError names the choices."""
-    from bench.execute import inline, ray_executor  # noqa: F401  # register themselves
+    from bench.execute.cluster import executor  # noqa: F401  # register themselves
 
     return EXECUTORS.get(name).build
 

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from bench.errors import BenchError
-from bench.execute import ray_boot, ray_bundle, ray_executor
+from bench.execute.cluster import boot, bundle, executor
+from bench.execute.cluster.kinds import ClusterIdentifier, Kind, Kinds, joined
+from bench.execute.cluster.node import data_root
+from bench.execute.cluster.nodes import Cluster
 from bench.execute.plan import Identifier, make_plan
-from bench.execute.ray_cluster import Cluster
-from bench.execute.ray_kinds import ClusterIdentifier, Kind, Kinds, joined
-from bench.execute.ray_node import data_root
 from bench.records import Component, Environment, Result, Trial
 from bench.suite.catalogue import Catalogue, Described, DeviceInfo
 from bench.suite.plan import Axis, Suite
@@ -169,7 +169,7 @@ def test_a_task_asks_for_a_whole_node(cluster: Cluster) -> None:
     assert needs.cpus == 4
     options = needs.options()
     assert options["num_gpus"] == 0
-    assert options["resources"] == {ray_executor.SLOT: 1}
+    assert options["resources"] == {executor.SLOT: 1}
     assert options["label_selector"] == {}
     gpu = cluster.needs("cuda", None)
     assert gpu is not None
@@ -197,33 +197,33 @@ def test_the_same_code_is_the_same_bundle_and_lies_ready(tmp_path: Path, monkeyp
     (plugin.parent / "inner" / "more.py").write_text("")
     (plugin.parent / ".hidden").mkdir()
     (plugin.parent / ".hidden" / "secret.py").write_text("")
-    one, two = ray_bundle.make_bundle([str(plugin)]), ray_bundle.make_bundle([str(plugin)])
+    one, two = bundle.make_bundle([str(plugin)]), bundle.make_bundle([str(plugin)])
     assert one.content == two.content
     names = zipfile.ZipFile(io.BytesIO(one.content)).namelist()
     assert names == sorted(names)  # not in the order in which a disk or a hash gives them
     plugin.write_text("import other\n")
-    assert ray_bundle.make_bundle([str(plugin)]).sha256 != one.sha256
+    assert bundle.make_bundle([str(plugin)]).sha256 != one.sha256
 
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(get=lambda reference: reference))
-    folder = Path(ray_boot.unpacked([one.content], one.sha256))
+    folder = Path(boot.unpacked([one.content], one.sha256))
     assert (folder / one.plugins[str(plugin)]).read_text() == "import beside\n"
     assert (folder / "bench/_models/linear.py").is_file()
-    assert (folder / "bench/execute/ray_node.py").is_file()
+    assert (folder / "bench/execute/cluster/node.py").is_file()
     assert len(list(folder.glob("plugins/*/inner/more.py"))) == 1
     assert not list(folder.rglob("secret.py"))
     assert not list(folder.rglob("*.pyc"))
-    assert ray_boot.unpacked([b"not needed again"], one.sha256) == str(folder)
+    assert boot.unpacked([b"not needed again"], one.sha256) == str(folder)
     with pytest.raises(RuntimeError, match="not the code that was sent"):
-        ray_boot.unpacked([b"other"], two.sha256[::-1])
+        boot.unpacked([b"other"], two.sha256[::-1])
 
 
 def test_a_plugin_beside_everything_one_has_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ray_bundle, "MOST_FILES", 2)
+    monkeypatch.setattr(bundle, "MOST_FILES", 2)
     for name in "abc":
         (tmp_path / f"{name}.py").write_text("")
     with pytest.raises(BenchError, match="give it a folder of its own"):
-        ray_bundle.make_bundle([str(tmp_path / "a.py")])
+        bundle.make_bundle([str(tmp_path / "a.py")])
 
 
 def test_where_a_node_looks_for_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,20 +240,20 @@ def test_where_a_node_looks_for_data(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_cluster_that_is_gone_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
-    assert ray_executor.current_cluster() is None
+    assert executor.current_cluster() is None
     (tmp_path / "ray").mkdir()
     (tmp_path / "ray" / "ray_current_cluster").write_text("127.0.0.1:1")
-    assert ray_executor.current_cluster() is None  # Ray leaves the file behind, and would try it for minutes
+    assert executor.current_cluster() is None  # Ray leaves the file behind, and would try it for minutes
     with pytest.raises(BenchError, match="--address 127.0.0.1:1: no Ray cluster answers there"):
-        ray_executor.refuse_silent("127.0.0.1:1", asked=True)
+        executor.refuse_silent("127.0.0.1:1", asked=True)
     with pytest.raises(BenchError, match="ray job submit"):
-        ray_executor.refuse_silent("ray://head:10001", asked=True)
+        executor.refuse_silent("ray://head:10001", asked=True)
 
 
 def test_without_ray_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ray_executor.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(executor.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(BenchError, match=r"pip install 'bench-models\[ray\]'"):
-        ray_executor.RayExecutor()
+        executor.RayExecutor()
 
 
 def test_a_kind_is_known_by_what_can_change_a_figure(kinds: Kinds) -> None:

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 from bench.execute.announce import head, wrapped
 from bench.execute.ask import Question
+from bench.execute.cluster.executor import RayExecutor
+from bench.execute.cluster.kinds import ClusterIdentifier, joined
+from bench.execute.cluster.nodes import Cluster
+from bench.execute.cluster.runner import ClusterRunner
 from bench.execute.order import run_order
 from bench.execute.progress import Voice
-from bench.execute.ray_cluster import Cluster
-from bench.execute.ray_executor import RayExecutor
-from bench.execute.ray_kinds import ClusterIdentifier, joined
-from bench.execute.ray_runner import ClusterRunner
 from bench.execute.run import Options, Prepared, Ran, keep_budget, prepare_with, ran_of, read
 from bench.execute.signals import signals_raise
 from bench.records import Trial

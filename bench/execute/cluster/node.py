@@ -27,7 +27,7 @@ from bench.records import Json, digest
 
 LONGEST_LOG_BYTES = 16 << 20  # what comes back of a log; a model may print more than a driver wants to hold
 WAKE_SECONDS = 0.5
-BUNDLE = Path(__file__).resolve().parents[2]
+BUNDLE = Path(__file__).resolve().parents[3]
 
 Say = Callable[[dict[str, Json]], None]
 

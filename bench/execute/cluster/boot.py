@@ -1,6 +1,6 @@
 """What a Ray worker is told to run before it has our code: shipped by value, it imports nothing of ours.
 
-It unpacks the bundle once a node, puts it before everything else on the path, and hands over to bench.execute.ray_node.
+It unpacks the bundle once a node, puts it before everything else on the path, and hands over to `node`, beside it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def code(bundle: list[Any], sha256: str) -> Any:
         sys.path.insert(0, folder)
         before = os.environ.get("PYTHONPATH")
         os.environ["PYTHONPATH"] = folder + (os.pathsep + before if before else "")
-    found = importlib.import_module("bench.execute.ray_node")
+    found = importlib.import_module("bench.execute.cluster.node")
     if not str(found.__file__).startswith(folder):
         raise RuntimeError(f"another bench was imported in this Ray worker: {found.__file__}")
     return found

@@ -8,9 +8,9 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from bench.errors import BenchError
+from bench.execute.cluster.executor import Needs, RayExecutor, wants_gpu
+from bench.execute.cluster.kinds import Kind, Kinds
 from bench.execute.progress import Voice
-from bench.execute.ray_executor import Needs, RayExecutor, wants_gpu
-from bench.execute.ray_kinds import Kind, Kinds
 from bench.execute.signals import signals_wait
 
 LOOK_SECONDS = 120.0  # for the first word of a node: it unpacks the code and may import torch from a cold disk

@@ -13,8 +13,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from bench.execute.cluster.executor import wants_gpu
 from bench.execute.plan import Identifier, Planned
-from bench.execute.ray_executor import wants_gpu
 from bench.records import NOT_THERE, Json, Result, Trial, canonical_json, digest
 from bench.results.store import newest
 from bench.suite.catalogue import Catalogue, DeviceInfo

@@ -12,21 +12,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import BenchError
+from bench.execute.cluster.executor import ending_of, order_of, wants_gpu
+from bench.execute.cluster.kinds import ClusterIdentifier, Kind
+from bench.execute.cluster.nodes import PATIENCE_SECONDS
 from bench.execute.endings import Ending
 from bench.execute.jobs import Job, outcomes, request
 from bench.execute.order import Order
 from bench.execute.plan import Identifier
 from bench.execute.progress import Voice
-from bench.execute.ray_cluster import PATIENCE_SECONDS
-from bench.execute.ray_executor import ending_of, order_of, wants_gpu
-from bench.execute.ray_kinds import ClusterIdentifier, Kind
 from bench.execute.run import Runner, data_root, now
 from bench.execute.signals import Stopped, signals_wait
 from bench.records import Json
 from bench.results.store import Writer, write_whole
 
 if TYPE_CHECKING:
-    from bench.execute.ray_run import ClusterPrepared
+    from bench.execute.cluster.run import ClusterPrepared
 
 LOSSES = 3  # how often a job is lost with a worker or a node before that is what became of it
 SAY_SECONDS = 10.0  # after which it is said that nothing begins

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError
+from bench.execute.cluster.bundle import Bundle, make_bundle
 from bench.execute.endings import Ending
 from bench.execute.local import Executor, OnProgress
-from bench.execute.ray_bundle import Bundle, make_bundle
 from bench.execute.signals import signals_wait
 from bench.records import Json
 from bench.registry import executor
@@ -111,7 +111,7 @@ class RayExecutor(Executor):
 
     def look(self, node: str, *, gpu: bool, plugins: Sequence[str]) -> Any:
         """Reference to the catalogue of a node, as a task sees it that asks for a GPU, or for none."""
-        from bench.execute import ray_boot
+        from bench.execute.cluster import boot
 
         reference, bundle = self._code(plugins)
         options = {
@@ -121,16 +121,16 @@ class RayExecutor(Executor):
             "label_selector": {"ray.io/node-id": f"in({node})"},
         }
         with signals_wait():
-            task = self._function(ray_boot.look).options(**options)
+            task = self._function(boot.look).options(**options)
             return task.remote([reference], bundle.sha256, list(plugins), dict(bundle.plugins))
 
     def submit(self, order: dict[str, Json], needs: Needs) -> Any:
-        """Begin a job. What comes back generates references to what happens to it (see ray_boot.job)."""
-        from bench.execute import ray_boot
+        """Begin a job. What comes back generates references to what happens to it (see boot.job)."""
+        from bench.execute.cluster import boot
 
         reference, bundle = self._code(order["plugins"])
         with signals_wait():
-            task = self._function(ray_boot.job).options(num_returns="streaming", **needs.options())
+            task = self._function(boot.job).options(num_returns="streaming", **needs.options())
             return task.remote([reference], bundle.sha256, order | {"places": dict(bundle.plugins)})
 
     def _code(self, plugins: Sequence[str]) -> tuple[Any, Bundle]:
@@ -140,13 +140,13 @@ class RayExecutor(Executor):
         return self._bundle
 
     def _function(self, function: Any) -> Any:
-        """A function of ray_boot as a Ray function: by value, since the nodes may have no bench or another one."""
+        """A function of `boot` as a Ray function: by value, since the nodes may have no bench or another one."""
         import ray.cloudpickle
 
-        from bench.execute import ray_boot
+        from bench.execute.cluster import boot
 
         if function not in self._functions:  # Ray keeps each that it is given
-            ray.cloudpickle.register_pickle_by_value(ray_boot)
+            ray.cloudpickle.register_pickle_by_value(boot)
             self._functions[function] = self.ray.remote(function)
         return self._functions[function]
 
