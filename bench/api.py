@@ -75,6 +75,6 @@ def compare(
     `.overall` (geometric mean of the ratios), `.verdict`, `.differences`; `print` shows what the command prints.
     Raises BenchError where there is nothing, or nothing in common.
     """
-    from bench import comparing
+    from bench.commands import comparing
 
     return comparing.ask(a, b, by=by, values=values, metric=metric)

@@ -83,7 +83,7 @@ def run(
       python -m bench run my/suite.toml --plugin my/models.py --retry failed
       python -m bench run suites/mnist.toml --executor ray --address head:6379
     """
-    from bench import commands
+    from bench.commands import main as commands
     from bench.execute.run import Options
 
     options = Options(
@@ -119,7 +119,7 @@ def report(
       python -m bench report suites/baseline.toml
       python -m bench report results/baseline
     """
-    from bench import commands
+    from bench.commands import main as commands
 
     raise typer.Exit(commands.report(target, results=results, data_root=data_root, plugins=plugin or ()))
 
@@ -161,7 +161,7 @@ def compare(
     \b
     Exit codes: 0; 3 where --fail-on names what was found; 2 a wrong command line.
     """
-    from bench import comparing
+    from bench.commands import comparing
 
     asked = comparing.Asked(
         a, b, by, comparing.asked_for(values), metric, output, comparing.asked_for(fail_on), results, data_root,
@@ -183,7 +183,7 @@ def list_(
       python -m bench list datasets
       python -m bench list models --plugin my/models.py
     """
-    from bench import commands
+    from bench.commands import main as commands
 
     raise typer.Exit(commands.list_registered(what, plugins=plugin or ()))
 
@@ -200,7 +200,7 @@ def fetch(
       python -m bench fetch mnist
       python -m bench fetch cifar10 --data-root /data
     """
-    from bench import commands
+    from bench.commands import main as commands
 
     raise typer.Exit(commands.fetch(dataset, data_root=data_root))
 
@@ -231,7 +231,7 @@ def export(
         --output today.json
       pytest-benchmark compare yesterday.json today.json --group-by=fullname
     """
-    from bench import commands
+    from bench.commands import main as commands
 
     raise typer.Exit(
         commands.export(target, form=form, output=output, results=results, data_root=data_root, plugins=plugin or ())
@@ -256,7 +256,7 @@ def check(
       python -m bench check suites/baseline.toml
       python -m bench check results/baseline --repair
     """
-    from bench import checking
+    from bench.commands import checking
 
     raise typer.Exit(checking.check(target, repair=repair, results=results, data_root=data_root, plugins=plugin or ()))
 
@@ -275,7 +275,7 @@ def doctor(
       python -m bench doctor
       python -m bench doctor --results results
     """
-    from bench import commands
+    from bench.commands import main as commands
 
     raise typer.Exit(commands.doctor(results))
 

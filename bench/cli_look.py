@@ -36,7 +36,7 @@ def diagnose(
       python -m bench diagnose results/baseline
       python -m bench diagnose results/baseline 8c1f6b2e
     """
-    from bench import looking
+    from bench.commands import looking
 
     raise typer.Exit(looking.diagnose(target, trial=trial, results=results, data_root=data_root, plugins=plugin or ()))
 
@@ -71,7 +71,7 @@ def export_model(
       python -m bench export-model suites/mine.toml 8c1f6b2e \\
         --format torch-export -o mlp.pt2
     """
-    from bench import exporting
+    from bench.commands import exporting
     from bench.errors import BenchError
 
     if len(words) > 2:
@@ -109,7 +109,7 @@ def inspect_dataset(
       python -m bench inspect dataset mnist --set train_limit=10000
       python -m bench inspect dataset hdf5 --set path=my.h5 --output look
     """
-    from bench import looking
+    from bench.commands import looking
 
     asked = looking.Asked(name, tuple(set_ or ()), output, data_root, tuple(plugin or ()))
     raise typer.Exit(looking.inspect_dataset(asked))

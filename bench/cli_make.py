@@ -37,7 +37,7 @@ def convert(
       python -m bench convert mnist suites/mnist.h5
       python -m bench convert optdigits my/digits.h5 --set split=writers
     """
-    from bench import converting
+    from bench.commands import converting
 
     raise typer.Exit(
         converting.convert(
@@ -77,7 +77,7 @@ def lr_find(
       python -m bench lr-find suites/baseline.toml --only device=cpu
       python -m bench lr-find suites/mnist.toml --from 1e-5 --to 10 --steps 300
     """
-    from bench import finding
+    from bench.commands import finding
     from bench.execute.lr_find import Range
     from bench.execute.run import Options
 

@@ -55,7 +55,7 @@ def plan(
       python -m bench plan suites/devices.toml --price cuda=2.5 --price cpu=0.1
       python -m bench plan suites/mnist.toml --no-pilot --json
     """
-    from bench import ahead
+    from bench.commands import ahead
     from bench.execute.run import Options
 
     options = Options(
@@ -88,6 +88,6 @@ def status(
       python -m bench status suites/mnist.toml --watch 10
       python -m bench status results/mnist --json
     """
-    from bench import ahead
+    from bench.commands import ahead
 
     raise typer.Exit(ahead.status(target, results=results, watch_seconds=watch, as_json=json_))

@@ -41,7 +41,7 @@ def publish(
       python -m bench publish README.md docs/*.md
       python -m bench publish --check README.md
     """
-    from bench import sharing
+    from bench.commands import sharing
 
     raise typer.Exit(sharing.publish(targets, check=check, results=results, data_root=data_root, plugins=plugin or ()))
 
@@ -61,7 +61,7 @@ def merge(
       python -m bench merge results/mnist from-a/mnist from-b/mnist
       python -m bench report results/mnist
     """
-    from bench import sharing
+    from bench.commands import sharing
 
     raise typer.Exit(sharing.merge(out, sources, plan=plan))
 
@@ -88,7 +88,7 @@ def history(
       python -m bench history results/baseline
       python -m bench history results/baseline --metric fit_seconds --model cnn
     """
-    from bench import sharing
+    from bench.commands import sharing
 
     raise typer.Exit(
         sharing.history(

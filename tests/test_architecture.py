@@ -105,7 +105,7 @@ def test_the_parent_never_imports_torch_nor_ray() -> None:
         for path in files(folder)
         if path.stem != "__init__"
     )
-    loaded = loaded_after(f"import bench, bench.cli, bench.commands, bench.listing, {modules}")
+    loaded = loaded_after(f"import bench, bench.cli, bench.commands.main, bench.commands.listing, {modules}")
     assert not {name for name in loaded if name.split(".")[0] in ("torch", "torchvision", "sklearn", "ray")}
     assert "bench.execute.run" in loaded
 

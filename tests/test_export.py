@@ -18,7 +18,8 @@ import pytest
 from pytest_benchmark.stats import Stats
 
 import bench
-from bench import commands, export
+from bench.commands import formats as export
+from bench.commands import main as commands
 from bench.errors import BenchError
 from bench.results.store import Store
 

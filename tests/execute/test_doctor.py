@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import commands
+from bench.commands import main as commands
 from bench.execute import doctor, proofs
 from bench.execute.doctor import Run, determinism, nothing_claimed, self_comparison
 from bench.execute.doctor_trials import Bench, burner, some_core

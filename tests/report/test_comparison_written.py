@@ -16,7 +16,7 @@ import matplotlib as mpl
 import pytest
 
 import bench
-from bench.comparing import Asked, compare
+from bench.commands.comparing import Asked, compare
 from bench.errors import EXIT_COMPARED, EXIT_OK, BenchError
 from bench.records import Component, Result, Trial
 

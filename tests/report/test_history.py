@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bench import sharing
+from bench.commands import sharing
 from bench.errors import BenchError
 from bench.records import Environment
 from bench.results.history import differences, series_of

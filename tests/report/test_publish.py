@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from bench import commands, sharing
+from bench.commands import main as commands
+from bench.commands import sharing
 from bench.errors import BenchError
 from bench.report.format import Scale, figure_as
 from bench.results.store import Store

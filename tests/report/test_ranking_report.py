@@ -12,7 +12,7 @@ from types import ModuleType
 
 import pytest
 
-from bench.comparing import Asked, compare
+from bench.commands.comparing import Asked, compare
 from bench.errors import EXIT_OK, BenchError
 from bench.records import Component, Result, Trial
 from bench.report.comparison.compare import compare_sides

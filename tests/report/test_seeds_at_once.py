@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 import bench
-from bench import export
+from bench.commands import formats as export
 from bench.records import Component, Result, TrainSettings, Trial
 from bench.results.history import Point
 from bench.results.store import Store

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import checking
 from bench.checkpoint_file import BEST, LAST, Label
+from bench.commands import checking
 from bench.errors import BenchError
 from bench.records import Json
 from bench.results.store import Store

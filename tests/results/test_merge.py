@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bench import sharing
+from bench.commands import sharing
 from bench.errors import BenchError
 from bench.records import Component, TrainSettings
 from bench.report.tables import frame_csv

@@ -354,7 +354,8 @@ class Results(Target):
         return json.dumps(mutate_json(value, rng)).encode()
 
     def read(self, folder: Path) -> None:
-        from bench import checking, commands
+        from bench.commands import checking
+        from bench.commands import main as commands
         from bench.report import render
 
         drawn = hash(bytes((folder / "smoke/trials/a.jsonl").read_bytes()[:2000])) % 40 == 0

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.checkpoint_file import BEST
-from bench.commands import open_results
+from bench.commands.main import open_results
 from bench.errors import EXIT_OK, BenchError, nearest
 from bench.execute.ask import WORKER_ENVIRONMENT, last_line
 from bench.execute.run import data_root

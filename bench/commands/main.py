@@ -168,7 +168,7 @@ def of_the_plan(results: Sequence[Result], suite: Suite | None) -> tuple[list[Re
 
 def list_registered(what: str, *, plugins: Sequence[str]) -> int:
     """Print the models, data sets, devices, metrics or suites."""
-    from bench import listing
+    from bench.commands import listing
 
     if what not in listing.LISTS:
         raise BenchError(f"list {what}: unknown{nearest(what, listing.LISTS)} (there are: {', '.join(listing.LISTS)})")
@@ -239,7 +239,7 @@ def export(
     target: Path, *, form: str, output: Path | None, results: Path, data_root: Path | None, plugins: Sequence[str]
 ) -> int:
     """Write the results of `target` in another tool's format: to `output`, or to stdout."""
-    from bench import export as formats
+    from bench.commands import formats
     from bench.results.store import write_whole
 
     formats.known(form)

@@ -13,7 +13,7 @@ from bench.suite.describe import describe
 
 LISTS = ("models", "datasets", "devices", "metrics", "suites")
 WIDTH = 80
-INSTALLED_SUITES = Path(__file__).resolve().parent / "_suites"
+INSTALLED_SUITES = Path(__file__).resolve().parents[1] / "_suites"
 
 
 def registered(what: str, catalogue: Catalogue) -> str:

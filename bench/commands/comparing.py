@@ -109,7 +109,7 @@ def _check(asked: Asked) -> None:
 
 
 def _folder(asked: Asked, target: Path) -> Folder:
-    from bench.commands import open_results
+    from bench.commands.main import open_results
     from bench.report.comparison.sides import read_folder
 
     store, suite = open_results(target, results=asked.results, data_root=asked.data_root, plugins=asked.plugins)

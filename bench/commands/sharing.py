@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.commands import of_the_plan, open_results
+from bench.commands.main import of_the_plan, open_results
 from bench.errors import EXIT_OK, EXIT_TRIALS, BenchError
 from bench.report.format import plural
 

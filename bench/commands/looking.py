@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.commands import of_the_plan, open_results
+from bench.commands.main import of_the_plan, open_results
 from bench.errors import EXIT_OK
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bench.commands import open_results
+from bench.commands.main import open_results
 from bench.errors import EXIT_OK, EXIT_TRIALS, BenchError
 from bench.execute.lock import MeasureLock
 from bench.report.check_text import check_text
