@@ -52,7 +52,7 @@ REST = {
         '[[override]]\nwhere = { model = "cnn" }\nset = { "train.epoch" = 1 }\n',
         "override[0].set.train.epoch: unknown key; did you mean override[0].set.train.epochs?",
     ),
-    "far from every key": ("[report]\nxyz = 1\n", "report.xyz: unknown key; the keys are baseline, sinks"),
+    "far from every key": ("[report]\nxyz = 1\n", "report.xyz: unknown key; the keys are baseline, sinks, weights, published"),
     "a wrong type": ('[train]\nepochs = "many"\n', f"train.epochs: {LOW}, found 'many'"),
     "a bool for an int": ("[train]\nepochs = true\n", f"train.epochs: {LOW}, found true"),
     "a float for an int": ("[train]\nepochs = 2.0\n", f"train.epochs: {LOW}, found 2.0"),

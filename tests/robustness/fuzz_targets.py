@@ -360,7 +360,7 @@ class Results(Target):
 
         drawn = hash(bytes((folder / "smoke/trials/a.jsonl").read_bytes()[:2000])) % 40 == 0
         if not drawn:  # drawing takes seconds
-            render._draw = lambda _, sections, __: {section: [] for section in sections}
+            render._draw = lambda _, sections, *__, **___: {section: [] for section in sections}
         where: Any = {"results": folder, "data_root": None, "plugins": ()}
         checking.check(folder / "smoke", repair=drawn, **where)
         commands.report(folder / "smoke", **where)
