@@ -54,6 +54,7 @@ def lines(project: Any) -> list[Any]:
     return [json.loads(line) for path in found for line in path.read_text().splitlines()]
 
 
+@pytest.mark.long
 def test_a_plan_from_a_pilot_stores_nothing_and_holds_what_the_run_then_takes(project: Any, suite: Any) -> None:
     path = suite("quick", "slow", seeds="0, 1")
     done = project.bench("plan", path, "--results", project.results, "--json", "--price", "cpu=3600")
@@ -99,6 +100,7 @@ def test_a_model_that_fails_in_the_pilot_is_named(project: Any) -> None:
     assert not project.results.exists()
 
 
+@pytest.mark.long
 def test_a_status_while_a_run_goes_on_and_when_it_was_killed(project: Any, suite: Any, wait_for: Any) -> None:
     path = suite("quick", "slow", seeds="0, 1, 2", epochs=40)
     process = project.start("run", path, "--results", project.results)
@@ -142,6 +144,7 @@ def test_a_watch_ends_with_the_run_and_a_wrong_folder_is_one_line(project: Any, 
     assert project.bench("status", path, "--results", project.results, "--watch", "0").code == 2
 
 
+@pytest.mark.long
 def test_a_budget_leaves_out_what_decides_nothing_and_the_report_says_so(project: Any, suite: Any) -> None:
     path = (
         suite("quick", "blind", seeds="{ count = 40 }", epochs=2)
@@ -172,6 +175,7 @@ def test_a_budget_leaves_out_what_decides_nothing_and_the_report_says_so(project
     assert "Left out by" not in (project.results / "mine/report/report.md").read_text()
 
 
+@pytest.mark.long
 def test_a_trial_that_would_overrun_is_ended_and_runs_again(project: Any) -> None:
     path = project.suite("hangs", "good")
     done = project.run(path, "--budget", "30s")

@@ -61,7 +61,7 @@ def measured(project: Any, name: str, seconds: float) -> Path:
     return found
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_planted_slow_down_of_10_per_cent_is_found(project: Any) -> None:
     def found() -> bool:
         plain, again = measured(project, "plain", SECONDS), measured(project, "again", SECONDS)

@@ -142,7 +142,7 @@ def test_losses_that_differ_by_a_bit_are_wrong() -> None:
 # Instruments
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("proof", "code"), [(proofs.delay, SLOW_CLOCK), (proofs.memory, PEAK_NEVER_RESET)], ids=["clock", "memory"]
 )
@@ -213,7 +213,7 @@ def test_a_trial_that_does_not_end_is_wrong_and_the_reason_is_told(breaks: Calla
 # The command
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("quick")
 def test_with_a_broken_clock_it_exits_1_and_says_which_instrument_is_wrong(
     tmp_path: Path, breaks: Callable[[str], None], capsys: pytest.CaptureFixture[str]
@@ -223,7 +223,7 @@ def test_with_a_broken_clock_it_exits_1_and_says_which_instrument_is_wrong(
     assert re.search(r"^known delay .* WRONG$", capsys.readouterr().out, re.MULTILINE)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("quick")
 def test_the_outcome_is_printed_stored_and_private(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -87,6 +87,11 @@ CASES = [
     ("SIGKILL to the trial", ADAM, 2), ("SIGKILL to the run", WORKERS, 4), ("SIGINT", LOADER, 5),
     ("SIGTERM", MOMENTUM, 6),
 ]  # fmt: skip
+# One in every run of the tests, the others with the long ones.
+KILLS = [
+    pytest.param(*case, id=f"{case[0]} {case[2]}", marks=[] if number == 0 else [pytest.mark.long])
+    for number, case in enumerate(CASES)
+]
 
 
 REFERENCES: dict[
@@ -152,7 +157,7 @@ def assert_the_same(project: Any, train: str) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize(("kill", "train", "number"), CASES, ids=[f"{kill} {n}" for kill, _, n in CASES])
+@pytest.mark.parametrize(("kill", "train", "number"), KILLS)
 def test_killed_at_a_random_epoch_it_ends_as_it_would_have(
     kill: str, train: str, number: int, project: Any, wait_for: Any
 ) -> None:
@@ -194,6 +199,7 @@ def test_timeouts_add_up_to_a_whole_training(project: Any) -> None:
     assert len(found_last["samples"]["resumed_after_epochs"]) >= 1
 
 
+@pytest.mark.long
 def test_fresh_starts_anew(project: Any, wait_for: Any) -> None:
     path = suite(project, "parts", MOMENTUM + "checkpoint_every_epochs = 1\n")
     process = project.start("run", path, "--results", project.results)

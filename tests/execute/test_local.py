@@ -111,6 +111,7 @@ def test_a_spawned_trial_gives_the_same_numbers(executor: Any, tmp_path: Path, m
     assert spawned["metrics"]["test_loss"] == forked["metrics"]["test_loss"]
 
 
+@pytest.mark.long
 def test_a_spawned_trial_times_out_and_crashes_like_a_forked_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

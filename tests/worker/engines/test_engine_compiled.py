@@ -31,7 +31,7 @@ def weights(path: Path) -> dict[str, np.ndarray[Any, Any]]:
         return {name: file["weights"][name][()] for name in file["weights"]}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @needs_compiler
 @pytest.mark.filterwarnings("ignore")  # of the compiler's own libraries
 @pytest.mark.parametrize(("model", "train"), [("linear", {}), ("mlp", {}), ("cnn", {}), ("mlp", MANY)])
