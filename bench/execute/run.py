@@ -212,7 +212,8 @@ def make_executor(name: str) -> Executor:
 
 def executor_builder(name: str) -> Callable[..., Any]:
     """What makes the executor that is registered under `name`; BenchError names the choices."""
-    from bench.execute.cluster import executor  # noqa: F401  # register themselves
+    from bench.execute import inline  # noqa: F401  # registers itself, as the next one does
+    from bench.execute.cluster import executor  # noqa: F401
 
     return EXECUTORS.get(name).build
 

@@ -88,7 +88,7 @@ CASES = [
     ("SIGTERM", MOMENTUM, 6),
 ]  # fmt: skip
 # One in every run of the tests, the others with the long ones.
-KILLS = [
+TRIED = [
     pytest.param(*case, id=f"{case[0]} {case[2]}", marks=[] if number == 0 else [pytest.mark.long])
     for number, case in enumerate(CASES)
 ]
@@ -157,7 +157,7 @@ def assert_the_same(project: Any, train: str) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize(("kill", "train", "number"), KILLS)
+@pytest.mark.parametrize(("kill", "train", "number"), TRIED)
 def test_killed_at_a_random_epoch_it_ends_as_it_would_have(
     kill: str, train: str, number: int, project: Any, wait_for: Any
 ) -> None:
