@@ -38,7 +38,7 @@ class Kind:
 
     def check(self, value: object, key: Key) -> Json:
         try:
-            return _positive_zero(self._adapter.validate_python(value))
+            return positive_zero(self._adapter.validate_python(value))
         except ValidationError as error:
             inner, text = mistake(error, value, self.schema)
             raise Mistake(key + inner, text) from None
@@ -92,12 +92,12 @@ def _one_of(choices: Sequence[Json]) -> Any:
     return Annotated[JsonValue, AfterValidator(check)]
 
 
-def _positive_zero(value: Json) -> Json:
+def positive_zero(value: Json) -> Json:
     """-0.0 is 0.0: they are equal, and must be one text in the identity of a trial."""
     if isinstance(value, list):
-        return [_positive_zero(item) for item in value]
+        return [positive_zero(item) for item in value]
     if isinstance(value, dict):
-        return {key: _positive_zero(item) for key, item in value.items()}
+        return {key: positive_zero(item) for key, item in value.items()}
     return 0.0 if isinstance(value, float) and value == 0 else value
 
 

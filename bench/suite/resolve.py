@@ -14,6 +14,7 @@ from bench.suite.catalogue import Catalogue
 from bench.suite.components import Builder, Built
 from bench.suite.describe import Key, Mistake, published_path, show
 from bench.suite.document import LISTS
+from bench.suite.kinds import positive_zero
 from bench.suite.only import apply_only, check_shard
 from bench.suite.plan import Axis, Override, Published, Rule, Suite
 from bench.suite.published import check_metric, figure_of
@@ -118,7 +119,7 @@ class _Resolver:
             return _Values(values)
         if name == "device":
             values = [self._device(value, key=(*key, index)) for index, value in enumerate(values)]
-        kept = tuple({canonical_json(value): value for value in values}.values())
+        kept = tuple({canonical_json(value): value for value in map(positive_zero, values)}.values())
         if len(kept) > 1 and name.partition(".")[2] in NOT_IDENTITY:
             raise Mistake(key, "no part of what a trial is (its trials would be the same), so the axis takes one value")
         return _Values(kept)

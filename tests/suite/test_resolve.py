@@ -42,6 +42,14 @@ def test_equal_values_of_an_axis_are_one(plan: Callable[..., Suite]) -> None:
     assert suite.count() == len(list(suite.trials())) == 4
 
 
+def test_both_zeros_are_one_value_of_an_axis(plan: Callable[..., Suite]) -> None:
+    """Two of one trial would be trained twice: they have one id."""
+    suite = plan('"train.l1" = [0.0, -0.0, 0]\n')
+    assert suite.axis("train.l1").values == (0.0,)
+    ids = [trial.trial_id for trial in suite.trials()]
+    assert len(ids) == len(set(ids))
+
+
 def test_settings_take_their_declared_type(plan: Callable[..., Suite]) -> None:
     models = '["odd", { name = "odd", flag = true, anything = 1 }, { name = "mlp", slope = 2, hidden = [5] }]'
     labels = plan(text=f'[grid]\ndataset = ["digits"]\nmodel = {models}\n').axis("model").labels

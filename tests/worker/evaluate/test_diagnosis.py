@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from sklearn.metrics import average_precision_score
 
 from bench.worker.evaluate import diagnosis, weights
 from bench.worker.evaluate.diagnosis import Answers, diagnose, summary
@@ -48,6 +49,15 @@ def test_areas_are_one_for_a_perfect_order_and_half_for_none() -> None:
     blind = Answers.of(np.zeros((6, 3), np.float32), LABELS)
     assert diagnosis.roc(blind)["area"] == pytest.approx([0.5, 0.5, 0.5])
     assert diagnosis.precision_recall(blind)["area"] == pytest.approx([3 / 6, 2 / 6, 1 / 6])  # the share of the class
+
+
+def test_areas_of_precision_and_recall_are_scikit_learns_average_precision() -> None:
+    rng = np.random.default_rng(0)
+    for decimals in (1, 2, 8):  # one decimal: many answers are equally likely
+        labels = rng.integers(0, 3, 80)
+        answers = Answers.of(np.round(rng.normal(size=(80, 3)), decimals).astype(np.float32), labels)
+        wanted = [average_precision_score(labels == k, answers.probabilities[:, k]) for k in range(3)]
+        assert diagnosis.precision_recall(answers)["area"] == pytest.approx(wanted, abs=1e-12)
 
 
 def test_a_class_without_samples_has_no_curve() -> None:
