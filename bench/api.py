@@ -23,8 +23,9 @@ def run(suite: str | Path, *, results: str | Path = "results", **options: Any) -
     `options`: sets, only, data_root, executor, shard, fresh, retry, plugins, timeout_seconds, budget ("30m"), address,
     place, as on the command line. Raises BenchError for a mistake in the suite. No report is rendered.
     """
+    from bench.execute.prepare import Options
     from bench.execute.progress import make_voice
-    from bench.execute.run import Options, run_suite
+    from bench.execute.run import run_suite
 
     if unknown := set(options) - OPTIONS:
         name = sorted(unknown)[0]

@@ -84,7 +84,7 @@ def run(
       python -m bench run suites/mnist.toml --executor ray --address head:6379
     """
     from bench.commands import main as commands
-    from bench.execute.run import Options
+    from bench.execute.prepare import Options
 
     options = Options(
         suite=suite,

@@ -79,7 +79,7 @@ def lr_find(
     """
     from bench.commands import finding
     from bench.execute.lr_find import Range
-    from bench.execute.run import Options
+    from bench.execute.prepare import Options
 
     options = Options(
         suite=suite, sets=set_ or (), only=only or (), results=results, data_root=data_root, plugins=plugin or ()

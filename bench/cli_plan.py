@@ -56,7 +56,7 @@ def plan(
       python -m bench plan suites/mnist.toml --no-pilot --json
     """
     from bench.commands import ahead
-    from bench.execute.run import Options
+    from bench.execute.prepare import Options
 
     options = Options(
         suite=suite,

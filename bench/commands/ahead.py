@@ -20,7 +20,7 @@ from bench.suite.read import read_suite
 
 if TYPE_CHECKING:
     from bench.execute.pilot import Look
-    from bench.execute.run import Options
+    from bench.execute.prepare import Options
     from bench.planning.estimate import Part
 
 SCHEMA = 1  # of what --json prints

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bench.errors import EXIT_OK, BenchError
 from bench.execute.ask import WORKER_ENVIRONMENT, Question, last_line
-from bench.execute.run import data_root as root_of
+from bench.execute.prepare import data_root as root_of
 from bench.records import Json
 from bench.report.format import plural, scale_of
 from bench.suite.components import Builder, Built

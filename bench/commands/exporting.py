@@ -15,7 +15,7 @@ from bench.checkpoint_file import BEST
 from bench.commands.main import open_results
 from bench.errors import EXIT_OK, BenchError, nearest
 from bench.execute.ask import WORKER_ENVIRONMENT, last_line
-from bench.execute.run import data_root
+from bench.execute.prepare import data_root
 from bench.records import Json, Result, canonical_json
 from bench.results.choose import newest_ok
 from bench.results.store import SUITE_FILE, Store

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bench.errors import EXIT_OK, EXIT_TRIALS
 from bench.execute.lr_find import Range, sweep
+from bench.execute.prepare import Options
 from bench.execute.progress import make_voice
-from bench.execute.run import Options
 from bench.execute.signals import Stopped
 
 

@@ -14,11 +14,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.errors import EXIT_OK, EXIT_TRIALS, EXIT_USAGE, BenchError, nearest
+from bench.execute import prepare as preparing
 from bench.execute import run as running
 from bench.execute.announce import head
 from bench.execute.ask import Question
+from bench.execute.prepare import Options, Prepared
 from bench.execute.progress import describe_trial, make_voice, varying
-from bench.execute.run import Options, Prepared
 from bench.execute.signals import Stopped
 from bench.records import Result
 from bench.results.store import Store
@@ -71,7 +72,7 @@ def _log(store: Store, suite: Suite) -> None:
 
 def dry_run(options: Options) -> int:
     """Print what would run."""
-    with running.planning(options, running.read(options), voice=make_voice()) as prepared:
+    with preparing.planning(options, preparing.read(options), voice=make_voice()) as prepared:
         return _dry_run(prepared)
 
 
@@ -114,7 +115,7 @@ def open_results(
     if target.suffix == ".toml" or target.is_file():
         file = read_suite(target, plugins=plugins)
         catalogue = Question(file.plugins).answer()
-        suite = resolve(file, catalogue, data_root=running.data_root(data_root))
+        suite = resolve(file, catalogue, data_root=preparing.data_root(data_root))
         store = Store(results / suite.name)
         return store, replace(suite, budget=_budget_of(store))
     if not target.is_dir():
@@ -189,7 +190,7 @@ def fetch(dataset: str, *, data_root: Path | None) -> int:
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-    root = running.data_root(data_root)
+    root = preparing.data_root(data_root)
     command = [sys.executable, "-m", "bench.worker.datasets.fetch", dataset, "--data-root", str(root)]
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     error = ""

@@ -14,8 +14,9 @@ from bench.execute.advice import Circumstances, advice
 from bench.execute.ask import Question
 from bench.execute.doctor_trials import Bench, Measured, TrialFailed
 from bench.execute.lock import MeasureLock
+from bench.execute.prepare import make_executor
 from bench.execute.progress import Voice
-from bench.execute.run import make_executor, now
+from bench.execute.run import now
 from bench.execute.signals import signals_raise
 from bench.results.doctor import Doctor, Finding, SelfComparison, Verdict
 from bench.statistics.noise import PER_SIDE, noise

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from bench.errors import BenchError
 from bench.execute.ask import WORKER_ENVIRONMENT, Question, last_line
-from bench.execute.run import data_root as root_of
+from bench.execute.prepare import data_root as root_of
 from bench.records import Component
 from bench.suite.components import ABSENT, Builder, Built
 from bench.suite.describe import Mistake, key_text

@@ -9,8 +9,8 @@ from bench.errors import BenchError
 from bench.execute.jobs import scratch
 from bench.execute.local import Executor
 from bench.execute.lock import MeasureLock
+from bench.execute.prepare import Options, Prepared, data_root, make_executor, prepare, read
 from bench.execute.progress import Voice, describe_trial, varying
-from bench.execute.run import Options, Prepared, data_root, make_executor, prepare, read
 from bench.execute.signals import signals_raise
 from bench.records import Json, Trial
 

@@ -17,8 +17,9 @@ from bench.execute.jobs import Job, jobs
 from bench.execute.lock import MeasureLock
 from bench.execute.order import AsPlanned
 from bench.execute.plan import Identifier, Plan
+from bench.execute.prepare import Options, Prepared, make_executor, prepare, read
 from bench.execute.progress import Voice, describe_trial
-from bench.execute.run import Options, Prepared, Runner, make_executor, prepare, read
+from bench.execute.run import Runner
 from bench.execute.signals import signals_raise
 from bench.planning.costs import Costs, kind_of, seen
 from bench.planning.estimate import Ahead, estimate, read_prices

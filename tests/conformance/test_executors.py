@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bench.execute.run import make_executor
+from bench.execute.prepare import make_executor
 from bench.records import Component, TrainSettings, Trial
 from bench.registry import EXECUTORS
 

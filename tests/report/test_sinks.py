@@ -146,7 +146,7 @@ def test_a_sink_that_is_not_installed_is_refused_before_anything_trains(
     monkeypatch.setattr("bench.suite.sinks.find_spec", lambda name: None)
     with pytest.raises(BenchError, match=r"mlflow is not installed: python -m pip install 'bench-models\[mlflow\]'"):
         check_installed(["mlflow"])
-    from bench.execute.run import Options, read
+    from bench.execute.prepare import Options, read
 
     path = tmp_path / "mine.toml"
     path.write_text(SUITE.format(sinks='["mlflow"]'))

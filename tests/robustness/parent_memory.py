@@ -17,8 +17,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from bench.execute.prepare import Options
 from bench.execute.progress import Voice
-from bench.execute.run import Options, run_suite
+from bench.execute.run import run_suite
 from bench.records import Result
 
 SUITE = """

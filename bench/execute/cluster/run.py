@@ -18,8 +18,9 @@ from bench.execute.cluster.kinds import ClusterIdentifier, joined
 from bench.execute.cluster.nodes import Cluster
 from bench.execute.cluster.runner import ClusterRunner
 from bench.execute.order import run_order
+from bench.execute.prepare import Options, Prepared, prepare_with, read
 from bench.execute.progress import Voice
-from bench.execute.run import Options, Prepared, Ran, keep_budget, prepare_with, ran_of, read
+from bench.execute.run import Ran, keep_budget, ran_of
 from bench.execute.signals import signals_raise
 from bench.records import Trial
 from bench.results.store import Store

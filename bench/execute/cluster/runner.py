@@ -19,8 +19,9 @@ from bench.execute.endings import Ending
 from bench.execute.jobs import Job, outcomes, request
 from bench.execute.order import Order
 from bench.execute.plan import Identifier
+from bench.execute.prepare import data_root
 from bench.execute.progress import Voice
-from bench.execute.run import Runner, data_root, now
+from bench.execute.run import Runner, now
 from bench.execute.signals import Stopped, signals_wait
 from bench.records import Json
 from bench.results.store import Writer, write_whole

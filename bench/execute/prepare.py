@@ -1,0 +1,143 @@
+"""What a run stands on before it starts: the command line, the suite on this machine, what is stored, the executor."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bench.errors import BenchError, nearest
+from bench.execute.ask import Question
+from bench.execute.local import Executor
+from bench.execute.plan import Identifier, Plan, make_plan, parse_retry
+from bench.execute.progress import Voice
+from bench.registry import EXECUTORS
+from bench.results.store import Store
+from bench.suite.budget import parse_budget
+from bench.suite.catalogue import Catalogue
+from bench.suite.plan import Suite
+from bench.suite.read import SuiteFile, read_suite
+from bench.suite.resolve import resolve
+from bench.suite.sinks import check_installed
+
+PLACES = ("any", "environment")  # --place: trials of a cell on any node, or on nodes of one environment
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line of `bench run` says."""
+
+    suite: Path
+    sets: Sequence[str] = ()
+    only: Sequence[str] = ()
+    results: Path = Path("results")
+    data_root: Path | None = None
+    executor: str = "local"
+    shard: str | None = None
+    fresh: bool = False
+    retry: str | None = None
+    plugins: Sequence[str] = ()
+    timeout_seconds: float | None = None
+    address: str | None = None  # of the cluster, for the executor ray
+    place: str = "any"  # there: PLACES
+    budget: str | None = None
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A resolved suite on this machine, with what lies in its results folder."""
+
+    file: SuiteFile
+    suite: Suite
+    catalogue: Catalogue
+    store: Store
+    options: Options
+
+    def plan(self) -> Plan:
+        """What is to run now; reads results that others have written meanwhile."""
+        self.store.refresh()
+        return make_plan(
+            self.suite.trials(),
+            self.identifier(),
+            results=self.store.results,
+            fresh=self.options.fresh,
+            retry=parse_retry(self.options.retry),
+        )
+
+    def identifier(self) -> Identifier:
+        """What completes the identity of trials where they are going to run."""
+        return Identifier(self.suite, self.catalogue)
+
+
+def data_root(given: Path | None) -> Path:
+    """--data-root, else $BENCH_DATA, else ~/.cache/bench."""
+    if given is not None:
+        return given.expanduser().resolve()
+    if named := os.environ.get("BENCH_DATA"):
+        return Path(named).resolve()
+    return Path("~/.cache/bench").expanduser()
+
+
+def read(options: Options) -> SuiteFile:
+    """Everything that can be refused before any process is started. BenchError: one line."""
+    parse_retry(options.retry)
+    parse_budget(options.budget)
+    executor_builder(options.executor)
+    if options.place not in PLACES:
+        near = nearest(options.place, PLACES)
+        raise BenchError(f"--place {options.place}: unknown{near} (there are: {', '.join(PLACES)})")
+    if options.executor != "ray" and (options.address is not None or options.place != "any"):
+        name = "--address" if options.address is not None else "--place"
+        raise BenchError(f"{name} is for a cluster: add --executor ray")
+    file = read_suite(options.suite, sets=options.sets, plugins=options.plugins)
+    check_installed(file.sinks)
+    return file
+
+
+def prepare(options: Options, file: SuiteFile) -> Prepared:
+    """Resolve the suite on this machine, and look at what is stored. Nothing is written. BenchError: one line."""
+    return prepare_with(Question(file.plugins).answer(), options, file=file)
+
+
+@contextmanager
+def planning(options: Options, file: SuiteFile, *, voice: Voice) -> Iterator[Prepared]:
+    """The same where the trials would run: on this machine, or on a cluster, connected as long as this lasts."""
+    if options.executor == "ray":
+        from bench.execute.cluster.run import prepared_on_cluster
+
+        with prepared_on_cluster(options, file, voice) as prepared:
+            yield prepared
+    else:
+        yield prepare(options, file)
+
+
+def prepare_with(catalogue: Catalogue, options: Options, *, file: SuiteFile) -> Prepared:
+    """The same, for what a catalogue knows."""
+    suite = resolve(
+        file,
+        catalogue,
+        only=options.only,
+        shard=options.shard,
+        timeout_seconds=options.timeout_seconds,
+        data_root=data_root(options.data_root),
+    )
+    store = Store(options.results / suite.name)
+    store.refresh()
+    return Prepared(file, replace(suite, budget=parse_budget(options.budget)), catalogue, store, options)
+
+
+def make_executor(name: str) -> Executor:
+    """The executor that is registered under `name`; BenchError names the choices."""
+    found: Executor = executor_builder(name)()
+    return found
+
+
+def executor_builder(name: str) -> Callable[..., Any]:
+    """What makes the executor that is registered under `name`; BenchError names the choices."""
+    from bench.execute import inline  # noqa: F401  # registers itself, as the next one does
+    from bench.execute.cluster import executor  # noqa: F401
+
+    return EXECUTORS.get(name).build
