@@ -1,8 +1,8 @@
 """One line of a results file to a Result, and no more of it in memory than most commands look at.
 
 A line has 7 kB, most of them raw samples and curves. Those are left on disk, by their place in the file, and read when
-somebody asks for them: 10^5 results take 0.4 GiB where they took more than 2. What is the same from line to line
-(environment, names of metrics) is kept once.
+somebody asks for them: 10^5 results take 0.4 GiB where they took more than 2. Parts that are written the same in many
+lines (environment, code, the trial but for its seed) are parsed and checked once, and kept once.
 """
 
 from __future__ import annotations
@@ -10,20 +10,31 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pydantic_core import from_json
+
 from bench.errors import BenchError
-from bench.records import Environment, Json, Result
+from bench.records import SCHEMA, Environment, Result, Trial
 from bench.results.migrate import refuse_newer
-from bench.results.strict import read_environment, read_result
+from bench.results.strict import read_environment, read_result, read_texts, read_trial
 
 # What stands before and after a part in a line that our writer wrote: keys sorted, no white space. Text in a string
-# cannot look like it: its quotes are escaped.
-LEFT = {"curves": (b'","curves":', b',"environment":'), "samples": (b'","samples":', b',"schema":')}
-ENVIRONMENT = b',"environment":', b',"environment_id":"'
+# cannot look like it: its quotes are escaped. In the order of the line, so that each is looked for behind the last.
+CUT = {
+    "code": (b',"code":', b',"code_id":"'),
+    "curves": (b'","curves":', b',"environment":'),
+    "environment": (b',"environment":', b',"environment_id":"'),
+    "instruments": (b',"instruments":', b',"metrics":{'),
+    "samples": (b'","samples":', b',"schema":'),
+    "trial": (b',"trial":', b',"trial_id":"'),
+}
+LEFT = frozenset({"curves", "samples"})  # in the file; the rest of them is SHARED between lines
+PRESENT = f',"schema":{SCHEMA},"'.encode()  # older lines are read as a whole, by those who know them
+SEED = re.compile(rb'(\{.*),"seed":(0|[1-9][0-9]{0,18})(,"train":\{[^{}]*\}\})', re.DOTALL)
 # An object of lists of numbers by name. Possessive, so that it never goes back; of a number only its characters are
 # looked at, which takes a quarter of the time: one that is none (`1..2`) is found when somebody asks for it.
 _LIST = rb'"[a-z0-9_.]{1,64}+":\[[-+.e0-9,nul]*+\]'
@@ -85,40 +96,82 @@ def read_line(line: bytes, path: Path, *, at: int) -> Result:
 
     Raises Newer where a newer bench wrote it, and what bench.results.strict raises where it is damaged.
     """
-    value, parts, environment = _loads(line)
+    parts = _parts(line) if PRESENT in line else {}
+    value = from_json(_without(line, parts), allow_inf_nan=False)  # a third of the time of json.loads
     refuse_newer(value, path)
-    left: dict[str, Any] = {name: Left(path, at + part.start, part.end - part.start) for name, part in parts.items()}
-    if environment is not None:
-        left["environment"] = environment
-    return read_result(value, left=left)
+    known: dict[str, Any] = {}
+    for name, part in parts.items():
+        if name in LEFT:
+            known[name] = Left(path, at + part.start, part.end - part.start)
+        else:
+            known[name] = SHARED[name](line[part.start : part.end])
+    return read_result(value, known=known)
 
 
-def _loads(line: bytes) -> tuple[Json, dict[str, Part], Environment | None]:
-    """What the line says without the parts that are left where they are; where those are; its environment."""
-    left = {name: part for name, ends in LEFT.items() if (part := _numbers(line, *ends))}
-    environment = _between(line, *ENVIRONMENT)
-    kept, last = [], 0
-    for part in sorted([*left.values(), *([environment] if environment else [])]):
-        kept += [line[last : part.start], b'{"facts":{}}' if part is environment else b"{}"]
-        last = part.end
-    value = json.loads(b"".join([*kept, line[last:]]))
-    return value, left, _environment(line[environment.start : environment.end]) if environment else None
+def _parts(line: bytes) -> dict[str, Part]:
+    """Where the parts of a line are that need not be parsed; empty where one of those that are shared is not found."""
+    found, last = {}, 0
+    for name, (before, after) in CUT.items():
+        part = _between(line, before, after, last)
+        if part is None or (name in LEFT and not NUMBERS.fullmatch(line, part.start, part.end)):
+            if name in LEFT:
+                continue  # anything but lists of numbers by name is parsed at once
+            return {}
+        found[name], last = part, part.end
+    return found
 
 
-def _between(line: bytes, before: bytes, after: bytes) -> Part | None:
-    """The object between two texts, where both are there in this order."""
-    start = line.find(before) + len(before)
+def _between(line: bytes, before: bytes, after: bytes, last: int) -> Part | None:
+    """The object between two texts, where both are there in this order, behind the last one."""
+    # A part may begin with the comma that ends the one before it.
+    start = line.find(before, last) + len(before)
     end = line.find(after, start)
     found = start >= len(before) and end > start and line[start : start + 1] == b"{" and line[end - 1 : end] == b"}"
     return Part(start, end) if found else None
 
 
-def _numbers(line: bytes, before: bytes, after: bytes) -> Part | None:
-    """The same, where it is whole: lists of numbers by name. Anything else is parsed at once."""
-    part = _between(line, before, after)
-    return part if part and NUMBERS.fullmatch(line, part.start, part.end) else None
+def _without(line: bytes, parts: dict[str, Part]) -> bytes:
+    """The line with an empty object in place of each part."""
+    kept, last = [], 0
+    for part in parts.values():
+        kept += [line[last : part.start], b"{}"]
+        last = part.end
+    return b"".join([*kept, line[last:]])
 
 
 @lru_cache(maxsize=256)
 def _environment(text: bytes) -> Environment:
     return read_environment(json.loads(text))
+
+
+@lru_cache(maxsize=4096)
+def _texts(text: bytes) -> dict[str, str]:
+    return read_texts(json.loads(text))
+
+
+def _trial(text: bytes) -> Trial:
+    if not (found := SEED.fullmatch(text)):
+        return read_trial(json.loads(text))
+    of_any_seed = _of_any_seed(found[1] + found[3])
+    return Trial(
+        of_any_seed.dataset,
+        of_any_seed.model,
+        int(found[2]),
+        of_any_seed.batch_size,
+        of_any_seed.device,
+        of_any_seed.train,
+        of_any_seed.measure,
+    )
+
+
+@lru_cache(maxsize=4096)
+def _of_any_seed(text: bytes) -> Trial:
+    return read_trial({**json.loads(text), "seed": 0})
+
+
+SHARED: Mapping[str, Callable[[bytes], Any]] = {
+    "code": _texts,
+    "environment": _environment,
+    "instruments": _texts,
+    "trial": _trial,
+}

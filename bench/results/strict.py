@@ -12,7 +12,7 @@ from dataclasses import fields
 from typing import Annotated, Any, TypeVar, get_type_hints
 
 from annotated_types import Ge, Gt, Le, Lt, MaxLen
-from pydantic import BaseModel, ConfigDict, JsonValue, StringConstraints, create_model
+from pydantic import BaseModel, ConfigDict, JsonValue, StringConstraints, TypeAdapter, create_model
 
 from bench.records import (
     SEED_LIMIT,
@@ -64,8 +64,9 @@ class _Environment(_Strict):
     notes: dict[str, JsonValue] = {}
 
 
-class _Result(_Strict):
-    trial: _Trial
+class _Own(_Strict):
+    """What is a result's own."""
+
     trial_id: Hex
     run_id: FileName
     environment_id: Hex
@@ -78,13 +79,23 @@ class _Result(_Strict):
     curves: dict[str, list[Number | None]] = {}
     valid: bool | None = None
     validity_notes: list[Line] = []
-    instruments: dict[str, str] = {}
     threads: Annotated[int, Ge(0), Le(4096)] = 0
-    code: dict[str, str] = {}
-    environment: _Environment = _Environment(facts={})
     started_at: Annotated[str, MaxLen(64)] = ""
     finished_at: Annotated[str, MaxLen(64)] = ""
     artifact_sha256: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{64})?$")] = ""
+
+
+class _Result(_Own):
+    """The same with what it may share with others, which is looked at once where it was written the same before."""
+
+    trial: _Trial
+    instruments: dict[str, str] = {}
+    code: dict[str, str] = {}
+    environment: _Environment = _Environment(facts={})
+
+
+_SHARED = frozenset(_Result.model_fields) - frozenset(_Own.model_fields)
+_TEXTS = TypeAdapter(dict[str, str], config=ConfigDict(strict=True))
 
 
 def _model(settings: type[TrainSettings] | type[MeasureSettings]) -> type[BaseModel]:
@@ -97,17 +108,29 @@ def _model(settings: type[TrainSettings] | type[MeasureSettings]) -> type[BaseMo
 _SETTINGS = {"train": _model(TrainSettings), "measure": _model(MeasureSettings)}
 
 
-def read_result(value: Json, *, left: Mapping[str, Any] | None = None) -> Result:
-    """The result that `value` is, of this schema or an older one; `left` takes the place of fields that it lacks.
+def read_result(value: Json, *, known: Mapping[str, Any] | None = None) -> Result:
+    """The result that `value` is, of this schema or an older one.
 
-    Raises KeyError, TypeError, ValueError or BenchError where it is none: what it holds is not to be used then.
+    `known` takes the place of fields of `value`: parts that were read before. Raises KeyError, TypeError, ValueError
+    or BenchError where it is none: what it holds is not to be used then.
     """
     schema = value["schema"]
     if not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:
         raise ValueError(f"schema {schema!r}")
-    value = migrate(value)
-    _Result.model_validate(value)
-    return _built({**value, **(left or {})})
+    value, known = migrate(value), known or {}
+    (_Own if known.keys() >= _SHARED else _Result).model_validate(value)
+    return _built({**value, **known})
+
+
+def read_trial(value: Json) -> Trial:
+    """Raises KeyError, TypeError, ValueError or BenchError where it is none."""
+    _Trial.model_validate(value)
+    return _built_trial(value)
+
+
+def read_texts(value: Json) -> dict[str, str]:
+    """Texts by name. Raises ValueError where they are none."""
+    return _TEXTS.validate_python(value)
 
 
 def read_environment(value: Json) -> Environment:
@@ -119,14 +142,20 @@ def read_environment(value: Json) -> Environment:
 def _built(value: Mapping[str, Any]) -> Result:
     """`Result.from_json`, where what thousands of results have in common is one object in memory, not one a result.
 
-    `environment` may be one already, and `samples` and `curves` any mapping.
+    `trial` and `environment` may be objects already, and `samples` and `curves` any mapping.
     """
     own = {name: value[name] for name in _FIELDS if name in value}
-    own |= {name: _interned(own[name]) for name in _NAMED if isinstance(own.get(name), dict)}
+    own |= {name: _interned(own[name]) for name in _NAMED if type(own.get(name)) is dict}
     if not isinstance(own.get("environment"), Environment):
         own["environment"] = _once(Environment.from_json, own.get("environment", {"facts": {}}))
-    trial = value["trial"]
-    own["trial"] = Trial(
+    if not isinstance(own["trial"], Trial):
+        own["trial"] = _built_trial(own["trial"])
+    own["validity_notes"] = tuple(own.get("validity_notes", ()))
+    return Result(**own)
+
+
+def _built_trial(trial: Json) -> Trial:
+    return Trial(
         dataset=_once(Component.from_json, trial["dataset"]),
         model=_once(Component.from_json, trial["model"]),
         seed=trial["seed"],
@@ -135,13 +164,10 @@ def _built(value: Mapping[str, Any]) -> Result:
         train=_once(_train, trial.get("train", {})),
         measure=_once(_measure, trial.get("measure", {})),
     )
-    own["code"] = _once(dict, own.get("code", {}))
-    own["validity_notes"] = tuple(own.get("validity_notes", ()))
-    return Result(**own)
 
 
 _FIELDS = tuple(f.name for f in fields(Result))
-_NAMED = ("metrics", "samples", "curves", "instruments")
+_NAMED = ("metrics", "samples", "curves")
 _MOST_KEPT = 4096
 _kept: dict[tuple[Callable[[Any], Any], str], Any] = {}
 

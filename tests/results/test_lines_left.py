@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,3 +74,57 @@ def test_a_file_that_has_gone_is_said(line: tuple[bytes, Path]) -> None:
     path.unlink()
     with pytest.raises(BenchError, match="changed since"):
         dict(found.curves)
+
+
+def test_trials_that_differ_by_their_seed_are_read_once(make: Any, tmp_path: Path) -> None:
+    plan = make.Plan(models=[make.Component("mlp", {"seed": 3, "train": {}, "text": '},"seed":9,"train":{}}'})])
+    trials = [trial for seed in (0, 7, 2**63 - 1) for trial in replace(plan, seeds=[seed]).trials()]
+    writer = Store(tmp_path).writer("run")
+    for trial in trials:
+        writer.append(make.result_of(trial))
+    writer.close()
+    found = Store(tmp_path).refresh()
+    assert [result.trial for result in found] == trials
+    assert found[0].trial.model is found[2].trial.model
+    assert found[0].code is found[2].code
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"seed":0,"train"', b'"seed":-1,"train"'),
+        (b'"seed":0,"train"', b'"seed":00,"train"'),
+        (b'"seed":0,"train"', b'"seed":0.0,"train"'),
+        (b'"seed":0,"train"', b'"seed":true,"train"'),
+        (b'"seed":0,"train"', b'"seed":9223372036854775808,"train"'),
+        (b'"seed":0,"train":', b'"train":'),
+        (b'"train":{}', b'"train":{"epochs":"ten"}'),
+        (b'"train":{}', b'"train":{"epoch":10}'),
+        (b'"batch_size":', b'"batch_size":-'),
+        (b'"device":"cpu"', b'"device":7'),
+        (b'"name":"mlp"', b'"name":""'),
+        (b'"code":{', b'"code":{"model":3,'),
+        (b'"instruments":{}', b'"instruments":{"step_seconds":null}'),
+        (b'"facts":{', b'"fact":{'),
+    ],
+)
+def test_a_part_that_lines_share_is_as_strict_as_the_rest(old: bytes, new: bytes, line: tuple[bytes, Path]) -> None:
+    content, path = line
+    assert parse(content, path, at=0) is not None
+    changed = content.replace(old, new, 1)
+    assert changed != content
+    assert parse(changed, path, at=0) is None
+    assert parse(changed, path, at=0) is None  # what was found out once is not forgotten
+
+
+def test_a_line_in_another_order_or_of_an_older_schema_reads_the_same(line: tuple[bytes, Path]) -> None:
+    content, path = line
+    value = json.loads(content)
+    wanted = read_line(content, path, at=path.stat().st_size - len(content)).to_json()
+    backwards = json.dumps(dict(reversed(value.items())), separators=(",", ":")).encode()
+    spaced = json.dumps(value, sort_keys=True, indent=1).replace("\n", "").encode()
+    for other in (backwards, spaced):
+        assert read_line(other, path, at=0).to_json() == wanted
+    older = content.replace(b'"schema":2', b'"schema":1')
+    assert older != content
+    assert read_line(older, path, at=0).to_json() == wanted | {"artifact_sha256": ""}
