@@ -71,6 +71,9 @@ def run(
         Optional[str],  # noqa: UP045
         typer.Option(metavar="TIME", help="90s, 30m, 1h30m: every cell once, then the seeds that decide most."),
     ] = None,
+    no_report: Annotated[
+        bool, typer.Option("--no-report", help="Only store: of one shard of many, `bench report` renders all.")
+    ] = False,
 ) -> None:
     """Train what is not there yet, store it, render the report.
 
@@ -102,7 +105,7 @@ def run(
         place=place,
         budget=budget,
     )
-    raise typer.Exit(commands.dry_run(options) if dry_run else commands.run(options))
+    raise typer.Exit(commands.dry_run(options) if dry_run else commands.run(options, report=not no_report))
 
 
 @app.command(no_args_is_help=True)

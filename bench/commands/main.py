@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import itertools
 import json
+import shlex
 import subprocess
 import sys
 import textwrap
@@ -32,20 +33,26 @@ DRY_RUN_TRIALS = 50
 COLUMNS = 80
 
 
-def run(options: Options) -> int:
-    """Run a suite, render its report, print the table."""
+def run(options: Options, *, report: bool = True) -> int:
+    """Run a suite, render its report, print the table; without a report, say where the results lie."""
     voice = make_voice()
     try:
-        ran = running.run_suite(options, voice=voice, meanwhile=_load_report)
+        ran = running.run_suite(options, voice=voice, meanwhile=_load_report if report else _load_nothing)
     except Stopped as stopped:
         voice.say(f"stopped by {stopped}; what is done is stored, the same command goes on from here")
         return stopped.exit_code
     if ran.suite.count() == 0:
         voice.say("this shard has no trial")
         return ran.exit_code
-    _render(ran.store, ran.suite, plugin_errors=ran.plugin_errors)
+    if report:
+        _render(ran.store, ran.suite, plugin_errors=ran.plugin_errors)
+    else:
+        print(f"results: {ran.store.folder} (python -m bench report {shlex.quote(str(ran.store.folder))})")
     _log(ran.store, ran.suite)
     return ran.exit_code
+
+
+def _load_nothing() -> None: ...
 
 
 def _load_report() -> None:

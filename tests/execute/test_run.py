@@ -121,6 +121,18 @@ def test_sixteen_shards_run_apart_and_copied_together_equal_the_whole(project: A
     assert rows("together") == rows("whole")
 
 
+def test_without_a_report_everything_is_stored_and_the_next_command_said(project: Any) -> None:
+    suite = project.suite("good", "raises", seeds="0")
+    done = project.run(suite, "--no-report")
+    folder = project.results / "mine"
+    assert done.code == 1
+    assert done.out.splitlines() == [f"results: {folder} (python -m bench report {folder})"]
+    assert {path.name for path in folder.iterdir()} >= {"suite.json", "trials"}
+    assert not (folder / "report").exists()
+    assert project.bench("report", folder).code == 0
+    assert {row["model"]: row["status"] for row in project.rows()} == {"good": "ok", "raises": "failed"}
+
+
 def test_a_shard_without_a_trial_says_so_and_leaves_no_report(project: Any) -> None:
     suite = project.suite("good", seeds="0")
     done = project.run(suite, "--shard", "2/2")
