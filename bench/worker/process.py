@@ -13,11 +13,30 @@ from typing import NoReturn
 from bench.records import Json
 from bench.worker.channel import Channel
 
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of <malloc.h>
+OWN_WORD = frozenset({"GLIBC_TUNABLES", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TOP_PAD_", "MALLOC_TRIM_THRESHOLD_"})
+
 
 def die_with_parent(number: signal.Signals = signal.SIGKILL) -> None:
     """Ask the kernel for a signal when the process that made this one ends (Linux: prctl(2))."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, number)  # PR_SET_PDEATHSIG
+
+
+def keep_freed_memory() -> None:
+    """Have glibc keep the pages of tensors that were freed, as allocators of GPUs do (mallopt(3)).
+
+    By itself it gives the end of its heap back to the kernel whenever more than a threshold is free there, and whether
+    a step ends so is chance: of cnn at batch 512 some processes then met 10,000 page faults a step and others none,
+    and were up to a quarter slower for it. Blocks above 32 MiB, the most that glibc takes, are mapped each time.
+    What the user said of it in the environment stands.
+    """
+    if OWN_WORD & os.environ.keys():
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, 32 * 1024**2)
+        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def run_and_exit(request: dict[str, Json], *, descriptor: int, started_ns: int) -> NoReturn:
@@ -29,6 +48,7 @@ def run_and_exit(request: dict[str, Json], *, descriptor: int, started_ns: int) 
     code = 1
     try:
         die_with_parent()
+        keep_freed_memory()
         _redirect(request.get("log"))
         # Read by CUDA when it starts, which is later in this process; without it cuBLAS refuses to be deterministic.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
