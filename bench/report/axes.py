@@ -51,13 +51,16 @@ def _set_scale(axis: Any, kind: str, **options: Any) -> None:
 
 
 class PlainFormatter(Formatter):
-    """Plain figures, all with as many decimals as the one that needs most."""
+    """Plain figures, all with as many decimals as the one that needs most, and all in thousands where one is."""
 
     def __call__(self, value: float, pos: int | None = None) -> str:
         return tick(round(value, 12))
 
     def format_ticks(self, values: Any) -> list[str]:
         texts = [self(float(value)) for value in values]
+        for unit, size in (("M", 1e6), ("k", 1e3)):
+            if any(text.endswith(unit) for text in texts):
+                return [f"{round(float(value) / size, 12):g}{unit}" if value else "0" for value in values]
         if any(not text.replace(".", "").replace("-", "").isdigit() for text in texts):
             return texts
         decimals = max((len(text.partition(".")[2]) for text in texts), default=0)

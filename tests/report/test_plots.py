@@ -17,6 +17,7 @@ from matplotlib.text import Text
 
 from bench.records import Component, Result
 from bench.report import draw_curves, plots, style
+from bench.report.axes import PlainFormatter
 from bench.report.sections import sections_of
 from bench.results.frame import latest
 
@@ -287,3 +288,16 @@ def test_a_sweep_is_drawn_at_its_best_setting(make: ModuleType) -> None:
         assert {ax.get_title(loc="left") for ax in found[name].axes} - {""} == {"learning rate 0.1"}
         texts = " ".join(" ".join(text.get_text() for text in found[name].texts).split())
         assert "learning rate 0.1: the setting with the highest mean accuracy, chosen on the test set" in texts
+
+
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [
+        ([0, 5_000, 10_000], ["0", "5k", "10k"]),
+        ([0, 500_000, 1_000_000], ["0", "0.5M", "1M"]),
+        ([0, 0.05, 0.1], ["0.00", "0.05", "0.10"]),
+        ([0, 2_000, 4_000], ["0", "2000", "4000"]),
+    ],
+)
+def test_ticks_of_an_axis_have_one_unit(values: list[float], texts: list[str]) -> None:
+    assert PlainFormatter().format_ticks(values) == texts

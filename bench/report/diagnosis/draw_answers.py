@@ -99,7 +99,8 @@ def calibration(found: Diagnosed, *, title: str, subtitle: str) -> Any:
     known = np.isfinite(accuracy)
     width = np.diff(edges)
     axes[0].bar(edges[:-1][known], accuracy[known], width[known], align="edge", color=COLOURS[5], edgecolor="white")
-    axes[0].plot(found["calibration/confidence"][known], accuracy[known], "o", color=COLOURS[0], markersize=4)
+    axes[0].plot(found["calibration/confidence"][known], accuracy[known], "o", color=COLOURS[0], markersize=4,
+                 clip_on=False, zorder=3)  # fmt: skip
     axes[0].plot([0, 1], [0, 1], color=FAINT, linewidth=1.0, linestyle="--")
     axes[0].set_title("dashed: as sure as it is right", size=SMALL, color=FAINT, loc="left")
     axes[0].set_ylabel("accuracy (fraction)")
@@ -126,7 +127,7 @@ def _confidence(ax: Any, found: Diagnosed) -> None:
             label=f"{name} ({counts.sum():,})",
         )
     ax.set_yscale("log")
-    ax.set_ylim(bottom=0.5)
+    ax.set_ylim(bottom=0.7)  # over what stands for no example, below one
     readable_ticks(ax.yaxis, log=True)
     ax.set_title("how sure it was of right and of wrong answers", size=SMALL, color=FAINT, loc="left")
     ax.set_ylabel("examples (count)")
@@ -144,7 +145,7 @@ def recalls(
     )  # fmt: skip
     places = np.arange(len(classes))
     for index, (found, name, style) in enumerate(zip(several, names, colours, strict=True)):
-        shift = (index - (len(several) - 1) / 2) * 0.12
+        shift = (index - (len(several) - 1) / 2) * min(0.35, 0.8 / len(several))
         totals = np.maximum(found.confusion.sum(axis=1), 1)
         ax.plot(
             found.confusion.diagonal() / totals, places + shift, style.marker, color=style.colour, linestyle="",
@@ -154,6 +155,6 @@ def recalls(
     ax.invert_yaxis()
     ax.set_ylabel("true class")
     ax.set_xlabel("recall (fraction of the class that was answered right)")
-    ax.set_xlim(right=1.01)
+    ax.set_xlim(-0.02, 1.02)
     figure.legend(loc="lower center", ncols=min(4, len(several)), frameon=False, fontsize=SMALL)
     return figure

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
+from bench.report.axes import readable_ticks
 from bench.report.diagnosis.stored import Array, Diagnosed, Layer
 from bench.report.style import COLOURS, FAINT, SMALL, Frame, figure_with_axes, shorten
 
@@ -105,6 +106,7 @@ def histograms(layers: Sequence[Layer], *, title: str, subtitle: str) -> Any:
         ax.set_title(f"{shorten(layer.name)}, {shape}", size=SMALL, color=FAINT, loc="left")
         ax.set_xlabel("value of the weight")
         ax.xaxis.set_major_locator(MaxNLocator(nbins=4))
+        readable_ticks(ax.yaxis, log=False, whole=True)
         ax.set_ylabel("weights (count)")
     return figure
 
@@ -132,9 +134,10 @@ def weights(found: Diagnosed, *, title: str, subtitle: str) -> Any:
     name, images = templates(found) or ("", np.empty((0, 1, 1, 1)))
     outputs = len(found.class_names) if len(images) == len(found.class_names) else 0
     most = float(np.abs(images.mean(axis=1)).max()) or 1.0
+    channels = "; mean over channels" if images.shape[1] > 1 else ""
     columns = COLUMNS
     figure, axes = figure_with_axes(
-        title, [subtitle, f"{name} · white: 0, red: up to {most:.2g}, blue: down to −{most:.2g}; mean over channels"],
+        title, [subtitle, f"{name} · white: 0, red: up to {most:.2g}, blue: down to −{most:.2g}{channels}"],
         rows=-(-len(images) // columns), columns=columns, panel_inches=0.85, gap_inches=0.3, named=False,
         frame=Frame(left=0.15, right=0.15, bottom=0.3),
     )  # fmt: skip
