@@ -153,7 +153,7 @@ def test_a_budget_leaves_out_what_decides_nothing_and_the_report_says_so(project
     )
     suite_file = project.folder / "mine.toml"
     suite_file.write_text(path)
-    done = project.run(suite_file, "--budget", "10m")
+    done = project.run(suite_file, "--budget", "10m", report=True)
     assert done.code == 0, done.err
     ran = lines(project)
     assert {line["trial"]["model"]["name"] for line in ran} == {"quick", "blind"}
@@ -171,7 +171,7 @@ def test_a_budget_leaves_out_what_decides_nothing_and_the_report_says_so(project
     more = project.run(suite_file, "--budget", "10m")
     assert more.code == 0
     assert len(lines(project)) == len(ran)
-    project.run(suite_file, "--only", "seed=0")
+    project.run(suite_file, "--only", "seed=0", report=True)
     assert "Left out by" not in (project.results / "mine/report/report.md").read_text()
 
 

@@ -123,7 +123,7 @@ def test_sixteen_shards_run_apart_and_copied_together_equal_the_whole(project: A
 
 def test_without_a_report_everything_is_stored_and_the_next_command_said(project: Any) -> None:
     suite = project.suite("good", "raises", seeds="0")
-    done = project.run(suite, "--no-report")
+    done = project.run(suite)
     folder = project.results / "mine"
     assert done.code == 1
     assert done.out.splitlines() == [f"results: {folder} (python -m bench report {folder})"]
@@ -201,7 +201,7 @@ def test_the_list_command_says_what_there_is(project: Any) -> None:
 @pytest.mark.long
 def test_report_renders_again_from_a_folder_and_from_a_suite(project: Any) -> None:
     suite = project.suite("good")
-    project.run(suite)
+    project.run(suite, report=True)
     folder = project.results / "mine"
     page = (folder / "report/report.md").read_text()
     for target in (folder, suite):

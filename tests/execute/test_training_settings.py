@@ -56,7 +56,7 @@ threads = 1
 def test_a_suite_with_every_setting(project: Any) -> None:
     suite = project.folder / "every.toml"
     suite.write_text(EVERYTHING)
-    done = project.run(suite)
+    done = project.run(suite, report=True)
     assert done.code == 0, done.err
     assert "5 schedules" in " ".join(done.err.split())
     rows = project.rows()

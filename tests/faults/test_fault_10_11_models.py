@@ -68,7 +68,7 @@ def test_a_failure_has_its_traceback_in_result_and_log_without_the_home_path(
     project: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(project.folder))
-    assert project.run(project.suite("raises", "chatty")).code == 1
+    assert project.run(project.suite("raises", "chatty"), report=True).code == 1
     results = stored(project)
     assert "Boom: no such luck" in results["raises"]["traceback"]
     assert "~/models.py" in results["raises"]["traceback"]

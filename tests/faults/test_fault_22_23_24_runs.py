@@ -51,17 +51,17 @@ def lines_of(folder: Path) -> list[dict[str, Any]]:
 
 def test_a_second_run_trains_nothing(project: Any) -> None:
     suite = project.suite("good", seeds="0, 1", extra="[report]\nbaseline = 'good'\n")
-    first = project.run(suite)
+    first = project.run(suite, report=True)
     rows = project.rows()
     assert first.code == 0, first.err
     assert [row["status"] for row in rows] == ["ok", "ok"]
-    again = project.run(suite)
+    again = project.run(suite, report=True)
     assert again.code == 0
     assert "0 to train · 2 there already" in again.err
     assert project.rows() == rows
     assert len(lines_of(project.results / "mine")) == 2
     # Other programs on the machine make it slower, never quicker.
-    assert again.seconds < 3 or any(project.run(suite).seconds < 3 for _ in range(5))
+    assert again.seconds < 3 or any(project.run(suite, report=True).seconds < 3 for _ in range(5))
     # Another spelling of the same trial is the same trial; another suite name is the same trial in another folder.
     other = project.run(suite, "--set", "train.epochs=2", "--set", "report.baseline=''")
     assert "0 to train" in other.err

@@ -62,7 +62,7 @@ def raises(shape, n):
 def test_prints_of_a_model_cannot_corrupt_it(project: Any) -> None:
     suite = project.suite("loud", "closes", "raises", "linear", seeds="0")
     (project.folder / "models.py").write_text(LOUD.replace("LIE_TEXT", LIE))
-    done = project.run(suite, "--set", "train.steps=6")
+    done = project.run(suite, "--set", "train.steps=6", report=True)
     rows = {row["model"]: row for row in project.rows()}
     assert done.code == 1
     assert {name: row["status"] for name, row in rows.items()} == {

@@ -81,7 +81,7 @@ class Bench:
         (self.folder / "proof_plugin.py").write_text(PLUGIN + plugin)
         suite = self.folder / "proof.toml"
         suite.write_text(SUITE + text)
-        self.call("run", suite, "--results", self.folder / "results", *arguments, fails=fails)
+        self.call("run", suite, "--results", self.folder / "results", "--no-report", *arguments, fails=fails)
         return self.results()
 
     def call(self, *arguments: object, fails: bool = False) -> str:

@@ -37,6 +37,7 @@ def test_a_deleted_record_is_missed_and_a_failed_trial_is_shown(bench: Any) -> N
     results = bench.run(SUITE, plugin=PLUGIN, fails=True)
     folder = bench.folder / "results/proof"
     gone = next(result for result in results if result.trial.model.name == "mlp" and result.trial.seed == 1)
+    bench.call("report", folder)
     before = {row["trial_id"]: row["status"] for row in table(folder)}
     assert sorted(before.values()) == ["failed", "failed", "ok", "ok", "ok", "ok"]
 

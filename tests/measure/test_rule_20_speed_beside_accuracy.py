@@ -44,6 +44,7 @@ def test_a_model_that_skips_data_is_faster_and_the_report_says_what_that_cost(be
     }
     assert means["skips"]["train_samples_per_second"] > means["mlp"]["train_samples_per_second"]
     assert means["skips"]["test_accuracy"] < means["mlp"]["test_accuracy"]
+    bench.call("report", bench.folder / "results/proof")
     tables = list((bench.folder / "results/proof/report/tables").glob("models-*.md"))
     assert tables
     head = next(line for line in tables[0].read_text().splitlines() if line.startswith("|"))
