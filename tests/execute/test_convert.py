@@ -94,6 +94,7 @@ def test_a_set_whose_test_part_the_seed_draws_trains_to_the_bit_as_before(tmp_pa
 
 
 @pytest.mark.data
+@pytest.mark.long
 def test_mnist_trains_to_the_bit_as_before(tmp_path: Path, data_root: Path) -> None:
     trains_as_itself(
         '{ name = "mnist", train_limit = 1000, test_limit = 200, scaling = "standard" }',

@@ -70,7 +70,7 @@ def test_fuzz_a_little(target: str) -> None:
     assert "kinds of faults: 0" in done.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.long  # each of its attacks is a test of tests/faults, too
 def test_soak_a_little() -> None:
     """One attack of each kind."""
     command = [sys.executable, str(HERE / "soak.py"), "3", "--seed", "5"]

@@ -65,7 +65,7 @@ class Stops:
             raise KeyboardInterrupt
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @needs_compiler
 @pytest.mark.filterwarnings("ignore")  # of the compiler's own libraries
 def test_stopped_and_resumed_it_learns_bitwise_the_same(run_trial: Any, tmp_path: Path) -> None:
