@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -87,17 +86,25 @@ class Timed:
     ended: float
 
 
+# Run by a small process: a child's peak begins with what its parent held when it was made (this one: all of torch).
+SMALL = """
+import json, os, sys, time
+nowhere = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+began, start = time.time(), time.perf_counter()
+pid = os.posix_spawn(sys.executable, [sys.executable, *sys.argv[1:]], os.environ, file_actions=nowhere)
+_, status, usage = os.wait4(pid, 0)
+seconds = time.perf_counter() - start
+unit = 1 if sys.platform == "darwin" else 1024  # getrusage(2) of each
+print(json.dumps([seconds, usage.ru_maxrss * unit, began, time.time()]))
+sys.exit(os.waitstatus_to_exitcode(status) != 0)
+"""
+
+
 def command(*arguments: str) -> Timed:
     """Run `python ARGUMENTS` in the root of the project, its output thrown away."""
-    began, start = time.time(), time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, *arguments], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", SMALL, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    assert process.stderr is not None
-    errors = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - start
-    if os.waitstatus_to_exitcode(status) != 0:
-        raise SystemExit(f"python {' '.join(arguments)} failed:\n{errors[-3000:]}")
-    unit = 1 if sys.platform == "darwin" else 1024  # getrusage(2) of each
-    return Timed(seconds, usage.ru_maxrss * unit, began, time.time())
+    if done.returncode != 0:
+        raise SystemExit(f"python {' '.join(arguments)} failed:\n{done.stderr[-3000:]}")
+    return Timed(*json.loads(done.stdout))
