@@ -26,6 +26,7 @@ MOST_MARKED = 14  # values of an axis that each get a tick of their own
 DECADE = 10.0
 LEGEND_COLUMNS = 4
 HANDLE_INCHES = 0.7  # line, marker and the gaps around them
+FAR = 0.12  # share of the width of a plot: what leads further than this to a name looks like a line of data
 Named = tuple[str, Point, list[Point]]  # a name, the point it names, other points to keep clear of
 
 
@@ -115,13 +116,14 @@ def mark_values(ax: Any, values: Sequence[float]) -> None:
 
 def label_right(ax: Any, ends: Sequence[tuple[str, float, float]], styles: dict[str, Style]) -> None:
     """Names (name, x, y of a line's end) in the right margin, at the heights of their lines or as near as they fit;
-    a thin line leads from each line to its name."""
+    a thin line leads from each line to its name, a dotted grey one where that would pass for data."""
     if not ends:
         return
     points = [_pixel(ax, (x, y)) for _, x, y in ends]
     box = ax.bbox
     heights = spread([y for _, y in points], gap=SMALL / 72 * DPI * 1.35, low=box.y0 + 4, high=box.y1)
     for (name, _, _), point, height in zip(ends, points, heights, strict=True):
+        far = box.x1 - point[0] > FAR * box.width
         ax.annotate(
             shorten(name),
             xy=_fraction(ax, point),
@@ -134,7 +136,8 @@ def label_right(ax: Any, ends: Sequence[tuple[str, float, float]], styles: dict[
             annotation_clip=False,
             arrowprops={
                 "arrowstyle": "-",
-                "color": styles[name].colour,
+                "color": FAINT if far else styles[name].colour,
+                "linestyle": ":" if far else "-",
                 "lw": 0.8,
                 "shrinkA": 1,
                 "shrinkB": 3,
