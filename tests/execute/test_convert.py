@@ -71,6 +71,7 @@ def trains_as_itself(
     assert not np.array_equal(results[name, 0]["arrays"]["logits"], results[name, 1]["arrays"]["logits"])
 
 
+@pytest.mark.long
 def test_a_set_with_a_test_part_of_its_own_trains_to_the_bit_as_before(tmp_path: Path) -> None:
     trains_as_itself(
         '{ name = "synthetic", train = 200, test = 50 }',

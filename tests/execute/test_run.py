@@ -33,6 +33,7 @@ def lines_of(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for path in folder.glob("trials/*.jsonl") for line in path.read_text().splitlines()]
 
 
+@pytest.mark.long
 def test_environment_and_code_are_the_same_in_two_runs_in_a_row(project: Any) -> None:
     suite = project.suite("good")
     project.run(suite)
