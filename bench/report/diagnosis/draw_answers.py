@@ -139,8 +139,9 @@ def recalls(
     """Recall of each class, a mark a model: where two models differ."""
     classes = several[0].class_names
     margin = max(text_inches(shorten(name, most=18), size=SMALL) for name in classes) + 0.6
+    row_inches = max(0.26, 0.13 * len(several))  # so high that no mark lies on another
     figure, (ax,) = figure_with_axes(
-        title, [subtitle], rows=1, columns=1, panel_inches=0.26 * len(classes) + 0.3, named=False,
+        title, [subtitle], rows=1, columns=1, panel_inches=row_inches * len(classes) + 0.3, named=False,
         frame=Frame(left=margin, bottom=0.95),
     )  # fmt: skip
     places = np.arange(len(classes))
@@ -155,6 +156,6 @@ def recalls(
     ax.invert_yaxis()
     ax.set_ylabel("true class")
     ax.set_xlabel("recall (fraction of the class that was answered right)")
-    ax.set_xlim(-0.02, 1.02)
+    ax.set_xlim(right=1.01)
     figure.legend(loc="lower center", ncols=min(4, len(several)), frameon=False, fontsize=SMALL)
     return figure
