@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from bench.worker.evaluate import diagnosis, weights
 from bench.worker.evaluate.diagnosis import Answers, diagnose, summary
@@ -51,13 +51,21 @@ def test_areas_are_one_for_a_perfect_order_and_half_for_none() -> None:
     assert diagnosis.precision_recall(blind)["area"] == pytest.approx([3 / 6, 2 / 6, 1 / 6])  # the share of the class
 
 
-def test_areas_of_precision_and_recall_are_scikit_learns_average_precision() -> None:
+def test_areas_are_scikit_learns() -> None:
     rng = np.random.default_rng(0)
     for decimals in (1, 2, 8):  # one decimal: many answers are equally likely
         labels = rng.integers(0, 3, 80)
         answers = Answers.of(np.round(rng.normal(size=(80, 3)), decimals).astype(np.float32), labels)
         wanted = [average_precision_score(labels == k, answers.probabilities[:, k]) for k in range(3)]
         assert diagnosis.precision_recall(answers)["area"] == pytest.approx(wanted, abs=1e-12)
+        wanted = [roc_auc_score(labels == k, answers.probabilities[:, k]) for k in range(3)]
+        assert diagnosis.roc(answers)["area"] == pytest.approx(wanted, abs=1e-12)
+
+
+def test_where_all_samples_are_of_one_class_nothing_has_a_curve() -> None:
+    answers = Answers.of(logits_that_say([0, 1, 0]), np.array([0, 0, 0]))
+    assert np.isnan(diagnosis.roc(answers)["area"]).all()
+    assert np.isnan(diagnosis.precision_recall(answers)["area"]).all()
 
 
 def test_a_class_without_samples_has_no_curve() -> None:
@@ -86,6 +94,29 @@ def test_calibration_error_is_the_gap_between_confidence_and_accuracy() -> None:
     assert found["count"].sum() == 6
     assert found["accuracy"][np.flatnonzero(found["count"])] == pytest.approx([0.5])
     assert found["log_loss"] == pytest.approx(-np.log(answers.probabilities[np.arange(6), LABELS]).mean())
+
+
+def test_too_sure_here_and_too_unsure_there_do_not_cancel() -> None:
+    """Two bins of five answers each: 0.7 sure and 0.8 right, 0.9 sure and 0.8 right."""
+    odds = np.log(np.repeat([0.7 / 0.3, 0.9 / 0.1], 5))
+    answers = Answers.of(np.stack([odds, 0 * odds], axis=1).astype(np.float32), np.array([0, 0, 0, 0, 1] * 2))
+    found = diagnosis.calibration(answers)
+    assert found["expected_error"] == pytest.approx(0.1, abs=1e-6)
+    (filled,) = np.nonzero(found["count"])
+    assert found["count"][filled].tolist() == [5, 5]
+    assert found["confidence"][filled] == pytest.approx([0.7, 0.9])
+    assert (found["edges"][filled] <= [0.7, 0.9]).all()
+    assert (found["edges"][filled + 1] >= [0.7, 0.9]).all()
+
+
+def test_the_first_batch_is_that_of_the_test_set() -> None:
+    rng = np.random.default_rng(0)
+    logits, labels = rng.normal(size=(40, 3)).astype(np.float32), rng.integers(0, 3, 40)
+    images = np.arange(40, dtype=np.uint8).reshape(40, 1, 1, 1)
+    found = diagnose(logits, labels, images=images)
+    assert found["first_batch/labels"].tolist() == labels[:16].tolist()
+    assert found["first_batch/images"].ravel().tolist() == list(range(16))
+    assert found["first_batch/after"] == pytest.approx(Answers.of(logits, labels).probabilities[:16], abs=1e-6)
 
 
 def test_full_confidence_lies_in_the_last_bin() -> None:
@@ -142,6 +173,14 @@ def test_weight_statistics_are_those_by_hand() -> None:
     assert found["near_zero"] == 0.5
     assert found["histogram_counts"].sum() == 4
     assert weights.statistics(np.zeros(3))["near_zero"] == 1.0
+
+
+def test_spread_is_of_the_weights_that_there_are_and_near_zero_is_relative() -> None:
+    found = weights.statistics(np.array([1.0, 3.0]))
+    assert found["sd"] == 1.0  # of these two, not of what they would be a sample of
+    layer = np.array([1.0, 0.001, -1.0, 0.02])
+    for scale in (1e-6, 1.0, 1e6):
+        assert weights.statistics(scale * layer)["near_zero"] == 0.25
 
 
 @pytest.mark.parametrize("array", [np.array([1, 2]), np.array([]), np.array([np.nan, 1.0])])
