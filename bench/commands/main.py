@@ -47,9 +47,16 @@ def run(options: Options, *, report: bool = True) -> int:
     if report:
         _render(ran.store, ran.suite, plugin_errors=ran.plugin_errors)
     else:
-        print(f"results: {ran.store.folder} (python -m bench report {shlex.quote(str(ran.store.folder))})")
+        _without_report(ran.store, ran.suite)
     _log(ran.store, ran.suite)
     return ran.exit_code
+
+
+def _without_report(store: Store, suite: Suite) -> None:
+    """Where the results lie, how to render them, and what a budget left out."""
+    print(f"results: {store.folder} (python -m bench report {shlex.quote(str(store.folder))})")
+    if suite.budget is not None:
+        _tell_budget(of_the_plan(store.results, suite)[0], suite)
 
 
 def _load_nothing() -> None: ...
@@ -142,11 +149,9 @@ def _budget_of(store: Store) -> Budget | None:
 
 def _render(store: Store, suite: Suite | None, *, plugin_errors: Sequence[str] = ()) -> None:
     """Write the report, then print the table and where the report lies."""
-    from bench.report.budget_text import budget_sentences
     from bench.report.extras import sentence
     from bench.report.render import render
     from bench.report.terminal import terminal_summary
-    from bench.results.frame import latest
 
     planned, others = of_the_plan(store.results, suite)
     outcome = render(
@@ -159,10 +164,18 @@ def _render(store: Store, suite: Suite | None, *, plugin_errors: Sequence[str] =
     )
     beside = sentence(planned, suite, folder=store.folder)
     print(terminal_summary(planned, suite, report_path=outcome.report_path, beside=beside))
-    if text := budget_sentences(suite, latest(planned, suite)):
-        print(textwrap.fill(text, COLUMNS, break_on_hyphens=False))
+    _tell_budget(planned, suite)
     for note in outcome.notes:
         sys.stderr.write(f"{note}\n")
+
+
+def _tell_budget(planned: Sequence[Result], suite: Suite | None) -> None:
+    """What a budget left out, where there was one."""
+    from bench.report.budget_text import budget_sentences
+    from bench.results.frame import latest
+
+    if text := budget_sentences(suite, latest(planned, suite)):
+        print(textwrap.fill(text, COLUMNS, break_on_hyphens=False))
 
 
 def of_the_plan(results: Sequence[Result], suite: Suite | None) -> tuple[list[Result], int]:

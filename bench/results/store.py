@@ -10,7 +10,7 @@ import gc
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -164,7 +164,7 @@ class Writer:
 
     def append(self, result: Result) -> None:
         """Write one line and wait until the disk has it. OSError (disk full): what was half written is cut off."""
-        line = canonical_json(result.to_json()).encode() + b"\n"
+        line = _line(result.to_json())
         if self._descriptor is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
@@ -187,6 +187,23 @@ class Writer:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def _line(value: Json) -> bytes:
+    """The line of a result. Half characters (names of files that are no UTF-8) are spelled out: nobody could read them
+    back."""
+    text = canonical_json(value)
+    if "\\ud" in text:
+        text = canonical_json(_spelled_out(value))
+    return text.encode() + b"\n"
+
+
+def _spelled_out(value: Json) -> Json:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, Mapping):
+        return {_spelled_out(key): _spelled_out(item) for key, item in value.items()}
+    return [_spelled_out(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def parse(line: bytes, path: Path, *, at: int) -> Result | None:

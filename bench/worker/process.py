@@ -14,7 +14,7 @@ from bench.records import Json
 from bench.worker.channel import Channel
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of <malloc.h>
-OWN_WORD = frozenset({"GLIBC_TUNABLES", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TOP_PAD_", "MALLOC_TRIM_THRESHOLD_"})
+OWN_WORD = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TOP_PAD_", "MALLOC_TRIM_THRESHOLD_")
 
 
 def die_with_parent(number: signal.Signals = signal.SIGKILL) -> None:
@@ -28,10 +28,11 @@ def keep_freed_memory() -> None:
 
     By itself it gives the end of its heap back to the kernel whenever more than a threshold is free there, and whether
     a step ends so is chance: of cnn at batch 512 some processes then met 10,000 page faults a step and others none,
-    and were up to a quarter slower for it. Blocks above 32 MiB, the most that glibc takes, are mapped each time.
-    What the user said of it in the environment stands.
+    and were up to a quarter slower for it. Of the main thread's heap, on which trials train. Blocks of 32 MiB, the most
+    that glibc goes up to by itself, and larger ones are mapped each time. What the user said of it in the environment
+    stands.
     """
-    if OWN_WORD & os.environ.keys():
+    if any(os.environ.get(name) for name in OWN_WORD) or "glibc.malloc." in os.environ.get("GLIBC_TUNABLES", ""):
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:

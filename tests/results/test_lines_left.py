@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -128,3 +129,72 @@ def test_a_line_in_another_order_or_of_an_older_schema_reads_the_same(line: tupl
     older = content.replace(b'"schema":2', b'"schema":1')
     assert older != content
     assert read_line(older, path, at=0).to_json() == wanted | {"artifact_sha256": ""}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"config": {}, "trial_id": "x"},
+        {"a": {}, "code": {}, "code_id": "x", "instruments": {}, "metrics": {}, "samples": {}, "schema": 2},
+    ],
+)
+def test_settings_that_are_called_like_our_keys_are_read(settings: dict[str, Any], make: Any, tmp_path: Path) -> None:
+    [trial] = make.Plan(models=[make.Component("mlp", settings)], seeds=[0]).trials()
+    result = make.result_of(trial, samples=SAMPLES)
+    writer = Store(tmp_path).writer("run")
+    writer.append(result)
+    writer.close()
+    [found] = Store(tmp_path).refresh()
+    assert found.to_json() == result.to_json()
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"author": {"a": 1, "code": {"x": "y"}, "code_id": "z"}},
+        {"host": {"a": "b", "instruments": {"x": "1"}, "metrics": {}}},
+        {"notes": {"a": "b", "samples": {"x": [1]}, "schema": 2}},
+        {"trial_extra": {"x": "y"}},
+        {"tags": {"a": 1, "trial": {}, "trial_id": "z"}},
+        {"cu": {"a": "b", "curves": {"x": [1]}, "environment": {}}},
+    ],
+    ids=lambda extra: next(iter(extra)),
+)
+def test_keys_that_we_do_not_know_are_left_alone(extra: dict[str, Any], line: tuple[bytes, Path]) -> None:
+    content, path = line
+    value = json.loads(content)
+    more = json.dumps(value | extra, sort_keys=True, separators=(",", ":")).encode()
+    assert read_line(more, path, at=0).to_json() == value
+
+
+def test_of_a_key_that_stands_twice_the_last_one_counts(line: tuple[bytes, Path]) -> None:
+    content, path = line
+    body = content.rstrip()[:-1]
+    assert parse(body + b',"trial":{}}', path, at=0) is None
+    assert parse(body + b',"code":{"model":3}}', path, at=0) is None
+    found = read_line(body + b',"samples":{"x":[5]}}', path, at=0)
+    assert dict(found.samples) == {"x": [5]}
+
+
+def test_a_byte_order_mark_of_an_editor_is_no_damage(line: tuple[bytes, Path]) -> None:
+    content, path = line
+    assert read_line(b"\xef\xbb\xbf" + content, path, at=0).to_json() == json.loads(content)
+
+
+def test_half_a_character_is_spelled_out_and_can_be_read_again(make: Any, tmp_path: Path) -> None:
+    [trial] = make.Plan(models=[make.Component("mlp")], seeds=[0]).trials()
+    name = os.fsdecode(b"gr\xfc\xdfe \xf0\x9f\x98\x80.txt")
+    writer = Store(tmp_path).writer("run")
+    writer.append(make.result_of(trial, status="failed", reason=f"no {name}", traceback=f"{name} 😀"))
+    writer.close()
+    [found] = Store(tmp_path).refresh()
+    assert found.reason == "no gr\\udcfc\\udcdfe 😀.txt"
+    assert found.traceback.endswith(" 😀")
+
+
+def test_a_number_that_no_float_holds_is_damage(line: tuple[bytes, Path]) -> None:
+    _, path = line
+    path.write_bytes(path.read_bytes().replace(b"[0.25,", b"[" + b"9" * 400 + b","))
+    found = Store(path.parents[1]).refresh()[1]
+    with pytest.raises(BenchError, match="damaged samples"):
+        found.samples["block_seconds"]

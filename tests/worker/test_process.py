@@ -48,3 +48,4 @@ def test_memory_that_is_freed_is_not_faulted_in_again() -> None:
 def test_what_the_user_says_of_the_heap_stands() -> None:
     assert faults("keep", MALLOC_TRIM_THRESHOLD_="131072", MALLOC_MMAP_THRESHOLD_="33554432") >= FEWEST
     assert faults("keep", GLIBC_TUNABLES="glibc.malloc.trim_threshold=131072") >= FEWEST
+    assert faults("keep", GLIBC_TUNABLES="glibc.rtld.optional_static_tls=4096", MALLOC_TOP_PAD_="") < 5

@@ -96,14 +96,20 @@ _, status, usage = os.wait4(pid, 0)
 seconds = time.perf_counter() - start
 unit = 1 if sys.platform == "darwin" else 1024  # getrusage(2) of each
 print(json.dumps([seconds, usage.ru_maxrss * unit, began, time.time()]))
-sys.exit(os.waitstatus_to_exitcode(status) != 0)
+if code := os.waitstatus_to_exitcode(status):
+    sys.exit(f"exit code {code}")
 """
 
 
 def command(*arguments: str) -> Timed:
     """Run `python ARGUMENTS` in the root of the project, its output thrown away."""
     done = subprocess.run(
-        [sys.executable, "-S", "-c", SMALL, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-S", "-c", SMALL, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
     )
     if done.returncode != 0:
         raise SystemExit(f"python {' '.join(arguments)} failed:\n{done.stderr[-3000:]}")

@@ -1,0 +1,96 @@
+"""Which trials are there already, which run, and which are settled before they start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bench.execute.plan import Identifier, Plan, make_plan
+from bench.records import STATUSES, Component, Environment, Result, Status
+from bench.suite.catalogue import Catalogue, Described, DeviceInfo
+from bench.suite.plan import Axis, Suite
+
+ABSENT = "cuda: no CUDA device on this machine"
+
+
+def catalogue(*, cuda: bool = True, model_sha256: str = "0" * 64, facts: str = "EPYC") -> Catalogue:
+    return Catalogue(
+        models={"mlp": Described(source_sha256=model_sha256)},
+        datasets={"digits": Described()},
+        devices={"cpu": DeviceInfo(True), "cuda": DeviceInfo(cuda, "" if cuda else ABSENT)},
+        best_device="cpu",
+        plugins={},
+        physical_cores=2,
+        environment=Environment({"cpu": facts}),
+    )
+
+
+def suite(device: str = "cpu", seeds: Sequence[int] = (0, 1)) -> Suite:
+    values: dict[str, Sequence[Any]] = {
+        "dataset": [Component("digits")], "model": [Component("mlp")], "seed": seeds, "batch_size": [64],
+        "device": [device],
+    }  # fmt: skip
+    return Suite("mine", "mine", tuple(Axis(*each) for each in values.items()))
+
+
+def planned(of: Suite, told: Catalogue, results: Sequence[Result] = (), **more: Any) -> Plan:
+    return make_plan(of.trials(), Identifier(of, told), results=results, **more)
+
+
+def ended(of: Suite, told: Catalogue, status: Status, *, reason: str = "why", at: str = "1") -> list[Result]:
+    """A result of every trial."""
+    identifier = Identifier(of, told)
+    return [
+        Result(each.trial, each.trial.trial_id, "run", each.environment_id, each.code_id, status,
+               reason="" if status == "ok" else reason, code=each.code, finished_at=at)
+        for each in map(identifier.planned, of.trials())
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_what_ended_is_there_and_what_was_skipped_or_interrupted_is_not(status: Status) -> None:
+    plan = planned(suite(), catalogue(), ended(suite(), catalogue(), status))
+    runs = status in ("skipped", "interrupted")
+    assert (len(plan.to_run), plan.there, plan.total) == ((2, 0, 2) if runs else (0, 2, 2))
+
+
+def test_a_device_that_appears_has_its_trials_run() -> None:
+    before, wanted = catalogue(cuda=False), suite("cuda")
+    first = planned(wanted, before)
+    assert (len(first.settled), first.to_run, dict(first.skip_reasons)) == (2, [], {ABSENT: 2})
+    stored = ended(wanted, before, "skipped", reason=ABSENT)
+    again = planned(wanted, before, stored)  # said once, not a second time
+    assert (again.settled, again.to_run) == ([], [])
+    assert [each.trial.seed for each in planned(wanted, catalogue(), stored).to_run] == [0, 1]
+
+
+def test_fresh_runs_all_and_retry_what_ended_so() -> None:
+    results = ended(suite(seeds=[0]), catalogue(), "failed") + ended(suite(seeds=[1]), catalogue(), "ok")
+    assert planned(suite(), catalogue(), results).to_run == []
+    assert len(planned(suite(), catalogue(), results, fresh=True).to_run) == 2
+    assert [each.trial.seed for each in planned(suite(), catalogue(), results, retry=["failed"]).to_run] == [0]
+
+
+def test_the_newest_result_counts() -> None:
+    old, new = (ended(suite(), catalogue(), status, at=at) for status, at in (("ok", "1"), ("interrupted", "2")))
+    assert len(planned(suite(), catalogue(), [*new, *old]).to_run) == 2
+    later = [replace(result, finished_at="3") for result in old]
+    assert planned(suite(), catalogue(), [*new, *later]).there == 2
+
+
+def test_other_code_runs_again_and_says_what_changed_other_machines_are_kept_apart() -> None:
+    results = ended(suite(), catalogue(), "ok")
+    edited = planned(suite(), catalogue(model_sha256="1" * 64), results)
+    assert (len(edited.to_run), sum(edited.edited.values()), edited.elsewhere) == (2, 2, 0)
+    elsewhere = planned(suite(), catalogue(facts="Xeon"), results)
+    assert (len(elsewhere.to_run), sum(elsewhere.edited.values()), elsewhere.elsewhere) == (2, 0, 2)
+
+
+def test_a_model_that_nobody_has_fails_before_it_starts_and_once() -> None:
+    unknown = replace(suite(), unknown={"model:mlp": "no model 'mlp' is registered"})
+    plan = planned(unknown, catalogue())
+    assert [each.fail for each in plan.settled] == ["no model 'mlp' is registered"] * 2
+    assert planned(unknown, catalogue(), ended(unknown, catalogue(), "failed")).there == 2
