@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.benchmarks.beside import document, floors, grid, scale, training
+from tests.benchmarks.beside import document, engines, floors, grid, scale, training
 from tests.benchmarks.beside.kept import Kept
 from tests.benchmarks.beside.measured import ROOT, Json, Settings, say
 
@@ -18,6 +18,7 @@ BENCHMARKS: dict[str, Callable[[Settings], Json]] = {
     "training": training.measure,
     "grid": grid.measure,
     "scale": scale.measure,
+    "engines": engines.measure,
     "floors": floors.measure,
 }
 ROUNDS = 5

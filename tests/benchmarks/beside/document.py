@@ -56,14 +56,14 @@ def _short(held: Json) -> str:
 def conditions(kept: Kept) -> str:
     """One line a benchmark: where, when, with how many processes a side, of which commit."""
     lines = []
-    for name in ("training", "grid", "scale", "floors"):
+    for name in ("training", "grid", "scale", "engines", "floors"):
         held = kept.load(name)
         if held is None:
             lines.append(f"- {name}: not measured yet")
             continue
         told = held["conditions"]
         commit = f"{told['commit'][:10]}{' with changes' if told['dirty'] else ''}" if told["commit"] else "unknown"
-        rounds = f"{told['rounds']} processes a side · " if name in ("training", "grid") else ""
+        rounds = f"{told['rounds']} processes a side · " if name in ("training", "grid", "engines") else ""
         facts = told["facts"]
         software = f"Python {facts.get('python', '?')}, kernel {facts.get('kernel', '?')}"
         lines.append(f"- {name}: {_short(told)} · {rounds}{software} · {told['date']} · commit {commit}")
@@ -155,6 +155,38 @@ def scale_table(found: Json) -> str:
     return picture + _table(rows, head) + "\n" + "\n".join(lines) + "\n"
 
 
+def engines_table(found: Json) -> str:
+    """Rates as multiples of the plain ones: seeds at once, compiled steps, memory formats and bfloat16."""
+    cells = {(cell["model"], cell["seeds"]): cell for cell in found["at_once"]}
+    models = list(dict.fromkeys(model for model, _ in cells))
+    counts = sorted({count for _, count in cells if count > 1})
+    at_once = [
+        [model, f"{statistics.median(cells[model, 1]['samples_per_second']):,.0f}"]
+        + [_times(cells[model, count]["ratio"]) for count in counts]
+        for model in models
+    ]
+    compiled = [
+        [cell["model"], _times(cell["ratio"]), f"{statistics.median(cell['compile_seconds']):.1f}"]
+        for cell in found["compiled"]
+    ]
+    shapes = list(dict.fromkeys(cell["shape"] for cell in found["formats"]))
+    formats = [[shape, *(_times(cell["ratio"]) for cell in found["formats"] if cell["shape"] == shape)]
+               for shape in shapes]  # fmt: skip
+    at_head = ["digits, batch 64", "eager, images/s", *(f"{count} seeds at once" for count in counts)]
+    return "\n".join(
+        [
+            "Seeds at once (`vectorized`), images/s of all of them ÷ those of one seed after the other (`eager`):\n",
+            _table(at_once, at_head),
+            "`compiled` ÷ `eager`, 1×28×28, batch 64, and the seconds to compile with a cold cache:\n",
+            _table(compiled, ["model", "× eager", "to compile, s"])
+            if compiled
+            else "No compiler was there: `compiled` was skipped.\n",
+            "cnn at batch 64, ÷ contiguous float32:\n",
+            _table(formats, ["images", "channels_last", "bfloat16", "both"]),
+        ]
+    )
+
+
 def floors_table(found: Json, rates: Json) -> str:
     """For each cell the least time of a step, what bounds it, and how far the suite and the loop by hand are off."""
     rows = []
@@ -189,4 +221,9 @@ def _table(rows: Sequence[Sequence[str]], head: Sequence[str]) -> str:
     return tabulate(rows, headers=head, tablefmt="github", colalign=align, disable_numparse=True) + "\n"
 
 
-PARTS: dict[str, Callable[[Json], str]] = {"training": training_table, "grid": grid_table, "scale": scale_table}
+PARTS: dict[str, Callable[[Json], str]] = {
+    "training": training_table,
+    "grid": grid_table,
+    "scale": scale_table,
+    "engines": engines_table,
+}
