@@ -17,7 +17,7 @@ from matplotlib.text import Text
 
 from bench.records import Component, Result
 from bench.report import draw_curves, plots, style
-from bench.report.axes import PlainFormatter
+from bench.report.axes import PlainFormatter, label_right
 from bench.report.sections import sections_of
 from bench.results.frame import latest
 
@@ -301,3 +301,14 @@ def test_a_sweep_is_drawn_at_its_best_setting(make: ModuleType) -> None:
 )
 def test_ticks_of_an_axis_have_one_unit(values: list[float], texts: list[str]) -> None:
     assert PlainFormatter().format_ticks(values) == texts
+
+
+def test_a_leader_across_the_plot_does_not_pass_for_data() -> None:
+    figure, (ax,) = style.figure_with_axes("t", ["s"], rows=1, columns=1, panel_inches=2.0, frame=style.Frame())
+    ax.plot([0, 1], [0, 1])
+    figure.canvas.draw()
+    looks = dict.fromkeys(("near", "far"), style.Style("#0072b2", "o"))
+    label_right(ax, [("near", 1.0, 1.0), ("far", 0.0, 0.0)], looks)
+    found = {text.get_text(): text.arrow_patch for text in ax.texts}
+    assert (found["near"].get_linestyle(), found["far"].get_linestyle()) == ("-", ":")
+    assert found["near"].get_edgecolor() != found["far"].get_edgecolor()
