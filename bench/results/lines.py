@@ -11,7 +11,6 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,7 +35,6 @@ CUT = {
 LEFT = frozenset({"curves", "samples"})  # in the file; the rest of them is SHARED between lines
 CUT_OUT = 0  # stands for a part that was cut out: no line of ours has it there
 PRESENT = f',"schema":{SCHEMA},"'.encode()  # older lines are read as a whole, by those who know them
-KEYS = frozenset({"bench", "schema"} | {field.name for field in fields(Result)})
 SEED = re.compile(rb'(\{.*),"seed":(0|[1-9][0-9]{0,18})(,"train":\{[^{}]*\}\})', re.DOTALL)
 # An object of lists of numbers by name. Possessive, so that it never goes back; of a number only its characters are
 # looked at, which takes a quarter of the time: one that is none (`1..2`) is found when somebody asks for it.
@@ -116,8 +114,8 @@ def _read_quickly(line: bytes, path: Path, *, at: int) -> Result | None:
     """The same for a line as our writer writes it; None for others. What this refuses may still be a result."""
     parts = _parts(line)
     value = from_json(_without(line, parts), allow_inf_nan=False)  # a third of the time of json.loads
-    # A key that we do not know may hold texts that look like ours, and of two that are the same the last one counts.
-    if not parts or not value.keys() <= KEYS or any(value[name] != CUT_OUT for name in parts):
+    # What was cut may have stood in a key that we do not know, and of two keys that are the same the last one counts.
+    if not parts or any(value[name] != CUT_OUT for name in parts):
         return None
     refuse_newer(value, path)
     known: dict[str, Any] = {}

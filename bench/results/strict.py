@@ -145,7 +145,7 @@ def _built(value: Mapping[str, Any]) -> Result:
     `trial` and `environment` may be objects already, and `samples` and `curves` any mapping.
     """
     own = {name: value[name] for name in _FIELDS if name in value}
-    own |= {name: _interned(own[name]) for name in _NAMED if type(own.get(name)) is dict}
+    own |= {name: _interned(own[name]) for name in _NAMED if isinstance(own.get(name), dict)}
     if not isinstance(own.get("environment"), Environment):
         own["environment"] = _once(Environment.from_json, own.get("environment", {"facts": {}}))
     if not isinstance(own["trial"], Trial):
