@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from bench.worker.train.loaders import Fetch
 from bench.worker.train.optimizers import autocast
@@ -45,12 +46,11 @@ def eager_step(
     `model` gives logits (N, K) for images (N, C, H, W): a module, or what an engine made of it. An L1 penalty moves the
     weights and is not in the loss that the step gives, as the L2 of weight decay is not.
     """
-    criterion = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
+    smoothing = recipe.label_smoothing
 
     def forward(fetch: Fetch) -> torch.Tensor:
         images, labels = fetch()
-        loss: torch.Tensor = criterion(model(images), labels)
-        return loss
+        return functional.cross_entropy(model(images), labels, label_smoothing=smoothing)
 
     def mixed(fetch: Fetch) -> torch.Tensor:
         with autocast(device, precision):
@@ -69,8 +69,10 @@ def eager_step(
 
 
 def _plain_step(lossy: Step, optimizer: torch.optim.Optimizer) -> Step:
+    forget = forgetting(trained(optimizer))
+
     def step(fetch: Fetch) -> torch.Tensor:
-        optimizer.zero_grad()
+        forget()
         loss = lossy(fetch)
         loss.backward()
         optimizer.step()
@@ -82,11 +84,12 @@ def _plain_step(lossy: Step, optimizer: torch.optim.Optimizer) -> Step:
 def _tended_step(lossy: Step, optimizer: torch.optim.Optimizer, recipe: Recipe) -> Step:
     """With a penalty, or clipped gradients, or both."""
     parameters = trained(optimizer)
+    forget = forgetting(parameters)
     differentiate, clip = backward(parameters, recipe), _clip(parameters, recipe.gradient_clip)
     advance = optimizer.step if clip is None else in_turn(clip, optimizer.step)
 
     def step(fetch: Fetch) -> torch.Tensor:
-        optimizer.zero_grad()
+        forget()
         loss = lossy(fetch)
         differentiate(loss)
         advance()
@@ -98,10 +101,11 @@ def _tended_step(lossy: Step, optimizer: torch.optim.Optimizer, recipe: Recipe) 
 def _scaled_step(lossy: Step, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler, recipe: Recipe) -> Step:
     """The loss is scaled so that small gradients are not 0 in float16; they are scaled back before they are clipped."""
     parameters = trained(optimizer)
+    forget = forgetting(parameters)
     penalty, clip = l1_penalty(parameters, recipe.l1), _clip(parameters, recipe.gradient_clip)
 
     def step(fetch: Fetch) -> torch.Tensor:
-        optimizer.zero_grad()
+        forget()
         loss = lossy(fetch)
         scaler.scale(loss).backward()
         scaler.step(optimizer)
@@ -109,7 +113,7 @@ def _scaled_step(lossy: Step, optimizer: torch.optim.Optimizer, scaler: torch.am
         return loss.detach()
 
     def tended(fetch: Fetch) -> torch.Tensor:
-        optimizer.zero_grad()
+        forget()
         loss = lossy(fetch)
         scaler.scale(loss if penalty is None else loss + penalty()).backward()
         if clip is not None:
@@ -124,12 +128,13 @@ def _scaled_step(lossy: Step, optimizer: torch.optim.Optimizer, scaler: torch.am
 
 def _closure_step(lossy: Step, optimizer: torch.optim.LBFGS) -> Step:
     """LBFGS evaluates the loss several times a step; what is kept is the first, before the weights move."""
+    forget = forgetting(trained(optimizer))
 
     def step(fetch: Fetch) -> torch.Tensor:
         first: list[torch.Tensor] = []
 
         def closure() -> torch.Tensor:
-            optimizer.zero_grad()
+            forget()
             loss = lossy(fetch)
             loss.backward()
             if not first:
@@ -168,6 +173,19 @@ def in_turn(first: Callable[[], object], second: Callable[[], object]) -> Callab
 def trained(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
     """The parameters that `optimizer` changes."""
     return [parameter for group in optimizer.param_groups for parameter in group["params"]]
+
+
+def forgetting(parameters: Sequence[torch.Tensor]) -> Callable[[], None]:
+    """The call that drops the gradients of the last step.
+
+    What `Optimizer.zero_grad` does, without the entry that it makes for the profiler: 4 % of a step of a linear model.
+    """
+
+    def forget() -> None:
+        for parameter in parameters:
+            parameter.grad = None
+
+    return forget
 
 
 def backward(
