@@ -54,8 +54,8 @@ class Learners(NamedTuple):
 class Run:
     """The cell under way."""
 
-    def __init__(self, request: Request, channel: Channel, outcome: Outcome) -> None:
-        self.request, self.channel = request, channel
+    def __init__(self, request: Request, channel: Channel, outcome: Outcome, measured: Callable[[], object]) -> None:
+        self.request, self.channel, self.measured = request, channel, measured
         self.requests = (request, *request.others)
         outcome.others = [Outcome() for _ in request.others]
         self.outcome, self.outcomes = outcome, (outcome, *outcome.others)
@@ -252,6 +252,7 @@ class Run:
         )
         count = len(self.seeds)
         record.fill(whole, trial=self.trial, log=log, found=found, peaks=self.peaks, watch=self.watch, models=count)
+        self.measured()
         whole.instruments |= instruments(whole.instruments, count)
         for place, outcome in enumerate(self.outcomes):
             if place not in self.out:

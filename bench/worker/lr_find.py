@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from bench.errors import BenchError
 from bench.worker import components, randomness
@@ -22,7 +22,7 @@ DIVERGED = 4.0  # times the lowest smoothed loss, as fastai has it
 class Run:
     """The test under way; `trial` is what it stands in for, its learning rate is not looked at."""
 
-    def __init__(self, request: Request, channel: Channel, outcome: Outcome) -> None:
+    def __init__(self, request: Request, channel: Channel, outcome: Outcome, measured: Callable[[], object]) -> None:
         assert request.rates is not None
         self.request, self.channel, self.outcome = request, channel, outcome
         self.trial, self.rates = request.trial, request.rates

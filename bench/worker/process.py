@@ -1,12 +1,15 @@
-"""A trial's process from its first to its last moment, forked or spawned."""
+"""A trial's process from its first to its last moment, forked or spawned: it rehearses, then waits for its trial."""
 
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import signal
+import socket
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
@@ -40,25 +43,61 @@ def keep_freed_memory() -> None:
         mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
-def run_and_exit(request: dict[str, Json], *, descriptor: int, started_ns: int) -> NoReturn:
-    """Run the trial that `request` describes, say what became of it on `descriptor`, end the process.
+def stand_by(link: socket.socket, *, measured: int) -> NoReturn:
+    """Get ready, take one request from `link` with a descriptor beside it, run the trial, end the process.
+
+    The request is a JSON line {"trial": {...}, "started_ns": perf_counter_ns when it came}; where `link` is closed
+    without one there is nothing to do. A byte is written to `measured` when nothing of the trial is timed any more.
+    """
+    die_with_parent()
+    get_ready()
+    line, descriptors = b"", list[int]()
+    while not line.endswith(b"\n"):
+        part, more, _, _ = socket.recv_fds(link, 1 << 16, 1)
+        if not part:
+            os._exit(0)
+        line, descriptors = line + part, descriptors + more
+    link.close()
+    asked = json.loads(line)
+    run_and_exit(
+        asked["trial"],
+        descriptor=descriptors[0],
+        started_ns=asked["started_ns"],
+        measured=lambda: os.write(measured, b"."),
+    )
+
+
+def get_ready() -> None:
+    """What can be done before the trial is known: settings of the process, and a trial that nobody keeps.
 
     The process is the leader of its own session: a signal to its group reaches what it started, and a Ctrl-C in the
-    terminal does not reach it. Standard output and error go to the trial's log.
+    terminal does not reach it.
+    """
+    keep_freed_memory()
+    _redirect(None)
+    # Read by CUDA when it starts, which is later in this process; without it cuBLAS refuses to be deterministic.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    from bench.worker import rehearsal
+
+    rehearsal.rehearse()
+
+
+def run_and_exit(
+    request: dict[str, Json], *, descriptor: int, started_ns: int, measured: Callable[[], object] = lambda: None
+) -> NoReturn:
+    """Run the trial that `request` describes, say what became of it on `descriptor`, end the process.
+
+    Standard output and error go to the trial's log.
     """
     code = 1
     try:
-        die_with_parent()
-        keep_freed_memory()
         _redirect(request.get("log"))
-        # Read by CUDA when it starts, which is later in this process; without it cuBLAS refuses to be deterministic.
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         from bench.worker import components, trial
         from bench.worker.messages import Request
 
         components.load_builtin()
         channel = Channel(descriptor)
-        outcome = trial.run(Request.from_json(request), channel, started_ns=started_ns)
+        outcome = trial.run(Request.from_json(request), channel, started_ns=started_ns, measured=measured)
         channel.send({"outcome": outcome.to_json()})
         code = 0
         with suppress(OSError, ValueError):  # as below
@@ -76,20 +115,21 @@ def run_and_exit(request: dict[str, Json], *, descriptor: int, started_ns: int) 
 
 
 def _redirect(log: str | None) -> None:
-    """Standard input from nowhere; output and error to the log, appended."""
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    target = os.open(os.devnull, os.O_WRONLY)
+    """Standard input from nowhere; output and error to the log, appended, or nowhere too."""
+    source = target = os.open(os.devnull, os.O_RDWR)
     if log:
         with suppress(OSError):  # a full disk: that the record does not fit either is said by the parent
             target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    os.dup2(target, 1)
-    os.dup2(target, 2)
+    for number, own in enumerate((source, target, target)):
+        os.dup2(own, number)
+    for opened in {source, target} - {0, 1, 2}:
+        os.close(opened)
 
 
 def spawned_main(descriptor: int) -> NoReturn:
     """`python -m bench.worker spawn FD`: one trial; its request is the first line of standard input."""
-    import json
-
     started_ns = time.perf_counter_ns()
     request = json.loads(sys.stdin.readline())
+    die_with_parent()
+    get_ready()
     run_and_exit(request, descriptor=descriptor, started_ns=started_ns)

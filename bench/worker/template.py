@@ -3,6 +3,9 @@
 A fork costs 20 ms where importing torch costs seconds, and is as fresh as a spawn as long as the template has run no
 operation, started no thread and never touched CUDA. Plugins are imported in the trial's process, never here.
 
+One process is kept ready ahead: it is forked as soon as the trial under way times nothing any more, rehearses, and
+waits for its request, so that the next trial need not wait for that. It is the process of one trial, as any.
+
 Words with the parent, JSON lines on a Unix socket:
     ← {"trial": {...}} with a descriptor beside it: the writing end of the trial's own pipe
     → {"ready": true}, once; {"started": pid}; {"ended": pid, "status": wait status}
@@ -22,7 +25,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from bench.records import Json, canonical_json
 from bench.worker import process
@@ -48,7 +51,7 @@ def _import_everything() -> None:
     import torch._dynamo
     import torch.utils.flop_counter
 
-    from bench.worker import components, trial
+    from bench.worker import components, rehearsal, trial
     from bench.worker.evaluate import diagnosis
 
     with _without("pandas"):
@@ -56,10 +59,9 @@ def _import_everything() -> None:
     components.load_builtin()
     diagnosis.rehearse()
     # What is imported is all that this was for.
-    del h5py, numpy, sklearn, torch, trial
+    del h5py, numpy, rehearsal, sklearn, torch, trial
     # Out of the collector's sight: a collection in a trial would touch, and so copy, every page of all of this
-    # (0.19 s a trial).
-    gc.collect()
+    # (0.19 s a trial). What garbage there is stays: to look for it takes 0.3 s, and leaves holes in shared pages.
     gc.freeze()
     gc.enable()
 
@@ -86,10 +88,20 @@ def _refuse_threads() -> None:
         raise SystemExit(f"the template has {count} threads: something it imports starts threads")
 
 
+class _Ready(NamedTuple):
+    """A process that waits for its request on `link`."""
+
+    pid: int
+    link: socket.socket
+
+
 class _Server:
     def __init__(self, link: socket.socket) -> None:
         self.link, self.buffer, self.descriptors = link, b"", list[int]()
         self.children: set[int] = set()
+        self.ready: _Ready | None = None
+        # The trial under way writes a byte here when it times nothing any more.
+        self.measured, self.telling = os.pipe()
         # SIGCHLD writes a byte here, which wakes `select`: the template sleeps between trials.
         self.waking, writing = os.pipe()
         os.set_blocking(writing, False)
@@ -101,12 +113,15 @@ class _Server:
         self._say({"ready": True})
         link = self.link.fileno()
         while True:
-            ready, _, _ = select.select([link, self.waking], [], [])
+            ready, _, _ = select.select([link, self.waking, self.measured], [], [])
             if self.waking in ready:
                 os.read(self.waking, 4096)
                 self._reap()
             if link in ready and not self._receive():
                 break
+            if self.measured in ready:
+                os.read(self.measured, 4096)
+                self.ready = self.ready or self._fork()
         self._end()
 
     def _end(self) -> NoReturn:
@@ -125,19 +140,30 @@ class _Server:
         self.descriptors += descriptors
         while b"\n" in self.buffer:
             line, _, self.buffer = self.buffer.partition(b"\n")
-            self._fork(json.loads(line)["trial"], self.descriptors.pop(0))
+            self._begin(json.loads(line)["trial"], self.descriptors.pop(0))
         return bool(data)
 
-    def _fork(self, request: dict[str, Json], pipe: int) -> None:
-        started_ns = time.perf_counter_ns()
+    def _begin(self, request: dict[str, Json], pipe: int) -> None:
+        line = canonical_json({"trial": request, "started_ns": time.perf_counter_ns()}).encode() + b"\n"
+        ready, self.ready = self.ready or self._fork(), None
+        self._say({"started": ready.pid})
+        with suppress(ConnectionError):  # it has ended, which is going to be told
+            sent = socket.send_fds(ready.link, [line], [pipe])
+            ready.link.sendall(line[sent:])
+        ready.link.close()
+        os.close(pipe)
+
+    def _fork(self) -> _Ready:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         child = os.fork()
         if child == 0:
-            self._become_trial(request, pipe, started_ns)
-        os.close(pipe)
+            ours.close()
+            self._become_trial(theirs)
+        theirs.close()
         self.children.add(child)
-        self._say({"started": child})
+        return _Ready(child, ours)
 
-    def _become_trial(self, request: dict[str, Json], pipe: int, started_ns: int) -> NoReturn:
+    def _become_trial(self, link: socket.socket) -> NoReturn:
         os.setsid()
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -145,7 +171,8 @@ class _Server:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         self.link.close()
         os.close(self.waking)
-        process.run_and_exit(request, descriptor=pipe, started_ns=started_ns)
+        os.close(self.measured)
+        process.stand_by(link, measured=self.telling)
 
     def _reap(self) -> None:
         """Report every child that has ended; what it started and left behind ends with it."""
@@ -154,6 +181,9 @@ class _Server:
             if ended:
                 self.children.remove(child)
                 _kill_group(child)
+                if self.ready is not None and self.ready.pid == child:
+                    self.ready.link.close()
+                    self.ready = None
                 self._say({"ended": child, "status": status})
 
     def _say(self, message: dict[str, Json]) -> None:

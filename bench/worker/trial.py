@@ -35,11 +35,16 @@ from bench.worker.train.stopping import EarlyStopping
 from bench.worker.workshop import SHORT_BATCH_STEPS, Workshop, engine_and_device, set_up, warm_up
 
 
-def run(request: Request, channel: Channel, *, started_ns: int) -> Outcome:
-    """Run the trial and turn every way in which it can end into an outcome. `started_ns`: perf_counter_ns then."""
+def run(
+    request: Request, channel: Channel, *, started_ns: int, measured: Callable[[], object] = lambda: None
+) -> Outcome:
+    """Run the trial and turn every way in which it can end into an outcome.
+
+    `started_ns`: perf_counter_ns then. `measured` is called when nothing is going to be timed any more.
+    """
     outcome = Outcome()
     try:
-        _kind(request)(request, channel, outcome).go()
+        _kind(request)(request, channel, outcome, measured).go()
     except (Exception, SystemExit, KeyboardInterrupt) as error:  # a model that says sys.exit() has raised, too
         status, reason = classify(error)
         for each in (outcome, *outcome.others):
@@ -60,8 +65,8 @@ def _kind(request: Request) -> type[_Run | cell.Run | lr_find.Run]:
 class _Run:
     """The trial under way."""
 
-    def __init__(self, request: Request, channel: Channel, outcome: Outcome) -> None:
-        self.request, self.channel, self.outcome = request, channel, outcome
+    def __init__(self, request: Request, channel: Channel, outcome: Outcome, measured: Callable[[], object]) -> None:
+        self.request, self.channel, self.outcome, self.measured = request, channel, outcome, measured
         self.trial, self.train = request.trial, request.trial.train
         self.curves: dict[str, list[float | None]] = outcome.curves
         self.last: Evaluation | None = None
@@ -272,6 +277,7 @@ class _Run:
             "time_to_target_seconds": self.reached_seconds
         }
         record.fill(self.outcome, trial=self.trial, log=log, found=found, peaks=self.peaks, watch=self.watch)
+        self.measured()
         self.outcome.instruments |= self.engine.instruments
         self.checkpoints.mark(self.outcome)
         if self.last is None:  # the process before this one was stopped behind the last epoch

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +79,72 @@ def test_a_trial_that_corrupts_its_process_does_not_change_the_next_by_a_bit(exe
     for name in ("test_loss", "train_loss", "test_accuracy"):
         assert before["metrics"][name] == after["metrics"][name]
     assert before["curves"]["test_loss"] == after["curves"]["test_loss"]
+
+
+TELLING = """
+import os
+from bench.registry import metric, model
+
+@metric("process")
+def process(logits, labels):
+    return os.getpid()
+
+@model("raises")
+def raises(input_shape, num_classes):
+    raise ValueError("no such thing")
+"""
+
+
+def children(executor: Any) -> set[int]:
+    """The processes that the template has made and that have not ended."""
+    template = executor._template._process.pid
+    found = Path(f"/proc/{template}/task/{template}/children").read_text().split()
+    return {int(child) for child in found}
+
+
+def wait_for(holds: Callable[[], bool]) -> None:
+    stop = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < stop, "it never happened"
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def telling(tmp_path: Path) -> dict[str, Any]:
+    """The request of a trial that says which process it ran in."""
+    plugin = tmp_path / "telling.py"
+    plugin.write_text(TELLING)
+    return request_for(tmp_path, "linear", plugins=(str(plugin),))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="nothing is forked elsewhere")
+def test_the_next_process_waits_for_its_trial_and_has_no_other(executor: Any, telling: dict[str, Any]) -> None:
+    ran = {run(executor, telling)["metrics"]["process"]}
+    for _ in range(2):
+        [waiting] = children(executor)
+        ran.add(waiting)
+        assert run(executor, telling)["metrics"]["process"] == waiting
+    assert len(ran) == 3
+    [waiting] = children(executor)
+    executor.close()
+    wait_for(lambda: not Path(f"/proc/{waiting}").exists())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="nothing is forked elsewhere")
+def test_a_waiting_process_that_is_killed_takes_no_trial_with_it(executor: Any, telling: dict[str, Any]) -> None:
+    run(executor, telling)
+    [waiting] = children(executor)
+    os.kill(waiting, signal.SIGKILL)
+    wait_for(lambda: not children(executor))
+    assert run(executor, telling)["status"] == "ok"
+
+
+def test_a_trial_that_fails_before_it_measures_leaves_the_next_one_its_process(
+    executor: Any, telling: dict[str, Any]
+) -> None:
+    failing = telling | {"trial": telling["trial"] | {"model": {"name": "raises"}}}
+    assert run(executor, failing)["status"] == "failed"
+    assert run(executor, telling)["status"] == "ok"
 
 
 def test_the_template_is_clean() -> None:

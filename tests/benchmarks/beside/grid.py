@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.records import Result
 from bench.results.store import Store
-from tests.benchmarks.beside.measured import ROOT, Json, Settings, Timed, alone, command, in_turn, say, times
+from tests.benchmarks.beside.measured import ROOT, Json, Settings, Timed, alone, command, in_turn, say, times_by_round
 
 SUITE, SCRIPT = ROOT / "suites" / "baseline.toml", "tests.benchmarks.beside.grid_script"
 ONLY = ("--only", "device=cpu")
@@ -36,7 +36,7 @@ def measure(settings: Settings) -> Json:
 
     found = in_turn({"suite": suite, "script": script}, rounds=settings.rounds, label="grid, seconds")
     gathered = {name: [part[name] for part in parts] for name in parts[0]}
-    return {"seconds": found, "times": times(found["suite"], found["script"]), "parts": gathered}
+    return {"seconds": found, "times": times_by_round(found["suite"], found["script"]), "parts": gathered}
 
 
 def _suite(results: Path, settings: Settings) -> Timed:

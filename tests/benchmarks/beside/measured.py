@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -12,8 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from bench.execute.lock import MeasureLock
-from bench.statistics.intervals import Ratio, log_ratio
+from bench.statistics.intervals import Ratio, log_ratio, paired_t_interval
 
 ROOT = Path(__file__).resolve().parents[3]
 Json = Any
@@ -63,6 +66,16 @@ def times(a: Sequence[float], b: Sequence[float]) -> dict[str, float | None]:
     """How many times `b` is `a`, with its 95 % interval (Welch, on logarithms), as JSON."""
     ratio: Ratio = log_ratio(a, b)
     return {"ratio": ratio.ratio, "low": ratio.low, "high": ratio.high}
+
+
+def times_by_round(a: Sequence[float], b: Sequence[float]) -> dict[str, float | None]:
+    """The same of two sides with a figure a round each: the t-interval of the logarithms of the rounds' ratios.
+
+    A machine that other machines share goes through states that last for minutes, and change the pace of both sides.
+    """
+    found = paired_t_interval(np.log(a), np.log(b))
+    low, high = (None if end is None else math.exp(end) for end in (found.low, found.high))
+    return {"ratio": math.exp(found.mean), "low": low, "high": high}
 
 
 def ask(module: str, *arguments: str, environment: Mapping[str, str] | None = None) -> Json:

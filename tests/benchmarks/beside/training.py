@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import bench
-from tests.benchmarks.beside.measured import Json, Settings, alone, ask, in_turn, say, times
+from tests.benchmarks.beside.measured import Json, Settings, alone, ask, in_turn, say, times_by_round
 
 MODELS, BATCH_SIZES, IMAGES = ("linear", "mlp", "cnn"), (64, 512), 12_800
 OTHERS = ("hand", "tensors", "lightning", "tutorial")
@@ -44,7 +44,7 @@ def measure(settings: Settings) -> Json:
                 sides[name] = partial(_other_rate, name, model, batch_size, fewer, threads, data)
             label = f"training {model} at {batch_size}"
             found = in_turn(sides, rounds=settings.rounds, label=label)
-            ratios = {name: times(found["suite"], found[name]) for name in OTHERS}
+            ratios = {name: times_by_round(found["suite"], found[name]) for name in OTHERS}
             cells.append({"model": model, "batch_size": batch_size, "samples_per_second": found, "ratios": ratios})
     return {"images": source, "threads": threads, "cells": cells}
 

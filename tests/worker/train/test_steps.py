@@ -177,7 +177,7 @@ def test_a_step_that_is_asked_for_nothing_does_nothing_more(batches: Batches) ->
     net = model()
     step = eager_step(net, torch.optim.SGD(net.parameters(), lr=0.1), precision="float32", device=CPU)
     step(lambda: batches[0])
-    assert calls_of_ours(lambda: step(lambda: batches[0])) == ["step", "forward"]
+    assert calls_of_ours(lambda: step(lambda: batches[0])) == ["step", "forget", "forward"]
     asked = eager_step(
         net,
         torch.optim.SGD(net.parameters(), lr=0.1),
