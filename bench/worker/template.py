@@ -145,12 +145,11 @@ class _Server:
 
     def _begin(self, request: dict[str, Json], pipe: int) -> None:
         line = canonical_json({"trial": request, "started_ns": time.perf_counter_ns()}).encode() + b"\n"
-        ready, self.ready = self.ready or self._fork(), None
+        ready, self.ready = self.ready, None
+        if ready is None or not _give(ready.link, line, pipe):
+            ready = self._fork()
+            _give(ready.link, line, pipe)  # where it has ended by now, that is told
         self._say({"started": ready.pid})
-        with suppress(ConnectionError):  # it has ended, which is going to be told
-            sent = socket.send_fds(ready.link, [line], [pipe])
-            ready.link.sendall(line[sent:])
-        ready.link.close()
         os.close(pipe)
 
     def _fork(self) -> _Ready:
@@ -189,6 +188,18 @@ class _Server:
     def _say(self, message: dict[str, Json]) -> None:
         with suppress(ConnectionError):
             self.link.sendall(canonical_json(message).encode() + b"\n")
+
+
+def _give(link: socket.socket, line: bytes, pipe: int) -> bool:
+    """Give the process at the other end of `link` its request, once and for all; False where it has ended."""
+    try:
+        sent = socket.send_fds(link, [line], [pipe])
+        link.sendall(line[sent:])
+    except ConnectionError:
+        return False
+    finally:
+        link.close()
+    return True
 
 
 def _kill_group(leader: int) -> None:
