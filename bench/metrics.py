@@ -37,7 +37,7 @@ _CONTRACT = (
     Metric("inference_latency_p50_seconds", "seconds", False, True, "median forward pass at batch 1"),
     Metric("inference_latency_p95_seconds", "seconds", False, True, "95th percentile of a forward pass at batch 1"),
     Metric("fit_seconds", "seconds", False, True, "first to last real step, evaluation excluded"),
-    Metric("total_seconds", "seconds", False, True, "start of the trial's process to its record"),
+    Metric("total_seconds", "seconds", False, True, "start of the trial in its process to its record"),
     Metric("time_to_target_seconds", "seconds", False, True, "training seconds until the target accuracy"),
     Metric("flops_per_sample", "FLOP", False, False, "forward and backward, counted from the graph"),
     Metric("achieved_flops_per_second", "FLOP/s", True, True, "counted FLOPs over the time of the timed blocks"),

@@ -1,4 +1,4 @@
-"""A trial's process from its first to its last moment, forked or spawned: it rehearses, then waits for its trial."""
+"""A trial's process from its first to its last moment, forked or spawned."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from bench.records import Json
 from bench.worker.channel import Channel
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of <malloc.h>
+READY = b"."
 OWN_WORD = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TOP_PAD_", "MALLOC_TRIM_THRESHOLD_")
 
 
@@ -44,42 +45,46 @@ def keep_freed_memory() -> None:
 
 
 def stand_by(link: socket.socket, *, measured: int) -> NoReturn:
-    """Get ready, take one request from `link` with a descriptor beside it, run the trial, end the process.
+    """Get ready, say so with a byte on `link`, take one request from it, run the trial, end the process.
 
-    The request is a JSON line {"trial": {...}, "started_ns": perf_counter_ns when it came}; where `link` is closed
+    The request is a JSON line with a descriptor beside it, on which the trial is to speak; where `link` is closed
     without one there is nothing to do. A byte is written to `measured` when nothing of the trial is timed any more.
-    """
-    die_with_parent()
-    get_ready()
-    line, descriptors = b"", list[int]()
-    while not line.endswith(b"\n"):
-        part, more, _, _ = socket.recv_fds(link, 1 << 16, 1)
-        if not part:
-            os._exit(0)
-        line, descriptors = line + part, descriptors + more
-    link.close()
-    asked = json.loads(line)
-    run_and_exit(
-        asked["trial"],
-        descriptor=descriptors[0],
-        started_ns=asked["started_ns"],
-        measured=lambda: os.write(measured, b"."),
-    )
-
-
-def get_ready() -> None:
-    """What can be done before the trial is known: settings of the process, and a trial that nobody keeps.
-
     The process is the leader of its own session: a signal to its group reaches what it started, and a Ctrl-C in the
     terminal does not reach it.
     """
+    try:
+        from bench.worker import rehearsal
+
+        settle()
+        _redirect(None)
+        rehearsal.rehearse()
+        link.sendall(READY)
+        line, descriptors = b"", list[int]()
+        while not line.endswith(b"\n"):
+            part, more, _, _ = socket.recv_fds(link, 1 << 16, 1)
+            if not part:
+                os._exit(0)
+            line, descriptors = line + part, descriptors + more
+        started_ns = time.perf_counter_ns()
+        link.close()
+        run_and_exit(
+            json.loads(line), descriptor=descriptors[0], started_ns=started_ns, measured=lambda: _say(measured)
+        )
+    finally:  # not into what the template has on its stack
+        os._exit(1)
+
+
+def settle() -> None:
+    """The settings of a trial's process."""
+    die_with_parent()
     keep_freed_memory()
-    _redirect(None)
     # Read by CUDA when it starts, which is later in this process; without it cuBLAS refuses to be deterministic.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    from bench.worker import rehearsal
 
-    rehearsal.rehearse()
+
+def _say(measured: int) -> None:
+    with suppress(OSError):  # nobody listens any more; what was measured is there all the same
+        os.write(measured, b".")
 
 
 def run_and_exit(
@@ -130,6 +135,5 @@ def spawned_main(descriptor: int) -> NoReturn:
     """`python -m bench.worker spawn FD`: one trial; its request is the first line of standard input."""
     started_ns = time.perf_counter_ns()
     request = json.loads(sys.stdin.readline())
-    die_with_parent()
-    get_ready()
+    settle()
     run_and_exit(request, descriptor=descriptor, started_ns=started_ns)

@@ -1,52 +1,68 @@
-"""The first part of a trial of nothing, which a trial's process runs before it knows its own.
+"""What a trial's process goes through before it knows its trial, so that the trial does not meet it for the first time.
 
-A forked process copies each page that it writes to, and torch looks up what it needs at its first call: 50 ms of a
-trial. While the trial before saves what it measured, the next one's process can have most of that behind it; no timed
-window of either is open then.
+A forked process copies each page that it writes to, and torch looks up what it needs at its first call: tens of
+milliseconds of a trial. While the trial before saves what it measured, the next one's process can have them behind it;
+no timed window of either is open then.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
-from bench.records import Component, TrainSettings, Trial
-from bench.worker import components
-from bench.worker.data import load
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from bench.records import TrainSettings
+from bench.worker.datasets.splits import Images, Labels
+from bench.worker.evaluate.accuracy import Held, evaluate, first_answers
 from bench.worker.measure import contention, memory
-from bench.worker.messages import Request
-from bench.worker.workshop import Workshop, engine_and_device, set_up
+from bench.worker.train.loaders import Resident, Scale
+from bench.worker.train.optimizers import make_optimizer
 
-# Goes through what every trial goes through, and takes the least: one thread, so that none is started.
-TRIAL = Trial(
-    Component("synthetic", {"train": 2, "test": 2}),
-    Component("cnn"),
-    seed=0,
-    batch_size=2,
-    device="cpu",
-    train=TrainSettings(threads=1),
-)
+BATCH, SIDE, CLASSES = 2, 8, 2
 
 
 def rehearse() -> None:
-    """From the settings of the process to the throw-away step. Raises nothing.
+    """Load, build, answer and step once, on next to nothing. Raises nothing.
 
-    Leaves no file, no thread and no switch of torch that a trial does not set itself.
+    Leaves no file, no thread, and torch as it was: switches, number of threads, random numbers. No backward pass:
+    the first one of a process asks every kind of device for its number, which a plugin may yet add to.
     """
-    with suppress(Exception):  # whatever it is, the trial is going to meet it too, and to say it
-        components.load_builtin()
-        engine, device = engine_and_device(TRIAL)
-        threads = set_up(TRIAL, device)
-        data = load(Request(TRIAL, Path(), locations={}, plugins=(), artifact=None, attributes={}), device.torch_device)
-        shop = Workshop(
-            TRIAL,
-            engine,
-            device=device,
-            threads=threads,
-            input_shape=data.input_shape,
-            num_classes=len(data.class_names),
-            train_size=data.train_size,
-        )
-        shop.warm_library(data.test)
-        contention.read()  # looks up once where the counters are
+    with suppress(Exception), _one_thread(), torch.random.fork_rng(devices=[]):  # the trial meets it too, and says it
+        cpu = torch.device("cpu")
+        images: Images = np.zeros((BATCH, 1, SIDE, SIDE), dtype=np.uint8)
+        labels: Labels = np.arange(BATCH, dtype=np.int64) % CLASSES
+        scale = Scale.on(cpu, [0.0], [1.0])
+        source = Resident(images, labels, device=cpu, scale=scale, batch_size=BATCH, seed=0)
+        model = _model()
+        optimizer = make_optimizer(model.parameters(), TrainSettings())
+        held = Held.around(source)
+        first_answers(model, held, batch_size=BATCH, precision="float32")
+        with torch.no_grad(), FlopCounterMode(display=False):
+            model(held.images)
+        evaluate(model, held, batch_size=BATCH, precision="float32")
+        for parameter in model.parameters():
+            parameter.grad = torch.zeros_like(parameter)
+        optimizer.step()
+        contention.read()
         memory.release()
+
+
+def _model() -> nn.Module:
+    """A convolution, and what mostly follows one. Not a registered model: those are the user's to change."""
+    layers = (nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten())
+    return nn.Sequential(*layers, nn.Linear(4 * (SIDE // 2) ** 2, CLASSES))
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """With more, torch would start them."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

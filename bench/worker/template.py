@@ -8,7 +8,7 @@ waits for its request, so that the next trial need not wait for that. It is the 
 
 Words with the parent, JSON lines on a Unix socket:
     ← {"trial": {...}} with a descriptor beside it: the writing end of the trial's own pipe
-    → {"ready": true}, once; {"started": pid}; {"ended": pid, "status": wait status}
+    → {"ready": true}, once; {"started": pid}; {"ended": pid, "status": wait status}, also of one that never started
 The parent closing the socket, or dying, ends the template and what it forked.
 """
 
@@ -21,7 +21,6 @@ import select
 import signal
 import socket
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -88,8 +87,12 @@ def _refuse_threads() -> None:
         raise SystemExit(f"the template has {count} threads: something it imports starts threads")
 
 
+# How often a process is forked for one trial, where it ends before it is ready; and how long it may take for that.
+TRIES, PATIENCE_SECONDS = 3, 30.0
+
+
 class _Ready(NamedTuple):
-    """A process that waits for its request on `link`."""
+    """A process that says on `link` when it is ready, and waits there for its request."""
 
     pid: int
     link: socket.socket
@@ -144,11 +147,13 @@ class _Server:
         return bool(data)
 
     def _begin(self, request: dict[str, Json], pipe: int) -> None:
-        line = canonical_json({"trial": request, "started_ns": time.perf_counter_ns()}).encode() + b"\n"
-        ready, self.ready = self.ready, None
-        if ready is None or not _give(ready.link, line, pipe):
-            ready = self._fork()
-            _give(ready.link, line, pipe)  # where it has ended by now, that is told
+        line = canonical_json(request).encode() + b"\n"
+        for _ in range(TRIES):
+            ready, self.ready = self.ready or self._fork(), None
+            if _give(ready, line, pipe):
+                break
+        else:
+            raise SystemExit(f"{TRIES} processes in a row ended before they were ready for a trial")
         self._say({"started": ready.pid})
         os.close(pipe)
 
@@ -190,15 +195,20 @@ class _Server:
             self.link.sendall(canonical_json(message).encode() + b"\n")
 
 
-def _give(link: socket.socket, line: bytes, pipe: int) -> bool:
-    """Give the process at the other end of `link` its request, once and for all; False where it has ended."""
+def _give(ready: _Ready, line: bytes, pipe: int) -> bool:
+    """Give a process its request, once it is ready; False where it has ended or does not get ready, and is killed."""
     try:
-        sent = socket.send_fds(link, [line], [pipe])
-        link.sendall(line[sent:])
-    except ConnectionError:
+        ready.link.settimeout(PATIENCE_SECONDS)
+        if ready.link.recv(1) != process.READY:
+            return False
+        sent = socket.send_fds(ready.link, [line], [pipe])
+        if sent < len(line):  # else it may have closed its end already, which an empty write would take for its end
+            ready.link.sendall(line[sent:])
+    except OSError:
+        _kill_group(ready.pid)
         return False
     finally:
-        link.close()
+        ready.link.close()
     return True
 
 

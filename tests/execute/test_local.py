@@ -121,10 +121,12 @@ def telling(tmp_path: Path) -> dict[str, Any]:
 def test_the_next_process_waits_for_its_trial_and_has_no_other(executor: Any, telling: dict[str, Any]) -> None:
     ran = {run(executor, telling)["metrics"]["process"]}
     for _ in range(2):
+        wait_for(lambda: len(children(executor)) == 1)
         [waiting] = children(executor)
         ran.add(waiting)
         assert run(executor, telling)["metrics"]["process"] == waiting
     assert len(ran) == 3
+    wait_for(lambda: len(children(executor)) == 1)
     [waiting] = children(executor)
     executor.close()
     wait_for(lambda: not Path(f"/proc/{waiting}").exists())
@@ -133,6 +135,7 @@ def test_the_next_process_waits_for_its_trial_and_has_no_other(executor: Any, te
 @pytest.mark.skipif(sys.platform != "linux", reason="nothing is forked elsewhere")
 def test_a_waiting_process_that_is_killed_takes_no_trial_with_it(executor: Any, telling: dict[str, Any]) -> None:
     run(executor, telling)
+    wait_for(lambda: len(children(executor)) == 1)
     [waiting] = children(executor)
     os.kill(waiting, signal.SIGKILL)
     wait_for(lambda: not children(executor))

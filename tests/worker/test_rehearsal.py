@@ -22,6 +22,9 @@ from bench.worker import rehearsal, template
 def state():
     return {
         "threads": len(os.listdir("/proc/self/task")) if sys.platform == "linux" else 1,
+        "own threads": torch.get_num_threads(),
+        "determinism": torch.are_deterministic_algorithms_enabled(),
+        "numbers": [torch.get_rng_state().tolist(), repr(np.random.get_state()), repr(random.getstate())],
         "dtype": str(torch.get_default_dtype()),
         "grad": torch.is_grad_enabled(),
         "precision": torch.get_float32_matmul_precision(),
@@ -32,7 +35,6 @@ def state():
         "files": sorted(os.listdir(".")) + sorted(os.listdir(tempfile.gettempdir())),
         "environment": dict(os.environ),
         "descriptors": len(os.listdir("/dev/fd")),
-        "cuda": torch.cuda.is_initialized(),
     }
 
 template._import_everything()

@@ -26,7 +26,7 @@ from bench.worker.train.engines.base import Engine
 from bench.worker.train.loaders import Fetch
 from bench.worker.train.loop import Tally, diverged
 from bench.worker.train.optimizers import autocast
-from bench.worker.train.steps import PLAIN, Recipe, Step, backward, followed_by, in_turn
+from bench.worker.train.steps import PLAIN, Recipe, Step, backward, followed_by, forgetting, in_turn
 
 USE_EAGER = "use engine 'eager'"
 DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
@@ -148,12 +148,13 @@ def stacked_step(
     """One step of every seed, on a batch of each; gives the losses (K,)."""
     smoothing = recipe.label_smoothing
     # A dimension more: that of the seeds. The penalties of the seeds are summed as their losses are.
+    forget = forgetting(stack.trained)
     differentiate = backward(stack.trained, recipe, dimensions=3)
     clip = per_seed_clip(stack.trained, recipe.gradient_clip)
     advance = optimizer.step if clip is None else in_turn(clip, optimizer.step)
 
     def step(fetch: Fetch) -> torch.Tensor:
-        optimizer.zero_grad()
+        forget()
         images, labels = fetch()
         with autocast(device, precision):
             found = losses(stack.logits(images), labels, label_smoothing=smoothing)
