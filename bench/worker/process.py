@@ -44,20 +44,20 @@ def keep_freed_memory() -> None:
         mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
-def stand_by(link: socket.socket, *, measured: int) -> NoReturn:
+def stand_by(link: socket.socket, *, measured: int, plugins: bool) -> NoReturn:
     """Get ready, say so with a byte on `link`, take one request from it, run the trial, end the process.
 
     The request is a JSON line with a descriptor beside it, on which the trial is to speak; where `link` is closed
-    without one there is nothing to do. A byte is written to `measured` when nothing of the trial is timed any more.
-    The process is the leader of its own session: a signal to its group reaches what it started, and a Ctrl-C in the
-    terminal does not reach it.
+    without one there is nothing to do. `plugins`: whether it is going to name some. A byte is written to `measured`
+    when nothing of the trial is timed any more. The process is the leader of its own session: a signal to its group
+    reaches what it started, and a Ctrl-C in the terminal does not reach it.
     """
     try:
         from bench.worker import rehearsal
 
         settle()
         _redirect(None)
-        rehearsal.rehearse()
+        rehearsal.rehearse(plugins=plugins)
         link.sendall(READY)
         line, descriptors = b"", list[int]()
         while not line.endswith(b"\n"):

@@ -9,27 +9,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
+from torch.nn import functional
 
 from bench.records import TrainSettings
 from bench.worker.datasets.splits import Images, Labels
 from bench.worker.evaluate.accuracy import Held, evaluate, first_answers
-from bench.worker.measure import contention, memory
-from bench.worker.train.loaders import Resident, Scale
+from bench.worker.measure import contention, flops, memory
+from bench.worker.train.loaders import Resident, Scale, given
 from bench.worker.train.optimizers import make_optimizer
+from bench.worker.train.steps import eager_step
+from bench.worker.workshop import PARALLEL_SIZE
 
 BATCH, SIDE, CLASSES = 2, 8, 2
+GPUS = (Path("/dev/nvidiactl"), Path("/dev/kfd"))  # of NVIDIA's and AMD's drivers
 
 
-def rehearse() -> None:
+def rehearse(*, plugins: bool) -> None:
     """Load, build, answer and step once, on next to nothing. Raises nothing.
 
-    Leaves no file, no thread, and torch as it was: switches, number of threads, random numbers. No backward pass:
-    the first one of a process asks every kind of device for its number, which a plugin may yet add to.
+    Leaves no file, no thread, and torch as it was: switches, number of threads, random numbers. The first backward pass
+    of a process starts the driver and a thread for every GPU, and settles which kinds of device there are: there is
+    none here where there is a GPU, or where plugins are to come.
     """
     with suppress(Exception), _one_thread(), torch.random.fork_rng(devices=[]):  # the trial meets it too, and says it
         cpu = torch.device("cpu")
@@ -41,12 +46,16 @@ def rehearse() -> None:
         optimizer = make_optimizer(model.parameters(), TrainSettings())
         held = Held.around(source)
         first_answers(model, held, batch_size=BATCH, precision="float32")
-        with torch.no_grad(), FlopCounterMode(display=False):
-            model(held.images)
         evaluate(model, held, batch_size=BATCH, precision="float32")
-        for parameter in model.parameters():
-            parameter.grad = torch.zeros_like(parameter)
-        optimizer.step()
+        if plugins or any(path.exists() for path in GPUS):
+            for parameter in model.parameters():
+                parameter.grad = torch.zeros_like(parameter)
+            optimizer.step()
+        else:
+            batch = held.images, held.labels
+            flops.count(lambda: functional.cross_entropy(model(batch[0]), batch[1]), samples=BATCH)
+            eager_step(model, optimizer, precision="float32", device=cpu)(given(batch))
+        torch.ones(PARALLEL_SIZE).exp_()  # what starts threads, where there is more than one
         contention.read()
         memory.release()
 

@@ -103,6 +103,7 @@ class _Server:
         self.link, self.buffer, self.descriptors = link, b"", list[int]()
         self.children: set[int] = set()
         self.ready: _Ready | None = None
+        self.plugins = False  # whether requests name some, which is the same throughout a run
         # The trial under way writes a byte here when it times nothing any more.
         self.measured, self.telling = os.pipe()
         # SIGCHLD writes a byte here, which wakes `select`: the template sleeps between trials.
@@ -148,6 +149,7 @@ class _Server:
 
     def _begin(self, request: dict[str, Json], pipe: int) -> None:
         line = canonical_json(request).encode() + b"\n"
+        self.plugins = bool(request["plugins"])
         for _ in range(TRIES):
             ready, self.ready = self.ready or self._fork(), None
             if _give(ready, line, pipe):
@@ -176,7 +178,7 @@ class _Server:
         self.link.close()
         os.close(self.waking)
         os.close(self.measured)
-        process.stand_by(link, measured=self.telling)
+        process.stand_by(link, measured=self.telling, plugins=self.plugins)
 
     def _reap(self) -> None:
         """Report every child that has ended; what it started and left behind ends with it."""

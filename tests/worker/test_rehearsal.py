@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -41,29 +40,32 @@ template._import_everything()
 before, ended = state(), []
 release = rehearsal.memory.release
 rehearsal.memory.release = lambda: (release(), ended.append(True))
-rehearsal.rehearse()
-print(json.dumps([before, state(), ended]))
+backward, passes = torch.Tensor.backward, []
+torch.Tensor.backward = lambda loss: (passes.append(True), backward(loss))
+rehearsal.GPUS = (rehearsal.Path("/dev/null"),) if sys.argv[1] == "gpu" else ()
+rehearsal.rehearse(plugins=sys.argv[1] == "plugins")
+print(json.dumps([before, state(), ended, passes]))
 """
 
 
-@pytest.fixture
-def states(tmp_path: Path) -> tuple[dict[str, Any], dict[str, Any], list[bool]]:
-    """Of a process before and after it rehearsed, and whether it came to the end."""
+@pytest.mark.parametrize(("there", "backward"), [("plugins", False), ("gpu", False), ("neither", True)])
+def test_a_rehearsal_comes_to_its_end_and_leaves_nothing(tmp_path: Path, there: str, backward: bool) -> None:
+    """And runs a backward pass only where nothing can come of it."""
     temporary, own = tmp_path / "tmp", tmp_path / "own"
     temporary.mkdir()
     own.mkdir()
-    environment = {**os.environ, "TMPDIR": str(temporary), "OPENBLAS_NUM_THREADS": "1"}
+    # A backward pass starts a thread for each GPU: not on the machine of this test.
+    unseen = {"TMPDIR": str(temporary), "OPENBLAS_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(
-        [sys.executable, "-c", REHEARSED], capture_output=True, text=True, check=True, cwd=own, env=environment
+        [sys.executable, "-c", REHEARSED, there],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=own,
+        env={**os.environ, **unseen},
     )
-    before, after, ended = json.loads(done.stdout)
-    return before, after, ended
-
-
-def test_a_rehearsal_comes_to_its_end_and_leaves_nothing(
-    states: tuple[dict[str, Any], dict[str, Any], list[bool]],
-) -> None:
-    before, after, ended = states
+    before, after, ended, passes = json.loads(done.stdout)
     assert ended == [True]
     assert after == before
     assert after["threads"] == 1
+    assert bool(passes) == backward
