@@ -44,7 +44,7 @@ def keep_freed_memory() -> None:
         mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
-def stand_by(link: socket.socket, *, measured: int, plugins: bool) -> NoReturn:
+def stand_by(link: socket.socket, *, measured: int, rehearses: bool, plugins: bool) -> NoReturn:
     """Get ready, say so with a byte on `link`, take one request from it, run the trial, end the process.
 
     The request is a JSON line with a descriptor beside it, on which the trial is to speak; where `link` is closed
@@ -57,7 +57,8 @@ def stand_by(link: socket.socket, *, measured: int, plugins: bool) -> NoReturn:
 
         settle()
         _redirect(None)
-        rehearsal.rehearse(plugins=plugins)
+        if rehearses:
+            rehearsal.rehearse(plugins=plugins)
         link.sendall(READY)
         line, descriptors = b"", list[int]()
         while not line.endswith(b"\n"):

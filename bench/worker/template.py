@@ -21,6 +21,7 @@ import select
 import signal
 import socket
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -36,9 +37,15 @@ def main(descriptor: int) -> None:
     process.die_with_parent(signal.SIGTERM)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     link = socket.socket(fileno=descriptor)
-    _import_everything()
-    _refuse_threads()
-    _Server(link).serve()
+    try:
+        _import_everything()
+        _refuse_threads()
+        _Server(link).serve()
+    except BaseException as error:
+        # Without the end of the interpreter: what libraries say then would be the last word that is passed on.
+        sys.stderr.write(str(error) if isinstance(error, SystemExit) else traceback.format_exc())
+        sys.stderr.flush()
+        os._exit(1)
 
 
 def _import_everything() -> None:
@@ -87,8 +94,7 @@ def _refuse_threads() -> None:
         raise SystemExit(f"the template has {count} threads: something it imports starts threads")
 
 
-# How often a process is forked for one trial, where it ends before it is ready; and how long it may take for that.
-TRIES, PATIENCE_SECONDS = 3, 30.0
+PATIENCE_SECONDS = 30.0  # how long a process may take to get ready
 
 
 class _Ready(NamedTuple):
@@ -149,27 +155,35 @@ class _Server:
 
     def _begin(self, request: dict[str, Json], pipe: int) -> None:
         line = canonical_json(request).encode() + b"\n"
-        self.plugins = bool(request["plugins"])
-        for _ in range(TRIES):
-            ready, self.ready = self.ready or self._fork(), None
-            if _give(ready, line, pipe):
-                break
-        else:
-            raise SystemExit(f"{TRIES} processes in a row ended before they were ready for a trial")
+        self.plugins = bool(request.get("plugins"))
+        ready, self.ready = self.ready, None
+        if ready is None or not _give(ready, line, pipe):
+            ready = self._given(line, pipe)
         self._say({"started": ready.pid})
         os.close(pipe)
 
-    def _fork(self) -> _Ready:
+    def _given(self, line: bytes, pipe: int) -> _Ready:
+        """A new process that has taken the request; where it has ended instead, that is going to be told.
+
+        Whatever ends one in its rehearsal is the trial's to meet, and to be told of: the second has none.
+        """
+        ready = self._fork()
+        if not _give(ready, line, pipe):
+            ready = self._fork(rehearses=False)
+            _give(ready, line, pipe)
+        return ready
+
+    def _fork(self, *, rehearses: bool = True) -> _Ready:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         child = os.fork()
         if child == 0:
             ours.close()
-            self._become_trial(theirs)
+            self._become_trial(theirs, rehearses=rehearses)
         theirs.close()
         self.children.add(child)
         return _Ready(child, ours)
 
-    def _become_trial(self, link: socket.socket) -> NoReturn:
+    def _become_trial(self, link: socket.socket, *, rehearses: bool) -> NoReturn:
         os.setsid()
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -178,7 +192,7 @@ class _Server:
         self.link.close()
         os.close(self.waking)
         os.close(self.measured)
-        process.stand_by(link, measured=self.telling, plugins=self.plugins)
+        process.stand_by(link, measured=self.telling, rehearses=rehearses, plugins=self.plugins)
 
     def _reap(self) -> None:
         """Report every child that has ended; what it started and left behind ends with it."""

@@ -215,3 +215,24 @@ def test_a_template_that_cannot_start_says_why(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(BenchError, match="h5py is broken"):
         run(executor, request_for(tmp_path, "linear"))
     executor.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="nothing is forked elsewhere")
+def test_a_rehearsal_that_ends_its_process_ends_no_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, sys, threading\n"
+        "class Ends:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'bench.worker.rehearsal':\n"
+        "            sys.meta_path.remove(self)\n"
+        "            from bench.worker import rehearsal\n"
+        "            rehearsal.rehearse = lambda **settings: os._exit(5)\n"
+        "sys.meta_path.insert(0, Ends())\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    executor = local.LocalExecutor()
+    try:
+        outcomes = [run(executor, request_for(tmp_path, "linear")) for _ in range(2)]
+    finally:
+        executor.close()
+    assert [outcome["status"] for outcome in outcomes] == ["ok", "ok"]
