@@ -217,18 +217,31 @@ def test_a_template_that_cannot_start_says_why(tmp_path: Path, monkeypatch: pyte
     executor.close()
 
 
+# As something native that crashes in the rehearsal would.
+ENDING = """
+import os, sys
+from importlib.util import find_spec
+
+class Ending:
+    def find_spec(self, name, path=None, target=None):
+        if name != "bench.worker.rehearsal":
+            return None
+        sys.meta_path.remove(self)
+        spec = find_spec(name)
+        load = spec.loader.exec_module
+        def exec_module(module):
+            load(module)
+            module.rehearse = lambda **settings: os._exit(5)
+        spec.loader.exec_module = exec_module
+        return spec
+
+sys.meta_path.insert(0, Ending())
+"""
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="nothing is forked elsewhere")
 def test_a_rehearsal_that_ends_its_process_ends_no_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "sitecustomize.py").write_text(
-        "import os, sys, threading\n"
-        "class Ends:\n"
-        "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name == 'bench.worker.rehearsal':\n"
-        "            sys.meta_path.remove(self)\n"
-        "            from bench.worker import rehearsal\n"
-        "            rehearsal.rehearse = lambda **settings: os._exit(5)\n"
-        "sys.meta_path.insert(0, Ends())\n"
-    )
+    (tmp_path / "sitecustomize.py").write_text(ENDING)
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
     executor = local.LocalExecutor()
     try:
