@@ -51,7 +51,7 @@ def learnt(folder: Path) -> dict[tuple[str, int], dict[str, Any]]:
     return found
 
 
-def trains_as_itself(
+def assert_trains_as_itself(
     own: str, converted: str, *, name: str, folder: Path, sets: list[str], data_root: Path | None = None
 ) -> None:
     written = bench("convert", name, "set.h5", *sets, cwd=folder, data_root=data_root)
@@ -73,7 +73,7 @@ def trains_as_itself(
 
 @pytest.mark.long
 def test_a_set_with_a_test_part_of_its_own_trains_to_the_bit_as_before(tmp_path: Path) -> None:
-    trains_as_itself(
+    assert_trains_as_itself(
         '{ name = "synthetic", train = 200, test = 50 }',
         '{ name = "hdf5", path = "set.h5", test_path = "set_test.h5" }',
         name="synthetic",
@@ -84,7 +84,7 @@ def test_a_set_with_a_test_part_of_its_own_trains_to_the_bit_as_before(tmp_path:
 
 def test_a_set_whose_test_part_the_seed_draws_trains_to_the_bit_as_before(tmp_path: Path) -> None:
     """The digits: a maximum of 16, and a mean and sd of their own, which the file has to say."""
-    trains_as_itself(
+    assert_trains_as_itself(
         '{ name = "digits", scaling = "standard" }',
         '{ name = "hdf5", path = "set.h5", scaling = "standard" }',
         name="digits",
@@ -97,7 +97,7 @@ def test_a_set_whose_test_part_the_seed_draws_trains_to_the_bit_as_before(tmp_pa
 @pytest.mark.data
 @pytest.mark.long
 def test_mnist_trains_to_the_bit_as_before(tmp_path: Path, data_root: Path) -> None:
-    trains_as_itself(
+    assert_trains_as_itself(
         '{ name = "mnist", train_limit = 1000, test_limit = 200, scaling = "standard" }',
         '{ name = "hdf5", path = "set.h5", test_path = "set_test.h5", scaling = "standard" }',
         name="mnist",

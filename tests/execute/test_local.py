@@ -133,6 +133,13 @@ def test_the_next_process_waits_for_its_trial_and_has_no_other(executor: Any, te
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="nothing is forked elsewhere")
+def test_a_process_waits_after_a_cell_of_seeds_too(executor: Any, tmp_path: Path) -> None:
+    outcome = run(executor, request_for(tmp_path, "linear", engine="vectorized"))
+    assert outcome["status"] == "ok", outcome["reason"]
+    wait_for(lambda: len(children(executor)) == 1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="nothing is forked elsewhere")
 def test_a_waiting_process_that_is_killed_takes_no_trial_with_it(executor: Any, telling: dict[str, Any]) -> None:
     run(executor, telling)
     wait_for(lambda: len(children(executor)) == 1)

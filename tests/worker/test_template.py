@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -86,3 +87,19 @@ def test_a_process_that_took_its_request_may_close_its_end_at_once(
     monkeypatch.setattr(socket, "send_fds", taken_at_once)
     assert template._give(template._Ready(sleeper.pid, ours), b"{}\n", pipe)
     assert sleeper.poll() is None
+
+
+def test_a_waiting_process_that_ended_unseen_is_replaced(
+    sleeper: subprocess.Popen[bytes], pipe: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended, other_end = socket.socketpair()
+    other_end.close()
+    parent, link = socket.socketpair()
+    server = template._Server.__new__(template._Server)
+    server.link, server.ready = link, template._Ready(sleeper.pid, ended)
+    monkeypatch.setattr(server, "_given", lambda line, pipe: template._Ready(4711, ended))
+    server._begin({"plugins": []}, os.dup(pipe))
+    assert json.loads(parent.recv(100)) == {"started": 4711}
+    assert server.ready is None
+    parent.close()
+    link.close()

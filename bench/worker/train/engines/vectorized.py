@@ -147,8 +147,8 @@ def stacked_step(
 ) -> Step:
     """One step of every seed, on a batch of each; gives the losses (K,)."""
     smoothing = recipe.label_smoothing
-    # A dimension more: that of the seeds. The penalties of the seeds are summed as their losses are.
     forget = forgetting(stack.trained)
+    # A dimension more: that of the seeds. The penalties of the seeds are summed as their losses are.
     differentiate = backward(stack.trained, recipe, dimensions=3)
     clip = per_seed_clip(stack.trained, recipe.gradient_clip)
     advance = optimizer.step if clip is None else in_turn(clip, optimizer.step)
