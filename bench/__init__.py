@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bench.base.version import __version__
+
 if TYPE_CHECKING:
     from bench.api import compare, load, run, summarize
 
-__version__ = "0.1.0"
 __all__ = ["__version__", "compare", "load", "run", "summarize"]
 
 

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import BenchError, nearest
+from bench.suite.stored import suite_from_json
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bench.report.comparison.compare import Comparison
+    from bench.comparison.pairs import Comparison
 
 LISTS = frozenset({"sets", "only", "plugins"})
 OPTIONS = LISTS | {"data_root", "executor", "shard", "fresh", "retry", "timeout_seconds", "address", "place", "budget"}
@@ -25,7 +26,7 @@ def run(suite: str | Path, *, results: str | Path = "results", **options: Any) -
     """
     from bench.execute.prepare import Options
     from bench.execute.progress import make_voice
-    from bench.execute.run import run_suite
+    from bench.run_suite import run_suite
 
     if unknown := set(options) - OPTIONS:
         name = sorted(unknown)[0]
@@ -46,12 +47,11 @@ def load(results: str | Path) -> pd.DataFrame:
     """
     from bench.results.frame import trials_frame
     from bench.results.store import Store
-    from bench.suite.plan import Suite
 
     store = Store(Path(results))
     store.refresh_some()
     stored = store.load_suite()
-    return trials_frame(store.results, None if stored is None else Suite.from_json(stored))
+    return trials_frame(store.results, None if stored is None else suite_from_json(stored))
 
 
 def summarize(frame: pd.DataFrame) -> pd.DataFrame:
@@ -76,6 +76,6 @@ def compare(
     `.overall` (geometric mean of the ratios), `.verdict`, `.differences`; `print` shows what the command prints.
     Raises BenchError where there is nothing, or nothing in common.
     """
-    from bench.commands import comparing
+    from bench.comparison import ask as comparing
 
     return comparing.ask(a, b, by=by, values=values, metric=metric)

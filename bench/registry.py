@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
+from bench.base.metrics import BUILT_IN, OTHER_COLUMNS
 from bench.errors import BenchError, nearest
-from bench.metrics import BUILT_IN, OTHER_COLUMNS
 
 T = TypeVar("T", bound=Callable[..., Any])  # what a registry holds
 F = TypeVar("F", bound=Callable[..., Any])  # what a decorator gives back as it came

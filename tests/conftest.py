@@ -1,12 +1,135 @@
-"""What every test stands on: a cache and a lock of the session's own, and the real data where somebody has it."""
+"""What every test stands on: a cache and a lock of the session's own, the real data where somebody has it, results made
+by hand (`make`), and suites that run through the command line as a user's do (`project`).
+"""
 
 from __future__ import annotations
 
+import csv
+import importlib.util
+import io
 import os
-from collections.abc import Iterator
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+
+import bench
+from bench.present.tables import frame_csv
+
+ROOT = Path(__file__).resolve().parents[1]
+
+SUITE = """
+name = "mine"
+plugins = ["models.py"]
+[grid]
+dataset = [{ name = "synthetic", train = 256, test = 64 }]
+model = [MODELS]
+seed = [SEEDS]
+device = ["cpu"]
+[train]
+epochs = 2
+threads = 1
+"""
+
+# torch is imported where a model is built: to ask this file for its models, which most tests do, then takes 0.3 s of
+# a core and not 1.2.
+MODELS = """
+import functools, os, signal, subprocess, sys, time
+from bench.registry import model
+
+@functools.cache
+def acting():
+    from torch import nn
+    class Act(nn.Module):
+        def __init__(self, act, n, k):
+            super().__init__()
+            self.act, self.layer = act, nn.Sequential(nn.Flatten(), nn.Linear(n, k))
+        def forward(self, x):
+            if self.training and len(x) > 2:
+                self.act()
+            return self.layer(x)
+    return Act
+
+def make(name, act):
+    @model(name)
+    def build(input_shape, num_classes):
+        c, h, w = input_shape
+        return acting()(act, c * h * w, num_classes)
+
+class Boom(RuntimeError):
+    pass
+
+def boom():
+    raise Boom("no such luck")
+
+def orphan():
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)", os.environ.get("MARK", "mark")])
+    time.sleep(300)
+
+make("good", lambda: None)
+make("chatty", lambda: print("hello from the model", '{"outcome": {"status": "ok"}}'))
+make("raises", boom)
+make("dies", lambda: os.kill(os.getpid(), signal.SIGKILL))
+make("exits", lambda: os._exit(7))
+make("hangs", lambda: time.sleep(300))
+make("orphans", orphan)
+make("leaves", lambda: sys.exit(0))
+make("memory", lambda: (_ for _ in ()).throw(MemoryError("out of it")))
+def greedy():
+    import torch
+    torch.empty(2**60, dtype=torch.uint8)
+
+make("greedy", greedy)
+
+@model("nan_at_once")
+def nan_at_once(input_shape, num_classes):
+    c, h, w = input_shape
+    class Nan(acting()):
+        def forward(self, x):
+            return super().forward(x) * float("nan")
+    return Nan(lambda: None, c * h * w, num_classes)
+
+@model("tuple")
+def pair(input_shape, num_classes):
+    c, h, w = input_shape
+    class Two(acting()):
+        def forward(self, x):
+            return super().forward(x), None
+    return Two(lambda: None, c * h * w, num_classes)
+
+@model("nan")
+def nan(input_shape, num_classes):
+    c, h, w = input_shape
+    class Nan(acting()):
+        steps = 0
+        def forward(self, x):
+            if len(x) > 2 and self.training:
+                self.steps += 1
+            return super().forward(x) * (float("nan") if self.steps > 6 else 1.0)
+    return Nan(lambda: None, c * h * w, num_classes)
+
+@model("infinite")
+def infinite(input_shape, num_classes):
+    c, h, w = input_shape
+    import torch
+    class Infinite(acting()):
+        steps = 0
+        def forward(self, x):
+            if len(x) > 2 and self.training:
+                self.steps += 1
+            return super().forward(x) * 0 + (3e38 if self.steps > 2 else 0.0) * torch.tensor([1.0] + [-1.0] * 9)
+    return Infinite(lambda: None, c * h * w, num_classes)
+
+@model("wrong_shape")
+def wrong_shape(input_shape, num_classes):
+    c, h, w = input_shape
+    return acting()(lambda: None, c * h * w, num_classes + 1)
+"""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -35,3 +158,111 @@ def data_root() -> Path:
     if not os.environ.get("BENCH_DATA"):
         pytest.skip("needs the real data sets: set BENCH_DATA to their folder")
     return Path(os.environ["BENCH_DATA"])
+
+
+@pytest.fixture(scope="session")
+def make() -> ModuleType:
+    """The module factory.py: tests are no package, so it is loaded by its path."""
+    name = "bench_tests_factory"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, ROOT / "tests" / "factory.py")
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
+
+
+@dataclass
+class Done:
+    """What a command printed, how it ended and how long it took."""
+
+    code: int
+    out: str
+    err: str
+    seconds: float
+
+
+@dataclass
+class Project:
+    """A folder with suites in it, and a results folder."""
+
+    folder: Path
+
+    @property
+    def results(self) -> Path:
+        return self.folder / "results"
+
+    def suite(self, *models: str, seeds: str = "0", extra: str = "", name: str = "mine") -> Path:
+        """Write a suite over synthetic data for models of MODELS."""
+        path = self.folder / f"{name}.toml"
+        (self.folder / "models.py").write_text(MODELS)
+        text = SUITE.replace("MODELS", ", ".join(f'"{model}"' for model in models)).replace("SEEDS", seeds)
+        path.write_text(text.replace('"mine"', f'"{name}"') + extra)
+        return path
+
+    def start(self, *arguments: object, **environment: str) -> subprocess.Popen[str]:
+        """Start a command."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "bench", *map(str, arguments)],
+            env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self.folder,
+        )
+
+    def bench(self, *arguments: object, **environment: str) -> Done:
+        """Run a command to its end."""
+        began = time.monotonic()
+        process = self.start(*arguments, **environment)
+        out, err = process.communicate(timeout=300)
+        return Done(process.returncode, out, err, time.monotonic() - began)
+
+    def run(self, suite: Path, *arguments: object, report: bool = False) -> Done:
+        """Run a suite. Drawing its report takes a third of a short run: for tests that look at it."""
+        more = () if report else ("--no-report",)
+        return self.bench("run", suite, "--results", self.results, *more, *arguments)
+
+    def rows(self, name: str = "mine") -> list[dict[str, str]]:
+        """The rows of trials.csv, as a report would write them now."""
+        return list(csv.DictReader(io.StringIO(frame_csv(bench.load(self.results / name)))))
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    # A lock of its own: the tests neither wait for a real measurement nor hold one up.
+    monkeypatch.setenv("BENCH_LOCK", str(tmp_path / "lock"))
+    return Project(tmp_path)
+
+
+@pytest.fixture
+def wait_for() -> Callable[[Callable[[], bool]], None]:
+    """Wait until something holds; 60 s at most."""
+
+    def wait(holds: Callable[[], bool]) -> None:
+        stop = time.monotonic() + 60
+        while not holds():
+            assert time.monotonic() < stop, "it never happened"
+            time.sleep(0.05)
+
+    return wait
+
+
+@pytest.fixture
+def processes_with() -> Callable[[str], list[int]]:
+    """Processes whose environment or command line holds a text."""
+
+    def look(text: str) -> list[int]:
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                if text.encode() in (folder / "environ").read_bytes() + (folder / "cmdline").read_bytes():
+                    found.append(int(folder.name))
+            except OSError:
+                continue
+        # The test itself has the mark in its environment.
+        return [pid for pid in found if pid != os.getpid()]
+
+    return look

@@ -1,64 +1,149 @@
-"""The house: which side imports what, and how quickly the command line answers."""
+"""The house: which folder stands on which floor, and what may import what. Every import of a file counts: at its top,
+inside its functions, and under TYPE_CHECKING.
+"""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-BASE = {
-    "bench.checkpoint_file",
-    "bench.errors",
-    "bench.registry",
-    "bench.records",
-    "bench.metrics",
-    "bench.cache",
-    "bench.privacy",
-    "bench",
-}
-ALLOWED = {
-    "bench/worker": {"bench.worker"},
-    "models": set(),
-    "bench/suite": {"bench.suite"},
-    "bench/results": {"bench.results", "bench.suite"},
-    "bench/statistics": {"bench.statistics"},
-    "bench/planning": {"bench.planning", "bench.results", "bench.suite", "bench.statistics"},
-    "bench/report": {"bench.report", "bench.planning", "bench.results", "bench.suite", "bench.statistics"},
-    "bench/execute": {"bench.execute", "bench.planning", "bench.suite", "bench.results", "bench.statistics"},
-}
+
+# From the ground up. A file imports from its own folder, from floors below its own, and on its floor from folders that
+# stand before its own: but a feature imports no other feature.
+FEATURES = ("report", "comparison", "diagnose", "inspect", "history", "lr_find", "doctor", "publish", "export")
+FLOORS: tuple[tuple[str, ...], ...] = (
+    ("errors", "base", "statistics"),
+    ("registry", "suite"),
+    ("results", "worker", "models"),
+    ("present",),
+    ("analysis", "plots"),
+    ("planning", "execute", "cluster", "run_suite"),
+    FEATURES,
+    ("cli", "api", "__main__", "__init__"),
+)
+PLACES = {name: (floor, place) for floor, names in enumerate(FLOORS) for place, name in enumerate(names)}
+# The worker runs in processes of its own: it is started by name, and stands on what is here and on nothing else.
+WORKER_STANDS_ON = frozenset({"errors", "base", "registry"})
+HEAVY = frozenset({"torch", "torchvision", "sklearn", "ray"})
 
 
-def imports(path: Path) -> set[str]:
-    """Every module that a file imports, at the top or inside a function."""
+def modules() -> dict[str, Path]:
+    """Every module of the house by its dotted name; a package is called as its folder."""
+    found = {}
+    for folder in ("bench", "models"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+            found[name.removesuffix(".__init__")] = path
+    return found
+
+
+MODULES = modules()
+
+
+@cache
+def imports(path: Path) -> frozenset[str]:
+    """Every module that a file imports, wherever in it; a submodule by its own name where a package gives it."""
     found = set()
+    package = path.relative_to(ROOT).parent.parts
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return found
+        elif isinstance(node, ast.ImportFrom):
+            above = list(package[: len(package) - node.level + 1]) if node.level else []
+            module = ".".join([*above, *([node.module] if node.module else [])])
+            for alias in node.names:
+                longer = f"{module}.{alias.name}"
+                found.add(longer if longer in MODULES else module)
+    return frozenset(found)
+
+
+def ours(name: str) -> dict[str, None]:
+    """The modules of the house that a module of it imports."""
+    return {each: None for each in sorted(imports(MODULES[name])) if each in MODULES and each != name}
+
+
+def folder_of(module: str) -> str:
+    """`report` of bench.report.page; `registry` of bench.registry; `models` of models.mlp; `__init__` of bench."""
+    parts = module.split(".")
+    return "models" if parts[0] == "models" else parts[1] if len(parts) > 1 else "__init__"
+
+
+def goes_up(importer: str, imported: str) -> bool:
+    """Whether this import goes up a floor, or to a folder that stands behind on the same one."""
+    here, there = folder_of(importer), folder_of(imported)
+    if here == there:
+        return False
+    if here in ("worker", "models"):
+        return there not in WORKER_STANDS_ON and there != here
+    if there in ("worker", "models"):
+        return True
+    (floor, place), (other_floor, other_place) = PLACES[here], PLACES[there]
+    return other_floor > floor or (other_floor == floor and (other_place > place or here in FEATURES))
 
 
 def files(folder: str) -> list[Path]:
     return sorted((ROOT / folder).rglob("*.py"))
 
 
-@pytest.mark.parametrize("folder", ALLOWED)
-def test_stages_import_in_one_direction(folder: str) -> None:
-    wrong = []
-    for path in files(folder):
-        ours = {name for name in imports(path) if name == "bench" or name.startswith("bench.")}
-        for name in ours:
-            stage = ".".join(name.split(".")[:2])
-            base = stage in BASE or name == "bench"
-            if not base and stage not in ALLOWED[folder]:
-                wrong.append(f"{path.relative_to(ROOT)} imports {name}")
-    assert files(folder)
-    assert not wrong
+def test_every_folder_and_file_of_bench_has_a_floor() -> None:
+    beside = {path.stem for path in (ROOT / "bench").iterdir() if path.suffix == ".py"}
+    folders = {path.name for path in (ROOT / "bench").iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert (beside | folders) - set(PLACES) == set(), "give it a place in FLOORS"
+    assert set(PLACES) - beside - folders - {"models"} == set(), "FLOORS names what is not there"
+
+
+def test_no_import_goes_up() -> None:
+    assert len(MODULES) > 200
+    assert not [f"{name} imports {each}" for name in MODULES for each in ours(name) if goes_up(name, each)]
+
+
+def circles() -> Iterator[list[str]]:
+    """The groups of modules that import each other, by Tarjan's strongly connected components."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+
+    def visit(name: str) -> Iterator[list[str]]:
+        index[name] = low[name] = len(index)
+        stack.append(name)
+        for each in ours(name):
+            if each not in index:
+                yield from visit(each)
+                low[name] = min(low[name], low[each])
+            elif each in stack:
+                low[name] = min(low[name], index[each])
+        if low[name] == index[name]:
+            group = stack[stack.index(name) :]
+            del stack[stack.index(name) :]
+            if len(group) > 1:
+                yield sorted(group)
+
+    for name in MODULES:
+        if name not in index:
+            yield from visit(name)
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    assert not list(circles())
+
+
+def test_nothing_lies_deeper_than_two_folders_below_bench() -> None:
+    found = [path for path in (ROOT / "bench").rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    assert not [str(path) for path in found if len(path.relative_to(ROOT / "bench").parts) > 3]
+
+
+def test_what_bench_offers_to_python_is_no_folder() -> None:
+    """`bench.compare` is a function: a folder of that name would take its place as soon as something imports it."""
+    import bench
+
+    assert not [name for name in bench.__all__ if f"bench.{name}" in MODULES]
 
 
 @pytest.mark.parametrize("folder", ["bench/worker", "models"])
@@ -92,21 +177,9 @@ def loaded_after(code: str) -> set[str]:
 
 
 def test_the_parent_never_imports_torch_nor_ray() -> None:
-    modules = ", ".join(
-        ".".join(path.relative_to(ROOT).with_suffix("").parts)
-        for folder in (
-            "bench/suite",
-            "bench/results",
-            "bench/statistics",
-            "bench/planning",
-            "bench/report",
-            "bench/execute",
-        )
-        for path in files(folder)
-        if path.stem != "__init__"
-    )
-    loaded = loaded_after(f"import bench, bench.cli, bench.commands.main, bench.commands.listing, {modules}")
-    assert not {name for name in loaded if name.split(".")[0] in ("torch", "torchvision", "sklearn", "ray")}
+    parent = [name for name in MODULES if folder_of(name) not in ("worker", "models", "__main__")]
+    loaded = loaded_after(f"import {', '.join(parent)}")
+    assert not {name for name in loaded if name.split(".")[0] in HEAVY}
     assert "bench.execute.run" in loaded
 
 
@@ -116,7 +189,7 @@ def test_import_bench_is_cheap() -> None:
 
 
 def test_help_loads_nothing_that_takes_long() -> None:
-    loaded = loaded_after("import bench.cli")
+    loaded = loaded_after("import bench.cli.app")
     assert not loaded & {"torch", "pandas", "matplotlib", "numpy", "scipy", "pydantic", "h5py"}
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bench.records import NOT_IDENTITY, MeasureSettings, TrainSettings
+from bench.base.records import NOT_IDENTITY, MeasureSettings, TrainSettings
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]

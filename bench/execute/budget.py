@@ -10,10 +10,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from bench.base.records import Component, Result, Trial
 from bench.execute.jobs import Job, jobs, timeout_seconds
 from bench.execute.plan import Plan
 from bench.planning.costs import Costs, kind_of, length_of, seen
-from bench.records import Component, Result, Trial
 from bench.statistics.allocation import Contestant, decisions_per_second, open_pairs
 from bench.suite.budget import Budget, Why, time_text
 from bench.suite.plan import Suite

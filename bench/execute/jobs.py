@@ -15,10 +15,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from bench.execute.endings import Ending
+from bench.base.privacy import published
+from bench.base.records import Json, Trial
+from bench.execute.executors.exit_status import Ending
 from bench.execute.plan import Planned
-from bench.privacy import published
-from bench.records import Json, Trial
 from bench.results.store import Store
 
 Job = tuple[Planned, ...]

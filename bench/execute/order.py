@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from bench.base.records import Result
 from bench.execute.jobs import Job, jobs, timeout_seconds
 from bench.execute.plan import Plan
-from bench.records import Result
 from bench.suite.budget import Budget
 from bench.suite.plan import Suite
 

@@ -13,18 +13,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from bench.base.records import Result, Trial
+from bench.execute.executors.local import LocalExecutor
 from bench.execute.jobs import Job, jobs
 from bench.execute.lock import MeasureLock
 from bench.execute.order import AsPlanned
 from bench.execute.plan import Identifier, Plan
-from bench.execute.prepare import Options, Prepared, make_executor, prepare, read
+from bench.execute.prepare import Options, Prepared, prepare, read
 from bench.execute.progress import Voice, describe_trial
 from bench.execute.run import Runner
 from bench.execute.signals import signals_raise
 from bench.planning.costs import Costs, kind_of, seen
 from bench.planning.estimate import Ahead, estimate, read_prices
 from bench.planning.lengths import lengths, sampled, shortened
-from bench.records import Result, Trial
 from bench.results.store import Store
 
 # A kind whose first trial took longer has no second one: it would cost more than it tells.
@@ -101,7 +102,7 @@ class _Pilot:
         began = time.monotonic()
         chosen, self._done.of_kinds = sampled(map(_trials, unknown))
         self._done.kinds = len(chosen)
-        lock, executor = MeasureLock(), make_executor("local")
+        lock, executor = MeasureLock(), LocalExecutor()
         with tempfile.TemporaryDirectory(prefix="bench-pilot-") as folder, signals_raise():
             # A budget is the run's, not the pilot's; results lie in a folder that is gone with it.
             aside = replace(self._prepared, store=Store(Path(folder)), suite=replace(self._prepared.suite, budget=None))

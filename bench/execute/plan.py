@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bench.base.records import NOT_THERE, STATUSES, Result, Trial, canonical_json, digest
 from bench.errors import BenchError, nearest
-from bench.records import NOT_THERE, STATUSES, Result, Trial, canonical_json, digest
 from bench.results.store import newest
 from bench.suite.catalogue import Catalogue
 from bench.suite.plan import Suite

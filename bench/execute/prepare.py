@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from bench.errors import BenchError, nearest
-from bench.execute.ask import Question
-from bench.execute.local import Executor
+from bench.execute.ask_worker import Question
 from bench.execute.plan import Identifier, Plan, make_plan, parse_retry
-from bench.execute.progress import Voice
-from bench.registry import EXECUTORS
 from bench.results.store import Store
 from bench.suite.budget import parse_budget
 from bench.suite.catalogue import Catalogue
@@ -85,7 +80,6 @@ def read(options: Options) -> SuiteFile:
     """Everything that can be refused before any process is started. BenchError: one line."""
     parse_retry(options.retry)
     parse_budget(options.budget)
-    executor_builder(options.executor)
     if options.place not in PLACES:
         near = nearest(options.place, PLACES)
         raise BenchError(f"--place {options.place}: unknown{near} (there are: {', '.join(PLACES)})")
@@ -102,18 +96,6 @@ def prepare(options: Options, file: SuiteFile) -> Prepared:
     return prepare_with(Question(file.plugins).answer(), options, file=file)
 
 
-@contextmanager
-def planning(options: Options, file: SuiteFile, *, voice: Voice) -> Iterator[Prepared]:
-    """The same where the trials would run: on this machine, or on a cluster, connected as long as this lasts."""
-    if options.executor == "ray":
-        from bench.execute.cluster.run import prepared_on_cluster
-
-        with prepared_on_cluster(options, file, voice) as prepared:
-            yield prepared
-    else:
-        yield prepare(options, file)
-
-
 def prepare_with(catalogue: Catalogue, options: Options, *, file: SuiteFile) -> Prepared:
     """The same, for what a catalogue knows."""
     suite = resolve(
@@ -127,17 +109,3 @@ def prepare_with(catalogue: Catalogue, options: Options, *, file: SuiteFile) -> 
     store = Store(options.results / suite.name)
     store.refresh()
     return Prepared(file, replace(suite, budget=parse_budget(options.budget)), catalogue, store, options)
-
-
-def make_executor(name: str) -> Executor:
-    """The executor that is registered under `name`; BenchError names the choices."""
-    found: Executor = executor_builder(name)()
-    return found
-
-
-def executor_builder(name: str) -> Callable[..., Any]:
-    """What makes the executor that is registered under `name`; BenchError names the choices."""
-    from bench.execute import inline  # noqa: F401  # registers itself, as the next one does
-    from bench.execute.cluster import executor  # noqa: F401
-
-    return EXECUTORS.get(name).build

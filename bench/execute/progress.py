@@ -7,8 +7,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from bench.records import Json, Result, Trial
-from bench.suite.describe import setting_text
+from bench.base.records import Json, Result, Trial
+from bench.suite.mistakes import setting_text
 from bench.suite.plan import Suite, label
 
 if TYPE_CHECKING:

@@ -8,21 +8,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from bench.base.records import Json, Result, Trial
 from bench.errors import EXIT_OK, EXIT_TRIALS, one_line
-from bench.execute.announce import head
-from bench.execute.endings import Ending
+from bench.execute.executors.exit_status import Ending
+from bench.execute.executors.local import Executor
 from bench.execute.jobs import Job, checkpoints, outcomes, request, scratch, tidy
-from bench.execute.local import Executor
 from bench.execute.lock import MeasureLock
+from bench.execute.opening_lines import head
 from bench.execute.order import Order, run_order
 from bench.execute.plan import Identifier, Plan, Planned, parse_retry
-from bench.execute.prepare import Options, Prepared, data_root, make_executor, prepare, read
-from bench.execute.presence import Presence
+from bench.execute.prepare import Options, Prepared, data_root, prepare, read
 from bench.execute.progress import Voice, describe_trial, varying
 from bench.execute.signals import Stopped, signals_raise
-from bench.records import Json, Result, Trial
+from bench.execute.status_file import Presence
 from bench.results.store import Store, Writer, cannot_write, newest
 from bench.suite.plan import Suite
+from bench.suite.stored import suite_to_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +37,11 @@ class Ran:
     plugin_errors: tuple[str, ...]
 
 
-def run_suite(options: Options, *, voice: Voice, meanwhile: Callable[[], None] = lambda: None) -> Ran:
-    """Run what is not there. Raises BenchError for the user's mistakes, Stopped on a signal.
+def run_here(options: Options, executor: Executor, *, voice: Voice, meanwhile: Callable[[], None]) -> Ran:
+    """Run on this machine what is not there. Raises BenchError for the user's mistakes, Stopped on a signal.
 
     `meanwhile` is called once where something is going to be trained: before the first trial, while torch is imported.
     """
-    if options.executor == "ray":
-        from bench.execute.cluster.run import run_on_cluster
-
-        return run_on_cluster(options, voice=voice, meanwhile=meanwhile)
-    executor = make_executor(options.executor)
     lock, began, runner = MeasureLock(), time.monotonic(), None
     with signals_raise():
         try:
@@ -58,7 +54,7 @@ def run_suite(options: Options, *, voice: Voice, meanwhile: Callable[[], None] =
             prepared = prepare(options, file)
             plan = prepared.plan()
             if plan.total:  # a shard without a trial leaves what is stored as it is
-                prepared.store.save_suite(prepared.suite.to_json())
+                prepared.store.save_suite(suite_to_json(prepared.suite))
             for line in head(prepared.suite, plan, catalogue=prepared.catalogue, results=prepared.store.results):
                 voice.say(line)
             runner = Runner(prepared, executor, voice)
@@ -221,7 +217,7 @@ def keep_budget(prepared: Prepared, order: Order, *, seconds: float) -> None:
     spent = order.spent(seconds)
     if spent is not None:
         prepared.suite = replace(prepared.suite, budget=spent)
-        prepared.store.save_suite(prepared.suite.to_json())
+        prepared.store.save_suite(suite_to_json(prepared.suite))
 
 
 def exit_code(prepared: Prepared) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from bench.records import Result, Trial, canonical_json, non_defaults
+from bench.base.records import Result, Trial, canonical_json, non_defaults
 from bench.statistics.forecast import Forecast, Noise, forecast, noise_of
 
 HOST, ALLOCATED, RESERVED = "host_peak_bytes", "device_peak_allocated_bytes", "device_peak_reserved_bytes"

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bench.base.records import Trial
 from bench.errors import BenchError
 from bench.planning.costs import MEMORY, Costs, Kind, kind_of, length_of
-from bench.records import Trial
 from bench.statistics.forecast import Forecast, Span, total
 
 HOUR_SECONDS = 3600.0

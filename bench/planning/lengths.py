@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from bench.base.records import Trial
 from bench.planning.costs import Kind, kind_of, length_of
-from bench.records import Trial
 
 MOST_KINDS = 12  # that a pilot runs; the others are judged by those
 STEPS_SHARE = 8  # a pilot of a trial of N steps has N / 8 and N / 4

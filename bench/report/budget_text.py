@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from bench.report.format import plural
-from bench.results.frame import Latest, SuiteLike
+from bench.present.format import plural
+from bench.results.frame import Latest
 from bench.suite.budget import Budget, time_text
+from bench.suite.plan import Suite
 
 LEFT_OUT = ("missing", "interrupted")
 RULE = "every cell once, then the seeds that are expected to decide most pairs by test accuracy for their time"
 
 
-def budget_sentences(suite: SuiteLike | None, latest: Latest) -> str:
+def budget_sentences(suite: Suite | None, latest: Latest) -> str:
     """Empty where there was no budget, or where nothing was left out for it."""
     budget: Budget | None = getattr(suite, "budget", None)
     left_out = sum(row.status in LEFT_OUT for row in latest.rows)

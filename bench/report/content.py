@@ -7,7 +7,8 @@ from pathlib import Path
 
 from bench.report.page import Extra, Part
 from bench.results.doctor import Doctor
-from bench.results.frame import Latest, SuiteLike
+from bench.results.frame import Latest
+from bench.suite.plan import Suite
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,7 +17,7 @@ class Content:
 
     folder: Path
     title: str
-    suite: SuiteLike | None
+    suite: Suite | None
     latest: Latest
     parts: tuple[Part, ...]
     doctors: tuple[Doctor, ...] = ()

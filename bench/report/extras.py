@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.records import Result
-from bench.report import beside, weights_table
-from bench.report.cells import Section
+from bench.analysis.cells import Section
+from bench.analysis.sections import sections_of
+from bench.base.records import Result
+from bench.report import published_figures as beside
+from bench.report import weights_table
 from bench.report.page import Extra
-from bench.report.sections import sections_of
-from bench.results.frame import SuiteLike, latest
+from bench.results.frame import latest
 from bench.suite.plan import Suite
 
 
-def extras_of(sections: Sequence[Section], suite: SuiteLike | None, *, folder: Path) -> tuple[Extra, ...]:
+def extras_of(sections: Sequence[Section], suite: Suite | None, *, folder: Path) -> tuple[Extra, ...]:
     """Published figures, then weights; none where the suite asks for none. `folder`: results/<suite>."""
     found = []
     if isinstance(suite, Suite) and suite.published:
@@ -26,7 +27,7 @@ def extras_of(sections: Sequence[Section], suite: SuiteLike | None, *, folder: P
     return tuple(found)
 
 
-def sentence(results: Sequence[Result], suite: SuiteLike | None, *, folder: Path) -> str:
+def sentence(results: Sequence[Result], suite: Suite | None, *, folder: Path) -> str:
     """What a terminal is told of published figures; empty where the suite has none."""
     if not isinstance(suite, Suite) or not suite.published:
         return ""

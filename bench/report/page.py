@@ -7,19 +7,18 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.records import Environment, Json, Result
+from bench.analysis.cells import Section
+from bench.analysis.conditions import environment_lines, fact_text, reasons, validity
+from bench.analysis.findings import answer, nothing
+from bench.base.records import Json
+from bench.present.format import listing, plural, ranges
+from bench.present.tables import Table, escape_markdown, to_markdown
 from bench.report.budget_text import budget_sentences
-from bench.report.cells import Section
-from bench.report.conditions import dates, machine, reasons, validity
-from bench.report.doctor_text import doctor_facts
-from bench.report.findings import answer, nothing
-from bench.report.format import listing, plural, ranges, scale_of
-from bench.report.tables import Table, escape_markdown, to_markdown
-from bench.results.doctor import Doctor, newest
-from bench.results.frame import Latest, SuiteLike
+from bench.results.doctor import Doctor
+from bench.results.frame import Latest
+from bench.suite.plan import Suite
 
 MOST_ROWS = 60
-FACTS = ("os", "kernel", "memory_bytes", "gpu", "driver", "torch", "blas", "cuda", "python")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ def page(
     parts: Sequence[Part],
     *,
     title: str,
-    suite: SuiteLike | None,
+    suite: Suite | None,
     latest: Latest,
     damaged: int,
     others: int,
@@ -81,7 +80,7 @@ def _answers(sections: Sequence[Section]) -> list[str]:
 
 
 def caveats(
-    sections: Sequence[Section], suite: SuiteLike | None, latest: Latest, damaged: int, others: int
+    sections: Sequence[Section], suite: Suite | None, latest: Latest, damaged: int, others: int
 ) -> Iterator[str]:
     """What is not right with the figures, one sentence each; the first one counts the trials."""
     yield _count(latest)
@@ -139,7 +138,9 @@ def _unlike(facts: Sequence[Mapping[str, Json]]) -> str:
     """The facts that differ from one environment to another: `torch 2.14.0 against 2.15.0`."""
     texts = []
     for name in dict.fromkeys(name for each in facts for name in each):
-        values = dict.fromkeys(_fact(name, each[name]) if each.get(name) is not None else "unknown" for each in facts)
+        values = dict.fromkeys(
+            fact_text(name, each[name]) if each.get(name) is not None else "unknown" for each in facts
+        )
         if len(values) > 1:
             texts.append(f"{name.removesuffix('_bytes').replace('_', ' ')} {' against '.join(values)}")
     return (
@@ -167,66 +168,23 @@ def _environments(sections: Sequence[Section], doctors: Sequence[Doctor]) -> Ite
         yield "\n".join(f"- {escape_markdown(line)}" for line in lines)
 
 
-def environment_lines(sections: Sequence[Section], doctors: Sequence[Doctor]) -> Iterator[tuple[str, list[str]]]:
-    """Machine, versions, days and commit of every environment that something ran in; a heading where there are
-    several."""
-    results: dict[str, list[Result]] = {}
-    for section in sections:
-        results.setdefault(section.machine, []).extend(section.results)
-    found = {machine_id: group for machine_id, group in results.items() if group}
-    if not found:
-        yield "", ["Nothing has run yet."]
-    for machine_id, group in found.items():
-        heading = f"Environment {machine_id[:8]}" if len(found) > 1 else ""
-        yield heading, [*facts_of(group), *doctor_facts(newest(doctors, machine=machine_id))]
-
-
-def facts_of(results: Sequence[Result]) -> Iterator[str]:
-    """Machine, versions, commit and days of results of one environment, a line each."""
-    environment = next((r.environment for r in results if r.environment.facts), Environment({}))
-    facts, notes = environment.facts, environment.notes
-    yield f"machine: {machine(facts)}"
-    for name in FACTS:
-        if facts.get(name):
-            yield f"{name.removesuffix('_bytes').replace('_', ' ')}: {_fact(name, facts[name])}"
-    threads = sorted({result.threads for result in results if result.threads})
-    yield f"threads: {ranges(threads) or 'unknown'}"
-    if versions := notes.get("versions"):
-        yield "versions: " + ", ".join(f"{name} {version}" for name, version in dict(versions).items())
-    if notes.get("governor"):
-        yield f"governor of the clock: {notes['governor']}"
-    commits = {str(r.environment.notes["commit"]) for r in results if r.environment.notes.get("commit")}
-    if commits:
-        dirty = any(result.environment.notes.get("dirty") for result in results)
-        yield f"commit: {', '.join(sorted(each[:12] for each in commits))}{' (with changes)' if dirty else ''}"
-    yield f"days: {dates(results) or 'unknown'}"
-    yield f"environment: {', '.join(sorted({result.environment_id for result in results}))}"
-
-
-def _fact(name: str, value: object) -> str:
-    if name.endswith("_bytes") and isinstance(value, int | float):
-        scale = scale_of("bytes", [value])
-        return f"{value / scale.divisor:.1f} {scale.unit}"
-    return str(value)
-
-
-def _narrowed(suite: SuiteLike) -> list[str]:
+def _narrowed(suite: Suite) -> list[str]:
     kept = [part for text in suite.only for part in ("--only", shlex.quote(text))]
     return kept + (["--shard", shlex.quote(suite.shard)] if suite.shard else [])
 
 
-def _options(suite: SuiteLike) -> list[str]:
+def _options(suite: Suite) -> list[str]:
     """Everything of the command line that changed the plan, quoted for a shell."""
     given = (("--set", getattr(suite, "sets", ())), ("--plugin", getattr(suite, "plugins_added", ())))
     return [part for name, texts in given for text in texts for part in (name, shlex.quote(text))] + _narrowed(suite)
 
 
-def command(suite: SuiteLike) -> str:
+def command(suite: Suite) -> str:
     """What runs the suite again as it was run, on one line."""
     return " ".join(" ".join(["python -m bench run", shlex.quote(suite.source), *_options(suite)]).split())
 
 
-def _again(suite: SuiteLike | None, sections: Sequence[Section]) -> Iterator[str]:
+def _again(suite: Suite | None, sections: Sequence[Section]) -> Iterator[str]:
     seeds = sorted({row.trial.seed for section in sections for cell in section.cells for row in cell.rows})
     if suite is not None and suite.source:
         yield "    " + command(suite)  # indented, not fenced: no name can end it

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,27 +12,29 @@ from functools import partial
 from importlib import metadata
 from pathlib import Path
 
+from bench.analysis.cells import Section
+from bench.analysis.models_table import models_table
+from bench.analysis.sections import sections_of, slugs_of
+from bench.base.records import Result, canonical_json
 from bench.errors import BenchError
-from bench.records import Result, canonical_json, digest
+from bench.present.save_in_parallel import Press
+from bench.present.tables import Table, write_frame
 from bench.registry import REPORT_FORMATS
-from bench.report.cells import Section
 from bench.report.content import Content
 from bench.report.extras import extras_of
 from bench.report.html import write  # registers the page
-from bench.report.models_table import models_table
 from bench.report.page import Part, Picture, page
-from bench.report.press import Press
-from bench.report.sections import sections_of
-from bench.report.tables import Table, write_frame
 from bench.results.doctor import Doctor, newest, stored
-from bench.results.frame import Latest, SuiteLike, latest, other_axes, rows_frame
+from bench.results.frame import Latest, latest, other_axes, rows_frame
 from bench.results.summary import summary_frame
+from bench.suite.plan import Suite
+from bench.suite.stored import suite_to_json
 
 STAMP = ".rendered"
 PACKAGES = ("matplotlib", "pandas", "scipy", "tabulate")
-PARTS = ("report", "results", "statistics", "suite")  # folders of bench whose code makes the report
+# Folders of bench whose code makes the report.
+PARTS = ("base", "statistics", "suite", "results", "present", "analysis", "plots", "report")
 PAGE_FILES = (".py", ".j2", ".css", ".js")
-SAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class RenderOutcome:
 def render(
     folder: Path,
     *,
-    suite: SuiteLike | None,
+    suite: Suite | None,
     results: Sequence[Result],
     damaged: int = 0,
     others: int = 0,
@@ -88,7 +89,8 @@ def preload() -> None:
     """Import what `render` imports only where something is to be drawn."""
     import pandas
 
-    from bench.report import plots, style
+    from bench.present import style
+    from bench.report import choose_plots as plots
 
     del pandas, plots, style
 
@@ -111,11 +113,11 @@ class Seen:
     plugin_errors: tuple[str, ...]
 
 
-def fingerprint(suite: SuiteLike | None, results: Sequence[Result], *, seen: Seen) -> str:
+def fingerprint(suite: Suite | None, results: Sequence[Result], *, seen: Seen) -> str:
     """Digest of all that a report is made of: results, plan, the doctor's word, our own code, and the packages that
     draw and write."""
     found = hashlib.sha256()
-    plan = None if suite is None else suite.to_json()
+    plan = None if suite is None else suite_to_json(suite)
     beside = [seen.damaged, seen.others, list(seen.plugin_errors)]
     found.update(canonical_json([plan, beside, _versions()]).encode())
     keys = sorted((r.trial_id, r.environment_id, r.code_id, r.run_id, r.finished_at, r.status) for r in results)
@@ -140,7 +142,6 @@ def _version(name: str) -> str:
 
 def _sources() -> Iterator[Path]:
     bench = Path(__file__).resolve().parents[1]
-    yield from (bench / "metrics.py", bench / "records.py")
     for part in PARTS:
         yield from sorted((bench / part).glob("*.py"))
     yield from sorted(path for path in write.HERE.rglob("*") if path.suffix in PAGE_FILES)
@@ -159,7 +160,7 @@ def _write(
     folder: Path,
     *,
     title: str,
-    suite: SuiteLike | None,
+    suite: Suite | None,
     results: Sequence[Result],
     seen: Seen,
 ) -> tuple[str, ...]:
@@ -189,9 +190,7 @@ def _write(
         return _write_whole(aside, Content(folder, title, suite, found, tuple(parts), *around, extras))
 
 
-def _parts(
-    aside: Path, sections: Sequence[Section], *, suite: SuiteLike | None, seen: Seen, press: Press
-) -> list[Part]:
+def _parts(aside: Path, sections: Sequence[Section], *, suite: Suite | None, seen: Seen, press: Press) -> list[Part]:
     """The table and the plots of every section; their files are on their way when this returns."""
     slugs = slugs_of(sections)
     tables = {
@@ -216,7 +215,7 @@ def _write_whole(aside: Path, content: Content) -> tuple[str, ...]:
     return tuple(note for note in notes if note)
 
 
-def _write_frames(folder: Path, found: Latest, suite: SuiteLike | None) -> None:
+def _write_frames(folder: Path, found: Latest, suite: Suite | None) -> None:
     frame = rows_frame(found.rows, axes=other_axes(found.rows, suite))
     write_frame(frame, folder / "trials.csv")
     write_frame(summary_frame(frame), folder / "summary.csv")
@@ -234,7 +233,8 @@ def _draw(
     pictures: dict[Section, list[Picture]] = {section: [] for section in sections}
     if not any(section.measured for section in sections):
         return pictures
-    from bench.report import plots, style  # matplotlib: half a second that a fresh report does not pay
+    from bench.present import style  # matplotlib: half a second that a fresh report does not pay
+    from bench.report import choose_plots as plots
 
     styles = style.styles_of(list(dict.fromkeys(cell.model for section in sections for cell in section.cells)))
     with style.setup():
@@ -246,21 +246,6 @@ def _draw(
             press.run(partial(style.save, plot.figure, folder / plot.name))
             pictures[section].append(Picture(plot.name, plot.alt))
     return pictures
-
-
-def slugs_of(sections: Sequence[Section]) -> dict[Section, str]:
-    """A file name for each section: letters, digits, `_`, `.` and `-`, whatever it is called; no two alike."""
-    found = {}
-    for section in sections:
-        name = "-".join(filter(None, [slug(section.dataset), slug(section.device), section.together]))
-        found[section] = f"{name}-{section.machine[:8]}" if section.several_machines and section.machine else name
-    return found
-
-
-def slug(name: str) -> str:
-    """`name` where it can name a file, else what is left of it with a digest."""
-    safe = SAFE.sub("-", name).strip("-.")[:40]
-    return name if name and safe == name else f"{safe}-{digest(name)[:6]}".lstrip("-")
 
 
 def _put_in_place(aside: Path, report: Path, *, stamp: str) -> None:

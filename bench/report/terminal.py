@@ -6,15 +6,16 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.records import Result
-from bench.report.cells import Cell, Section, Variant, ratio
-from bench.report.conditions import reasons, validity
-from bench.report.findings import ACCURACY, MEMORY, SPEED, answer, nothing
-from bench.report.format import DASH, Scale, accuracy, figure, plural, scale_of, span, times, whole
-from bench.report.models_table import baseline_of
-from bench.report.sections import sections_of
-from bench.report.style_text import aligned, cut
-from bench.results.frame import SuiteLike, latest
+from bench.analysis.cells import Cell, Section, Variant, ratio
+from bench.analysis.conditions import reasons, validity
+from bench.analysis.findings import ACCURACY, MEMORY, SPEED, answer, nothing
+from bench.analysis.models_table import baseline_of
+from bench.analysis.sections import sections_of
+from bench.base.records import Result
+from bench.present.columns import aligned, cut
+from bench.present.format import DASH, Scale, accuracy, figure, plural, scale_of, span, times, whole
+from bench.results.frame import latest
+from bench.suite.plan import Suite
 
 MOST_BLOCKS = 8
 NAME_WIDTH, LEAST_NAME = 24, 10
@@ -23,7 +24,7 @@ DATASET_WIDTH = 36
 
 def terminal_summary(
     results: Sequence[Result],
-    suite: SuiteLike | None,
+    suite: Suite | None,
     *,
     report_path: Path | str = "",
     width: int = 80,

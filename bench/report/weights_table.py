@@ -6,14 +6,14 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.analysis.artifacts import layers
+from bench.analysis.cells import Cell, Section, axis_label, value_text
+from bench.analysis.models_table import Marks
 from bench.errors import BenchError
-from bench.report.beside import artifact
-from bench.report.cells import Cell, Section, axis_label, value_text
-from bench.report.diagnosis.stored import layers
-from bench.report.format import DASH, Scale, figure_pm
-from bench.report.models_table import Marks
+from bench.present.format import DASH, Scale, figure_pm
+from bench.present.tables import Column, Table, TableCell
 from bench.report.page import Extra
-from bench.report.tables import Column, Table, TableCell
+from bench.report.published_figures import artifact
 from bench.statistics.intervals import Estimate, t_interval
 
 NOTES = (

@@ -16,14 +16,14 @@ from typing import Literal, get_args
 
 from pydantic import ValidationError
 
-from bench.checkpoint_file import ASIDE, BEST, FOLDER, LAST, Damaged
-from bench.checkpoint_file import read as read_checkpoint
+from bench.base.checkpoint_file import ASIDE, BEST, FOLDER, LAST, Damaged
+from bench.base.checkpoint_file import read as read_checkpoint
+from bench.base.records import SCHEMA, Result, canonical_json, digest
 from bench.errors import BenchError, one_line
-from bench.records import SCHEMA, Result, canonical_json, digest
 from bench.results import doctor, status
 from bench.results.migrate import Newer, refuse_newer
 from bench.results.store import SUITE_FILE
-from bench.results.strict import read_result
+from bench.results.validate import read_result
 
 Kind = Literal["damaged", "duplicated", "orphaned", "foreign", "newer"]
 KINDS: tuple[str, ...] = get_args(Kind)

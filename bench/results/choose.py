@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bench.base.records import Result
 from bench.errors import BenchError
-from bench.records import Result
 
 
 def newest_ok(results: Sequence[Result], trial: str) -> Result:

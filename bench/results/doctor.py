@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
 
+from bench.base.records import Environment, Json, canonical_json, digest
 from bench.errors import BenchError
-from bench.records import Environment, Json, canonical_json, digest
 from bench.results.store import write_whole
 
 SCHEMA = 1

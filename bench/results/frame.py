@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from bench.metrics import BUILT_IN, LATER, OTHER_COLUMNS
-from bench.records import STATUSES, Component, Json, MeasureSettings, Result, TrainSettings, Trial
+from bench.base.metrics import BUILT_IN, LATER, OTHER_COLUMNS
+from bench.base.records import STATUSES, Component, MeasureSettings, Result, TrainSettings, Trial
+from bench.suite.plan import Suite
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,36 +27,6 @@ COUNTS = (*(status for status in STATUSES if status != "ok"), "missing", "not_va
 WHOLE = frozenset({"count", "bytes", "FLOP"})  # units of figures that are counted, not measured
 CELL = "cell_id"
 TORCH = "torch"  # frame.attrs[TORCH]: environment_id → version of torch, where it is known
-
-
-class AxisLike(Protocol):
-    """An axis of a suite: its dotted name and how its values are called, in the order of the file."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def labels(self) -> Sequence[str]: ...
-
-
-class SuiteLike(Protocol):
-    """What results and report need to know of a suite."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def title(self) -> str: ...
-    @property
-    def baseline(self) -> str: ...
-    @property
-    def axes(self) -> Sequence[AxisLike]: ...
-    @property
-    def only(self) -> Sequence[str]: ...
-    @property
-    def shard(self) -> str | None: ...
-    @property
-    def source(self) -> str: ...
-    def trials(self) -> Iterable[Trial]: ...
-    def to_json(self) -> Json: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +55,7 @@ class Latest:
     outside: int
 
 
-def latest(results: Sequence[Result], suite: SuiteLike | None = None) -> Latest:
+def latest(results: Sequence[Result], suite: Suite | None = None) -> Latest:
     """The newest result of every (trial, environment), by `finished_at`, then `run_id`.
 
     With a suite: the trials of its plan, in its order, absent ones too. Without: every trial that has a result, in
@@ -113,7 +84,7 @@ def age(result: Result) -> tuple[str, str]:
     return result.finished_at, result.run_id
 
 
-def trials_frame(results: Sequence[Result], suite: SuiteLike | None = None) -> pd.DataFrame:
+def trials_frame(results: Sequence[Result], suite: Suite | None = None) -> pd.DataFrame:
     """One row a (trial, environment), in the columns of `trials.csv`; the index is the id of the row's cell.
 
     What was not measured is NaN (or <NA>), never 0. A planned trial without a result is `missing`.
@@ -167,7 +138,7 @@ def pools(metric: str) -> bool:
     return metric in BUILT_IN and not BUILT_IN[metric].timing
 
 
-def other_axes(rows: Sequence[Row], suite: SuiteLike | None) -> list[str]:
+def other_axes(rows: Sequence[Row], suite: Suite | None) -> list[str]:
     """Dotted names of the settings that have a column only because they vary: the suite's other axes, in its order,
     or without a suite whatever differs from one trial to another."""
     if suite is not None:

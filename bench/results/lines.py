@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 
 from pydantic_core import from_json
 
+from bench.base.records import SCHEMA, Environment, Result, Trial
 from bench.errors import BenchError
-from bench.records import SCHEMA, Environment, Result, Trial
 from bench.results.migrate import Newer, refuse_newer
-from bench.results.strict import read_environment, read_result, read_texts, read_trial
+from bench.results.validate import read_environment, read_result, read_texts, read_trial
 
 # What stands before and after a part in a line that our writer wrote: keys sorted, no white space. Text in a string
 # cannot look like it: its quotes are escaped. In the order of the line, so that each is looked for behind the last.
@@ -95,7 +95,7 @@ class Part(NamedTuple):
 def read_line(line: bytes, path: Path, *, at: int) -> Result:
     """The result on one line of `path` that starts `at` so many bytes.
 
-    Raises Newer where a newer bench wrote it, and what bench.results.strict raises where it is damaged.
+    Raises Newer where a newer bench wrote it, and what bench.results.validate raises where it is damaged.
     """
     try:
         found = _read_quickly(line, path, at=at) if PRESENT in line else None

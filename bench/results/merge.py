@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from filecmp import cmp
 from pathlib import Path
 
+from bench.base.records import digest
 from bench.errors import BenchError
-from bench.records import digest
 from bench.results import doctor
 from bench.results.store import SUITE_FILE, Store
 from bench.suite.combine import combine
 from bench.suite.plan import Suite
+from bench.suite.stored import suite_from_json, suite_to_json
 
 BESIDE = ("artifacts", "logs")
 
@@ -65,7 +66,7 @@ def merge(out: Path, sources: Sequence[Path], *, plan: Path | None = None) -> Me
             merged.copied += _copy(source, path)
         _doctors(stores, out)
         if suite is not None:
-            Store(out).save_suite(suite.to_json())
+            Store(out).save_suite(suite_to_json(suite))
     except OSError as error:
         raise BenchError(f"{out}: cannot be written ({error.strerror or error}); choose another folder") from error
     whole = Store(out)
@@ -98,8 +99,8 @@ def _plan(stores: Sequence[Store], *, chosen: Path | None, notes: list[str]) -> 
         if stored is None:
             raise BenchError(f"--plan {chosen}: none of the folders that are merged, or it has no plan ({SUITE_FILE})")
         notes.append(f"the plan is that of {chosen}")
-        return Suite.from_json(stored)
-    plans = {str(store.folder): Suite.from_json(value) for store in stores if (value := store.load_suite()) is not None}
+        return suite_from_json(stored)
+    plans = {str(store.folder): suite_from_json(value) for store in stores if (value := store.load_suite()) is not None}
     if without := len(stores) - len(plans):
         notes.append(f"{without} of {len(stores)} folders without a plan ({SUITE_FILE})")
     if not plans:

@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from bench.base.records import SCHEMA, Json
 from bench.errors import BenchError
-from bench.records import SCHEMA, Json
 
 VERSION = re.compile(r"[0-9]+(\.[0-9]+){1,3}")
 

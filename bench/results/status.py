@@ -21,8 +21,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from bench.base.records import Json, canonical_json, digest
 from bench.errors import BenchError
-from bench.records import Json, canonical_json, digest
 
 SCHEMA = 1
 FOLDER = "status"

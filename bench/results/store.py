@@ -15,9 +15,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import checkpoint_file
+from bench.base import checkpoint_file
+from bench.base.records import Json, Result, canonical_json
 from bench.errors import BenchError
-from bench.records import Json, Result, canonical_json
 from bench.results.lines import read_line
 from bench.results.migrate import Newer
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from bench.records import TOGETHER
+from bench.base.records import TOGETHER
 from bench.results.frame import CELL, COUNTS, SETTINGS, TAIL, TORCH, pools
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def summary_frame(frame: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFr
     """One row for each cell, environment and code of `frame` (from `trials_frame`, or read from trials.csv).
 
     Timings never pool across environments or code: the seeds of a cell that ran in two environments are two rows.
-    What is no timing (accuracy, loss, counts; see bench.metrics) pools where cell, version of torch, device, threads
+    What is no timing (accuracy, loss, counts; see bench.base.metrics) pools where cell, torch, device, threads
     and code agree, one result a seed, the newest: both rows have the same. `n` is the number of seeds in the means of
     timings: those that are `ok` there; the others are counted by status. `n_pooled`, the last column, is the number
     in the means of what pools. Versions of torch are in `frame.attrs`, not in trials.csv: of a frame that was read

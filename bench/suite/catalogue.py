@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from bench.records import Environment, Json
-from bench.suite.kinds import Kind
+from bench.base.records import Environment, Json
+from bench.suite.setting_types import Kind
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from bench.base.records import Json, canonical_json
 from bench.errors import BenchError
-from bench.records import Json, canonical_json
 from bench.suite.plan import Axis, Suite
+from bench.suite.stored import suite_to_json
 
 # What may differ between two runs of one plan: how it was called, and which part of it was run.
 FREE = frozenset({
@@ -75,7 +76,7 @@ def _settings(a: Suite, b: Suite) -> list[str]:
 
 
 def _plain(suite: Suite) -> dict[str, Json]:
-    value = {key: part for key, part in suite.to_json().items() if key not in FREE}
+    value = {key: part for key, part in suite_to_json(suite).items() if key not in FREE}
     return value | {"axes": [axis["name"] for axis in value["axes"]]}
 
 

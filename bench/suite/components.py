@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.cache import file_sha256
+from bench.base.cache import file_sha256
+from bench.base.privacy import published
+from bench.base.records import Component, Json, canonical_json
 from bench.errors import nearest
-from bench.privacy import published
-from bench.records import Component, Json, canonical_json
 from bench.suite.catalogue import Catalogue, Described, Setting
-from bench.suite.describe import Key, Mistake, show
-from bench.suite.kinds import Kind
+from bench.suite.mistakes import Key, Mistake, show
+from bench.suite.setting_types import Kind
 
 ABSENT = "absent"
 _WORDS = {"dataset": "data set", "model": "model"}

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_type_hints
 from annotated_types import Ge, Le, Lt, MinLen
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from bench.records import SEED_LIMIT, MeasureSettings, TrainSettings
-from bench.suite.describe import inline
+from bench.base.records import SEED_LIMIT, MeasureSettings, TrainSettings
+from bench.suite.mistakes import inline
 from bench.suite.sinks import SinkName
 
 LIMIT_TRIALS = 1_000_000

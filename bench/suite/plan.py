@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any, TypeAlias
 
-from bench.records import Component, Json, MeasureSettings, TrainSettings, Trial
+from bench.base.records import Component, Json, MeasureSettings, TrainSettings, Trial
 from bench.suite.budget import Budget
 
 INNER = ("dataset", "batch_size", "device", "model")  # the order of the loops inside that over the seeds
@@ -147,19 +147,6 @@ class Suite:
     def _seed_matters(self) -> bool:
         rules = (*self.exclude, *(override.rule for override in self.override))
         return any("seed" in rule.at for rule in rules)
-
-    def to_json(self) -> dict[str, Json]:
-        """What the run stores: enough to plan the same trials again, without a path of this machine."""
-        from bench.suite.stored import to_json
-
-        return to_json(self)
-
-    @classmethod
-    def from_json(cls, value: Json) -> Suite:
-        """Raises BenchError where `value` is not what `to_json` of this or an older version gave."""
-        from bench.suite.stored import from_json
-
-        return from_json(value)
 
 
 def _plain(value: Any) -> Any:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+from bench.base.metrics import BUILT_IN
+from bench.base.records import Json
 from bench.errors import nearest
-from bench.metrics import BUILT_IN
-from bench.records import Json
-from bench.suite.describe import Key, Mistake, show
+from bench.suite.mistakes import Key, Mistake, show
 from bench.suite.plan import Published, Rule
 
 BY_CLASS = ("f1", "precision", "recall")

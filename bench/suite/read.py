@@ -12,14 +12,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from bench.base.records import Json
 from bench.errors import BenchError, nearest
-from bench.records import Json
-from bench.suite.describe import Key, Mistake, axis_text, key_text, published_path, show
 from bench.suite.document import LIMIT_TRIALS, Document, document_schema
-from bench.suite.kinds import mistake
+from bench.suite.mistakes import Key, Mistake, axis_text, key_text, published_path, show
 from bench.suite.published import check_published
-from bench.suite.sets import apply_sets, flatten, published_set
-from bench.suite.text import load_tables
+from bench.suite.set_option import apply_sets, flatten, published_set
+from bench.suite.setting_types import mistake
+from bench.suite.toml_text import load_tables
 
 AXES = ("dataset", "model", "seed", "batch_size", "device")
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")

@@ -8,17 +8,17 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from bench.base.records import NOT_IDENTITY, Json, MeasureSettings, TrainSettings, canonical_json
 from bench.errors import BenchError, nearest
-from bench.records import NOT_IDENTITY, Json, MeasureSettings, TrainSettings, canonical_json
 from bench.suite.catalogue import Catalogue
 from bench.suite.components import Builder, Built
-from bench.suite.describe import Key, Mistake, published_path, show
 from bench.suite.document import LISTS
-from bench.suite.kinds import positive_zero
-from bench.suite.only import apply_only, check_shard
+from bench.suite.mistakes import Key, Mistake, published_path, show
+from bench.suite.only_option import apply_only, check_shard
 from bench.suite.plan import Axis, Override, Published, Rule, Suite
 from bench.suite.published import check_metric, figure_of
 from bench.suite.read import SuiteFile
+from bench.suite.setting_types import positive_zero
 
 _COMPONENTS = ("dataset", "model")
 _TIMEOUT = "measure.timeout_seconds"

@@ -14,10 +14,9 @@ from typing import Annotated, Any
 from annotated_types import Ge, Gt, MinLen
 from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter, ValidationError
 
+from bench.base.records import Component, Json, MeasureSettings, TrainSettings, non_defaults
 from bench.errors import BenchError
-from bench.records import Component, Json, MeasureSettings, TrainSettings, non_defaults
 from bench.suite.budget import Budget, Why
-from bench.suite.describe import shorten
 from bench.suite.document import (
     LIMIT_TRIALS,
     SETTINGS,
@@ -30,7 +29,8 @@ from bench.suite.document import (
     SuiteName,
     Train,
 )
-from bench.suite.only import check_shard
+from bench.suite.mistakes import shorten
+from bench.suite.only_option import check_shard
 from bench.suite.plan import Axis, Override, Published, Rule, Suite
 
 SCHEMA = 1
@@ -109,8 +109,8 @@ _VALUES: dict[str, TypeAdapter[Any]] = {
 }
 
 
-def to_json(suite: Suite) -> dict[str, Json]:
-    """Plain JSON, without what holds only on this machine."""
+def suite_to_json(suite: Suite) -> dict[str, Json]:
+    """What the run stores: enough to plan the same trials again, without a path of this machine."""
     budget = {"budget": asdict(suite.budget)} if suite.budget is not None else {}
     return (
         budget
@@ -154,8 +154,8 @@ def _rule(rule: Rule) -> Json:
     return {"at": at, "late": {key: list(values) for key, values in rule.late.items()}}
 
 
-def from_json(value: Json) -> Suite:
-    """The Suite that `to_json` gave. Raises BenchError: of a newer version, or damaged."""
+def suite_from_json(value: Json) -> Suite:
+    """The Suite that `suite_to_json` of this or an older version gave. Raises BenchError: newer, or damaged."""
     version = value.get("schema") if isinstance(value, Mapping) else None
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise BenchError("suite.json in the folder of results holds no plan; run the suite again to write it anew")

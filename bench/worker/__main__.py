@@ -9,11 +9,11 @@ def main() -> None:
     """Called by the parent only."""
     match sys.argv[1:]:
         case ["template", descriptor]:
-            from bench.worker import template
+            from bench.worker.process import template
 
             template.main(int(descriptor))
         case ["spawn", descriptor]:
-            from bench.worker import process
+            from bench.worker.process import process
 
             process.spawned_main(int(descriptor))
         case _:

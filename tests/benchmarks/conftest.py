@@ -4,11 +4,8 @@ run: a figure that is taken beside other work is worth nothing. See docs/benchma
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from collections.abc import Iterator
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -18,7 +15,7 @@ from torch import nn
 
 from bench.execute.lock import MeasureLock
 from bench.registry import MODELS
-from bench.worker import components
+from bench.worker.common import discover as components
 from bench.worker.train.loaders import Scale
 
 CPU = torch.device("cpu")
@@ -76,16 +73,3 @@ class Workshop:
 @pytest.fixture(scope="session")
 def workshop() -> Workshop:
     return Workshop()
-
-
-@pytest.fixture(scope="session")
-def make() -> ModuleType:
-    """The module tests/report/factory.py: results and a plan by hand. Tests are no package, so it is loaded by path."""
-    name = "bench_tests_report_factory"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[1] / "report" / "factory.py")
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bench.execute.ask import Question
+from bench.execute.ask_worker import Question
 from bench.execute.plan import Identifier, Plan, make_plan
 from bench.suite.read import read_suite
 from bench.suite.resolve import resolve

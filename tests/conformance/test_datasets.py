@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
+from bench.base.records import Scaling
 from bench.errors import Unavailable
-from bench.records import Scaling
 from bench.registry import DATASETS
-from bench.worker.components import load_builtin
+from bench.worker.common.discover import load_builtin
 from bench.worker.datasets.downloads import DOWNLOADS
 from bench.worker.datasets.prepare import prepare
 from bench.worker.datasets.splits import Splits, mean_and_sd, scaling

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from bench.registry import DEVICES
-from bench.worker import components
+from bench.worker.common import discover as components
 from bench.worker.devices.base import Device
 from bench.worker.devices.cuda import Cuda
 from bench.worker.devices.mps import Mps

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from bench.execute.prepare import make_executor
-from bench.records import Component, TrainSettings, Trial
+from bench.base.records import Component, TrainSettings, Trial
 from bench.registry import EXECUTORS
+from bench.run_suite import make_executor
 
 make_executor("local")
 NAMES = [entry.name for entry in EXECUTORS]

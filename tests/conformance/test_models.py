@@ -10,7 +10,7 @@ import torch
 from pydantic import TypeAdapter
 
 from bench.registry import MODELS
-from bench.worker.components import load_builtin
+from bench.worker.common.discover import load_builtin
 
 load_builtin()
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from bench.execute.announce import head
+from bench.base.records import Component, Environment, MeasureSettings, Result, TrainSettings
+from bench.execute.opening_lines import head
 from bench.execute.plan import Identifier, make_plan
-from bench.records import Component, Environment, MeasureSettings, Result, TrainSettings
 from bench.suite.catalogue import Catalogue, Described, DeviceInfo, PluginInfo
 from bench.suite.plan import Axis, Override, Rule, Suite
 

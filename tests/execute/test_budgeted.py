@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from bench.base.records import Component, Result, TrainSettings
 from bench.execute.budget import Budgeted
 from bench.execute.jobs import Job
 from bench.execute.plan import Plan, Planned
-from bench.records import Component, Result, TrainSettings
 from bench.suite.budget import Budget
 from bench.suite.plan import Axis, Suite
 

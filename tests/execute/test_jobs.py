@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from bench.execute.endings import Ending
+from bench.base.records import Component, MeasureSettings, Result, TrainSettings, Trial
+from bench.execute.executors.exit_status import Ending
 from bench.execute.jobs import jobs, outcomes, scratch, timeout_seconds
 from bench.execute.plan import Planned, estimate_seconds
-from bench.records import Component, MeasureSettings, Result, TrainSettings, Trial
 
 
 def planned(model: str, seed: int, engine: str = "vectorized", **changes: Any) -> Planned:

@@ -16,7 +16,7 @@ import h5py
 import numpy as np
 import pytest
 
-from bench.checkpoint_file import LAST, Damaged, read
+from bench.base.checkpoint_file import LAST, Damaged, read
 from bench.results.check import check
 
 pytestmark = pytest.mark.slow

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from bench.execute import local
-from bench.records import Component, TrainSettings, Trial
+from bench.base.records import Component, TrainSettings, Trial
+from bench.execute.executors import local
 
 pytestmark = pytest.mark.slow
 
@@ -231,7 +231,7 @@ from importlib.util import find_spec
 
 class Ending:
     def find_spec(self, name, path=None, target=None):
-        if name != "bench.worker.rehearsal":
+        if name != "bench.worker.process.rehearsal":
             return None
         sys.meta_path.remove(self)
         spec = find_spec(name)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from bench.base.records import STATUSES, Component, Environment, Result, Status
 from bench.execute.plan import Identifier, Plan, make_plan
-from bench.records import STATUSES, Component, Environment, Result, Status
 from bench.suite.catalogue import Catalogue, Described, DeviceInfo
 from bench.suite.plan import Axis, Suite
 

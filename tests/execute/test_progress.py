@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
+from bench.base.records import Component, Result, TrainSettings, Trial
 from bench.execute.progress import LiveVoice, Voice, describe_trial, varying
-from bench.records import Component, Result, TrainSettings, Trial
 from bench.suite.plan import Axis, Suite
 
 AXES = ("train.learning_rate", "train.pin_memory")

@@ -27,20 +27,13 @@ def module(path: str) -> ModuleType:
     return sys.modules[name]
 
 
-_execute, _suite, _worker = module("execute/conftest.py"), module("suite/conftest.py"), module("worker/conftest.py")
+_suite, _worker = module("suite/conftest.py"), module("worker/conftest.py")
 _datasets = module("worker/datasets/conftest.py")
-project, wait_for, processes_with = _execute.project, _execute.wait_for, _execute.processes_with
 catalogue, broken_plugin, plan, refusal = _suite.catalogue, _suite.broken_plugin, _suite.plan, _suite.refusal
 folder = _suite.folder
 run_trial, register = _worker.run_trial, _worker.register
 make_batch, make_tar, small_cifar = _datasets.make_batch, _datasets.make_tar, _datasets.small_cifar
 small_mnist, server, served = _datasets.small_mnist, _datasets.server, _datasets.served
-
-
-@pytest.fixture(scope="session")
-def make() -> ModuleType:
-    """The factory of results."""
-    return module("report/factory.py")
 
 
 @pytest.fixture

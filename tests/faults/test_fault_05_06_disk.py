@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from bench.records import Result
+from bench.base.records import Result
 from bench.results.store import Store, write_whole
 
 TinyDisk = Callable[..., Path]

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from bench.execute import endings
+from bench.execute.executors import exit_status as endings
 
 # The real thing within limits: RLIMIT_AS for the process, and a cgroup that the kernel kills in.
 GREEDY = """

@@ -24,9 +24,9 @@ import h5py
 import pytest
 import torch
 
-from bench.checkpoint_file import LAST, Damaged, Label, read
-from bench.worker import checkpoints, trial
-from bench.worker.checkpoints import Checkpoints
+from bench.base.checkpoint_file import LAST, Damaged, Label, read
+from bench.worker.trial import checkpoints, trial
+from bench.worker.trial.checkpoints import Checkpoints
 
 ROOT = Path(__file__).resolve().parents[2]
 # module.function → where it may stand

@@ -12,7 +12,7 @@ import pytest
 
 from bench.errors import BenchError
 from bench.suite.read import read_suite
-from bench.suite.text import LIMIT_BYTES
+from bench.suite.toml_text import LIMIT_BYTES
 
 WHOLE: dict[str, tuple[str | bytes, str]] = {
     "a syntax error": ('name = "x"\n[grid\n', "line 2, column 6: Expected ']' at the end of a table declaration"),

@@ -11,9 +11,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from bench.records import Component
+from bench.base.records import Component
+from bench.present.tables import Column, Table, TableCell, quote_formula, to_csv, write_frame
 from bench.report.render import render
-from bench.report.tables import Column, Table, TableCell, quote_formula, to_csv, write_frame
 from bench.results.frame import trials_frame
 
 

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
+from bench.base.records import SCHEMA, Environment, Result, Trial
 from bench.errors import BenchError
-from bench.records import SCHEMA, Environment, Result, Trial
 from bench.results.migrate import STEPS, migrate
 from bench.results.store import Store
 from bench.suite import stored

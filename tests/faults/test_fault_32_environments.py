@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bench.records import Component
+from bench.base.records import Component
 from bench.report.render import render
 from bench.results.frame import trials_frame
 from bench.results.summary import summary_frame

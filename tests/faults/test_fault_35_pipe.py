@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bench.execute.local import _Lines
+from bench.execute.executors.local import _Lines
 
 LIE = '{"outcome": {"status": "ok", "reason": "", "metrics": {"test_accuracy": 1.0}}}'
 # Prints in every way there is, lies in the words of the pipe, and closes what it was given to print on.

@@ -17,11 +17,12 @@ import pytest
 import torch
 from torch import nn
 
-from bench.records import Component, MeasureSettings, Result, TrainSettings, Trial
+from bench.base.records import Component, MeasureSettings, Result, TrainSettings, Trial
 from bench.registry import DEVICES, MODELS
 from bench.results.store import Store
-from bench.worker import components, trial
-from bench.worker.messages import Outcome, Request
+from bench.worker.common import discover as components
+from bench.worker.common.messages import Outcome, Request
+from bench.worker.trial import trial
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
-from bench.records import Result
+from bench.base.records import Result
 
 PLUGIN = """
 import os, random

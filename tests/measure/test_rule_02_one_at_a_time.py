@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from bench.records import Component
+from bench.base.records import Component
 from bench.results.store import Store
-from bench.worker import channel
-from bench.worker.channel import Channel
+from bench.worker.common import channel
+from bench.worker.common.channel import Channel
 
 SUITE = """
 name = "NAME"

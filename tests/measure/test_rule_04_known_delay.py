@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bench.records import Result
+from bench.base.records import Result
 from bench.worker.measure import clock
 
 WAIT, ALLOWED = 0.005, 0.02 * 0.005

@@ -15,7 +15,7 @@ import pytest
 import torch
 from torch import nn
 
-from bench.records import Component
+from bench.base.records import Component
 
 NAMES = ("train_samples_per_second", "step_seconds", "end_to_end_samples_per_second", "fit_seconds")
 DATA = Component("synthetic", {"train": 1280, "test": 10})

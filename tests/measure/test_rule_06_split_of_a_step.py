@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from bench.records import Component
+from bench.base.records import Component
 from bench.registry import DEVICES
 from bench.worker.devices.cpu import Cpu
 from bench.worker.devices.cuda import CYCLES_PER_SECOND, Cuda

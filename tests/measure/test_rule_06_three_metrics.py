@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from bench.records import Component
-from bench.worker import trial
+from bench.base.records import Component
 from bench.worker.train import loaders
+from bench.worker.trial import trial
 
 SLEEP = 0.2
 STEP_SECONDS = 0.01

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bench.records import Component
+from bench.base.records import Component
 
 
 @pytest.mark.parametrize("loader", ["resident", "dataloader"])

@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from bench.records import Component, Result
+from bench.base.records import Component, Result
 from bench.worker.measure import contention
 from bench.worker.measure.contention import Contention, Counters
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from bench.records import Component, Trial
+from bench.base.records import Component, Trial
 from bench.statistics.intervals import log_ratio, paired_t_interval
 from bench.suite.plan import Axis, Suite
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench.records import Component
+from bench.base.records import Component
 from bench.worker.measure.validity import unstable
 
 

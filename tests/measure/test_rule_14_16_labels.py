@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from bench.metrics import BUILT_IN
+from bench.base.metrics import BUILT_IN
 from bench.registry import DEVICES
 from bench.worker.devices.base import DeviceMemory
 from bench.worker.devices.cpu import Cpu

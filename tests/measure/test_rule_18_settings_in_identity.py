@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bench.records import NOT_IDENTITY, Component, Environment, MeasureSettings, TrainSettings, Trial
+from bench.base.records import NOT_IDENTITY, Component, Environment, MeasureSettings, TrainSettings, Trial
 from bench.worker.measure import environment
 
 BASE = Trial(Component("digits"), Component("mlp"), 0, 64, "cuda", TrainSettings(), MeasureSettings())

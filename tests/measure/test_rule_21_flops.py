@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bench.records import Component
+from bench.base.records import Component
 
 SHAPES = [(1, 28, 28), (3, 32, 32)]
 FIRST, LATER = 2, 3  # passes through a layer's products: forward, gradient of the weights, gradient of the input

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from bench.records import Result
+from bench.base.records import Result
 from bench.results.store import Store
 from bench.statistics.intervals import log_ratio
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from bench.errors import BenchError
 from bench.registry import MODELS
-from bench.worker.components import load_builtin
+from bench.worker.common.discover import load_builtin
 
 load_builtin()
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from bench.base.records import Component, MeasureSettings, Result, TrainSettings, Trial
 from bench.errors import BenchError
 from bench.planning.costs import Costs, kind_of, length_of, seen
 from bench.planning.estimate import estimate, read_prices
 from bench.planning.lengths import MOST_KINDS, lengths, sampled, shortened
-from bench.records import Component, MeasureSettings, Result, TrainSettings, Trial
 
 FIXED, TRAINING, EVALUATION = 2.0, 1.0, 0.25
 

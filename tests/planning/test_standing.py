@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from bench.planning.standing import Standing, standing
-from bench.records import Component, Result, TrainSettings
-from bench.report.ahead_text import COLUMNS, standing_text
+from bench.base.records import Component, Result, TrainSettings
+from bench.planning.progress import Standing, standing
+from bench.planning.text import COLUMNS, standing_text
 from bench.results.status import Process, Status
 from bench.suite.plan import Axis, Suite
 

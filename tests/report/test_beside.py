@@ -13,10 +13,10 @@ import h5py
 import numpy as np
 import pytest
 
-from bench.records import Component, Result
-from bench.report.beside import figures_of, sentence, table_of
+from bench.analysis.sections import sections_of
+from bench.base.records import Component, Result
+from bench.report.published_figures import figures_of, sentence, table_of
 from bench.report.render import render
-from bench.report.sections import sections_of
 from bench.report.terminal import terminal_summary
 from bench.results.frame import latest
 from bench.suite.plan import Axis, Published, Rule, Suite

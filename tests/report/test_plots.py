@@ -15,10 +15,12 @@ import pytest
 from matplotlib.image import imread
 from matplotlib.text import Text
 
-from bench.records import Component, Result
-from bench.report import draw_curves, plots, style
-from bench.report.axes import PlainFormatter, label_right
-from bench.report.sections import sections_of
+from bench.analysis.sections import sections_of
+from bench.base.records import Component, Result
+from bench.plots import curves as draw_curves
+from bench.present import style
+from bench.present.axes import PlainFormatter, label_right
+from bench.report import choose_plots as plots
 from bench.results.frame import latest
 
 HOSTILE = ("$\\frac$", "_x", "<script>alert(1)</script>", "a|b", "=CMD()", "模型 ü", "y" * 90, "\x00\x1b[31m")

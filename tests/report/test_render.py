@@ -14,11 +14,12 @@ from typing import Any
 
 import pytest
 
+from bench.base.records import Component, Result, TrainSettings
 from bench.errors import BenchError
-from bench.records import Component, Result, TrainSettings
 from bench.registry import REPORT_FORMATS, report_format
 from bench.report.render import render
 from bench.suite.plan import Axis, Suite
+from bench.suite.stored import suite_from_json, suite_to_json
 
 
 def report_of(folder: Path, plan: Any, results: Any, **seen: int) -> str:
@@ -186,7 +187,7 @@ def test_a_stored_suite_is_the_plan_of_its_report(make: ModuleType, tmp_path: Pa
         source="own.toml",
         shard="1/2",
     )
-    stored = Suite.from_json(json.loads(json.dumps(suite.to_json())))
+    stored = suite_from_json(json.loads(json.dumps(suite_to_json(suite))))
     results = [make.result_of(trial) for trial in suite.trials()]
     text = report_of(tmp_path, stored, results[1:])
     assert "1 missing" in text
@@ -209,11 +210,8 @@ def test_plugins_that_could_not_be_imported_are_said(make: ModuleType, tmp_path:
 
 
 def test_the_command_has_all_that_changed_the_plan(make: ModuleType, tmp_path: Path) -> None:
-    class Changed(make.Plan):  # type: ignore[misc]
-        sets = ("train.epochs=2", 'report.title="a b"')
-        plugins_added = ("my plugin.py",)
-
-    plan = Changed(models=(Component("mlp"),), seeds=(1,), only=("model=mlp",), shard="1/2")
+    changed = {"sets": ("train.epochs=2", 'report.title="a b"'), "plugins_added": ("my plugin.py",)}
+    plan = make.Plan(models=(Component("mlp"),), seeds=(1,), only=("model=mlp",), shard="1/2", **changed)
     text = report_of(tmp_path, plan, [])
     options = """--set train.epochs=2 --set 'report.title="a b"' --plugin 'my plugin.py' --only model=mlp --shard 1/2"""
     assert f"    python -m bench run baseline.toml {options}\n" in text

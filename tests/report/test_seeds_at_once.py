@@ -11,9 +11,9 @@ from types import ModuleType
 import pytest
 
 import bench
-from bench.commands import formats as export
-from bench.records import Component, Result, TrainSettings, Trial
-from bench.results.history import Point
+from bench.base.records import Component, Result, TrainSettings, Trial
+from bench.export import formats as export
+from bench.history.series import Point
 from bench.results.store import Store
 
 SPEED = "train_samples_per_second"

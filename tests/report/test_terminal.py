@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from types import ModuleType
 
-from bench.records import Component
+from bench.base.records import Component
 from bench.report.terminal import terminal_summary
 
 

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.checkpoint_file import BEST, LAST, Label
-from bench.commands import checking
+from bench.base.checkpoint_file import BEST, LAST, Label
+from bench.base.records import Json
+from bench.cli import checking_commands as checking
 from bench.errors import BenchError
-from bench.records import Json
 from bench.results.store import Store
 
 GOLDEN = Path(__file__).parent / "golden"

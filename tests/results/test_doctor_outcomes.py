@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from bench.base.records import Environment
 from bench.errors import BenchError
-from bench.records import Environment
 from bench.results import doctor as records
 from bench.results.doctor import Doctor, Finding, SelfComparison
 

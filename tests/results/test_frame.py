@@ -11,9 +11,9 @@ from types import ModuleType
 import pandas as pd
 import pytest
 
-from bench.metrics import LATER
-from bench.records import Component, TrainSettings
-from bench.report.tables import write_frame
+from bench.base.metrics import LATER
+from bench.base.records import Component, TrainSettings
+from bench.present.tables import write_frame
 from bench.results.frame import latest, trials_frame
 
 TABLE = """

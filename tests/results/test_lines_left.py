@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -78,8 +77,8 @@ def test_a_file_that_has_gone_is_said(line: tuple[bytes, Path]) -> None:
 
 
 def test_trials_that_differ_by_their_seed_are_read_once(make: Any, tmp_path: Path) -> None:
-    plan = make.Plan(models=[make.Component("mlp", {"seed": 3, "train": {}, "text": '},"seed":9,"train":{}}'})])
-    trials = [trial for seed in (0, 7, 2**63 - 1) for trial in replace(plan, seeds=[seed]).trials()]
+    models = [make.Component("mlp", {"seed": 3, "train": {}, "text": '},"seed":9,"train":{}}'})]
+    trials = list(make.Plan(models=models, seeds=[0, 7, 2**63 - 1]).trials())
     writer = Store(tmp_path).writer("run")
     for trial in trials:
         writer.append(make.result_of(trial))

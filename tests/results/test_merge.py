@@ -9,14 +9,15 @@ from typing import Any
 
 import pytest
 
-from bench.commands import sharing
+from bench.base.records import Component, TrainSettings
+from bench.cli import sharing_commands as sharing
 from bench.errors import BenchError
-from bench.records import Component, TrainSettings
-from bench.report.tables import frame_csv
+from bench.present.tables import frame_csv
 from bench.results.frame import trials_frame
 from bench.results.merge import merge
 from bench.results.store import Store
 from bench.suite.plan import Axis, Rule, Suite
+from bench.suite.stored import suite_from_json, suite_to_json
 
 
 def suite(devices: tuple[str, ...] = ("cpu",), seeds: tuple[int, ...] = (0, 1, 2, 3, 4), **changes: Any) -> Suite:
@@ -38,7 +39,7 @@ def stored(folder: Path, make: ModuleType, plan: Suite | None, *, name: str = ""
         writer.append(make.result_of(trial, run_id=folder.name, **changes))
     writer.close()
     if plan is not None:
-        store.save_suite(plan.to_json())
+        store.save_suite(suite_to_json(plan))
     return folder
 
 
@@ -48,7 +49,7 @@ def table(folder: Path) -> str:
     store.refresh()
     stored = store.load_suite()
     assert stored is not None
-    return frame_csv(trials_frame(store.results, Suite.from_json(stored)).assign(run_id=""))
+    return frame_csv(trials_frame(store.results, suite_from_json(stored)).assign(run_id=""))
 
 
 def test_shards_merged_are_the_whole(make: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.privacy import published
+from bench.base.privacy import published
 from bench.results import status
 from bench.results.check import check
 from bench.results.status import GRACE_SECONDS, Beacon, Process, Status, here, now, statuses, sweep

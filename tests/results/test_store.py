@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.base.records import SCHEMA, Component, Environment, Result, Trial, canonical_json
 from bench.errors import BenchError
-from bench.records import SCHEMA, Component, Environment, Result, Trial, canonical_json
 from bench.results.store import Store, newest
 
 

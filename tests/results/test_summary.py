@@ -10,9 +10,9 @@ from types import ModuleType
 import pandas as pd
 import pytest
 
-from bench.metrics import LATER
-from bench.records import Component
-from bench.report.tables import write_frame
+from bench.base.metrics import LATER
+from bench.base.records import Component
+from bench.present.tables import write_frame
 from bench.results.frame import trials_frame
 from bench.results.summary import summary_frame
 

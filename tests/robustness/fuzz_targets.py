@@ -24,6 +24,8 @@ from typing import Any
 
 from mutations import NUMBERS, SCALARS, TEXTS, hostile, mutate, mutate_json
 
+from bench.suite.stored import suite_from_json, suite_to_json
+
 ROOT = Path(__file__).resolve().parents[2]
 Files = dict[str, bytes]
 
@@ -45,7 +47,7 @@ class Suites(Target):
     """Suite files, from the bytes to the trials."""
 
     def prepare(self, folder: Path) -> None:
-        from bench.execute.ask import Question
+        from bench.execute.ask_worker import Question
 
         self.catalogue = Question(()).answer()
         self.seeds = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "suites").glob("*.toml"))]
@@ -98,15 +100,14 @@ class Suites(Target):
         return _toml(hostile(rng) if rng.random() < 0.5 else rng.choice(SCALARS))
 
     def read(self, folder: Path) -> None:
-        from bench.records import canonical_json
-        from bench.suite.plan import Suite
+        from bench.base.records import canonical_json
         from bench.suite.read import read_suite
         from bench.suite.resolve import resolve
 
         suite = resolve(read_suite(folder / "suite.toml"), self.catalogue, data_root=folder)
         suite.count()
         first = [trial.trial_id for trial in itertools.islice(suite.trials(), 50)]
-        again = Suite.from_json(json.loads(canonical_json(suite.to_json())))
+        again = suite_from_json(json.loads(canonical_json(suite_to_json(suite))))
         assert [trial.trial_id for trial in itertools.islice(again.trials(), 50)] == first
 
 
@@ -354,8 +355,8 @@ class Results(Target):
         return json.dumps(mutate_json(value, rng)).encode()
 
     def read(self, folder: Path) -> None:
-        from bench.commands import checking
-        from bench.commands import main as commands
+        from bench.cli import checking_commands as checking
+        from bench.cli import main_commands as commands
         from bench.report import render
 
         drawn = hash(bytes((folder / "smoke/trials/a.jsonl").read_bytes()[:2000])) % 40 == 0

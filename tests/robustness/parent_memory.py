@@ -17,10 +17,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from bench.base.records import Result
 from bench.execute.prepare import Options
 from bench.execute.progress import Voice
-from bench.execute.run import run_suite
-from bench.records import Result
+from bench.run_suite import run_suite
 
 SUITE = """
 name = "memory"

@@ -12,8 +12,8 @@ import pytest
 from annotated_types import Ge, Le, Len, MaxLen, MinLen
 from pydantic import TypeAdapter
 
-from bench.suite.describe import Mistake, show
-from bench.suite.kinds import Kind
+from bench.suite.mistakes import Mistake, show
+from bench.suite.setting_types import Kind
 
 
 class Colour(enum.Enum):

@@ -18,6 +18,7 @@ from bench.suite.catalogue import Catalogue, PluginInfo
 from bench.suite.plan import Suite
 from bench.suite.read import read_suite
 from bench.suite.resolve import resolve
+from bench.suite.stored import suite_to_json
 
 
 def test_auto_is_resolved_and_an_absent_device_stays(plan: Callable[..., Suite]) -> None:
@@ -121,7 +122,7 @@ def test_a_data_file_counts_by_its_content(tmp_path: Path, catalogue: Catalogue)
         assert dict(component.settings) == {"path": shown}
         assert dict(component.files) == {"path": sha}
         assert dict(suite.locations) == {f"{component.canonical}|path": str(found)}
-        assert str(tmp_path) not in str(suite.to_json())
+        assert str(tmp_path) not in str(suite_to_json(suite))
         ids.add(next(suite.trials()).trial_id)
     assert len(ids) == 1
     (tmp_path / "a.h5").write_bytes(b"another")

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.records import Trial
+from bench.base.records import Trial
 from bench.suite.plan import Suite
+from bench.suite.stored import suite_from_json, suite_to_json
 
 MODELS = ["linear", "mlp", '{ name = "mlp", hidden = 7 }', "cnn"]
 WIDE = f'[grid]\ndataset = ["digits", "mnist"]\nmodel = ["linear", "mlp", {MODELS[2]}, "cnn"]\nseed = [0, 1, 2]\nbatch_size = [16, 64]\n"train.learning_rate" = [0.1, 0.01]\n'  # noqa: E501
@@ -174,7 +175,7 @@ def test_a_setting_that_is_a_list_is_an_axis_of_lists(plan: Callable[..., Suite]
 def test_rules_know_one_list_from_several(rest: str, left: int, plan: Callable[..., Suite]) -> None:
     suite = plan(BETAS + rest)
     assert len(betas(suite)) == left
-    assert list(Suite.from_json(json.loads(json.dumps(suite.to_json()))).trials()) == list(suite.trials())
+    assert list(suite_from_json(json.loads(json.dumps(suite_to_json(suite)))).trials()) == list(suite.trials())
 
 
 @pytest.mark.parametrize("only", ["train.betas=[0.5,0.9]", "train.betas=[0.5, 0.9]"])
@@ -269,6 +270,6 @@ def test_only_is_a_filter_of_the_plan(rules: list[str], only: list[str], plan: C
     suite = plan(text=text, only=only)
     assert list(suite.trials()) == kept
     assert suite.count() == len(kept)
-    stored = Suite.from_json(suite.to_json())
+    stored = suite_from_json(suite_to_json(suite))
     assert stored == suite
     assert [trial.trial_id for trial in stored.trials()] == [trial.trial_id for trial in kept]

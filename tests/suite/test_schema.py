@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import fields
 
-from bench.records import MeasureSettings, TrainSettings
+from bench.base.records import MeasureSettings, TrainSettings
 from bench.suite.schema import PATH, schema_text, suite_schema
 
 

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 import torch
 
-from bench.records import Component, MeasureSettings, TrainSettings, Trial
+from bench.base.records import Component, MeasureSettings, TrainSettings, Trial
 from bench.registry import MODELS
-from bench.worker import components, trial
-from bench.worker.messages import Outcome, Place, Request
+from bench.worker.common import discover as components
+from bench.worker.common.messages import Outcome, Place, Request
+from bench.worker.trial import trial
 
 
 class Silent:

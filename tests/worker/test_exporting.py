@@ -15,10 +15,10 @@ import pytest
 import torch
 from torch import nn
 
-from bench import checkpoint_file
+from bench.base import checkpoint_file
+from bench.base.records import Component, TrainSettings, Trial
 from bench.errors import BenchError, DataError
-from bench.records import Component, TrainSettings, Trial
-from bench.worker import exporting
+from bench.worker import export_model as exporting
 
 TRAIN: dict[str, Any] = {"epochs": 2, "threads": 1, "validation_split": 0.2, "keep_checkpoints": True}
 DATA = Component("synthetic", {"train": 320, "test": 100})
@@ -67,8 +67,8 @@ def test_torch_export_answers_as_the_trained_model_did(model: str, trained: Any,
     asked = trained(model, format="torch-export")
     exporting.export(asked)
     program = torch.export.load(io.BytesIO(Path(asked["output"]).read_bytes())).module()
-    from bench.worker import data
-    from bench.worker.messages import Request
+    from bench.worker.common.messages import Request
+    from bench.worker.trial import data
 
     test = data.load(Request.from_json(asked), torch.device("cpu")).test
     for size in (1, 3, 100):  # what was traced with 50 answers to any number

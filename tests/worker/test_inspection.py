@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bench.worker.catalogue.kept import worker_digest
 from bench.worker.datasets.prepare import Part, prepare
 from bench.worker.datasets.splits import Splits
 from bench.worker.inspection import figures
 from bench.worker.inspection.figures import copies, part_figures, spread
-from bench.worker.remembered import worker_digest
 
 RNG = np.random.default_rng(0)
 
@@ -127,7 +127,7 @@ def test_the_normalisation_is_the_one_that_standard_does(declared: Any) -> None:
 
 
 def test_what_is_looked_at_here_makes_no_result_another_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    from bench.worker import remembered
+    from bench.worker.catalogue import kept as remembered
 
     read: list[str] = []
     monkeypatch.setattr(remembered, "files_digest", lambda paths: read.extend(map(str, paths)) or "")

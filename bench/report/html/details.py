@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.privacy import published
-from bench.records import Result
+from bench.base.privacy import published
+from bench.base.records import Result
 from bench.results.store import Store
 
 if TYPE_CHECKING:

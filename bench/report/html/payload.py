@@ -6,17 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from bench.metrics import BUILT_IN, Metric
-from bench.privacy import published
-from bench.records import Json, Result
-from bench.report.cells import DOTTED, Cell, Section, axis_label, hashable, value_text
+from bench.analysis.cells import DOTTED, Cell, Section, axis_label, hashable, value_text
+from bench.analysis.conditions import facts_of
+from bench.analysis.findings import answer
+from bench.base.metrics import BUILT_IN, Metric
+from bench.base.privacy import published
+from bench.base.records import Json, Result
+from bench.present.doctor_text import doctor_facts
+from bench.present.format import Scale, figure_pm, scale_of, whole
+from bench.present.tables import Table
 from bench.report.content import Content
-from bench.report.doctor_text import doctor_facts
-from bench.report.findings import answer
-from bench.report.format import Scale, figure_pm, scale_of, whole
 from bench.report.html.details import Details
-from bench.report.page import Extra, caveats, command, facts_of
-from bench.report.tables import Table
+from bench.report.page import Extra, caveats, command
 from bench.results.doctor import newest
 from bench.results.frame import Row, metric_names
 

@@ -9,11 +9,11 @@ import re
 from importlib import util
 from pathlib import Path
 
-from bench.records import Json
+from bench.base.records import Json
 from bench.registry import report_format
 from bench.report.content import Content
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parents[1]  # of the report: assets/ and vendor/ lie there
 LIBRARIES = ("d3.min.js", "plot.umd.min.js", "tabulator.min.js")
 SCRIPTS = (
     "state.js", "format.js", "filter.js", "table.js", "draw.js", "plots.js", "curves.js", "matrix.js", "trial.js",

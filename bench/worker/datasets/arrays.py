@@ -25,8 +25,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from bench.cache import cache_folder
-from bench.records import canonical_json, digest
+from bench.base.cache import cache_folder
+from bench.base.records import canonical_json, digest
 
 Arrays: TypeAlias = Mapping[str, npt.NDArray[Any]]
 

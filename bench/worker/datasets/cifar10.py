@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import numpy.typing as npt
 
-from bench.cache import file_sha256
+from bench.base.cache import file_sha256
 from bench.errors import DataError
 from bench.registry import dataset
 from bench.worker.datasets.archive import read_members

@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from bench.base.records import Json
 from bench.errors import EXIT_OK, EXIT_USAGE, BenchError
-from bench.records import Json
 from bench.registry import DATASETS
 from bench.worker.datasets.files import shown
 from bench.worker.datasets.hdf5_layout import attributes
@@ -45,7 +45,7 @@ class Wanted:
 
 def main() -> int:
     """Convert what standard input says; the exit code."""
-    from bench.worker import components
+    from bench.worker.common import discover as components
 
     wanted = Wanted(**json.load(sys.stdin))
     code = EXIT_OK

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from bench.cache import file_sha256
+from bench.base.cache import file_sha256
 from bench.errors import DataError, Unavailable
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from annotated_types import Ge, Gt, Len, Lt, MinLen
 
-from bench.cache import file_sha256
+from bench.base.cache import file_sha256
+from bench.base.records import Json, canonical_json
 from bench.errors import DataError, Unavailable
-from bench.records import Json, canonical_json
 from bench.registry import DATASETS, dataset
 from bench.worker.datasets.arrays import Arrays, cached
 from bench.worker.datasets.files import unreadable

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bench.base.records import Json
 from bench.errors import DataError
-from bench.records import Json
 from bench.worker.datasets.splits import Splits
 
 if TYPE_CHECKING:

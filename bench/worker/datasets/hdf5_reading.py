@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import psutil
 
+from bench.base.records import Json
 from bench.errors import DataError
-from bench.records import Json
 from bench.worker.datasets.hdf5_layout import told
 from bench.worker.datasets.splits import CHUNK_BYTES, Images, Labels
 

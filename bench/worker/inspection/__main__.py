@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 
+from bench.base.records import Json
 from bench.errors import EXIT_OK, EXIT_USAGE, BenchError
-from bench.records import Json
 from bench.registry import DATASETS
-from bench.worker import components
+from bench.worker.common import discover as components
 from bench.worker.datasets.prepare import prepare
 from bench.worker.inspection.figures import Arrays, figures
-from bench.worker.process import die_with_parent
+from bench.worker.process.process import die_with_parent
 
 SEED = 0  # draws the test part of a set that has none of its own
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.worker import plain
+from bench.worker.common import checked_values as plain
 from bench.worker.devices.base import Device
 from bench.worker.measure.tree import HOW, TreePeak
 

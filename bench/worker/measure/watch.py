@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from bench.worker import plain
+from bench.worker.common import checked_values as plain
 from bench.worker.devices.base import Device
 from bench.worker.measure import contention
 from bench.worker.measure.contention import Contention, Counters

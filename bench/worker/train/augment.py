@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
-from bench.records import TrainSettings
-from bench.worker import randomness
+from bench.base.records import TrainSettings
+from bench.worker.common import randomness
 
 # Of each sample, whatever is asked for: setting one of them does not change what the others draw.
 CHANCES = 4

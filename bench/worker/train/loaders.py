@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from bench.worker import randomness
+from bench.worker.common import randomness
 from bench.worker.measure.split import Transfers
 from bench.worker.train.augment import CHANCES, Augmentation
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import torch
 
-from bench.worker import plain
+from bench.worker.common import checked_values as plain
+from bench.worker.common.failures import Diverged
 from bench.worker.devices.base import Device
-from bench.worker.failures import Diverged
 from bench.worker.measure import clock
 from bench.worker.measure.split import Waits
 from bench.worker.measure.watch import Watch

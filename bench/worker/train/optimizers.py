@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import torch
 
-from bench.records import TrainSettings
+from bench.base.records import TrainSettings
 
 BETAS = TrainSettings().betas
 AUTOCAST = {"bfloat16": torch.bfloat16, "float16": torch.float16}

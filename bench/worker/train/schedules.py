@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch.optim import lr_scheduler
 
-from bench.records import TrainSettings
-from bench.worker import plain
+from bench.base.records import TrainSettings
+from bench.worker.common import checked_values as plain
 
 
 class Schedule:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from bench.worker import plain
+from bench.worker.common import checked_values as plain
 
 
 class EarlyStopping:

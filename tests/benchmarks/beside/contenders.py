@@ -19,7 +19,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from bench.registry import MODELS
-from bench.worker import components
+from bench.worker.common import discover as components
 
 CLASSES, LEARNING_RATE, WARMUP_STEPS = 10, 0.1, 10
 Pair = tuple[torch.Tensor, torch.Tensor]

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.registry import DATASETS
-from bench.worker import components
+from bench.worker.common import discover as components
 
 IMAGES = 12_800
 

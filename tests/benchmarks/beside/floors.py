@@ -10,7 +10,7 @@ from collections.abc import Callable
 import torch
 
 from bench.registry import MODELS
-from bench.worker import components
+from bench.worker.common import discover as components
 from bench.worker.measure import flops
 from tests.benchmarks.beside.measured import Json, Settings, alone, ask, say
 
@@ -20,7 +20,7 @@ SIDE, REPEATS = 2048, 15  # of the square matrices
 
 def measure(settings: Settings) -> Json:
     """Peak and bandwidth of this machine with every core, and FLOPs a sample and bytes of parameters of each model."""
-    from bench.execute.ask import Question
+    from bench.execute.ask_worker import Question
 
     threads = Question(()).answer().physical_cores
     with alone():

@@ -7,7 +7,7 @@ import statistics
 from datetime import datetime
 from pathlib import Path
 
-from bench.records import Result
+from bench.base.records import Result
 from bench.results.store import Store
 from tests.benchmarks.beside.measured import ROOT, Json, Settings, Timed, alone, command, in_turn, say, times_by_round
 

@@ -15,7 +15,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from bench.registry import MODELS
-from bench.worker import components
+from bench.worker.common import discover as components
 
 epochs = int(sys.argv[1])
 components.load_builtin()

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench.execute.ask import Question
+from bench.execute.ask_worker import Question
 from tests.benchmarks.beside.measured import Json
 
 

@@ -11,13 +11,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench.execute.ask import Question
+from bench.base.records import Result
+from bench.execute.ask_worker import Question
 from bench.execute.plan import Identifier, Planned
-from bench.records import Result
 from bench.results.store import Store
 from bench.suite.plan import Suite
 from bench.suite.read import read_suite
 from bench.suite.resolve import resolve
+from bench.suite.stored import suite_to_json
 
 CELLS = 50
 SUITE = """
@@ -120,7 +121,7 @@ def make(folder: Path, trials: int) -> dict[str, float]:
         for trial in suite.trials():
             result = made(identifier.planned(trial), catalogue.environment)
             file.write(json.dumps(result.to_json(), sort_keys=True, separators=(",", ":")) + "\n")
-    store.save_suite(suite.to_json())
+    store.save_suite(suite_to_json(suite))
     return {"bytes": path.stat().st_size}
 
 

@@ -2,40 +2,24 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
-from bench.records import Result
+from bench.analysis.models_table import models_table
+from bench.analysis.sections import sections_of
+from bench.base.records import Result
 from bench.report.content import Content
 from bench.report.html.payload import payload
 from bench.report.html.write import page_html
-from bench.report.models_table import models_table
 from bench.report.page import Part
-from bench.report.sections import sections_of
 from bench.results.frame import latest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-
-
-@pytest.fixture(scope="session")
-def make() -> ModuleType:
-    """The module factory.py of the folder above: tests are no package, so it is loaded by its path."""
-    name = "bench_tests_report_factory"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[1] / "factory.py")
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
 
 
 def content_of(plan: Any, results: Sequence[Result], folder: Path) -> Content:

@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 import pytest
 
-from bench.records import Component, Result
+from bench.base.records import Component, Result
 
 BAD = "</script><script>window.hacked=1</script><img src=x onerror='window.hacked=2'>&lt;b&gt;\u2028模"
 Open = Callable[..., Any]

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from bench.records import Component
+from bench.base.records import Component
 from bench.report.html import details, payload, write
 from bench.report.html.write import embedded_json
 from bench.report.render import render

@@ -13,8 +13,8 @@ import pytest
 import torch
 from torch import nn
 
-from bench.records import Component
-from bench.worker.train.engines.compiled import no_compiler, refusal
+from bench.base.records import Component
+from bench.worker.engines.compiled import no_compiler, refusal
 
 TWENTY_STEPS = {"epochs": 4}
 # One size of batch: each costs a run of the C++ compiler.

@@ -17,8 +17,8 @@ from torch import nn
 
 from bench.registry import DEVICES
 from bench.worker.devices.cpu import Cpu
+from bench.worker.engines.cudagraph import GraphStep, settle
 from bench.worker.train import loaders, optimizers
-from bench.worker.train.engines.cudagraph import GraphStep, settle
 from bench.worker.train.steps import eager_step
 
 

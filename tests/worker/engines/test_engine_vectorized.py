@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch import nn
 
-from bench.records import Component
-from bench.worker.messages import Outcome
-from bench.worker.train.engines.vectorized import per_seed_clip
+from bench.base.records import Component
+from bench.worker.common.messages import Outcome
+from bench.worker.engines.vectorized import per_seed_clip
 
 # 320 samples in batches of 64 and 60 (the last one smaller): 20 steps.
 TWENTY_STEPS = {"epochs": 4}

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bench.records import Environment
+from bench.base.records import Environment
 from bench.worker.measure import environment
 
 

@@ -13,7 +13,7 @@ import torch
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as v2
 
-from bench.records import TrainSettings
+from bench.base.records import TrainSettings
 from bench.worker.evaluate.accuracy import Held
 from bench.worker.train.augment import ANGLE, FLIP, LEFT, TOP, Augmentation
 from bench.worker.train.loaders import AugmentedGather, Gather, Loaded, Resident, Scale, Source

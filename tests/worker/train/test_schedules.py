@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.optim import lr_scheduler
 
-from bench.records import TrainSettings
+from bench.base.records import TrainSettings
 from bench.worker.train.schedules import Schedule
 
 EPOCHS, STEPS_PER_EPOCH = 6, 4

@@ -13,8 +13,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from bench.records import Component
-from bench.worker.messages import Outcome
+from bench.base.records import Component
+from bench.worker.common.messages import Outcome
 
 # 320 samples in batches of 64: 5 steps an epoch; with a fifth held out 256 samples, 4 steps.
 STEPS_PER_EPOCH = 5

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 import bench
-from bench.records import TrainSettings
+from bench.base.records import TrainSettings
 from bench.worker.train.optimizers import make_optimizer
 from bench.worker.train.steps import Recipe, eager_step, l1_penalty
 

@@ -1,0 +1,1 @@
+"""What results say, as data: cells, sections, tables and sentences. Computed once; every output shows the same."""

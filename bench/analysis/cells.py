@@ -1,0 +1,269 @@
+"""What tables, plots and sentences are made of: cells (replicates of each other) in sections (what may be compared).
+
+How results become sections: bench.analysis.sections.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+
+from bench.base.records import (
+    NOT_IDENTITY,
+    Component,
+    Json,
+    MeasureSettings,
+    Result,
+    TrainSettings,
+    Trial,
+    canonical_json,
+    digest,
+)
+from bench.present.format import printable
+from bench.results.frame import Row, pools, threads_of
+from bench.statistics.intervals import Estimate, Ratio, log_ratio, paired_t_interval, t_interval
+
+Variant = tuple[Json, ...]  # the values of a section's axes, in their order
+COSTS = frozenset({"train.threads", "train.num_workers"})  # numbers that move timings, not the accuracy
+DOTTED = (
+    "batch_size",
+    *(f"train.{f.name}" for f in fields(TrainSettings) if f.name not in NOT_IDENTITY),
+    *(f"measure.{f.name}" for f in fields(MeasureSettings) if f.name not in NOT_IDENTITY),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """Trials that differ in nothing but the seed, on one machine and with one code.
+
+    `pool`: the results whose accuracy counts as this cell's: also those of other machines where version of torch,
+    threads and code agree, the newest of each seed. Empty where no other machine has any.
+    """
+
+    trial: Trial  # of its first seed
+    model: str  # how people call it
+    dataset: str
+    rows: tuple[Row, ...]  # one a seed
+    machine: str
+    code_id: str
+    pool: tuple[Result, ...] = ()
+    _known: dict[str, Estimate | None] = field(default_factory=dict, repr=False)
+    _values: dict[str, dict[int, float]] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def ok(self) -> list[Result]:
+        return [row.result for row in self.rows if row.result is not None and row.result.status == "ok"]
+
+    @property
+    def n(self) -> int:
+        """Seeds that are in its timings."""
+        return len(self.ok)
+
+    def results_of(self, metric: str) -> Sequence[Result]:
+        """The results that a figure is made of: timings never pool across machines, the rest does.
+
+        Of seeds that were trained at once there is one timing a process: its other seeds are no replicates.
+        """
+        if pools(metric):
+            return self.pool if self.pool and self.ok else self.ok
+        return list({result.run_id: result for result in self.ok}.values()) if self.trial.together else self.ok
+
+    def n_of(self, metric: str) -> int:
+        """Seeds that are in the figure of one metric."""
+        return len(self.results_of(metric))
+
+    @cached_property
+    def not_ok(self) -> list[Row]:
+        return [row for row in self.rows if row.status != "ok"]
+
+    @cached_property
+    def not_valid(self) -> list[Result]:
+        return [result for result in self.ok if result.valid is False]
+
+    def by_seed(self, metric: str) -> dict[int, float]:
+        """Seed → value, of the seeds that are ok and have it."""
+        if metric not in self._values:
+            results = self.results_of(metric)
+            self._values[metric] = {r.trial.seed: r.metrics[metric] for r in results if metric in r.metrics}
+        return self._values[metric]
+
+    def estimate(self, metric: str) -> Estimate | None:
+        """Mean and t-interval over the seeds; None where a seed lacks it: the rest would be other seeds' mean."""
+        if metric not in self._known:
+            values = list(self.by_seed(metric).values())
+            self._known[metric] = t_interval(values) if values and len(values) == self.n_of(metric) else None
+        return self._known[metric]
+
+    def setting(self, dotted: str) -> Json:
+        """Value of a setting; `train.threads` is what it ran with."""
+        if dotted == "train.threads":
+            return next((found for row in self.rows if (found := threads_of(row)) is not None), 0)
+        return self.trial.setting(dotted)
+
+    @property
+    def finished_at(self) -> str:
+        return max((result.finished_at for result in self.ok), default="")
+
+
+def labels_of(components: Iterable[Component]) -> dict[str, str]:
+    """Canonical JSON → how people call it: `mlp`, `mlp(hidden=200)`. Where two would be called the same (a data file
+    of one name in two places), the digest of what they are is added."""
+    found = {component.canonical: printable(component.label) for component in components}
+    often = Counter(found.values())
+    return {key: label if often[label] == 1 else f"{label} {digest(key)[:8]}" for key, label in found.items()}
+
+
+def paired_difference(a: Cell, b: Cell, *, metric: str) -> Estimate | None:
+    """`a` - `b` over the seeds that both have; None where there is none."""
+    first, second = a.by_seed(metric), b.by_seed(metric)
+    seeds = [seed for seed in first if seed in second]
+    if not seeds:
+        return None
+    return paired_t_interval([first[seed] for seed in seeds], [second[seed] for seed in seeds])
+
+
+def ratio(a: Cell, b: Cell, *, metric: str) -> Ratio | None:
+    """How many times `a` is `b`; None where either was not measured, or is zero."""
+    first, second = list(a.by_seed(metric).values()), list(b.by_seed(metric).values())
+    if not first or not second or min(*first, *second) <= 0:
+        return None
+    return log_ratio(first, second)
+
+
+@dataclass(frozen=True, eq=False)
+class Section:
+    """The cells of one data set on one device of one machine: what may be compared with each other.
+
+    `axes` are the settings that the suite crosses models with, `shown` every setting that differs between cells.
+    """
+
+    dataset: str
+    device: str
+    machine: str
+    cells: tuple[Cell, ...]
+    axes: tuple[str, ...]
+    shown: tuple[str, ...]
+    several_machines: bool = False
+    several_codes: bool = False
+    together: str = ""  # the engine, where it trains all seeds at once: its timings compare with no other engine's
+
+    @property
+    def title(self) -> str:
+        engine = f" · engine {self.together}" if self.together else ""
+        machine = f" · environment {self.machine[:8]}" if self.several_machines else ""
+        return f"{self.dataset} · {self.device}{engine}{machine}"
+
+    @cached_property
+    def measured(self) -> tuple[Cell, ...]:
+        """Cells of which at least one seed is ok; of cells that differ in the code alone, the newest."""
+        newest: dict[tuple[str, str], Cell] = {}
+        for cell in self.cells:
+            key = cell.model, cell.trial.cell_id
+            if cell.n and (key not in newest or newest[key].finished_at < cell.finished_at):
+                newest[key] = cell
+        return tuple(newest.values())
+
+    @property
+    def pools(self) -> bool:
+        """Whether accuracies are of other seeds or machines than timings."""
+        return any(cell.pool for cell in self.measured)
+
+    @cached_property
+    def models(self) -> list[str]:
+        return list(dict.fromkeys(cell.model for cell in self.measured))
+
+    @cached_property
+    def variants(self) -> list[Variant]:
+        """The combinations of axes that something was measured at, in the order of the plan."""
+        return list(dict.fromkeys(self.variant_of(cell) for cell in self.measured))
+
+    def variant_of(self, cell: Cell) -> Variant:
+        return tuple(hashable(cell.setting(name)) for name in self.axes)
+
+    def at(self, variant: Variant) -> list[Cell]:
+        """The measured cells of one combination, one a model, in the order of the plan."""
+        return [cell for cell in self.measured if self.variant_of(cell) == variant]
+
+    @cached_property
+    def tuned(self) -> tuple[str, ...]:
+        """Axes of numbers that a model's accuracy is tuned by: learning rate, momentum, epochs, ..."""
+        names = [name for name in self.axes if name.startswith("train.") and name not in COSTS]
+        return tuple(name for name in names if is_numeric(self._values(name)))
+
+    @cached_property
+    def focus(self) -> Variant:
+        """The setting at which models are compared: the first one. In a sweep (`tuned`) the first may be the worst:
+        there it is the one, among those with the most models, with the highest accuracy averaged over them."""
+        if not self.variants or not self.tuned:
+            return self.variants[0] if self.variants else ()
+        fixed = [name for name in self.axes if name not in self.tuned]
+        options = [variant for variant in self.variants if self._agree(variant, self.variants[0], on=fixed)]
+        return max(options, key=self._level)
+
+    def _level(self, variant: Variant) -> tuple[int, float]:
+        levels = [found.mean for cell in self.at(variant) if (found := cell.estimate("test_accuracy"))]
+        return len(levels), sum(levels) / max(1, len(levels))
+
+    def _agree(self, a: Variant, b: Variant, *, on: Iterable[str]) -> bool:
+        return all(a[index] == b[index] for index in map(self.axes.index, on))
+
+    def _values(self, axis: str) -> set[Json]:
+        return {hashable(cell.setting(axis)) for cell in self.measured}
+
+    def along(self, axis: str, *, at: Variant | None = None) -> list[Cell]:
+        """Measured cells that differ in nothing but the model and `axis`: the other axes as `at` (`focus`) has them."""
+        others = [name for name in self.axes if name != axis]
+        at = self.focus if at is None else at
+        return [cell for cell in self.measured if self._agree(self.variant_of(cell), at, on=others)]
+
+    @cached_property
+    def numeric_axes(self) -> list[str]:
+        """The axes along which a line can be drawn: numbers, at least two of them."""
+        return [axis for axis in self.axes if is_numeric({hashable(cell.setting(axis)) for cell in self.along(axis)})]
+
+    def describe(self, variant: Variant, *, but: str = "") -> str:
+        """`batch size 64, learning rate 0.1`: the values of the axes, except `but`."""
+        named = zip(self.axes, variant, strict=True)
+        return ", ".join(f"{axis_label(name)} {value_text(value)}" for name, value in named if name != but)
+
+    @cached_property
+    def results(self) -> list[Result]:
+        return [row.result for cell in self.cells for row in cell.rows if row.result is not None]
+
+    @property
+    def facts(self) -> Mapping[str, Json]:
+        """What is known of its machine and software; empty where nothing ran."""
+        return next((result.environment.facts for result in self.results if result.environment.facts), {})
+
+    @cached_property
+    def statuses(self) -> Counter[str]:
+        return Counter(row.status for cell in self.cells for row in cell.rows)
+
+
+def is_numeric(values: Collection[Json]) -> bool:
+    """Whether `values` are numbers, and at least two."""
+    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+    return numbers and len(values) > 1
+
+
+def hashable(value: Json) -> Json:
+    """A setting as it can be compared and counted."""
+    return canonical_json(value) if isinstance(value, list | tuple | dict) else value
+
+
+def axis_label(dotted: str) -> str:
+    """`train.learning_rate` → `learning rate`."""
+    return dotted.rpartition(".")[2].replace("_", " ")
+
+
+def value_text(value: Json) -> str:
+    """A setting as a suite writes it."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(value_text, value))}]"
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else str(value)

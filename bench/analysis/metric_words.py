@@ -1,0 +1,56 @@
+"""How a verdict is said of a metric: a speed is faster, memory is less, a loss is better."""
+
+from __future__ import annotations
+
+from bench.base.metrics import BUILT_IN, Metric
+from bench.errors import BenchError, nearest
+from bench.statistics.verdict import Verdict
+
+# What the doctor compares with itself is throughput in training; these are the same clock and the same blocks.
+DOCTORED = frozenset({"train_samples_per_second", "step_seconds", "achieved_flops_per_second"})
+TIMED = frozenset({"samples/s", "FLOP/s", "seconds"})
+LEVELS = frozenset({"fraction", "nats"})
+
+
+def metric_called(name: str, *, measured: frozenset[str]) -> Metric:
+    """The metric called `name`; one of a plugin where a result has it. Its direction is then not known."""
+    if name in BUILT_IN:
+        return BUILT_IN[name]
+    if name in measured:
+        return Metric(name, "", True, True, "")
+    raise BenchError(
+        f"--metric {name}: no such metric{nearest(name, [*BUILT_IN, *measured])} (see: bench list metrics)"
+    )
+
+
+def has_direction(metric: Metric) -> bool:
+    """Whether it is known which of two values is the better one."""
+    return metric.name in BUILT_IN
+
+
+def said(verdict: Verdict, metric: Metric) -> str:
+    """The word for `verdict`: `faster` is the better end of any metric, `slower` the worse one."""
+    if verdict in ("same", "ambiguous") or metric.unit in TIMED:
+        return verdict
+    better = verdict == "faster"
+    if not has_direction(metric):
+        return "higher" if better else "lower"
+    if metric.unit in LEVELS:
+        return "better" if better else "worse"
+    return "less" if better else "more"  # bytes, joules, counts: all of them are costs
+
+
+def shown_name(metric: Metric) -> str:
+    """`train samples per second` → what a sentence calls it, with its unit."""
+    name = metric.name.replace("_per_second", "/s").replace("_", " ")
+    for unit in (" seconds", " bytes", " joules"):
+        name = name.removesuffix(unit) + f" ({unit.strip()})" if name.endswith(unit) else name
+    return name
+
+
+def factor_words(ratio: float, metric: Metric) -> str:
+    """What a ratio of B over A means of work: `takes 1.10 times as long`."""
+    if metric.unit not in TIMED or not ratio:
+        return ""
+    time = 1 / ratio if metric.higher_is_better else ratio
+    return f"takes {time:.2f} times as long" if time >= 1 else f"is {1 / time:.2f} times as fast"

@@ -1,0 +1,1 @@
+"""What every floor stands on: the records and their identity, the table of metrics, cache, privacy, version."""

@@ -1,0 +1,77 @@
+"""The file of a checkpoint: what torch.save wrote, then one line of JSON that says whose it is.
+
+Both sides read it. The parent has no torch, and the line is all that it needs: is the file whole, of which trial is it.
+The digest finds damage, not forgery: whoever can write into a folder of results can write one that fits. So what
+torch.save wrote is read by nothing but `torch.load(..., weights_only=True)`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import stat
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from bench.base.records import Json, canonical_json
+
+FORMAT = 1
+FOLDER = "checkpoints"  # in the folder of a suite's results; in it one folder a trial, called by its trial_id
+LAST, BEST, ASIDE = "last.pt", "best.pt", ".part"
+MOST_LINE_BYTES = 4096
+
+
+class Damaged(ValueError):
+    """No whole checkpoint; the message says why, in a few words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """Whose a checkpoint is, and how far it came. `kept`: it stays when its trial is ok."""
+
+    trial_id: str
+    environment_id: str
+    code_id: str
+    torch: str
+    epoch: int
+    kept: bool
+    size_bytes: int = 0
+    sha256: str = ""
+
+    def line(self) -> bytes:
+        """What stands behind the content."""
+        return b"\n" + canonical_json({"format": FORMAT} | asdict(self)).encode() + b"\n"
+
+
+def read(path: Path) -> tuple[Label, bytes]:
+    """The label and the content of a checkpoint. Raises Damaged, or OSError where it cannot be read."""
+    if not stat.S_ISREG(path.lstat().st_mode):
+        raise Damaged("no plain file")
+    whole = path.read_bytes()
+    if not whole.endswith(b"\n"):
+        raise Damaged("cut off")
+    at = whole.rfind(b"\n", 0, -1)
+    label = _label(whole[at + 1 :])
+    content = whole[: max(0, at)]
+    if len(content) != label.size_bytes or hashlib.sha256(content).hexdigest() != label.sha256:
+        raise Damaged("its SHA-256 is not the one that it tells")
+    return label, content
+
+
+def _label(line: bytes) -> Label:
+    try:
+        value = json.loads(line) if len(line) <= MOST_LINE_BYTES else None
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, Mapping):
+        raise Damaged("cut off, or no checkpoint")
+    if value.get("format") != FORMAT:
+        raise Damaged("written by another version of bench")
+    if any(type(value.get(f.name)) is not _TYPES[str(f.type)] for f in fields(Label)):
+        raise Damaged("its label is not one")
+    own: dict[str, Json] = {f.name: value[f.name] for f in fields(Label)}
+    return Label(**own)
+
+
+_TYPES: Mapping[str, type] = {"str": str, "int": int, "bool": bool}

@@ -1,0 +1,336 @@
+"""Trial, Result, Environment: what parent and worker say to each other, and what lies on disk.
+
+Identity lives here and nowhere else. What makes a `trial_id` cannot be changed once people have results:
+a setting that equals its default is left out of it, so a setting that is added later changes no old id.
+
+History of the schema of results (`SCHEMA`); bench/results/migrate.py makes old ones new:
+  1  the first one.
+  2  `artifact_sha256`, so that a damaged HDF5 file is found out; `bench`, the version that wrote the line.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields
+from functools import cached_property
+from typing import Annotated, Any, Literal, TypeAlias, get_args
+
+from annotated_types import Ge, Gt, Le, Len, Lt
+
+from bench.base.version import __version__
+from bench.errors import BenchError
+
+SCHEMA = 2
+
+Json: TypeAlias = Any  # what json.loads returns; a recursive alias costs more in mypy than it finds
+
+Status = Literal["ok", "failed", "diverged", "oom", "timeout", "crashed", "skipped", "interrupted"]
+STATUSES: tuple[str, ...] = get_args(Status)
+NOT_THERE = frozenset({"skipped", "interrupted"})  # a result with one of these does not stop its trial from running
+
+Optimizer = Literal["sgd", "adam", "adamw", "rmsprop", "lbfgs"]
+Precision = Literal["float32", "tf32", "bfloat16", "float16"]
+Engine = Literal["eager", "compiled", "cudagraph", "vectorized"]
+Loader = Literal["resident", "dataloader"]
+MemoryFormat = Literal["contiguous", "channels_last"]
+Scaling = Literal["unit", "standard", "symmetric"]
+Schedule = Literal["none", "step", "plateau", "cosine", "onecycle"]
+Beta = Annotated[float, Ge(0), Lt(1)]
+
+# Engines that train all seeds of a cell in one process: what was timed there is one measurement, however many seeds.
+TOGETHER: frozenset[str] = frozenset({"vectorized"})
+
+SEED_LIMIT = 2**63
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSettings:
+    """How a trial trains. The default of a field never changes: it is part of every id that leaves the field out."""
+
+    epochs: Annotated[int, Ge(1)] = 10
+    steps: Annotated[int, Ge(1)] | None = None  # instead of epochs
+    optimizer: Optimizer = "sgd"
+    learning_rate: Annotated[float, Gt(0)] = 0.1
+    momentum: Annotated[float, Ge(0), Lt(1)] = 0.0
+    weight_decay: Annotated[float, Ge(0)] = 0.0
+    validation_split: Annotated[float, Ge(0), Lt(1)] = 0.0
+    precision: Precision = "float32"
+    engine: Engine = "eager"
+    loader: Loader = "resident"
+    num_workers: Annotated[int, Ge(0), Le(256)] = 0
+    pin_memory: bool = False
+    threads: Annotated[int, Ge(0), Le(4096)] = 0
+    deterministic: bool = True
+    memory_format: MemoryFormat = "contiguous"
+    nesterov: bool = False
+    betas: Annotated[Sequence[Beta], Len(2, 2)] = (0.9, 0.999)  # of adam and adamw; a tuple, whatever it is built from
+    l1: Annotated[float, Ge(0)] = 0.0  # times the sum of |w| over trained parameters of two or more dimensions
+    label_smoothing: Annotated[float, Ge(0), Lt(1)] = 0.0
+    gradient_clip: Annotated[float, Ge(0)] = 0.0  # most that the norm of all gradients together may be; 0: no clipping
+    schedule: Schedule = "none"
+    schedule_step_epochs: Annotated[int, Ge(1)] = 10  # of "step"
+    schedule_factor: Annotated[float, Gt(0), Lt(1)] = 0.1  # of "step" and "plateau"
+    schedule_patience: Annotated[int, Ge(0)] = 10  # of "plateau": epochs without a better validation loss
+    early_stopping_patience: Annotated[int, Ge(0)] = 0  # epochs without a better validation loss; 0: no early stopping
+    augment_flip: bool = False  # of training images, each by chances of its own: half of them mirrored, left to right
+    augment_crop_padding: Annotated[int, Ge(0), Le(1024)] = 0  # pixels of black around, then a random piece of old size
+    augment_rotation_degrees: Annotated[float, Ge(0), Le(180)] = 0.0  # most that one is turned either way
+    checkpoint_every_epochs: Annotated[int, Ge(1)] | None = None  # neither this nor the next is part of what a trial is
+    keep_checkpoints: bool = False
+
+    def __post_init__(self) -> None:
+        # JSON has lists; a setting has to be hashable. 0.0 is added because -0.0 would be another text for the same.
+        object.__setattr__(self, "betas", tuple(beta + 0.0 for beta in self.betas))
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureSettings:
+    """How a trial is measured. `timeout_seconds` and `target_accuracy` are no part of what a trial is."""
+
+    warmup_steps: Annotated[int, Ge(0), Le(100_000)] = 10
+    timeout_seconds: Annotated[float, Gt(0)] = 600.0
+    target_accuracy: Annotated[float, Gt(0), Le(1)] | None = None
+    energy: bool = False
+    evaluate: Literal["full", "accuracy"] = "full"  # full: what the model gets right and wrong, too
+
+
+# Of [train] and [measure]. What stands here changes neither what is learned nor what is timed.
+NOT_IDENTITY = frozenset({"timeout_seconds", "target_accuracy", "checkpoint_every_epochs", "keep_checkpoints"})
+COMMON_DATASET_SETTINGS: dict[str, Json] = {"train_limit": None, "test_limit": None, "scaling": "unit"}
+
+
+def canonical_json(value: Json) -> str:
+    """The one text of a JSON value: sorted keys, no white space, ASCII. Raises ValueError on NaN and infinity."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def digest(text: str | bytes) -> str:
+    """First 16 hex digits of the SHA-256."""
+    return hashlib.sha256(text.encode() if isinstance(text, str) else text).hexdigest()[:16]
+
+
+def non_defaults(settings: TrainSettings | MeasureSettings) -> dict[str, Json]:
+    """The fields whose value differs from their default, as JSON."""
+    kept = {f.name: value for f in fields(settings) if (value := getattr(settings, f.name)) != f.default}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in kept.items()}
+
+
+@dataclass(frozen=True)
+class Component:
+    """A registered data set or model with the settings that differ from its defaults.
+
+    `files` maps a setting that names a data file to the SHA-256 of its content, or to "absent"; it stands in the
+    identity in place of the path, which may be written in many ways.
+    """
+
+    name: str
+    settings: Mapping[str, Json] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def canonical(self) -> str:
+        """Canonical JSON: what of this component enters the identity of a trial."""
+        # A file that is not there cannot count by its content: its path stands for it, else two would be one trial.
+        digests = {key: f"sha256:{value}" for key, value in self.files.items() if value != "absent"}
+        settings = {**self.settings, **digests}
+        return canonical_json({"name": self.name} | ({"settings": settings} if settings else {}))
+
+    @property
+    def label(self) -> str:
+        """How a table calls it: `mlp` or `mlp(hidden=200)`."""
+        inner = ", ".join(f"{key}={_plain(value)}" for key, value in sorted(self.settings.items()))
+        return f"{self.name}({inner})" if inner else self.name
+
+    def to_json(self) -> dict[str, Json]:
+        return {"name": self.name, "settings": dict(self.settings), "files": dict(self.files)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Json]) -> Component:
+        return cls(value["name"], value.get("settings", {}), value.get("files", {}))
+
+
+def _plain(value: Json) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One combination of a grid. `device` is never `auto`: that was resolved when the trial was planned."""
+
+    dataset: Component
+    model: Component
+    seed: int
+    batch_size: int
+    device: str
+    train: TrainSettings = TrainSettings()
+    measure: MeasureSettings = MeasureSettings()
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < SEED_LIMIT:
+            raise BenchError(f"seed {self.seed}: a seed lies between 0 and {SEED_LIMIT - 1}")
+        if self.batch_size < 1:
+            raise BenchError(f"batch_size {self.batch_size}: a batch has at least one sample")
+        if self.device == "auto":
+            raise BenchError("a trial's device is resolved: 'auto' is for suites")
+
+    @cached_property
+    def trial_id(self) -> str:
+        """First 16 hex digits of the SHA-256 of the canonical JSON."""
+        return digest(self._canonical(f'"seed":{self.seed},'))
+
+    @cached_property
+    def cell_id(self) -> str:
+        """The same without the seed: trials of one cell are replicates of each other."""
+        return digest(self._canonical(""))
+
+    @property
+    def together(self) -> bool:
+        """Whether it is trained in one process with the other trials of its cell."""
+        return self.train.engine in TOGETHER
+
+    def _canonical(self, seed: str) -> str:
+        # Put together from parts in the order of sorted keys: the parts are shared by many trials of a grid.
+        measure, train = settings_json(self.measure), settings_json(self.train)
+        return (
+            f'{{"batch_size":{self.batch_size},"dataset":{self.dataset.canonical},"device":{json.dumps(self.device)},'
+            + (f'"measure":{measure},' if measure else "")
+            + f'"model":{self.model.canonical},{seed}'
+            + (f'"train":{train}' if train else "")
+        ).rstrip(",") + "}"
+
+    def to_json(self) -> dict[str, Json]:
+        return {
+            "dataset": self.dataset.to_json(),
+            "model": self.model.to_json(),
+            "seed": self.seed,
+            "batch_size": self.batch_size,
+            "device": self.device,
+            "train": non_defaults(self.train),
+            "measure": non_defaults(self.measure),
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Json]) -> Trial:
+        """Raises KeyError or TypeError where `value` is not what `to_json` gives."""
+        return cls(
+            dataset=Component.from_json(value["dataset"]),
+            model=Component.from_json(value["model"]),
+            seed=value["seed"],
+            batch_size=value["batch_size"],
+            device=value["device"],
+            train=TrainSettings(**value.get("train", {})),
+            measure=MeasureSettings(**value.get("measure", {})),
+        )
+
+    def setting(self, dotted: str) -> Json:
+        """The value of an axis by its name in a suite: `seed`, `model`, `train.learning_rate`. KeyError: no such.
+
+        Lists are tuples here, so that values can be put into sets.
+        """
+        section, _, key = dotted.partition(".")
+        if not key:
+            value = getattr(self, section, MISSING)
+            if section not in ("dataset", "model", "seed", "batch_size", "device") or value is MISSING:
+                raise KeyError(dotted)
+            return value.name if isinstance(value, Component) else value
+        if section in ("train", "measure"):
+            holder = getattr(self, section)
+            if key not in holder.__dataclass_fields__:
+                raise KeyError(dotted)
+            return getattr(holder, key)
+        raise KeyError(dotted)
+
+
+_settings_json: dict[TrainSettings | MeasureSettings, str] = {}
+
+
+def settings_json(settings: TrainSettings | MeasureSettings) -> str:
+    """Canonical JSON of what is no default and is identity; empty where there is none. Kept: grids share settings."""
+    found = _settings_json.get(settings)
+    if found is None:
+        kept = {key: value for key, value in non_defaults(settings).items() if key not in NOT_IDENTITY}
+        found = _settings_json[settings] = canonical_json(kept) if kept else ""
+    return found
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Fingerprint of machine and software. `facts` are what can change a timing; `notes` are recorded beside them.
+
+    Neither holds a user name, a host name or a home path: results get published.
+    """
+
+    facts: Mapping[str, Json]
+    notes: Mapping[str, Json] = field(default_factory=dict)
+
+    def identity(self, *, threads: int) -> str:
+        """`environment_id` of a trial with `threads` resolved threads."""
+        return digest(canonical_json({**self.facts, "threads": threads}))
+
+    def to_json(self) -> dict[str, Json]:
+        return {"facts": dict(self.facts), "notes": dict(self.notes)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Json]) -> Environment:
+        return cls(value["facts"], value.get("notes", {}))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one trial. `metrics` holds only what was measured; raw samples and curves lie beside them.
+
+    samples: name → list of numbers (`block_seconds`, `block_steps`, `block_samples`, ...).
+    curves: name → one number an epoch (`epoch`, `train_loss`, `test_loss`, `test_accuracy`, `train_seconds`, ...).
+    """
+
+    trial: Trial
+    trial_id: str
+    run_id: str
+    environment_id: str
+    code_id: str
+    status: Status
+    reason: str = ""
+    traceback: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    samples: Mapping[str, list[float]] = field(default_factory=dict)
+    curves: Mapping[str, list[float | None]] = field(default_factory=dict)
+    valid: bool | None = None
+    validity_notes: tuple[str, ...] = ()
+    instruments: Mapping[str, str] = field(default_factory=dict)  # metric → how it was read, where that varies
+    threads: int = 0
+    code: Mapping[str, str] = field(default_factory=dict)  # source file → digest: what `code_id` is made of
+    environment: Environment = Environment({})
+    started_at: str = ""
+    finished_at: str = ""
+    artifact_sha256: str = ""  # of the trial's HDF5 file; empty where it wrote none
+
+    def __post_init__(self) -> None:
+        if self.status not in STATUSES:
+            raise BenchError(f"status {self.status!r}: it is one of {', '.join(STATUSES)}")
+        if self.status != "ok" and not self.reason:
+            raise BenchError(f"a result that is {self.status} has a reason")
+        for name, value in self.metrics.items():
+            if (type(value) is not float and not _is_number(value)) or not math.isfinite(value):
+                raise BenchError(f"metric {name}: {value!r} is no finite number; what was not measured is left out")
+
+    def to_json(self) -> dict[str, Json]:
+        own = {f.name: getattr(self, f.name) for f in fields(self)}
+        own |= {"trial": self.trial.to_json(), "environment": self.environment.to_json()}
+        own |= {"samples": dict(self.samples), "curves": dict(self.curves), "validity_notes": list(self.validity_notes)}
+        return {"schema": SCHEMA, "bench": __version__} | own
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Json]) -> Result:
+        """Raises KeyError, TypeError or BenchError where `value` is not what `to_json` gives. Unknown keys are left."""
+        own = {f.name: value[f.name] for f in fields(cls) if f.name in value}
+        own["trial"] = Trial.from_json(value["trial"])
+        own["environment"] = Environment.from_json(value.get("environment", {"facts": {}}))
+        own["validity_notes"] = tuple(value.get("validity_notes", ()))
+        return cls(**own)

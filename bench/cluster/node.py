@@ -1,0 +1,193 @@
+"""A job on a node of a cluster: the same isolated process as on this machine, under the same lock of the machine.
+
+Runs in a Ray worker, out of the bundle. The executor, and with it the template that trials are forked from, lives as
+long as the Ray worker: both die with it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+
+from bench.base.cache import file_sha256
+from bench.base.records import Json, digest
+from bench.execute.ask_worker import Question
+from bench.execute.executors.exit_status import Ending
+from bench.execute.executors.local import GRACE_SECONDS, LocalExecutor
+from bench.execute.jobs import tidy
+from bench.execute.lock import MeasureLock
+
+LONGEST_LOG_BYTES = 16 << 20  # what comes back of a log; a model may print more than a driver wants to hold
+WAKE_SECONDS = 0.5
+BUNDLE = Path(__file__).resolve().parents[2]
+
+Say = Callable[[dict[str, Json]], None]
+
+# The kernel's word that a parent died speaks of the thread that started the child: this one lives as long as we do.
+_hand = ThreadPoolExecutor(max_workers=1, thread_name_prefix="bench")
+_executors: dict[str, LocalExecutor] = {}
+
+
+def run_job(order: dict[str, Json]) -> Iterator[dict[str, Json]]:
+    """What happens to the job: `waiting`, `began` with what the node has, `progress`, and `ended` with its files.
+
+    `order`: the `request` without places on a disk, `timeout_seconds`, `plugins` as the driver knows them, and where
+    data may lie. Raises BenchError where this node cannot run trials.
+    """
+    words: queue.SimpleQueue[dict[str, Json] | None] = queue.SimpleQueue()
+    done = _hand.submit(_job, order, words)
+    try:
+        while (word := _next(words)) is not None:
+            yield word
+    except BaseException:  # the driver was stopped: what it began here ends before this process does
+        for executor in _executors.values():
+            executor.interrupt()
+        wait([done], timeout=GRACE_SECONDS)
+        raise
+    done.result()
+
+
+def _next(words: queue.SimpleQueue[dict[str, Json] | None]) -> dict[str, Json] | None:
+    while True:  # Ray's word that the task is cancelled is heard between two calls only
+        with suppress(queue.Empty):
+            return words.get(timeout=WAKE_SECONDS)
+
+
+def _job(order: dict[str, Json], words: queue.SimpleQueue[dict[str, Json] | None]) -> None:
+    lock = MeasureLock()
+    try:
+        if not lock.try_acquire():
+            words.put({"waiting": True})
+            lock.acquire()
+        _measured(order, words.put)
+    finally:
+        lock.release()
+        words.put(None)
+
+
+def _measured(order: dict[str, Json], say: Say) -> None:
+    plugins = in_bundle(order["plugins"], order["places"])
+    say({"began": described(order["plugins"], order["places"])})
+    with _folder() as folder:
+        request = _here(order, folder, plugins)
+        if why := _other_data(request):
+            ending = Ending(None, "skipped", why)
+        else:
+            ending = _executor().run(
+                request, timeout_seconds=order["timeout_seconds"], on_progress=lambda what: say({"progress": what})
+            )
+        left = _left(folder)
+    say({"ended": _told(ending), **left})
+
+
+def in_bundle(plugins: Sequence[str], places: dict[str, str]) -> list[str]:
+    """The plugins as this node knows them: files of the bundle by where they lie here."""
+    return [str(BUNDLE / places[spec]) if spec in places else spec for spec in plugins]
+
+
+def described(plugins: Sequence[str], places: dict[str, str]) -> dict[str, Json]:
+    """The catalogue of this node, without settings; plugins are called as the driver calls them.
+
+    Asked once in a process for each set of visible GPUs. Raises BenchError.
+    """
+    _forget_threads_of_ray()
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    found: dict[str, Json] = json.loads(_described(tuple(in_bundle(plugins, places)), visible))
+    names = dict(zip(in_bundle(plugins, places), plugins, strict=True))
+    found["plugins"] = {names.get(spec, spec): told for spec, told in found["plugins"].items()}
+    return found
+
+
+@cache
+def _described(plugins: tuple[str, ...], visible: str) -> str:
+    found = Question(plugins).raw()
+    for kind in ("models", "datasets"):
+        for told in found[kind].values():
+            told.pop("settings", None)
+    return json.dumps(found)
+
+
+def _executor() -> LocalExecutor:
+    """The executor of this process; another one where Ray gives the process other GPUs than before."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "unset")
+    if visible not in _executors:
+        for executor in _executors.values():
+            executor.close()
+        _executors.clear()
+        _executors[visible] = LocalExecutor()
+    return _executors[visible]
+
+
+def _forget_threads_of_ray() -> None:
+    """Ray sets OMP_NUM_THREADS in its workers. A trial's threads are its own matter, as in a run without Ray."""
+    with suppress(OSError):
+        at_start = Path("/proc/self/environ").read_bytes().split(b"\0")
+        if not any(each.startswith(b"OMP_NUM_THREADS=") for each in at_start):
+            os.environ.pop("OMP_NUM_THREADS", None)
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """A folder for one job. Those that a killed worker left are removed: we hold the lock, so nobody uses them."""
+    mine = f"bench-ray-{os.getuid()}-{digest(str(MeasureLock().path))[:6]}-"
+    for left in Path(tempfile.gettempdir()).glob(f"{mine}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=mine))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _here(order: dict[str, Json], folder: Path, plugins: Sequence[str]) -> dict[str, Json]:
+    """The request with the places of this node."""
+    request = dict(order["request"])
+    each = [request, *request["others"]]
+    for number, one in enumerate(each):
+        one["artifact"] = str(folder / f"{number}.h5")
+    places = {"log": str(folder / "log"), "scratch": str(folder / "scratch"), "plugins": list(plugins)}
+    request.pop("checkpoints", None)  # the driver's folder is not here
+    return request | places | {"data_root": str(data_root(order["data_roots"]))}
+
+
+def data_root(roots: dict[str, str | None]) -> Path:
+    """--data-root; else $BENCH_DATA of this node; else the driver's where it is here too; else ~/.cache/bench."""
+    if given := roots["given"]:
+        return Path(given)
+    if own := os.environ.get("BENCH_DATA"):
+        return Path(own)
+    drivers = Path(str(roots["drivers"]))
+    return drivers if drivers.is_dir() else Path("~/.cache/bench").expanduser()
+
+
+def _other_data(request: dict[str, Json]) -> str:
+    """Why a data file that the suite names cannot be used here: its content is what the trial's id says, or nothing."""
+    wanted = request["trial"]["dataset"].get("files", {})
+    for setting, path in request["locations"].items():
+        if not Path(path).is_file():
+            return f"{setting} = {Path(path).name}: no such file; put it where every node sees it under one path"
+        if wanted.get(setting) not in (None, "absent", file_sha256(path)):
+            return f"{setting} = {Path(path).name}: another file than the one that the run was planned with"
+    return ""
+
+
+def _told(ending: Ending) -> dict[str, Json]:
+    return {"outcome": ending.outcome, "status": ending.status, "reason": ending.reason}
+
+
+def _left(folder: Path) -> dict[str, Json]:
+    """What the job's process left: its HDF5 files by the number of the trial, and its log."""
+    log = folder / "log"
+    tidy(log)
+    text = log.read_bytes() if log.exists() else b""
+    if len(text) > LONGEST_LOG_BYTES:
+        text = text[:LONGEST_LOG_BYTES] + b"\n[the rest of this log was not brought back]\n"
+    return {"files": {int(path.stem): path.read_bytes() for path in folder.glob("*.h5")}, "log": text}

@@ -1,0 +1,314 @@
+"""What becomes of each job of a run on a cluster: handed out, heard of, lost and handed out again, stored.
+
+The loop sleeps in `ray.wait`. Every job is in one place: it waits, or it flies; it leaves when its results are stored.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.base.records import Json
+from bench.cluster.executor import ending_of, order_of, wants_gpu
+from bench.cluster.kinds import ClusterIdentifier, Kind
+from bench.cluster.nodes import PATIENCE_SECONDS
+from bench.errors import BenchError
+from bench.execute.executors.exit_status import Ending
+from bench.execute.jobs import Job, outcomes, request
+from bench.execute.order import Order
+from bench.execute.plan import Identifier
+from bench.execute.prepare import data_root
+from bench.execute.progress import Voice
+from bench.execute.run import Runner, now
+from bench.execute.signals import Stopped, signals_wait
+from bench.results.store import Writer, write_whole
+
+if TYPE_CHECKING:
+    from bench.cluster.prepare import ClusterPrepared
+
+LOSSES = 3  # how often a job is lost with a worker or a node before that is what became of it
+SAY_SECONDS = 10.0  # after which it is said that nothing begins
+AHEAD = 2  # jobs that wait for each node: the next one begins when the last one ends
+LOOKAHEAD = 256  # jobs of the plan that are looked at for one whose nodes are not all provided for
+WAIT_SECONDS = 0.5
+GRACE_SECONDS = 4.0  # for what runs on the nodes to end and to tidy up
+
+
+@dataclass(eq=False, slots=True)
+class Flight:
+    """A job that is to run or runs: where, since when, how often it was lost, which nodes could not run it."""
+
+    job: Job
+    wanted: Kind | None = None
+    task: Any = None
+    node: str = ""
+    kind: Kind | None = None
+    began: str = ""
+    losses: int = 0
+    avoid: set[str] = field(default_factory=set)
+    ended: bool = False
+    alone_since: float | None = None  # no node fits
+
+    @property
+    def device(self) -> str:
+        return self.job[0].trial.device
+
+
+class ClusterRunner(Runner):
+    """Keeps every node supplied, takes back what comes, and is the only one who writes."""
+
+    identifier: ClusterIdentifier
+    order: Order
+
+    def __init__(self, prepared: ClusterPrepared, voice: Voice) -> None:
+        super().__init__(prepared, prepared.cluster.executor, voice)
+        self.cluster, self.ray = prepared.cluster, prepared.cluster.executor.ray
+        self.by_cell = prepared.options.place == "environment"
+        self.place: dict[str, Kind] = {}  # cell → the kind that it belongs to
+        self.flying: dict[Any, Flight] = {}
+        self.waiting: deque[Flight] = deque()
+        self.started = 0
+        self.room = True  # something has changed since jobs were handed out
+        self.heard = time.monotonic()
+        self.told: set[str] = set()
+
+    def train(self, writer: Writer, order: Order) -> int:
+        self.order = order
+        try:
+            while self._draw() or self.flying:
+                if self.cluster.refresh():
+                    self._call_back()
+                if self.room:
+                    self._supply(writer)
+                self._listen(writer)
+        except Stopped as signal:
+            for flight in self.flying.values():
+                if flight.kind is not None and not flight.ended:
+                    ending = Ending(None, "interrupted", f"the run was stopped by {signal}")
+                    self._store(writer, flight, ending)
+            self._cancel()
+            raise
+        return self.started
+
+    def _draw(self) -> bool:
+        """Take jobs from the order: those that are looked at, or where each is chosen by results, one a node at most.
+        Whether any wait."""
+        while len(self.waiting) < LOOKAHEAD:
+            if self.order.chooses and len(self.waiting) + len(self.flying) >= max(1, len(self.cluster.usable)):
+                break
+            if (job := next(iter(self.order), None)) is None:
+                break
+            self.waiting.append(Flight(job))
+        return bool(self.waiting)
+
+    def _cancel(self) -> None:
+        """Ask the nodes to end what they run and to tidy up. What does not answer ends with the connection."""
+        errors, stop = self._errors(), time.monotonic() + GRACE_SECONDS
+        with signals_wait():
+            for task in self.flying:
+                self.ray.cancel(task)
+            while self.flying and time.monotonic() < stop:
+                for task in self.ray.wait(list(self.flying), num_returns=1, timeout=WAIT_SECONDS)[0]:
+                    try:
+                        self.ray.get(next(task))  # what it said before
+                    except (StopIteration, errors.RayError):
+                        self._drop(task)
+
+    def _supply(self, writer: Writer) -> None:
+        """Hand jobs to Ray until every group of nodes has one a node and one ahead."""
+        self.room = False
+        flying = Counter(self._group(flight) for flight in self.flying.values())
+        for flight in [self.waiting[i] for i in range(min(LOOKAHEAD, len(self.waiting)))]:
+            flight.wanted = self._kind_for(flight)
+            nodes = self.cluster.fitting(flight.device, flight.wanted)
+            needs = self.cluster.needs(flight.device, flight.wanted, avoid=flight.avoid)
+            if needs is None:
+                self._no_node(writer, flight)
+            elif flying[self._group(flight)] < AHEAD * len(nodes):
+                self.waiting.remove(flight)
+                flight.alone_since = None
+                flying[self._group(flight)] += 1
+                flight.task = self.cluster.executor.submit(self._order(flight), needs)
+                self.flying[flight.task] = flight
+
+    def _group(self, flight: Flight) -> object:
+        return flight.wanted or wants_gpu(flight.device)
+
+    def _kind_for(self, flight: Flight) -> Kind | None:
+        """With --place environment: the kind of the cell. A new cell goes where the fewest jobs a node are."""
+        if not self.by_cell:
+            return None
+        trial = flight.job[0].trial
+        if trial.cell_id not in self.place:
+            kinds = [kind for kind in self.cluster.kinds if self.cluster.fitting(trial.device, kind)]
+            able = [kind for kind in kinds if kind.can(trial.device)]
+            load = Counter(flying.wanted for flying in self.flying.values())
+            freest = min(able, key=lambda k: load[k] / len(self.cluster.fitting(trial.device, k)), default=None)
+            if (found := self.identifier.kind_of_cell(trial) or freest) is None:
+                return None
+            self.place[trial.cell_id] = found
+        return self.place[trial.cell_id]
+
+    def _order(self, flight: Flight) -> dict[str, Json]:
+        trials = [planned.trial for planned in flight.job]
+        nowhere = Path()
+        wanted = request(trials, store=self.prepared.store, run_id=self.run_id, log=nowhere, scratch=nowhere)
+        given = self.prepared.options.data_root
+        return order_of(
+            wanted | self.shared(trials[0]),
+            timeout_seconds=self.order.limit_seconds(flight.job),
+            given=None if given is None else str(data_root(given)),
+            drivers=str(data_root(None)),
+        )
+
+    def _no_node(self, writer: Writer, flight: Flight) -> None:
+        """No node fits a job now. One that went may come again; after a while the job's trials are `skipped`."""
+        flight.alone_since = flight.alone_since or time.monotonic()
+        if time.monotonic() - flight.alone_since > PATIENCE_SECONDS:
+            what = f"with the environment of its cell ({flight.wanted.name})" if flight.wanted else flight.device
+            reason = f"no node {what} is left in the cluster; run again when there is one"
+            flight.kind = flight.wanted
+            self.waiting.remove(flight)
+            self._store(writer, flight, Ending(None, "skipped", reason))
+
+    def _listen(self, writer: Writer) -> None:
+        """Take up what the next task has to say; wait no longer than half a second."""
+        if not self.flying:
+            time.sleep(WAIT_SECONDS if self.waiting else 0)
+            self.room = True
+            return
+        with signals_wait():
+            ready, _ = self.ray.wait(list(self.flying), num_returns=1, timeout=WAIT_SECONDS)
+        for task in ready:
+            self.heard = time.monotonic()
+            self._take(writer, task)
+        if not ready:
+            self.room = True
+            if time.monotonic() - self.heard > SAY_SECONDS and not any(f.node for f in self.flying.values()):
+                self._say_once(
+                    "waiting: no node of the cluster has all its CPUs free; something else of Ray runs there"
+                )
+
+    def _take(self, writer: Writer, task: Any) -> None:
+        errors, flight = self._errors(), self.flying[task]
+        try:
+            with signals_wait():
+                word = self.ray.get(next(task))
+        except StopIteration:
+            self._drop(task)
+            if not flight.ended:
+                self._lost(writer, flight, "the task ended without a word")
+        except errors.RayTaskError as error:
+            if not isinstance(error.cause, BenchError | OSError):
+                raise
+            self._unusable(flight, str(error.cause))
+        except errors.OutOfMemoryError:
+            self._end(writer, flight, {"ended": _memory(), "files": {}, "log": b""})
+        except errors.RayError as error:
+            self._drop(task)
+            if not flight.ended:
+                self._lost(writer, flight, type(error).__name__)
+        else:
+            self._heard(writer, flight, word)
+
+    def _drop(self, task: Any) -> None:
+        self.presence.job_ends(self.flying.pop(task).job)
+        self.room = True
+
+    def _errors(self) -> Any:
+        import ray.exceptions
+
+        return ray.exceptions
+
+    def _heard(self, writer: Writer, flight: Flight, word: dict[str, Json]) -> None:
+        trial = flight.job[0].trial
+        if "on" in word:
+            flight.node = word["on"]
+        elif "waiting" in word:
+            self._say_once("waiting: another run is measuring on a node of the cluster")
+        elif "began" in word:
+            flight.kind = self.cluster.kinds.of(word["began"], gpu=wants_gpu(flight.device), node=flight.node)
+            flight.began = now()
+            self.voice.trial_begins(trial)
+            self.presence.job_begins(flight.job, limit_seconds=self.order.limit_seconds(flight.job))
+        elif "progress" in word:
+            self._progress(trial, word["progress"])
+        elif "ended" in word:
+            self._end(writer, flight, word)
+
+    def _end(self, writer: Writer, flight: Flight, word: dict[str, Json]) -> None:
+        """A job has come back: store it, unless another node may do better."""
+        ending = ending_of(word)
+        said = list(outcomes(ending, len(flight.job)))
+        if said[0]["status"] == "interrupted":  # by itself: the node's disk takes no more
+            self._unusable(flight, said[0]["reason"])
+            return
+        flight.ended = True
+        if said[0]["status"] == "skipped":
+            flight.avoid.add(flight.node)
+            if self.cluster.needs(flight.device, flight.wanted, avoid=flight.avoid) is not None:
+                self.waiting.appendleft(Flight(flight.job, losses=flight.losses, avoid=flight.avoid))
+                return
+        for number, planned in enumerate(flight.job):
+            if content := word["files"].get(number):
+                write_whole(self.prepared.store.artifact_path(self.run_id, planned.trial.trial_id), content)
+        if word["log"]:
+            write_whole(self.prepared.store.log_path(self.run_id, flight.job[0].trial.trial_id), word["log"])
+        self._store(writer, flight, ending)
+
+    def _store(self, writer: Writer, flight: Flight, ending: Ending) -> None:
+        where: Identifier = self.identifier.of(flight.kind) if flight.kind else self.identifier
+        if ending.status == "timeout" and (cut := self.order.cut(flight.job)):
+            ending = Ending(None, "interrupted", cut)
+        results = []
+        for planned, said in zip(flight.job, outcomes(ending, len(flight.job)), strict=True):
+            if said["status"] == "skipped" and flight.kind and flight.node:
+                said = said | {"reason": f"{said['reason']} (on {flight.kind.name})"}
+            own = where.planned(planned.trial)
+            result = self.result(own, said, began=flight.began or now(), where=where)
+            writer.append(result)
+            results.append(result)
+            self.started += 1
+            if ending.status != "interrupted":
+                self.voice.trial_ends(result)
+        self.order.tell(results)
+
+    def _lost(self, writer: Writer, flight: Flight, why: str) -> None:
+        """A worker or a node is gone, and the job with it: again, elsewhere; not for ever."""
+        losses = flight.losses + 1
+        if losses > LOSSES:
+            reason = f"lost with its Ray worker or node {losses} times ({why})"
+            self._store(writer, flight, Ending(None, "crashed", reason))
+            return
+        self.voice.say(f"ray: a worker or node is gone ({why}); its trial runs again")
+        if self.cluster.refresh(now=True):
+            self._call_back()
+        self.waiting.appendleft(Flight(flight.job, losses=losses, avoid=flight.avoid))
+
+    def _unusable(self, flight: Flight, why: str) -> None:
+        """The node cannot run trials: the job goes elsewhere."""
+        flight.ended = True
+        self.waiting.appendleft(Flight(flight.job, losses=flight.losses, avoid=flight.avoid))
+        self.cluster.give_up(flight.node, why)
+
+    def _call_back(self) -> None:
+        """Other nodes are there: what has not begun is handed out again, to those."""
+        for task, flight in list(self.flying.items()):
+            if not flight.node and not flight.ended:
+                with signals_wait():
+                    self.ray.cancel(task, force=True)
+                self._drop(task)
+                self.waiting.appendleft(Flight(flight.job, losses=flight.losses, avoid=flight.avoid))
+
+    def _say_once(self, line: str) -> None:
+        if line not in self.told:
+            self.told.add(line)
+            self.voice.say(line)
+
+
+def _memory() -> dict[str, Json]:
+    reason = "Ray ended it: the node has no more memory"
+    return {"outcome": None, "status": "oom", "reason": reason}

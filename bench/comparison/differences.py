@@ -1,0 +1,164 @@
+"""What differs between two sides, so that a reader sees the cause: settings, machine, software, code, format."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from bench.analysis.cells import Cell, axis_label, labels_of, value_text
+from bench.base.records import Json, Result
+from bench.comparison.matching import Match, Pair, settings_of
+from bench.comparison.sides import Side
+from bench.present.format import listing, plural, scale_of
+from bench.results.frame import Row
+
+MOST_VALUES = 3
+NOT_SHOWN = frozenset({"torch_git"})  # the version of torch says it
+CODE = {"bench/worker": "bench's own training and measuring", "model": "the model's file",
+        "dataset": "the data set's file", "device": "the device's file"}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """`what` is `a` on the one side and `b` on the other. `kind`: setting, environment, software, code, format."""
+
+    kind: str
+    what: str
+    a: str
+    b: str
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.a} against {self.b}" if self.b else f"{self.what}: {self.a}"
+
+
+def differences(a: Side, b: Side, found: Match, pairs: Sequence[Pair]) -> Iterator[Difference]:
+    """Everything recorded that differs between the results of `pairs`, the likeliest causes first."""
+    sides = _results(pair.a for pair in pairs), _results(pair.b for pair in pairs)
+    asked = list(_settings(a, b, found.apart))
+    ran = _unlike("setting", sides, {"threads (as they ran)": lambda result: result.threads or None})
+    yield from asked
+    yield from (each for each in ran if (each.a, each.b) not in [(one.a, one.b) for one in asked])
+    facts = dict.fromkeys(name for side in sides for result in side for name in _flat(result.environment.facts))
+    yield from _unlike("environment", sides, {name: _fact(name) for name in facts if name not in NOT_SHOWN})
+    notes = dict.fromkeys(name for side in sides for result in side for name in _notes(result))
+    yield from _unlike("software", sides, {name: _note(name) for name in notes})
+    yield from _code(pairs)
+    if a.folder.schemas != b.folder.schemas:
+        texts = [", ".join(map(str, sorted(side.folder.schemas))) for side in (a, b)]
+        yield Difference("format", "schema of the results", texts[0], texts[1])
+
+
+def settings_apart(a: Side, b: Side) -> str:
+    """Why no cell of the one is a cell of the other, in words: `data set digits against mnist`."""
+    rows = [_first_trials(side.rows) for side in (a, b)]
+    texts = []
+    for name in ("dataset", "model", *settings_of(a.rows[0].trial)):
+        values = [_values(name, side) for side in rows]
+        if not set(values[0]) & set(values[1]):
+            text = f"{axis_label(name)} {_some(values[0])} against {_some(values[1])}"
+            texts += [text] if text not in texts else []
+    return listing(texts) or "their settings never agree in all"
+
+
+def _first_trials(rows: Sequence[Row]) -> list[Row]:
+    return list({row.trial.cell_id: row for row in rows}.values())
+
+
+def _values(name: str, rows: Sequence[Row]) -> list[str]:
+    """How the values of a setting are called."""
+    if name in ("dataset", "model"):
+        labels = labels_of({(part := getattr(row.trial, name)).canonical: part for row in rows}.values())
+        return list(dict.fromkeys(labels.values()))
+    return list(dict.fromkeys(value_text(settings_of(row.trial)[name]) for row in rows))
+
+
+def _some(values: Sequence[str]) -> str:
+    return listing([*values[:MOST_VALUES], *(["others"] if len(values) > MOST_VALUES else [])])
+
+
+def _settings(a: Side, b: Side, apart: Sequence[str]) -> Iterator[Difference]:
+    rows = [_first_trials(side.rows) for side in (a, b)]
+    for name in apart:
+        values = [_some(_values(name, side)) for side in rows]
+        yield Difference("setting", axis_label(name), *(_as_asked(name, value) for value in values))
+
+
+def _as_asked(name: str, value: str) -> str:
+    return "0 (every core)" if name == "train.threads" and value == "0" else value
+
+
+def _results(cells: Iterable[Cell | None]) -> list[Result]:
+    """One result of each environment and run: what is read here is the same in all of them."""
+    found = [result for cell in cells if cell is not None for result in cell.ok]
+    return list({(each.environment_id, each.run_id, each.threads): each for each in found}.values())
+
+
+Reader = Callable[[Result], Json]
+
+
+def _unlike(kind: str, sides: Sequence[Sequence[Result]], readers: Mapping[str, Reader]) -> Iterator[Difference]:
+    """What `readers` read differently on the two sides."""
+    for name, read in readers.items():
+        values = [list(dict.fromkeys(_text(name, read(result)) for result in side)) for side in sides]
+        if set(values[0]) != set(values[1]):
+            yield Difference(kind, _plain(name), _some(values[0]), _some(values[1]))
+
+
+def _plain(name: str) -> str:
+    return name.removesuffix("_bytes").replace("_", " ") if name.islower() else name
+
+
+def _text(name: str, value: Json) -> str:
+    if value in (None, "", {}):
+        return "not set" if name.startswith("switches") else "unknown"
+    if name.endswith("_bytes") and isinstance(value, int | float):
+        scale = scale_of("bytes", [value])
+        return f"{value / scale.divisor:.1f} {scale.unit}"
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+
+
+def _flat(facts: Mapping[str, Json]) -> dict[str, Json]:
+    """Facts with those that hold several (switches, limits of the container) taken apart."""
+    found: dict[str, Json] = {}
+    for name, value in facts.items():
+        if isinstance(value, Mapping):
+            found |= {f"{name}: {key}": each for key, each in value.items()}
+        else:
+            found[name] = value
+    return found
+
+
+def _fact(name: str) -> Reader:
+    return lambda result: _flat(result.environment.facts).get(name)
+
+
+def _notes(result: Result) -> dict[str, Json]:
+    """Versions of packages that are no facts, commit, and the governor of the clock."""
+    notes, facts = result.environment.notes, result.environment.facts
+    found = {name: value for name, value in dict(notes.get("versions") or {}).items() if name not in facts}
+    commit = notes.get("commit")
+    if commit:
+        found["commit"] = str(commit)[:12] + (" (with changes)" if notes.get("dirty") else "")
+    return found | {name: notes[name] for name in ("python", "governor") if notes.get(name)}
+
+
+def _note(name: str) -> Reader:
+    return lambda result: _notes(result).get(name)
+
+
+def _code(pairs: Sequence[Pair]) -> Iterator[Difference]:
+    """Which source files are not the same on both sides, and in how many cells."""
+    unlike: dict[str, int] = {}
+    for pair in pairs:
+        if pair.a is None or pair.b is None or pair.a.code_id == pair.b.code_id:
+            continue
+        first, second = pair.a.ok[0].code, pair.b.ok[0].code
+        parts = [name for name in dict.fromkeys([*first, *second]) if first.get(name) != second.get(name)]
+        # Another model or device has another file: that is what is compared.
+        asked = {"model": pair.a.model != pair.b.model, "device": pair.a.trial.device != pair.b.trial.device}
+        for name in parts or ["code"]:
+            if not asked.get(name):
+                unlike[name] = unlike.get(name, 0) + 1
+    for name, count in unlike.items():
+        yield Difference("code", f"{CODE.get(name, name)} differs", f"in {count} of {plural(len(pairs), 'cell')}", "")

@@ -1,0 +1,260 @@
+"""B against A, cell by cell: ratio, verdict, and beside it the accuracy that a speed was bought with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from bench.analysis.cells import Cell, paired_difference
+from bench.analysis.metric_words import DOCTORED, metric_called
+from bench.base.metrics import Metric
+from bench.base.records import TOGETHER
+from bench.comparison.differences import Difference, differences, settings_apart
+from bench.comparison.matching import Match, Pair, describe, match
+from bench.comparison.sides import Side, named
+from bench.errors import BenchError
+from bench.results.doctor import newest
+from bench.results.frame import pools
+from bench.statistics.intervals import Estimate, Ratio, geometric_mean_ratio, log_ratio
+from bench.statistics.power import detectable_ratio
+from bench.statistics.verdict import Verdict, verdict
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ACCURACY = "test_accuracy"
+DEFAULT_METRIC = "train_samples_per_second"
+LEARNT = ("test_accuracy", "test_loss", "train_loss")  # equal to the bit where training went the same way
+
+# identical: equal to the bit, seed by seed; alike: seeds do not show a difference of accuracy; differently: they do
+Training = Literal["identical", "alike", "differently", "unknown"]
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """One cell on both sides. Ratios are B over A, of one figure a process; accuracies B less A, paired by seed.
+
+    `smallest`: the doctor's smallest difference of both machines, the larger one. `detectable`: the smallest ratio
+    that so many processes with such a spread would show in four of five cases. `why`: why there is no ratio.
+    """
+
+    pair: Pair
+    a: Cell
+    b: Cell
+    ratio: Ratio | None
+    why: str
+    verdict: Verdict
+    smallest: float | None
+    detectable: float | None
+    accuracy: Estimate | None
+    training: Training
+
+    @property
+    def n(self) -> tuple[int, int]:
+        return self.a.n, self.b.n
+
+    @property
+    def trains_differently(self) -> bool:
+        return self.training == "differently"
+
+    def label(self, names: Sequence[str], *, device: bool) -> str:
+        """Model, settings and device, as far as they tell cells apart."""
+        models = "/".join(dict.fromkeys([self.a.model, self.b.model]))
+        parts = [
+            models if "model" in self.pair.settings else "",  # else the models are what is compared
+            describe(self.pair.settings, names=names),
+            self.a.trial.device if device and "device" in self.pair.settings else "",
+        ]
+        return ", ".join(part for part in parts if part) or models
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """B against A. `cells` are on both sides; `only_a` and `only_b` have figures on one alone, `neither` on none.
+
+    `overall` is the geometric mean over the cells that have a ratio. `shown`: settings that tell cells apart.
+    """
+
+    a: Side
+    b: Side
+    metric: Metric
+    cells: tuple[Compared, ...]
+    only_a: tuple[Pair, ...]
+    only_b: tuple[Pair, ...]
+    neither: tuple[Pair, ...]
+    overall: Ratio | None
+    verdict: Verdict
+    apart: tuple[str, ...]
+    shown: tuple[str, ...]
+    differences: tuple[Difference, ...]
+    several: int
+
+    @cached_property
+    def compared(self) -> list[Compared]:
+        """The cells that have a ratio."""
+        return [cell for cell in self.cells if cell.ratio is not None]
+
+    def count(self, verdict: Verdict) -> int:
+        return sum(cell.verdict == verdict for cell in self.compared)
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """One row a cell, for notebooks: the columns of cells.csv."""
+        from bench.comparison.tables import cells_frame
+
+        return cells_frame(self)
+
+    def __str__(self) -> str:
+        from bench.comparison.text import comparison_text
+
+        return comparison_text(self)
+
+
+def compare_sides(a: Side, b: Side, *, metric: str = DEFAULT_METRIC) -> Comparison:
+    """Compare `b` against `a`. BenchError: the metric is unknown, or they have no cell in common."""
+    a, b = named(a, b)
+    measured = frozenset(name for side in (a, b) for result in side.results for name in result.metrics)
+    chosen = metric_called(metric, measured=measured)
+    found = match(a, b)
+    both = [pair for pair in found.pairs if pair.a is not None and pair.b is not None and pair.a.n and pair.b.n]
+    if not both:
+        raise BenchError(_nothing_in_common(a, b, found))
+    measured_twice = set(both)  # by identity: grids are large
+    rest = [pair for pair in found.pairs if pair not in measured_twice]
+    only_a = tuple(pair for pair in rest if pair.a is not None and pair.a.n)
+    only_b = tuple(pair for pair in rest if pair.b is not None and pair.b.n)
+    known = {*only_a, *only_b}
+    neither = tuple(pair for pair in rest if pair not in known)
+    smallest = _smallest_of(a, b) if chosen.name in DOCTORED else _nobody
+    cells = tuple(_compared(pair, chosen, smallest) for pair in both)
+    overall, said = _overall(cells, chosen)
+    return Comparison(
+        a, b, chosen, cells, only_a, only_b, neither, overall, said, found.apart, _shown([*both, *only_a, *only_b]),
+        tuple(differences(a, b, found, both)), found.several,
+    )  # fmt: skip
+
+
+def _nothing_in_common(a: Side, b: Side, found: Match) -> str:
+    text = f"{a.name} and {b.name} have no measured cell in common"
+    if all(pair.a is None or pair.b is None for pair in found.pairs):
+        return f"{text}: {settings_apart(a, b)}; compare results of one suite"
+    return f"{text}: where both have a cell, a side has no trial that is ok; see bench report"
+
+
+def _shown(pairs: Sequence[Pair]) -> tuple[str, ...]:
+    """The settings that are not the same in all pairs."""
+    names = dict.fromkeys(name for pair in pairs for name in pair.settings)
+    return tuple(name for name in names if len({pair.settings.get(name) for pair in pairs}) > 1)
+
+
+Smallest = Callable[[Cell, Cell], float | None]
+
+
+def _nobody(a: Cell, b: Cell) -> float | None:
+    return None
+
+
+def _smallest_of(a: Side, b: Side) -> Smallest:
+    """The doctor's word for a cell: the larger of both machines' and devices'; None where one of them has none."""
+    doctors = [*a.folder.doctors, *(b.folder.doctors if b.folder is not a.folder else ())]
+
+    def ask(one: Cell, other: Cell) -> float | None:
+        found = [
+            None if doctor is None else doctor.smallest_difference(cell.trial.device)
+            for cell in (one, other)
+            for doctor in (newest(doctors, machine=cell.machine),)
+        ]
+        known = [each for each in found if each is not None and 0 < each < math.inf]
+        return max(known) if len(known) == len(found) else None
+
+    return ask
+
+
+def _compared(pair: Pair, metric: Metric, smallest: Smallest) -> Compared:
+    assert pair.a is not None
+    assert pair.b is not None
+    a, b = pair.a, pair.b
+    values, why = _values(a, b, metric.name)
+    ratio = log_ratio(values[1], values[0]) if not why else None
+    share = smallest(a, b)
+    said: Verdict
+    if ratio is None:
+        said = "ambiguous"
+    elif not metric.timing and len({*values[0], *values[1]}) == 1:  # a count has no noise: equal is the same
+        said = "same"
+    else:
+        said = verdict(ratio, smallest_difference=share, higher_is_better=metric.higher_is_better)
+    accuracy = paired_difference(b, a, metric=ACCURACY)
+    detectable = None if ratio is None else _detectable(values[0], values[1])
+    return Compared(pair, a, b, ratio, why, said, share, detectable, accuracy, _training(a, b, accuracy))
+
+
+def _values(a: Cell, b: Cell, metric: str) -> tuple[tuple[list[float], list[float]], str]:
+    """The figures of both sides, one a process; and why there is no ratio of them, where there is none."""
+    first, second = list(a.by_seed(metric).values()), list(b.by_seed(metric).values())
+    together = [not pools(metric) and cell.trial.train.engine in TOGETHER for cell in (a, b)]
+    alike = all(together)  # one figure each
+    if any(together) and not alike:
+        one = "A" if together[0] else "B"
+        return (first, second), f"one process trained the seeds of {one} at once: its timings stand beside no others"
+    for name, cell, values in (("A", a, first), ("B", b, second)):
+        if len(values) < (1 if alike else cell.n):
+            some = f"in {len(values)} of {cell.n} trials" if values else "in no trial"
+            return (first, second), f"{name} has {metric} {some}"
+        if min(values) <= 0:
+            return (first, second), f"{name} has a {metric} of {min(values):g}"
+    return (first, second), ""
+
+
+def _detectable(a: Sequence[float], b: Sequence[float]) -> float | None:
+    if min(len(a), len(b)) < 2:
+        return None
+    squares = [float(np.log(values).var()) * len(values) for values in (a, b)]
+    return math.exp(math.sqrt(sum(squares) / (len(a) + len(b) - 2)) * _detectable_log(len(a), len(b)))
+
+
+@cache
+def _detectable_log(n: int, others: int) -> float:
+    """Logarithm of the ratio at a spread of one; it grows with the spread. Kept: it takes a tenth of a second."""
+    found = detectable_ratio(1.0, n, others=others)
+    assert found is not None
+    return math.log(found)
+
+
+def _training(a: Cell, b: Cell, accuracy: Estimate | None) -> Training:
+    """Whether both learnt the same: a cell that trains differently is not simply faster."""
+    if accuracy is None:
+        return "unknown"
+    if _identical(a, b):
+        return "identical"
+    if accuracy.low is None:
+        return "unknown"
+    return "differently" if accuracy.excludes(0) else "alike"
+
+
+def _identical(a: Cell, b: Cell) -> bool:
+    """Whether every seed that both have learnt the same to the bit."""
+    for metric in LEARNT:
+        first, second = a.by_seed(metric), b.by_seed(metric)
+        if any(first[seed] != second[seed] for seed in first.keys() & second.keys()):
+            return False
+    return True
+
+
+def _overall(cells: Sequence[Compared], metric: Metric) -> tuple[Ratio | None, Verdict]:
+    """Geometric mean of the cells' ratios, and what it allows to be said."""
+    found = [cell for cell in cells if cell.ratio is not None]
+    if not found:
+        return None, "ambiguous"
+    samples = [_values(cell.a, cell.b, metric.name)[0] for cell in found]
+    ratio = geometric_mean_ratio([(b, a) for a, b in samples])
+    if not metric.timing and all(cell.verdict == "same" for cell in found):
+        return ratio, "same"
+    shares = [cell.smallest for cell in found if cell.smallest is not None]
+    share = max(shares) if len(shares) == len(found) else None
+    return ratio, verdict(ratio, smallest_difference=share, higher_is_better=metric.higher_is_better)

@@ -1,0 +1,182 @@
+"""Models over data sets: one figure each, the mean over its seeds, at one setting on one device of one machine."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from bench.analysis.cells import Cell, Section, Variant
+from bench.analysis.metric_words import has_direction, metric_called
+from bench.analysis.sections import sections_of
+from bench.base.metrics import BUILT_IN, Metric
+from bench.comparison.sides import Folder
+from bench.errors import BenchError
+from bench.results.frame import latest
+from bench.statistics.intervals import Estimate, paired_t_interval, probability_better
+from bench.statistics.profiles import Profile, performance_profile
+from bench.statistics.ranking import FEWEST_DATASETS, CriticalDifference, critical_difference
+from bench.statistics.tests import Outcome, wilcoxon_exact
+
+DEFAULT_METRIC = "test_accuracy"
+COSTS = ("fit_seconds", "device_peak_allocated_bytes", "host_peak_bytes", "parameters", "energy_joules")
+
+
+@dataclass(frozen=True, eq=False)
+class Duel:
+    """Two models on one data set, paired by seed: `first` - `second`, P(first is better), Wilcoxon's test."""
+
+    dataset: str
+    first: str
+    second: str
+    difference: Estimate
+    probability: float
+    outcome: Outcome
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """The cells of one setting, by data set and model; a model that was not measured somewhere is not there.
+
+    `chosen`: of how many settings this is one.
+    """
+
+    metric: Metric
+    sections: tuple[Section, ...]
+    variant: Variant
+    chosen: int
+
+    @cached_property
+    def table(self) -> dict[str, dict[str, Cell]]:
+        """Data set → model → its cell, of those that have the metric."""
+        found = {}
+        for section in self.sections:
+            cells = {cell.model: cell for cell in section.at(self.variant) if cell.estimate(self.metric.name)}
+            if cells:
+                found[section.dataset] = cells
+        return found
+
+    @property
+    def datasets(self) -> list[str]:
+        return list(self.table)
+
+    @cached_property
+    def models(self) -> list[str]:
+        """In the order of the plan."""
+        return list(dict.fromkeys(model for cells in self.table.values() for model in cells))
+
+    @cached_property
+    def complete(self) -> list[str]:
+        """The models that were measured on every data set."""
+        return [model for model in self.models if all(model in cells for cells in self.table.values())]
+
+    def score(self, dataset: str, model: str) -> float:
+        """The mean over seeds; NaN where there is none."""
+        cell = self.table[dataset].get(model)
+        found = None if cell is None else cell.estimate(self.metric.name)
+        return math.nan if found is None else found.mean
+
+    @cached_property
+    def ranks(self) -> CriticalDifference | None:
+        """None below six data sets: no claim of rank; see `profile`."""
+        if len(self.datasets) < FEWEST_DATASETS or len(self.complete) < 2:
+            return None
+        scores = [[self.score(dataset, model) for model in self.complete] for dataset in self.datasets]
+        return critical_difference(scores, self.complete, higher_is_better=self.metric.higher_is_better)
+
+    @cached_property
+    def profile(self) -> Profile | None:
+        """How often a model is within a factor of the best. None where a cost is zero: nothing is a factor of it."""
+        costs = np.array([[self._cost(dataset, model) for model in self.models] for dataset in self.datasets])
+        if len(self.models) < 2 or not bool(np.all(np.isnan(costs) | (costs > 0))):
+            return None
+        return performance_profile(costs)
+
+    def _cost(self, dataset: str, model: str) -> float:
+        score = self.score(dataset, model)
+        if self.metric.unit == "fraction":
+            return 1 - score  # the share that is wrong
+        return 1 / score if self.metric.higher_is_better and score else score
+
+    @property
+    def cost_name(self) -> str:
+        """What `profile` calls a cost."""
+        if self.metric.unit == "fraction":
+            return "error (1 − accuracy)" if self.metric.name == DEFAULT_METRIC else f"1 − {self.metric.name}"
+        return f"1 / {self.metric.name}" if self.metric.higher_is_better else self.metric.name
+
+    @property
+    def setting(self) -> str:
+        """`cpu, batch size 64`"""
+        section = self.sections[0]
+        return ", ".join(part for part in (section.device, section.describe(self.variant)) if part)
+
+    def duels(self) -> Iterator[Duel]:
+        """Every two models on every data set, the better one first; nothing where they share no seed."""
+        sign = 1 if self.metric.higher_is_better else -1
+        for dataset, cells in self.table.items():
+            order = sorted(cells, key=lambda model: -sign * self.score(dataset, model))
+            for index, first in enumerate(order):
+                for second in order[index + 1 :]:
+                    found = duel(dataset, cells[first], cells[second], metric=self.metric)
+                    if found is not None:
+                        yield found
+
+
+def duel(dataset: str, a: Cell, b: Cell, *, metric: Metric) -> Duel | None:
+    """`a` less `b`, paired by seed; None where they share none."""
+    first, second = a.by_seed(metric.name), b.by_seed(metric.name)
+    seeds = [seed for seed in first if seed in second]
+    if not seeds:
+        return None
+    one, other = [first[seed] for seed in seeds], [second[seed] for seed in seeds]
+    better = (one, other) if metric.higher_is_better else (other, one)
+    return Duel(
+        dataset,
+        a.model,
+        b.model,
+        paired_t_interval(one, other),
+        probability_better(*better),
+        wilcoxon_exact(one, other),
+    )
+
+
+def rank(folder: Folder, *, metric: str = DEFAULT_METRIC) -> Ranking:
+    """The models of `folder` at one setting: the one at which the most of them were measured on the most data sets;
+    of several such, the first of the plan. BenchError: unknown metric, or no two models have it."""
+    measured = frozenset(name for result in folder.results for name in result.metrics)
+    chosen = metric_called(metric, measured=measured)
+    if not has_direction(chosen):
+        raise BenchError(f"--metric {metric}: nobody said whether more or less of it is better: no ranking by it")
+    sections = [each for each in sections_of(latest(folder.results, folder.suite).rows, folder.suite) if each.measured]
+    groups: dict[tuple[str, str], list[Section]] = {}
+    for section in sections:
+        groups.setdefault((section.device, section.machine), []).append(section)
+    options = [option for group in groups.values() for option in _options(group, chosen)]
+    best = max(options, key=lambda option: sum(map(len, option.table.values())), default=None)
+    if best is None or len(best.models) < 2:
+        raise BenchError(f"{folder.name}: no two models have {metric} at one setting; there is nothing to rank")
+    return Ranking(chosen, best.sections, best.variant, len(options))
+
+
+def _options(group: Sequence[Section], metric: Metric) -> Iterator[Ranking]:
+    """Sections of one device and machine with the same axes, at each of their settings."""
+    by_axes: dict[tuple[str, ...], list[Section]] = {}
+    for section in group:
+        by_axes.setdefault(section.axes, []).append(section)
+    for alike in by_axes.values():
+        for variant in dict.fromkeys(variant for section in alike for variant in section.variants):
+            yield Ranking(metric, tuple(alike), variant, 1)
+
+
+def costs_of(ranking: Ranking) -> list[Metric]:
+    """The costs that two cells of a data set or more have: time, memory (the device's before the host's), size,
+    energy."""
+    cells = [cell for found in ranking.table.values() for cell in found.values()]
+    found = [name for name in COSTS if sum(cell.estimate(name) is not None for cell in cells) > 1]
+    if "device_peak_allocated_bytes" in found and "host_peak_bytes" in found:
+        found.remove("host_peak_bytes")
+    return [BUILT_IN[name] for name in found]

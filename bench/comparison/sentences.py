@@ -1,0 +1,179 @@
+"""A comparison in plain sentences: what it shows, what it could not have shown, what is missing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+
+from bench.analysis.cells import Cell
+from bench.analysis.conditions import dates, machine, reasons
+from bench.analysis.metric_words import DOCTORED, factor_words, said, shown_name
+from bench.comparison.matching import Pair, describe
+from bench.comparison.pairs import Compared, Comparison
+from bench.comparison.sides import Side
+from bench.present.format import listing, percent, plural, ranges, span, times
+from bench.statistics.verdict import Verdict
+
+MOST_NAMED = 4
+CHANCE_FROM = 5  # cells from which on it is said how many verdicts chance alone gives
+SIDES: tuple[Callable[[Compared], Cell], ...] = (lambda cell: cell.a, lambda cell: cell.b)
+ORDER: tuple[Verdict, ...] = ("faster", "slower", "same", "ambiguous")
+
+
+def answer(comparison: Comparison) -> str:
+    """What the comparison shows, in one paragraph."""
+    return " ".join(part for part in (_overall(comparison), _counts(comparison), _trains(comparison)) if part)
+
+
+def _overall(comparison: Comparison) -> str:
+    found, metric = comparison.overall, comparison.metric
+    if found is None:
+        whys = dict.fromkeys(cell.why for cell in comparison.cells if cell.why)
+        return f"No ratio: {'; '.join(whys)}." if whys else f"No cell has {metric.name} on both sides."
+    over = f"geometric mean over {plural(len(comparison.compared), 'cell')}" if len(comparison.compared) > 1 else ""
+    much = times(found.ratio, found.low, found.high)
+    factor = factor_words(found.ratio, metric) if comparison.verdict in ("faster", "slower") else ""
+    inside = "; ".join(part for part in (over, f"it {factor}" if factor else "") if part)
+    if comparison.count("faster") and comparison.count("slower"):
+        much = f"their geometric mean, {much}, stands for none of them"
+        return f"B is {said('faster', metric)} than A in some cells and {said('slower', metric)} in others; {much}."
+    if found.low is None:
+        head = f"B has {much} times the {shown_name(metric)} of A, without an interval: a side has one process"
+    elif comparison.verdict == "ambiguous":
+        head = f"Overall ambiguous: B has {much} times the {shown_name(metric)} of A"
+    else:
+        tail = " as A" if comparison.verdict == "same" else " than A"
+        what = f"the {said('same', metric)}" if comparison.verdict == "same" else said(comparison.verdict, metric)
+        head = f"B is {what}{tail}: {much} times its {shown_name(metric)}"
+    return f"{head} ({inside})." if inside else f"{head}."
+
+
+def _counts(comparison: Comparison) -> str:
+    total = len(comparison.compared)
+    if total < 2:
+        return ""
+    counted = [(said(each, comparison.metric), comparison.count(each)) for each in ORDER if comparison.count(each)]
+    texts = [f"{count} {'is' if count == 1 else 'are'} {word}" for word, count in counted]
+    if len(counted) == 1:
+        return f"{'Both' if total == 2 else f'All {total}'} cells are {counted[0][0]}."
+    chance = ""
+    if total >= CHANCE_FROM and any(comparison.count(each) for each in ("faster", "slower")):
+        chance = f" (by chance alone, about {0.05 * total:.1f} of them would be {said('faster', comparison.metric)}"
+        chance += f" or {said('slower', comparison.metric)})"
+    return f"Of {total} cells {listing(texts)}{chance}."
+
+
+def _trains(comparison: Comparison) -> str:
+    unlike = [cell for cell in comparison.cells if cell.trains_differently]
+    if not unlike:
+        return ""
+    but = "But " if comparison.compared else ""
+    if len(comparison.cells) == 1:
+        return f"{but}it trains differently: the accuracies of the same seeds differ, so it is not simply so."
+    count = f"{len(unlike)} of {len(comparison.cells)} cells"
+    return (
+        f"{but}{count} train{'s' if len(unlike) == 1 else ''} differently (≠): their accuracies differ, seed by seed."
+    )
+
+
+def remarks(comparison: Comparison) -> Iterator[str]:
+    """What has to be known: power, the doctor's word, what is missing or was chosen."""
+    yield from _power(comparison.compared)
+    yield from _doctor(comparison)
+    for name, pairs in (("A", comparison.only_a), ("B", comparison.only_b)):
+        if pairs:
+            yield _only(name, pairs, comparison)
+    if comparison.neither:
+        cells = [cell for pair in comparison.neither for cell in (pair.a, pair.b) if cell is not None]
+        found = reasons((row.status, row.reason) for cell in cells for row in cell.not_ok)
+        yield f"Measured on neither side: {plural(len(comparison.neither), 'cell')} ({found})."
+    if whys := dict.fromkeys(cell.why for cell in comparison.cells if cell.why):
+        yield f"No ratio for {plural(sum(bool(cell.why) for cell in comparison.cells), 'cell')}: {'; '.join(whys)}."
+    sides = list(chain.from_iterable((cell.a, cell.b) for cell in comparison.cells))
+    if left_out := [row for side in sides for row in side.not_ok]:
+        yield f"Not in these figures: {reasons((row.status, row.reason) for row in left_out)}."
+    trials = {(each.trial_id, each.run_id, each.finished_at): each for side in sides for each in side.ok}
+    if doubtful := sum(each.valid is False for each in trials.values()):
+        yield f"{doubtful:,} of {plural(len(trials), 'trial')} not valid; see bench report of each side."
+    if shared := _shared(comparison.cells):
+        yield f"The same measurement stands on both sides {plural(shared, 'time')}: it says nothing of a difference."
+    if comparison.several:
+        ran = f"{plural(comparison.several, 'cell')} ran in several environments or with several codes"
+        yield f"{ran} on one side: the newest counts."
+
+
+def _shared(cells: Sequence[Compared]) -> int:
+    """Results that both sides hold: the same run, not another one like it."""
+    runs = [{(r.trial_id, r.run_id, r.finished_at) for cell in cells for r in side(cell).ok} for side in SIDES]
+    return len(runs[0] & runs[1])
+
+
+def _power(cells: Sequence[Compared]) -> Iterator[str]:
+    """What so many processes could not have shown."""
+    alone = [cell for cell in cells if min(cell.n) < 2]
+    if alone:
+        few = "n = 1" if len(alone) == len(cells) else f"n = 1 in {len(alone)} of {len(cells)} cells"
+        yield f"{few}: one process has no interval, and cannot show any difference; run more seeds."
+    known = [cell.detectable for cell in cells if cell.detectable is not None]
+    if known and max(known) > 1:  # a count has no spread
+        ends = [_ratio(end) for end in dict.fromkeys([min(known), max(known)])]
+        counts = span(n for cell in cells if min(cell.n) > 1 for n in cell.n)
+        yield (
+            f"With {counts} processes a side and this spread, a ratio has to be {' to '.join(dict.fromkeys(ends))} or "
+            "more to show in four of five cases; less may be there, and not be seen."
+        )
+
+
+def _ratio(value: float) -> str:
+    return f"{math.ceil(100 * value) / 100:.2f}" if value < 100 else "100"
+
+
+def _doctor(comparison: Comparison) -> Iterator[str]:
+    if comparison.metric.name not in DOCTORED:
+        name, same = shown_name(comparison.metric), any(cell.verdict == "same" for cell in comparison.compared)
+        if same:
+            return
+        yield f"Nothing is called the same: the doctor's smallest difference is of training throughput, not of {name}."
+        return
+    shares = sorted({cell.smallest for cell in comparison.compared if cell.smallest is not None})
+    if shares:
+        shown = " to ".join(dict.fromkeys(percent(each) for each in (shares[0], shares[-1])))
+        yield f"Smallest difference that can be told from noise here (bench doctor): {shown}."
+    if any(cell.smallest is None for cell in comparison.compared):
+        yield (
+            "Nothing is called the same without the doctor's smallest difference for both sides: "
+            "bench doctor --results DIR, on each machine."
+        )
+
+
+def _only(name: str, pairs: Sequence[Pair], comparison: Comparison) -> str:
+    """Which cells only one side has; why, where the other has trials that did not end well."""
+    labels = list(dict.fromkeys(_pair_label(pair, comparison) for pair in pairs))
+    more = [f"{len(labels) - MOST_NAMED} more"] if len(labels) > MOST_NAMED else []
+    text = f"Only in {name}: {listing([*labels[:MOST_NAMED], *more])}"
+    others = [pair.b if name == "A" else pair.a for pair in pairs]
+    rows = [row for cell in others if cell is not None for row in cell.not_ok]
+    return f"{text} (the other side: {reasons((row.status, row.reason) for row in rows)})." if rows else f"{text}."
+
+
+def _pair_label(pair: Pair, comparison: Comparison) -> str:
+    cell: Cell = pair.either
+    settings = describe(pair.settings, names=comparison.shown)
+    return " · ".join(part for part in (cell.dataset, cell.model, settings) if part)
+
+
+def side_line(side: Side, cells: Sequence[Cell]) -> str:
+    """Under which conditions a side was measured: machine, threads, torch, day."""
+    results = [result for cell in cells for result in cell.ok]
+    facts = next((each.environment.facts for each in results if each.environment.facts), {})
+    several = len({cell.machine for cell in cells})
+    threads = ranges({each.threads for each in results if each.threads})
+    parts = [
+        machine(facts) if several < 2 else f"{several} environments",
+        f"{threads} thread{'' if threads == '1' else 's'}" if threads else "",
+        f"torch {facts['torch']}" if facts.get("torch") and several < 2 else "",
+        dates(results),
+        f"n = {span(cell.n for cell in cells)}",
+    ]
+    return " · ".join(part for part in parts if part)

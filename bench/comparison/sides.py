@@ -1,0 +1,203 @@
+"""The two sides of a comparison: two folders of results, or two values of an axis within one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+from bench.analysis.cells import axis_label, labels_of, value_text
+from bench.base.records import NOT_IDENTITY, Result, TrainSettings
+from bench.errors import BenchError, nearest
+from bench.present.format import listing
+from bench.results.doctor import Doctor, stored
+from bench.results.frame import Row, latest, threads_of
+from bench.results.store import Store
+from bench.suite.plan import Suite
+
+RECORDED = ("environment", "date", "commit")  # said of a result, not of its trial
+SHORT = 12  # digits of a commit that are shown; of an environment eight
+MOST_LISTED = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Folder:
+    """The stored results of one suite. `schemas`: the versions of the format that its lines are written in."""
+
+    name: str
+    results: tuple[Result, ...]
+    suite: Suite | None
+    doctors: tuple[Doctor, ...]
+    schemas: frozenset[int]
+    damaged: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """One side: how it is called, its rows (a trial and its newest result, in an environment), and what else its
+    folder says. `axis` is the setting that it has one value of, where it was split off by one."""
+
+    name: str
+    rows: tuple[Row, ...]
+    folder: Folder
+    axis: str = ""
+
+    @property
+    def results(self) -> list[Result]:
+        return [row.result for row in self.rows if row.result is not None]
+
+
+def read_folder(store: Store, suite: Suite | None, *, name: str) -> Folder:
+    """Read all of `store`. BenchError where nothing is there, or where a newer bench wrote it."""
+    store.refresh_some()
+    planned = None if suite is None else {trial.trial_id for trial in suite.trials()}
+    kept = tuple(each for each in store.results if planned is None or each.trial_id in planned)
+    if not kept:
+        raise BenchError(f"{name}: none of its results belongs to the plan that is stored there; run the suite again")
+    doctors = tuple(stored(store.folder))
+    return Folder(name, kept, suite, doctors, _schemas(store.trials_folder), store.damaged)
+
+
+def _schemas(folder: Path) -> frozenset[int]:
+    """The `schema` of every line that can be read. A result in memory is always of this version."""
+    found = set()
+    for path in sorted(folder.glob("*.jsonl")):
+        for line in path.read_bytes().splitlines():
+            try:
+                found.add(int(json.loads(line)["schema"]))
+            except (ValueError, KeyError, TypeError, RecursionError):
+                continue
+    return frozenset(found)
+
+
+def whole(folder: Folder) -> Side:
+    """A folder as a side of its own."""
+    return Side(folder.name, latest(folder.results, folder.suite).rows, folder)
+
+
+def split(folder: Folder, by: str, *, values: Sequence[str] = ()) -> tuple[Side, Side]:
+    """Two values of `by` within `folder` as sides, in the order of `values`, or of the results.
+
+    `by`: environment, date (UTC) or commit of a result, or a setting: device, model, engine, precision, threads,
+    batch_size, train.learning_rate, … A date, a commit or an environment may be given by its first characters.
+    BenchError: no such axis or value, or more than two and none chosen.
+    """
+    found = sides_by(folder, by, values=values)
+    if not values and len(found) > 2:  # devices that this machine lacks are no choice
+        found = [side for side in found if any(row.status == "ok" for row in side.rows)] or found
+    if len(found) == 2:
+        return found[0], found[1]
+    names = [side.name for side in found]
+    if len(names) > 2:
+        shown = ", ".join(names[:MOST_LISTED]) + (", …" if len(names) > MOST_LISTED else "")
+        raise BenchError(
+            f"--by {by}: {folder.name} has {len(names)} ({shown}); choose two: --values {names[0]},{names[1]}"
+        )
+    if values:
+        raise BenchError(f"--by {by} --values {','.join(values)}: give two that differ, as --values A,B")
+    raise BenchError(f"--by {by}: {folder.name} has measured only {listing(names) or 'results that do not say'}")
+
+
+def sides_by(folder: Folder, by: str, *, values: Sequence[str] = ()) -> list[Side]:
+    """All values of `by` within `folder` as sides; those of `values` where some are given."""
+    if by in RECORDED:
+        return _by_record(folder, by, values)
+    axis, rows = _axis(by), latest(folder.results, folder.suite).rows
+    name = _namer(axis, rows)
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(name(row), []).append(row)
+    chosen = [_choice(value, groups, by=by, folder=folder.name) for value in values] or _ordered(groups)
+    return [Side(each, tuple(groups[each]), folder, axis) for each in dict.fromkeys(chosen)]
+
+
+def _ordered(names: Iterable[str]) -> list[str]:
+    """Numbers by size; names in the order of the plan."""
+    found = list(names)
+    try:
+        return sorted(found, key=float)
+    except ValueError:
+        return found
+
+
+def _choice(value: str, groups: dict[str, list[Row]], *, by: str, folder: str) -> str:
+    if value in groups:
+        return value
+    raise BenchError(f"--values {value}: no such {by} in {folder}{nearest(value, groups)} (there are: "
+                     f"{', '.join(list(groups)[:MOST_LISTED])})")  # fmt: skip
+
+
+def _by_record(folder: Folder, by: str, values: Sequence[str]) -> list[Side]:
+    """Results split before the newest of each trial is taken: an older one is not superseded by the other side's."""
+    read = _record(by)
+    groups: dict[str, list[Result]] = {}
+    for result in sorted(folder.results, key=lambda each: each.finished_at):
+        if key := read(result):
+            groups.setdefault(key, []).append(result)
+    if values:
+        groups = {value: [each for key, found in groups.items() if key.startswith(value) for each in found]
+                  for value in values}  # fmt: skip
+    elif by == "date":
+        groups = _by_day(groups)
+    elif by == "environment":
+        groups = {_prefix(key, groups): found for key, found in groups.items()}
+    if absent := [value for value, found in groups.items() if not found]:
+        raise BenchError(f"--values {absent[0]}: no result of {folder.name} has a {by} that begins so")
+    return [Side(name, latest(found).rows, folder) for name, found in groups.items()]
+
+
+def _by_day(groups: dict[str, list[Result]]) -> dict[str, list[Result]]:
+    days: dict[str, list[Result]] = {}
+    for moment, found in groups.items():
+        days.setdefault(moment[:10], []).extend(found)
+    return days
+
+
+def _prefix(key: str, others: dict[str, list[Result]]) -> str:
+    """The first eight characters, or as many as it takes to tell it from the others."""
+    length = next(n for n in (8, 12, len(key)) if n >= len(key) or len({each[:n] for each in others}) == len(others))
+    return key[:length]
+
+
+def _record(by: str) -> Callable[[Result], str]:
+    if by == "environment":
+        return lambda result: result.environment_id
+    if by == "date":
+        return lambda result: result.finished_at
+    return lambda result: str(result.environment.notes.get("commit") or "")[:SHORT]
+
+
+def _axis(by: str) -> str:
+    """The dotted name of a setting: `engine` → `train.engine`."""
+    settings = [field.name for field in fields(TrainSettings) if field.name not in NOT_IDENTITY]
+    if by in ("model", "device", "batch_size"):
+        return by
+    if by in settings:
+        return f"train.{by}"
+    if by.removeprefix("train.") in settings:
+        return by
+    names = [*RECORDED, "model", "device", "batch_size", *settings]
+    raise BenchError(f"--by {by}: unknown axis{nearest(by, names)} (there are: {', '.join(names)})")
+
+
+def _namer(axis: str, rows: Sequence[Row]) -> Callable[[Row], str]:
+    """How the value of a row is called. Threads are those that it ran with."""
+    if axis == "model":
+        labels = labels_of({row.trial.model.canonical: row.trial.model for row in rows}.values())
+        return lambda row: labels[row.trial.model.canonical]
+    if axis == "train.threads":
+        return lambda row: str(threads_of(row) or "every core")
+    return lambda row: value_text(row.trial.setting(axis)).replace(",", "")
+
+
+def named(a: Side, b: Side) -> tuple[Side, Side]:
+    """Both sides with names that differ: two folders of one name stand there by their paths."""
+    if a.name != b.name:
+        return a, b
+    return replace(a, name=f"{a.name} (A)"), replace(b, name=f"{b.name} (B)")
+
+
+def side_text(side: Side) -> str:
+    """`threads 2`, or the name of a folder."""
+    return f"{axis_label(side.axis)} {side.name}" if side.axis not in ("", "model", "device") else side.name

@@ -1,0 +1,161 @@
+"""Figures of what a model answered: confusion matrix, curves of one class against the rest, calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import cycle, islice
+from typing import Any
+
+import numpy as np
+
+from bench.analysis.artifacts import Array, Diagnosed
+from bench.present.axes import readable_ticks
+from bench.present.style import COLOURS, FAINT, INK, SMALL, WIDTH_INCHES, Frame, figure_with_axes, shorten, text_inches
+
+MOST_NUMBERED = 25  # classes whose cells are wide enough for a number
+MOST_CURVES = 14  # with names in the legend; of more, those with the least areas are drawn
+DASHES = ("-", "--", ":", "-.")
+PALE, DARK = 0.0, 0.55
+
+
+def confusion(found: Diagnosed, *, title: str, subtitle: str) -> Any:
+    """Shares of each true class as shades, counts as numbers; the diagonal is what was right."""
+    names = [shorten(name, most=14) for name in found.class_names]
+    margin = max(text_inches(name, size=SMALL) for name in names) + 0.6
+    side = min(WIDTH_INCHES - margin - 1.2, 5.6)
+    figure, (ax,) = figure_with_axes(
+        title, [subtitle, "shade: share of the true class · number: examples of the test set"],
+        rows=1, columns=1, panel_inches=side, named=False,
+        frame=Frame(left=margin, right=WIDTH_INCHES - margin - side, bottom=min(margin, 1.6)),
+    )  # fmt: skip
+    totals = found.confusion.sum(axis=1, keepdims=True)
+    shares = found.confusion / np.maximum(totals, 1)
+    ax.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    ax.grid(visible=False)
+    places = range(len(names))
+    long = max(map(len, names)) > 3
+    ax.set_xticks(places, names, rotation=90 if long else 0)
+    ax.set_yticks(places, names)
+    ax.set_xlabel("answer")
+    ax.set_ylabel("true class")
+    if len(names) <= MOST_NUMBERED:
+        for row, column in np.argwhere(found.confusion > 0):
+            colour = "white" if shares[row, column] > DARK else INK
+            count = f"{found.confusion[row, column]:,}"
+            ax.text(column, row, count, ha="center", va="center", size=SMALL, color=colour)
+    return figure
+
+
+def curves(found: Diagnosed, *, title: str, subtitle: str) -> Any:
+    """ROC on the left, precision against recall on the right, a line a class; the legend has the areas."""
+    labels = _drawn_classes(found["roc/area"])
+    lines = list(islice(cycle([(c, d) for d in DASHES for c in COLOURS]), len(labels)))
+    rows = -(-len(labels) // 3)
+    some = "" if len(labels) == len(found.class_names) else f" · the {len(labels)} classes with the least areas"
+    figure, axes = figure_with_axes(
+        title, [f"{subtitle}{some}", "in the legend: area under the ROC curve · average precision"],
+        rows=1, columns=2, panel_inches=3.3, frame=Frame(bottom=0.85 + 0.2 * rows),
+    )  # fmt: skip
+    figure.subplots_adjust(wspace=0.28)
+    places = (
+        ("roc/false_positive_rate", "roc/true_positive_rate"),
+        ("precision_recall/recall", "precision_recall/precision"),
+    )
+    words = (("false positive rate", "true positive rate"), ("recall", "precision"))
+    for ax, (x, y), (x_word, y_word) in zip(axes, places, words, strict=True):
+        for label, (colour, dash) in zip(labels, lines, strict=True):
+            ax.plot(found[x][label], found[y][label], dash, color=colour, label=_area_label(found, label))
+        ax.set_xlim(-0.01, 1.01)
+        ax.set_ylim(-0.01, 1.01)
+        ax.set_xlabel(f"{x_word} (fraction)")
+        ax.set_ylabel(f"{y_word} (fraction)")
+    axes[0].set_title("one class against the rest", size=SMALL, color=FAINT, loc="left")
+    axes[0].plot([0, 1], [0, 1], color=FAINT, linewidth=0.8, linestyle=":")
+    handles, texts = axes[1].get_legend_handles_labels()
+    figure.legend(handles, texts, loc="lower center", ncols=3, frameon=False, fontsize=SMALL)
+    return figure
+
+
+def _drawn_classes(areas: Array) -> list[int]:
+    known = np.flatnonzero(np.isfinite(areas))
+    least = known[np.argsort(areas[known], kind="stable")][:MOST_CURVES]
+    return sorted(int(label) for label in least)
+
+
+def _area_label(found: Diagnosed, label: int) -> str:
+    areas = found["roc/area"][label], found["precision_recall/area"][label]
+    return f"{shorten(found.class_names[label], most=14)}  {areas[0]:.3f} · {areas[1]:.3f}"
+
+
+def calibration(found: Diagnosed, *, title: str, subtitle: str) -> Any:
+    """Reliability diagram on the left, confidence of right and of wrong answers on the right."""
+    error = float(found["calibration/expected_error"])
+    figure, axes = figure_with_axes(
+        title, [subtitle, f"expected calibration error {error:.3f} · bars: accuracy of the answers in that bin"],
+        rows=1, columns=2, panel_inches=3.0, frame=Frame(bottom=0.95),
+    )  # fmt: skip
+    figure.subplots_adjust(wspace=0.28)
+    edges, accuracy = found["calibration/edges"], found["calibration/accuracy"]
+    known = np.isfinite(accuracy)
+    width = np.diff(edges)
+    axes[0].bar(edges[:-1][known], accuracy[known], width[known], align="edge", color=COLOURS[5], edgecolor="white")
+    axes[0].plot(found["calibration/confidence"][known], accuracy[known], "o", color=COLOURS[0], markersize=4,
+                 clip_on=False, zorder=3)  # fmt: skip
+    axes[0].plot([0, 1], [0, 1], color=FAINT, linewidth=1.0, linestyle="--")
+    axes[0].set_title("dashed: as sure as it is right", size=SMALL, color=FAINT, loc="left")
+    axes[0].set_ylabel("accuracy (fraction)")
+    _confidence(axes[1], found)
+    # Below: where both curves begin differs from model to model, and with it where a legend would lie on them.
+    figure.legend(loc="lower right", ncols=2, frameon=False, fontsize=SMALL)
+    for ax in axes:
+        ax.set_xlabel("confidence (probability)")
+        ax.set_xlim(0, 1)
+    axes[0].set_ylim(0, 1)
+    return figure
+
+
+def _confidence(ax: Any, found: Diagnosed) -> None:
+    edges = found["confidence/edges"]
+    for name, colour, dash in (("right", COLOURS[2], "-"), ("wrong", COLOURS[1], "--")):
+        counts = found[f"confidence/{name}"]
+        ax.stairs(
+            np.maximum(counts, 0.5),
+            edges,
+            color=colour,
+            linestyle=dash,
+            linewidth=1.6,
+            label=f"{name} ({counts.sum():,})",
+        )
+    ax.set_yscale("log")
+    ax.set_ylim(bottom=0.7)  # over what stands for no example, below one
+    readable_ticks(ax.yaxis, log=True)
+    ax.set_title("how sure it was of right and of wrong answers", size=SMALL, color=FAINT, loc="left")
+    ax.set_ylabel("examples (count)")
+
+
+def recalls(
+    several: Sequence[Diagnosed], names: Sequence[str], *, title: str, subtitle: str, colours: Sequence[Any]
+) -> Any:
+    """Recall of each class, a mark a model: where two models differ."""
+    classes = several[0].class_names
+    margin = max(text_inches(shorten(name, most=18), size=SMALL) for name in classes) + 0.6
+    row_inches = max(0.26, 0.13 * len(several))  # so high that no mark lies on another
+    figure, (ax,) = figure_with_axes(
+        title, [subtitle], rows=1, columns=1, panel_inches=row_inches * len(classes) + 0.3, named=False,
+        frame=Frame(left=margin, bottom=0.95),
+    )  # fmt: skip
+    places = np.arange(len(classes))
+    for index, (found, name, style) in enumerate(zip(several, names, colours, strict=True)):
+        shift = (index - (len(several) - 1) / 2) * min(0.35, 0.8 / len(several))
+        totals = np.maximum(found.confusion.sum(axis=1), 1)
+        ax.plot(
+            found.confusion.diagonal() / totals, places + shift, style.marker, color=style.colour, linestyle="",
+            label=shorten(name),
+        )  # fmt: skip
+    ax.set_yticks(places, [shorten(name, most=18) for name in classes])
+    ax.invert_yaxis()
+    ax.set_ylabel("true class")
+    ax.set_xlabel("recall (fraction of the class that was answered right)")
+    ax.set_xlim(right=1.01)
+    figure.legend(loc="lower center", ncols=min(4, len(several)), frameon=False, fontsize=SMALL)
+    return figure

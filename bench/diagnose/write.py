@@ -1,0 +1,206 @@
+"""Pages of diagnosis: <trial>.md with its figures, and models.md, which sets the models of a suite side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.analysis.artifacts import Diagnosed, read
+from bench.base.records import Result
+from bench.diagnose import tables
+from bench.errors import BenchError
+from bench.present.format import accuracy, plural
+from bench.present.tables import Table, escape_markdown, to_markdown
+from bench.results.choose import newest_ok
+from bench.results.store import Store, write_whole
+
+FOLDER = "diagnosis"  # under report/
+MOST_CLASSES = 100  # of a confusion matrix that can be looked at
+MOST_LISTED = 20
+
+
+def pages(store: Store, results: Sequence[Result], *, trial: str | None) -> list[Path]:
+    """Write the pages of `results`: of one trial by its id or the start of it, else of each model's first seed, and
+    the models side by side. Returns the pages, the most telling first. Raises BenchError where there is nothing."""
+    chosen = [newest_ok(results, trial)] if trial else _one_a_model(results)
+    folder = store.folder / "report" / FOLDER
+    found = [read(result, store.artifact_path(result.run_id, result.trial_id)) for result in chosen]
+    for each in found:
+        _refuse_undiagnosed(each)
+    try:
+        written = [_trial_page(each, folder) for each in found]
+        for group in _same_test_set(found):
+            written.insert(0, _models_page(group, folder))
+    except OSError as error:
+        raise BenchError(f"{folder}: the diagnosis cannot be written there ({error.strerror or error})") from error
+    return written
+
+
+def _one_a_model(results: Sequence[Result]) -> list[Result]:
+    """Of every data set and model the newest result of its first trial: first seed, first setting of the plan."""
+    newest: dict[tuple[str, str], Result] = {}
+    for result in results:
+        key = (result.trial.dataset.label, result.trial.model.label)
+        kept = newest.get(key)
+        if result.status == "ok" and (kept is None or _order(result) < _order(kept)):
+            newest[key] = result
+    if not newest:
+        raise BenchError("no trial is ok, so there is no model to diagnose; run the suite first")
+    return list(newest.values())
+
+
+def _order(result: Result) -> tuple[object, ...]:
+    later = tuple(-ord(character) for character in result.finished_at)  # of one trial, the newest first
+    return (result.trial.seed, result.trial.batch_size, result.trial.device, result.trial_id, later)
+
+
+def _refuse_undiagnosed(found: Diagnosed) -> None:
+    if not found.arrays:
+        raise BenchError(
+            f'trial {found.result.trial_id}: it was trained with evaluate = "accuracy" or by an older bench, so its '
+            "file has no diagnosis; run the suite with --set 'measure.evaluate=\"full\"' --fresh"
+        )
+
+
+def _same_test_set(found: Sequence[Diagnosed]) -> Iterator[list[Diagnosed]]:
+    """Groups of two and more that were tested on the same examples, which is what can be compared one by one."""
+    groups: list[list[Diagnosed]] = []
+    for each in found:
+        for group in groups:
+            if group[0].result.trial.dataset == each.result.trial.dataset and np.array_equal(
+                group[0].labels, each.labels
+            ):
+                group.append(each)
+                break
+        else:
+            groups.append([each])
+    yield from (group for group in groups if len(group) > 1)
+
+
+def describe(found: Diagnosed) -> str:
+    """What was trained, in one line: `mlp on digits, batch size 64, seed 0, cpu`."""
+    trial = found.result.trial
+    where = f"batch size {trial.batch_size}, seed {trial.seed}, {trial.device}"
+    return f"{trial.model.label} on {trial.dataset.label}, {where}"
+
+
+def _trial_page(found: Diagnosed, folder: Path) -> Path:
+    trial_id = found.result.trial_id
+    blocks = [f"# {escape_markdown(describe(found))}", escape_markdown(_answer(found))]
+    blocks += [f"![{escape_markdown(title)}]({name})" for name, title in _figures(found, folder)]
+    blocks += ["## By class", to_markdown(tables.by_class(found)).rstrip(), escape_markdown(tables.top_k(found))]
+    if found.layers:
+        blocks += ["## Weights", to_markdown(tables.by_layer(found)).rstrip()]
+    blocks.append(f"Trial {trial_id} · run {found.result.run_id} · {len(found.labels):,} examples of the test set.")
+    path = folder / f"{trial_id}.md"
+    write_whole(path, "\n\n".join(blocks) + "\n")
+    return path
+
+
+def _answer(found: Diagnosed) -> str:
+    wrong = int((~found.right).sum())
+    text = f"{accuracy(float(found.right.mean()))} of the test set is right, {plural(wrong, 'example')} wrong"
+    kinds = list(zip(found["confusions/label"], found["confusions/answer"], found["confusions/count"], strict=True))[:3]
+    names = found.class_names
+    said = ", ".join(f"{names[int(a)]} for {names[int(b)]} ({count:,})" for b, a, count in kinds)
+    gap = float(found["calibration/expected_error"])
+    odds = np.exp(found.logits - found.logits.max(axis=1, keepdims=True))
+    sure = float((odds.max(axis=1) / odds.sum(axis=1)).mean())
+    towards = "surer than it is right" if sure > found.right.mean() else "less sure than it is right"
+    return f"{text}{f'; most often it answers {said}' if said else ''}. It is {towards}: calibration error {gap:.3f}."
+
+
+def _figures(found: Diagnosed, folder: Path) -> Iterator[tuple[str, str]]:
+    """Draw every figure of a trial that can show something: (file, title)."""
+    from bench.diagnose import draw_answers, draw_images
+    from bench.present import style  # matplotlib: half a second
+
+    what = describe(found)
+    drawn: list[tuple[str, str, Callable[..., Any], bool]] = [
+        ("confusion", "What was answered for what", draw_answers.confusion, len(found.class_names) <= MOST_CLASSES),
+        ("errors", "The wrong answers that it was surest of", draw_images.errors, len(found["errors/images"]) > 0),
+        ("confusions", "What the most common confusions look like", draw_images.confusions,
+         len(found["confusions/mean_image"]) > 0),
+        ("calibration", "Is it as often right as it is sure?", draw_answers.calibration, True),
+        ("curves", "How well the classes can be told apart", draw_answers.curves,
+         bool(np.isfinite(found["roc/area"]).any())),
+        ("first-batch", "The same examples before and after training", draw_images.first_batch,
+         "first_batch/before" in found.arrays),
+        ("templates", "What the first layer looks for", draw_images.weights, draw_images.templates(found) is not None),
+    ]  # fmt: skip
+    folder.mkdir(parents=True, exist_ok=True)
+    with style.setup():
+        for name, title, draw, worth in drawn:
+            if worth:
+                stem = f"{found.result.trial_id}-{name}"
+                style.save(draw(found, title=title, subtitle=what), folder / stem)
+                yield f"{stem}.png", f"{title}: {what}"
+        if found.layers:
+            stem, title = f"{found.result.trial_id}-weights", "How the weights of each layer lie"
+            style.save(draw_images.histograms(found.layers, title=title, subtitle=what), folder / stem)
+            yield f"{stem}.png", f"{title}: {what}"
+
+
+def _models_page(group: Sequence[Diagnosed], folder: Path) -> Path:
+    from bench.diagnose import draw_answers
+    from bench.present import style
+
+    dataset, names = group[0].result.trial.dataset, [each.result.trial.model.label for each in group]
+    stem = f"models-{_slug(dataset.label)}"
+    title, subtitle = f"Recall of each class of {dataset.label}", _conditions(group)
+    styles = style.styles_of(names)
+    colours = [styles[name] for name in names]
+    folder.mkdir(parents=True, exist_ok=True)
+    with style.setup():
+        drawn = draw_answers.recalls(group, names, title=title, subtitle=subtitle, colours=colours)
+        style.save(drawn, folder / f"{stem}-recall")
+    blocks = [f"# Where models differ on {escape_markdown(dataset.label)}", escape_markdown(subtitle)]
+    blocks += [_table(tables.models(group, names)), f"![{escape_markdown(title)}]({stem}-recall.png)"]
+    blocks += ["## On the same examples", _table(tables.pairs(group, names)), *_one_alone(group, names)]
+    links = [f"[{escape_markdown(name)}]({each.result.trial_id}.md)" for name, each in zip(names, group, strict=True)]
+    blocks.append(f"Each of them: {' · '.join(links)}")
+    path = folder / f"{stem}.md"
+    write_whole(path, "\n\n".join(blocks) + "\n")
+    return path
+
+
+def _slug(name: str) -> str:
+    from bench.present.format import slug
+
+    return slug(name)
+
+
+def _table(table: Table) -> str:
+    return to_markdown(table).rstrip()
+
+
+def _conditions(group: Sequence[Diagnosed]) -> str:
+    seeds = sorted({each.result.trial.seed for each in group})
+    sizes = sorted({each.result.trial.batch_size for each in group})
+    return (
+        f"One trained model each: seed {', '.join(map(str, seeds))}, batch size {', '.join(map(str, sizes))}, "
+        f"{len(group[0].labels):,} examples of the test set."
+    )
+
+
+def _one_alone(group: Sequence[Diagnosed], names: Sequence[str]) -> Iterator[str]:
+    """For each model, the examples that it alone got right, and those that it alone got wrong."""
+    right = np.stack([each.right for each in group])
+    for index, name in enumerate(names):
+        others = np.delete(right, index, axis=0)
+        for word, mask in (
+            ("right", right[index] & ~others.any(axis=0)),
+            ("wrong", ~right[index] & others.all(axis=0)),
+        ):
+            places = np.flatnonzero(mask)
+            if len(places):
+                shown = ", ".join(
+                    f"{place} ({group[0].class_names[int(group[0].labels[place])]})" for place in places[:MOST_LISTED]
+                )
+                more = f", and {len(places) - MOST_LISTED:,} more" if len(places) > MOST_LISTED else ""
+                count = plural(len(places), "example")
+                text = f"Only {name} got {count} {word}, by place in the test set (class): {shown}{more}."
+                yield escape_markdown(text)

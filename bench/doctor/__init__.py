@@ -1,0 +1,1 @@
+"""`bench doctor`: are the instruments right on this machine, and how small a difference can it see?"""

@@ -1,0 +1,118 @@
+"""What the doctor advises: what on this machine makes timings slower or less steady, and can be changed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.base.records import Environment, Json
+
+PRESSURE = Path("/proc/pressure/cpu")
+CPUINFO = Path("/proc/cpuinfo")
+
+# Variables that change how threads work, and so timings, without being part of an environment.
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OMP_WAIT_POLICY", "OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY",
+    "KMP_AFFINITY", "KMP_BLOCKTIME", "OMP_DYNAMIC", "MKL_DYNAMIC",
+)  # fmt: skip
+BUSY_LOAD, BUSY_PRESSURE_PERCENT = 0.5, 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What was found before anything of ours ran. None: this system does not say."""
+
+    load: float | None = None  # mean number of running processes over the last minute
+    pressure_percent: float | None = None  # of the last 10 s, in which something waited for a core
+    steal_percent: float | None = None  # of all CPU time since boot, taken by other guests of the host
+    hypervisor: bool = False
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def now(cls) -> Circumstances:
+        return cls(
+            load=_load(),
+            pressure_percent=_pressure(),
+            steal_percent=_steal(),
+            hypervisor=_hypervisor(),
+            variables={name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ},
+        )
+
+
+def advice(seen: Circumstances, environment: Environment, *, threads: int) -> Iterator[str]:
+    """One sentence each; nothing where there is nothing to say. `threads`: what torch works with by default."""
+    facts, notes = environment.facts, environment.notes
+    yield from _load_advice(seen)
+    quota = quota_cores(facts.get("container_limits", {}))
+    if quota is not None and threads > quota:
+        yield (
+            f"the container may use {quota:g} cores at a time, and {threads} threads are used: "
+            f"set train.threads = {max(1, int(quota))}"
+        )
+    governor = notes.get("governor")
+    if governor and governor != "performance":
+        yield f"the clock's governor is {governor!r}: 'performance' keeps the clock steady (cpupower frequency-set)"
+    for name, value in seen.variables.items():
+        yield f"{name}={value} is set: it changes timings and is not part of the environment's id; unset it"
+    logical = facts.get("logical_cores")
+    if logical and threads > (facts.get("cores") or logical):
+        yield f"{threads} threads on {facts['cores']} physical cores: two on one core slow each other down"
+    if seen.hypervisor:
+        stolen = "" if seen.steal_percent is None else f" (they took {seen.steal_percent:.1f} % of its time since boot)"
+        yield f"this is a virtual machine: what other guests do cannot be seen from here{stolen}; repeat on another day"
+
+
+def _load_advice(seen: Circumstances) -> Iterator[str]:
+    busy = []
+    if seen.load is not None and seen.load >= BUSY_LOAD:
+        busy.append(f"load {seen.load:.1f} over the last minute")
+    if seen.pressure_percent is not None and seen.pressure_percent >= BUSY_PRESSURE_PERCENT:
+        busy.append(f"something waited for a core {seen.pressure_percent:.0f} % of the last 10 s")
+    if busy:
+        yield f"other work was on the machine before this began ({', '.join(busy)}): end it, or measure later"
+
+
+def quota_cores(limits: Mapping[str, Json]) -> float | None:
+    """How many cores a container may use at a time (cgroup v2 `cpu.max`, v1 `cpu.cfs_quota_us`); None: no limit."""
+    try:
+        if "cpu.max" in limits:
+            quota, period = str(limits["cpu.max"]).split()
+            return int(quota) / int(period)
+        if "cpu.cfs_quota_us" in limits:
+            return int(limits["cpu.cfs_quota_us"]) / 100_000  # the kernel's default period
+    except (ValueError, ZeroDivisionError):
+        pass
+    return None
+
+
+def _load() -> float | None:
+    try:
+        return os.getloadavg()[0]
+    except OSError:
+        return None
+
+
+def _pressure() -> float | None:
+    """`some avg10` of pressure stall information (Documentation/accounting/psi)."""
+    try:
+        line = PRESSURE.read_text().splitlines()[0]
+        return float(dict(part.split("=") for part in line.split()[1:])["avg10"])
+    except (OSError, ValueError, KeyError, IndexError):
+        return None
+
+
+def _steal() -> float | None:
+    import psutil
+
+    times = psutil.cpu_times()
+    steal, total = getattr(times, "steal", None), sum(times)
+    return None if steal is None or not total else 100 * steal / total
+
+
+def _hypervisor() -> bool:
+    try:
+        return " hypervisor" in CPUINFO.read_text()
+    except OSError:
+        return False

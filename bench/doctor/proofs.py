@@ -1,0 +1,265 @@
+"""The doctor's proofs: a known thing is put into a trial, and what the trial reads is held against it.
+
+A verdict is WRONG where the instrument is: what was read is off by more than allowed, in a way that noise cannot do or
+did not do here. Other work on the machine lengthens a step and never shortens one; so a reading that is too short is
+wrong, and one that is too long is wrong only where the trial had the machine for itself.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import psutil
+
+from bench.doctor.trials import Bench, Measured, TrialFailed, burner, some_core
+from bench.results.doctor import Finding, Verdict
+from bench.statistics.intervals import t_quantile
+
+DELAY_MS, DELAY_SHARE = 5.0, 0.02
+# More than a block of steps lasts, so that there is one step in each: the first after a wait takes longer.
+LATE_MS = 25.0
+MEBIBYTES, MEMORY_SHARE, MEMORY_MIB = (64, 256), 0.02, 4.0
+SLEEP_SECONDS, WARMUP_SHARE = 1.0, 0.01
+ODD_SAMPLES, BATCH = 1001, 64
+LINEAR_FLOPS = 4 * 64 * 10  # 64→10: 2·64·10 forward; backward the same, for a first layer has no input gradient
+# Readings that a median is taken of; and how often a trial is tried that other work may have disturbed.
+TRIES = 3
+CLOCK_READS = 20_000
+# A block of steps lasts 20 ms; two readings may take 0.01 % of that.
+CLOCK_LIMIT_SECONDS = 1e-6
+# What others may keep busy on a machine that is called quiet, and how long that is looked at.
+QUIET_CORES, LOOK_SECONDS = 0.1, 0.5
+SCHEDSTAT = Path("/proc/self/schedstat")
+
+Proof = Callable[[Bench], Iterator[Finding]]
+
+
+def proofs(device: str) -> Iterator[tuple[str, Proof]]:
+    """What is being tried, and how; `device` is the best one there is."""
+    yield "clock", clock
+    yield "known delay", delay
+    yield "warm-up", warm_up
+    yield "synchronisation", synchronisation
+    yield "counted samples", counted
+    for name in dict.fromkeys(("cpu", device)):
+        yield f"known allocation on {name}", partial(memory, device=name)
+    yield "contention", contention
+
+
+def run(bench: Bench, proof: Proof, *, name: str) -> list[Finding]:
+    """The findings of a proof. A trial that does not come to its end is an instrument that does not work."""
+    try:
+        return list(proof(bench))
+    except TrialFailed as failed:
+        return [Finding(name, "", "nothing", "WRONG", str(failed))]
+
+
+def clock(bench: Bench) -> Iterator[Finding]:
+    """Resolution and cost of a reading, and that the clock never goes backwards."""
+    readings = [time.perf_counter_ns() for _ in range(CLOCK_READS)]
+    steps = [b - a for a, b in itertools.pairwise(readings)]
+    resolution = min((step for step in steps if step > 0), default=0) / 1e9
+    # The median: a reading that another process came between took as long as that did.
+    yield clock_finding(smallest_step=min(steps), resolution=resolution, cost=statistics.median(steps) / 1e9)
+
+
+def clock_finding(*, smallest_step: int, resolution: float, cost: float) -> Finding:
+    """`smallest_step`: nanoseconds between two readings at the least; `resolution` and `cost` in seconds."""
+    measured = f"cost {cost * 1e9:.0f} ns, step {resolution * 1e9:.0f} ns"
+    numbers = {"cost_seconds": [cost], "resolution_seconds": [resolution]}
+    if smallest_step < 0:
+        return Finding("clock", "two readings in a row", measured, "WRONG", "the clock goes backwards", numbers)
+    if max(cost, resolution) > CLOCK_LIMIT_SECONDS:
+        detail = "a reading takes more than 0.01 % of a block of steps"
+        return Finding("clock", "two readings in a row", measured, "doubtful", detail, numbers)
+    return Finding("clock", "two readings in a row", measured, "ok", "", numbers)
+
+
+def delay(bench: Bench) -> Iterator[Finding]:
+    """A busy-wait in each step is read back."""
+    waits = Waits(DELAY_MS), Waits(2 * DELAY_MS)
+
+    def trial(milliseconds: float) -> Measured:
+        return bench.trial("doctor-wait", {"milliseconds": milliseconds}, epochs=4)
+
+    yield added(waits, trial, name="known delay", injected=f"{DELAY_MS:g} ms more a step")
+
+
+def synchronisation(bench: Bench) -> Iterator[Finding]:
+    """Work that a device does only when it is waited for is in the time of the step that asked for it."""
+    waits, name = (Waits(LATE_MS), Waits(2 * LATE_MS)), "doctor-late"
+
+    def trial(milliseconds: float) -> Measured:
+        return bench.trial(name, {"milliseconds": milliseconds}, device=name, samples=640, epochs=1, warmup_steps=3)
+
+    yield added(waits, trial, name="synchronisation", injected=f"{LATE_MS:g} ms more, done late")
+
+
+def added(waits: tuple[Waits, Waits], trial: Callable[[float], Measured], *, name: str, injected: str) -> Finding:
+    """Steps that wait twice as long, less those that wait once.
+
+    Not less those that do not wait at all: while it waits, other code and data come into the caches, and what is left
+    of the step takes some 0.1 ms longer afterwards (2 cores of a virtual machine), which is 2 % of 5 ms.
+    """
+    short, long = waits
+    for _ in range(TRIES):
+        for each in waits:
+            each.add(trial(each.milliseconds))
+    read = statistics.median(long.steps_ms) - statistics.median(short.steps_ms)
+    detail = f"steps of {short} and of {long} ms; allowed {DELAY_SHARE:.0%}"
+    numbers = {f"step_ms_at_{each.milliseconds:g}": each.steps_ms for each in waits}
+    return Finding(name, injected, f"{read:.3f} ms", judge_delay(short, long), detail, numbers)
+
+
+@dataclass(slots=True)
+class Waits:
+    """What trials read that wait for `milliseconds` in each step."""
+
+    milliseconds: float
+    steps_ms: list[float] = field(default_factory=list)  # median step of each trial
+    fastest_ms: float = math.inf  # of any block of any trial, a step
+    alone: bool = True
+
+    def add(self, measured: Measured) -> None:
+        blocks = zip(measured.samples["block_seconds"], measured.samples["block_steps"], strict=True)
+        self.steps_ms.append(1e3 * measured.metrics["step_seconds"])
+        self.fastest_ms = min(self.fastest_ms, *(1e3 * seconds / steps for seconds, steps in blocks))
+        self.alone = self.alone and measured.valid
+
+    def __str__(self) -> str:
+        return ", ".join(f"{each:.3f}" for each in self.steps_ms)
+
+
+def judge_delay(short: Waits, long: Waits) -> Verdict:
+    """Wrong: a block reads shorter than what was waited for in it, which no other work can do; or all trials had the
+    machine for themselves, and what was added is off by more than is allowed and than Welch's 95 % interval spans.
+    """
+    least = 1 - DELAY_SHARE
+    if any(each.fastest_ms < least * each.milliseconds for each in (short, long)):
+        return "WRONG"
+    added = long.milliseconds - short.milliseconds
+    off = abs(statistics.median(long.steps_ms) - statistics.median(short.steps_ms) - added)
+    if off <= DELAY_SHARE * added:
+        return "ok"
+    error = math.sqrt(sum(statistics.variance(each.steps_ms) / len(each.steps_ms) for each in (short, long)))
+    freedom = len(short.steps_ms) + len(long.steps_ms) - 2
+    certain = off - t_quantile(freedom) * error > DELAY_SHARE * added
+    return "WRONG" if certain and short.alone and long.alone else "doubtful"
+
+
+def warm_up(bench: Bench) -> Iterator[Finding]:
+    """A sleep in the warm-up does not move throughput: the least seconds of training of each kind are compared."""
+    waits = {"milliseconds": DELAY_MS}
+    plain: list[Measured] = []
+    slept: list[Measured] = []
+    verdict: Verdict = "doubtful"
+    while len(plain) < TRIES and verdict != "ok":
+        plain.append(bench.trial("doctor-wait", waits, epochs=6))
+        slept.append(bench.trial("doctor-wait", waits | {"first_seconds": SLEEP_SECONDS}, epochs=6))
+        without, with_sleep = (max(_rate(each) for each in group) for group in (plain, slept))
+        verdict = judge_warm_up(without, with_sleep, samples=sum(slept[0].samples["block_samples"]))
+    shift = with_sleep / without - 1
+    rates = {"without": [_rate(each) for each in plain], "with_sleep": [_rate(each) for each in slept]}
+    measured, detail = f"throughput {shift:+.2%}", f"allowed {WARMUP_SHARE:.0%}; where it is counted, some -67%"
+    yield Finding("warm-up", f"{SLEEP_SECONDS:g} s of sleep in it", measured, verdict, detail, rates)
+
+
+def _rate(measured: Measured) -> float:
+    return measured.metrics["train_samples_per_second"]
+
+
+def judge_warm_up(without: float, with_sleep: float, *, samples: float) -> Verdict:
+    """Samples a second of both, and how many samples a trial trains on. Wrong: half of the sleep, or more, counts."""
+    if abs(with_sleep / without - 1) <= WARMUP_SHARE:
+        return "ok"
+    counted_seconds = samples / with_sleep - samples / without
+    return "WRONG" if counted_seconds >= SLEEP_SECONDS / 2 else "doubtful"
+
+
+def counted(bench: Bench) -> Iterator[Finding]:
+    """The last batch is smaller: samples are counted, not batches. And the FLOPs of a linear model, by hand."""
+    epochs = 4
+    found = bench.trial("linear", samples=ODD_SAMPLES, batch_size=BATCH, epochs=epochs)
+    blocks = found.metrics["train_samples_per_second"] * sum(found.samples["block_seconds"])
+    # An epoch that is not called whole, for its count is off, has no time.
+    epoch = found.metrics["end_to_end_samples_per_second"] * found.metrics.get("epoch_seconds", 0.0)
+    read = [blocks / epochs, epoch]
+    right = all(abs(each - ODD_SAMPLES) < 0.01 for each in read)
+    injected, measured = f"{ODD_SAMPLES} in batches of {BATCH}", f"{read[0]:g}; {read[1]:g} an epoch"
+    yield Finding("counted samples", injected, measured, "ok" if right else "WRONG", "exact", {"samples": read})
+    flops = found.metrics.get("flops_per_sample", 0.0)
+    verdict: Verdict = "ok" if flops == LINEAR_FLOPS else "WRONG"
+    injected, measured = f"{LINEAR_FLOPS:,} a sample (linear)", f"{flops:,.0f}"
+    yield Finding("counted FLOPs", injected, measured, verdict, "exact", {"flops": [flops]})
+
+
+def memory(bench: Bench, *, device: str) -> Iterator[Finding]:
+    """What a forward pass allocates is in the peak."""
+    metric = "host_peak_bytes" if device == "cpu" else "device_peak_allocated_bytes"
+    for mebibytes in MEBIBYTES:
+        found = bench.trial(
+            "doctor-memory", {"mebibytes": mebibytes}, device=device, warmup_steps=1, samples=256, epochs=1
+        )
+        name, injected = "known allocation", f"{mebibytes} MiB a step ({device})"
+        if metric not in found.metrics:
+            yield Finding(name, injected, "", "absent", "no reading of memory on this system")
+            continue
+        read = found.metrics[metric] / 2**20
+        verdict: Verdict = "ok" if abs(read - mebibytes) <= max(MEMORY_SHARE * mebibytes, MEMORY_MIB) else "WRONG"
+        allowed = f"allowed {MEMORY_SHARE:.0%} or {MEMORY_MIB:g} MiB"
+        yield Finding(name, injected, f"{read:.1f} MiB", verdict, allowed, {"mebibytes": [read]})
+
+
+def contention(bench: Bench) -> Iterator[Finding]:
+    """With a busy process on the same core a trial says that it was not alone; without one it does not."""
+    if not SCHEDSTAT.exists():
+        yield Finding("contention", "a busy process", "", "absent", "this kernel does not say who waits for a core")
+        return
+    core = some_core()
+    beside = {"milliseconds": DELAY_MS, "cpu": core}
+    with burner(core):
+        disturbed = bench.trial("doctor-wait", beside, epochs=4)
+    measured, why = _said(disturbed)
+    flagged: Verdict = "WRONG" if disturbed.alone else "ok"
+    yield Finding("contention", "a busy process beside it", measured, flagged, why)
+    busy = [busy_cores()]
+    alone = bench.trial("doctor-wait", {"milliseconds": DELAY_MS}, epochs=4)
+    while not alone.alone and len(busy) < TRIES:
+        busy.append(busy_cores())
+        alone = bench.trial("doctor-wait", {"milliseconds": DELAY_MS}, epochs=4)
+    measured, why = _said(alone)
+    detail = why and f"{why}; others kept {max(busy):.1f} cores busy"
+    verdict = judge_alone(flagged=not alone.alone, busy=busy)
+    yield Finding("contention", "nothing beside it", measured, verdict, detail, {"busy_cores": busy})
+
+
+def judge_alone(*, flagged: bool, busy: Sequence[float]) -> Verdict:
+    """A trial with nothing of ours beside it, and how many cores others kept busy just before each try.
+
+    To flag it may be right, for the machine is not ours alone; on one that was quiet before every try it is wrong.
+    """
+    if not flagged:
+        return "ok"
+    return "WRONG" if len(busy) == TRIES and max(busy) < QUIET_CORES else "doubtful"
+
+
+def busy_cores() -> float:
+    """How many cores' worth of work the machine does now, other than ours."""
+    before = psutil.cpu_times()
+    time.sleep(LOOK_SECONDS)
+    after = psutil.cpu_times()
+    idle = sum(getattr(after, name, 0.0) - getattr(before, name, 0.0) for name in ("idle", "iowait"))
+    cores = psutil.cpu_count(logical=True) or 1
+    return max(0.0, cores - idle / LOOK_SECONDS)
+
+
+def _said(measured: Measured) -> tuple[str, str]:
+    notes = [note for note in measured.notes if note.startswith(("not alone", "throttled"))]
+    return ("not alone" if notes else "alone"), "; ".join(notes)

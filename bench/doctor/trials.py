@@ -1,0 +1,121 @@
+"""The trials that the doctor runs: ordinary ones, with the instruments' models, and another process beside them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from bench.base.cache import cache_folder
+from bench.base.records import Component, Json, MeasureSettings, TrainSettings, Trial
+from bench.execute.executors.local import Executor
+
+INSTRUMENTS = "bench.worker.measure.instruments"
+TIMEOUT_SECONDS = 60.0
+BURNER_SECONDS = 60.0
+
+# Ends with its parent, whatever becomes of that, and by itself after a while.
+_BURNER = """
+import os, sys, time
+if hasattr(os, "sched_setaffinity"):
+    os.sched_setaffinity(0, {int(sys.argv[1])})
+parent, stop = os.getppid(), time.monotonic() + float(sys.argv[2])
+print(flush=True)
+while os.getppid() == parent and time.monotonic() < stop:
+    for _ in range(100_000):
+        pass
+"""
+
+
+class TrialFailed(Exception):
+    """A trial of the doctor's did not come to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a trial said of itself."""
+
+    metrics: Mapping[str, float]
+    samples: Mapping[str, list[float]]
+    notes: tuple[str, ...]
+
+    @property
+    def alone(self) -> bool:
+        """Whether the trial's own watch saw nothing else on the machine."""
+        return not any(note.startswith(("not alone", "throttled")) for note in self.notes)
+
+    @property
+    def valid(self) -> bool:
+        return not self.notes
+
+
+class Bench:
+    """Runs one trial after the other through the executor that `bench run` uses."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+
+    def trial(
+        self,
+        model: str,
+        settings: Mapping[str, Json] | None = None,
+        *,
+        device: str = "cpu",
+        samples: int = 1024,
+        test: int = 64,
+        batch_size: int = 64,
+        warmup_steps: int = 10,
+        **train: Json,
+    ) -> Measured:
+        """Train on `samples` made images of 8×8; `train`: fields of TrainSettings. Raises TrialFailed with the reason.
+
+        One thread unless `train` says otherwise: a second one that has nothing to do would only wait for a core.
+        """
+        trial = Trial(
+            Component("synthetic", {"train": samples, "test": test}),
+            Component(model, settings or {}),
+            seed=0,
+            batch_size=batch_size,
+            device=device,
+            train=TrainSettings(**{"threads": 1, **train}),
+            measure=MeasureSettings(warmup_steps=warmup_steps),
+        )
+        ending = self._executor.run(_request(trial), timeout_seconds=TIMEOUT_SECONDS, on_progress=lambda what: None)
+        said = ending.outcome or {"status": ending.status, "reason": ending.reason}
+        if said["status"] != "ok":
+            raise TrialFailed(f"the trial of {model} ended as {said['status']}: {said['reason']}")
+        return Measured(said["metrics"], said["samples"], tuple(said["validity_notes"]))
+
+
+def _request(trial: Trial) -> dict[str, Json]:
+    return {
+        "trial": trial.to_json(),
+        "data_root": str(cache_folder()),
+        "locations": {},
+        "plugins": [INSTRUMENTS],
+        "artifact": None,
+        "attributes": {},
+        "log": None,
+    }
+
+
+@contextmanager
+def burner(cpu: int) -> Iterator[None]:
+    """A process that keeps the core `cpu` busy until the block is left."""
+    command = [sys.executable, "-I", "-S", "-c", _BURNER, str(cpu), str(BURNER_SECONDS)]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True)
+    try:
+        assert process.stdout is not None
+        process.stdout.readline()  # it has begun
+        yield
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def some_core() -> int:
+    """A core that this process may use: the last one, since interrupts tend to be served by the first."""
+    return max(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0

@@ -1,0 +1,59 @@
+"""How the process of a trial ended, where it did not say so itself."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.base.records import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What became of a trial's process: its own `outcome`, or a status and a reason for it."""
+
+    outcome: dict[str, Json] | None
+    status: str = ""
+    reason: str = ""
+
+
+def oom_kills() -> int:
+    """How often the kernel has killed for want of memory: in our cgroups (v2, v1), else on the machine."""
+    total = 0
+    folders = [Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/memory")]
+    try:
+        for line in Path("/proc/self/cgroup").read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            if controllers in ("", "memory"):
+                folders += [base / path.lstrip("/") for base in folders[:2]]
+    except (OSError, ValueError):
+        pass
+    files = [folder / name for folder in set(folders) for name in ("memory.events", "memory.oom_control")]
+    for file in [*files, Path("/proc/vmstat")]:
+        try:
+            counters = dict(line.split()[:2] for line in file.read_text().splitlines() if " " in line)
+            total += int(counters.get("oom_kill", 0))
+        except (OSError, ValueError):
+            continue
+    return total
+
+
+def ending(outcome: dict[str, Json] | None, *, wait_status: int, oom_kills_before: int) -> Ending:
+    """What a wait status means, where the process may have said what became of the trial before it ended."""
+    if outcome is not None:
+        return Ending(outcome)
+    code = os.waitstatus_to_exitcode(wait_status)
+    if code == -signal.SIGKILL and oom_kills() > oom_kills_before:
+        return Ending(None, "oom", "the kernel killed the process: the host has no more memory")
+    if code < 0:
+        return Ending(None, "crashed", f"the process was killed by {signal_name(-code)}")
+    return Ending(None, "crashed", f"the process ended with exit code {code} and no result; its log may say why")
+
+
+def signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,96 @@
+"""The head of a run: what is planned, what is there, on which machine, how long it will take."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from bench.base.records import Result, Trial
+from bench.execute.plan import Plan, estimate_seconds
+from bench.execute.progress import duration_text
+from bench.suite.catalogue import Catalogue
+from bench.suite.mistakes import axis_text, printable
+from bench.suite.plan import Suite
+
+COLUMNS = 80
+_GLUE, _SHORT = "\u00a0", 24  # textwrap breaks at no such space
+# The axes in the order in which they are told; settings follow.
+ORDER = ("model", "dataset", "seed", "batch_size", "device")
+
+
+def head(suite: Suite, plan: Plan, *, catalogue: Catalogue, results: Sequence[Result]) -> list[str]:
+    """The lines, for a terminal of 80 columns."""
+    trials = [planned.trial for planned in plan.to_run] or suite.trials()
+    lines = [
+        suite.name if suite.title == suite.name else f"{suite.name} · {suite.title}",
+        f"{plan.total:,} trial{'' if plan.total == 1 else 's'} = {axes_text(suite)}",
+        *counts(plan),
+        *(f"plugin: {printable(plugin.error)}" for plugin in catalogue.plugins.values() if plugin.error),
+        machine_text(catalogue, trials) + time_text(plan, results),
+    ]
+    return [part for line in lines for part in wrapped(line)]
+
+
+def counts(plan: Plan) -> list[str]:
+    """How many trials are to be trained, are there, failed before they start and are skipped: all of them; and why."""
+    # What is skipped is told as that, whatever else is wrong with it.
+    failed = Counter(planned.fail for planned in plan.settled if planned.fail and not planned.skip)
+    parts = [f"{len(plan.to_run):,} to train", f"{plan.there:,} there already"]
+    parts += [f"{sum(found.values()):,} {what}" for what, found in _reasons(plan, failed) if found]
+    lines = ["  " + " · ".join(parts)]
+    for what, found in _reasons(plan, failed):
+        lines += [f"  {count:,} {what}: {printable(reason)}" for reason, count in found.items()]
+    lines += [f"  {count:,} train again: {source} has changed since" for source, count in plan.edited.items()]
+    for metric, count in plan.unmeasured.items():
+        lines.append(f"  {count:,} there already without the metric {metric}: --fresh runs them again, with it")
+    if plan.elsewhere:
+        lines.append(f"  {plan.elsewhere:,} have results of another environment only: those are kept apart")
+    return lines
+
+
+def _reasons(plan: Plan, failed: Counter[str]) -> tuple[tuple[str, Counter[str]], ...]:
+    return ("failed", failed), ("skipped", plan.skip_reasons)
+
+
+def wrapped(line: str) -> list[str]:
+    """The line at words, in 80 columns; what follows is indented. Short parts and `--data-root` are not broken."""
+    parts = [part.replace(" ", _GLUE) if len(part) <= _SHORT else part for part in line.split(" · ")]
+    found = textwrap.wrap(f" ·{_GLUE}".join(parts), COLUMNS, subsequent_indent="    ", break_on_hyphens=False)
+    return [part.replace(_GLUE, " ") for part in found]
+
+
+def machine_text(catalogue: Catalogue, trials: Iterable[Trial]) -> str:
+    """Processor, cores, the threads that `trials` use, and torch."""
+    facts = catalogue.environment.facts
+    cores = catalogue.physical_cores
+    threads = sorted({trial.train.threads or cores for trial in trials})
+    parts = [str(facts.get("cpu", "unknown processor")), _counted([cores], "core")]
+    parts += [_counted(threads, "thread")] if threads else []
+    # What follows the + names a build, as cu132 does.
+    return f"{', '.join(parts)} · torch {str(facts.get('torch', '?')).partition('+')[0]}"
+
+
+def _counted(numbers: Sequence[int], what: str) -> str:
+    return f"{', '.join(map(str, numbers))} {what}{'' if list(numbers) == [1] else 's'}"
+
+
+def time_text(plan: Plan, results: Sequence[Result]) -> str:
+    """` · about 15 s` from what such trials took before; empty where there is nothing to train."""
+    if not plan.to_run:
+        return ""
+    seconds = estimate_seconds(plan.to_run, results)
+    return f" · {duration_text(seconds)}" if seconds else " · time not known yet"
+
+
+def axes_text(suite: Suite) -> str:
+    """`3 models × 1 data set × 5 seeds × 2 batch sizes × 3 devices`, and what is left out of it."""
+    axes = {axis.name: len(axis) for axis in suite.axes}
+    names = [name for name in ORDER if name in axes] + [name for name in axes if name not in ORDER]
+    left_out = [
+        word
+        for word, there in (("[[exclude]]", suite.exclude), ("--only", suite.only), ("--shard", suite.shard))
+        if there
+    ]
+    text = " × ".join(axis_text(name, axes[name]) for name in names)
+    return text + (f", less what {', '.join(left_out)} leaves out" if left_out else "")

@@ -1,0 +1,1 @@
+"""Results for other tools: `bench export`, and what `[report] sinks` log to."""

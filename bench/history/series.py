@@ -1,0 +1,128 @@
+"""A metric from run to run: one series for each cell and machine, one point for each run of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from bench.base.records import TOGETHER, Json, Result, Trial, canonical_json, digest
+from bench.results.frame import pools
+
+# Facts of an environment that an upgrade changes. All others are the machine: a series never goes across them.
+SAID = (
+    "torch", "cuda", "cudnn", "driver", "blas", "mkl", "onednn", "cpu_capability", "python", "kernel", "os", "switches",
+)  # fmt: skip
+SOFTWARE = frozenset({*SAID, "torch_git"})
+GIB = 2**30
+
+
+@dataclass(frozen=True)
+class Point:
+    """One run of one cell: its results by seed, all with one code in one environment."""
+
+    results: tuple[Result, ...]
+    metric: str
+
+    @property
+    def first(self) -> Result:
+        return self.results[0]
+
+    @cached_property
+    def at(self) -> str:
+        """When the last of them was done: UTC, ISO 8601."""
+        return max(result.finished_at for result in self.results)
+
+    @cached_property
+    def by_seed(self) -> dict[int, float]:
+        return {result.trial.seed: result.metrics[self.metric] for result in self.results}
+
+    @cached_property
+    def values(self) -> list[float]:
+        """One figure a process: of seeds that one process trained at once, a timing is one measurement."""
+        together = self.first.trial.train.engine in TOGETHER and not pools(self.metric)
+        counted = {result.run_id: result for result in reversed(self.results)}.values() if together else self.results
+        return [result.metrics[self.metric] for result in counted]
+
+    @property
+    def commit(self) -> str:
+        """`3c40aa2c`, `3c40aa2c+` with changes that were not committed, empty where it is not known."""
+        notes = self.first.environment.notes
+        return f"{str(notes.get('commit') or '')[:8]}{'+' if notes.get('commit') and notes.get('dirty') else ''}"
+
+    @property
+    def not_valid(self) -> int:
+        return sum(result.valid is False for result in self.results)
+
+
+@dataclass(frozen=True)
+class Series:
+    """The points of one cell on one machine, the oldest first."""
+
+    trial: Trial  # of its first result
+    machine: str
+    threads: int
+    points: tuple[Point, ...]
+
+    @property
+    def facts(self) -> Mapping[str, Json]:
+        return self.points[-1].first.environment.facts
+
+
+def hardware(result: Result) -> str:
+    """Which machine a result is from, whatever software is on it; the environment's id where that does not say."""
+    facts = {name: value for name, value in result.environment.facts.items() if name not in SOFTWARE}
+    if isinstance(facts.get("memory_bytes"), int):
+        facts["memory_bytes"] = round(facts["memory_bytes"] / GIB)  # a kernel leaves a little more or less of it
+    return digest(canonical_json(facts)) if facts else result.environment_id
+
+
+def series_of(results: Iterable[Result], metric: str) -> list[Series]:
+    """The series of every cell that has `metric`, in the order in which they first ran. Only results that are ok."""
+    groups: dict[tuple[str, str, int], dict[tuple[str, str, str], list[Result]]] = {}
+    for result in sorted(results, key=lambda each: (each.finished_at, each.run_id)):
+        if result.status == "ok" and metric in result.metrics:
+            runs = groups.setdefault((result.trial.cell_id, hardware(result), result.threads), {})
+            runs.setdefault((result.run_id, result.environment_id, result.code_id), []).append(result)
+    return [_series(key[1], key[2], list(runs.values()), metric) for key, runs in groups.items()]
+
+
+def _series(machine: str, threads: int, runs: Sequence[Sequence[Result]], metric: str) -> Series:
+    points = sorted((Point(tuple(run), metric) for run in runs), key=lambda point: point.at)
+    return Series(points[0].first.trial, machine, threads, tuple(points))
+
+
+def differences(before: Point, after: Point) -> list[str]:
+    """What is not the same in two runs, in words: versions, code by its part, commit. What could explain a change."""
+    a, b = before.first, after.first
+    found = list(_facts(a, b))
+    parts = [name for name in dict.fromkeys([*a.code, *b.code]) if a.code.get(name) != b.code.get(name)]
+    if parts:
+        found.append(f"code of {', '.join(_part(name) for name in parts)}")
+    elif a.code_id != b.code_id:
+        found.append("code")
+    if before.commit != after.commit:
+        found.append(f"commit {before.commit or 'unknown'} → {after.commit or 'unknown'}")
+    return found
+
+
+def _facts(a: Result, b: Result) -> Iterator[str]:
+    for name in SAID:
+        old, new = a.environment.facts.get(name), b.environment.facts.get(name)
+        if old != new:
+            yield f"{name} {_short(old)} → {_short(new)}"
+    if a.environment.facts.get("torch_git") != b.environment.facts.get("torch_git") and not _differs(a, b, "torch"):
+        yield "another build of torch"
+
+
+def _differs(a: Result, b: Result, name: str) -> bool:
+    return a.environment.facts.get(name) != b.environment.facts.get(name)
+
+
+def _short(value: Json) -> str:
+    text = "unknown" if value is None else str(value)
+    return text if len(text) <= 32 else f"{text[:31]}…"
+
+
+def _part(name: str) -> str:
+    return {"bench/worker": "bench itself", "dataset": "the data set", "model": "the model"}.get(name, f"the {name}")

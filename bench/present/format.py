@@ -1,0 +1,223 @@
+"""The only place where numbers become text."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from bench.base.records import digest
+
+DASH = "–"
+SAFE = re.compile(r"[^A-Za-z0-9_.-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The unit that the figures of one column or axis share: value / divisor, in `unit`. `decimals`: at most."""
+
+    unit: str
+    divisor: float = 1.0
+    decimals: int = 6
+
+
+_BYTES = (("B", 1), ("KiB", 2**10), ("MiB", 2**20), ("GiB", 2**30), ("TiB", 2**40))
+_SECONDS = (("µs", 1e-6), ("ms", 1e-3), ("s", 1.0))
+_SI = (("", 1.0), ("k", 1e3), ("M", 1e6), ("G", 1e9), ("T", 1e12))
+
+
+def scale_of(unit: str, values: Iterable[float]) -> Scale:
+    """The scale for figures in `unit` (one of those of bench.base.metrics), by the middle one of `values`."""
+    sizes = sorted(abs(value) for value in values if value)
+    middle = sizes[len(sizes) // 2] if sizes else 1.0
+    if unit == "bytes":
+        name, divisor = _largest(_BYTES, middle)
+        return Scale(name, divisor, 0 if name == "B" else 2)
+    if unit == "seconds":
+        name, divisor = _largest(_SECONDS, 10 * sizes[-1] if sizes else 1.0)  # 0.1 s is no 100 ms
+        return Scale(name, divisor, 4)
+    if unit in ("FLOP", "FLOP/s"):
+        name, divisor = _largest(_SI, middle)
+        return Scale(name + unit, divisor, 2)
+    return Scale("" if unit in ("fraction", "count") else unit, 1.0, 0 if unit in ("count", "samples/s") else 6)
+
+
+def _largest(units: Sequence[tuple[str, float]], size: float) -> tuple[str, float]:
+    """The largest of `units` that `size` reaches, else the smallest."""
+    return next(((name, divisor) for name, divisor in reversed(units) if size >= divisor), units[0])
+
+
+def significant(value: float, digits: int = 3) -> int:
+    """Decimals that show `value` to `digits` significant digits, at least 0."""
+    return max(0, digits - 1 - exponent(value)) if value else 0
+
+
+def exponent(value: float) -> int:
+    """The power of ten of the first digit."""
+    return math.floor(math.log10(abs(value)))
+
+
+def supported(half: float) -> int:
+    """Decimals that an interval of half-width `half` supports: its first digit, its second too where that is a 1
+    (so that rounding moves it by less than a fifth). Negative: it does not support even the units."""
+    if half <= 0:
+        return 3
+    first = exponent(half)
+    return -first + (1 if round(half / 10.0**first, 9) < 2 else 0)
+
+
+def number(value: float, *, decimals: int) -> str:
+    """`12,345.60`; negative `decimals` round to tens, hundreds, ..."""
+    rounded = round(value, decimals) if decimals < 0 else value
+    text = f"{rounded:,.{max(0, decimals)}f}"
+    return text.lstrip("-") if not any(digit in text for digit in "123456789") else text
+
+
+def plain(value: float) -> str:
+    """A figure without an interval: thousands separated, three significant digits below a thousand."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    if abs(value) >= 1000:
+        return number(value, decimals=2 - exponent(value))
+    return number(value, decimals=significant(value)) if abs(value) >= 1e-4 else f"{value:.2e}"
+
+
+def figure(value: float, half: float | None, scale: Scale) -> str:
+    """One mean with the digits that its interval supports, two at least; three where it has none."""
+    value, half = value / scale.divisor, None if half is None else half / scale.divisor
+    decimals = _decimals(value, half, scale)
+    return number(value, decimals=max(decimals, min(_two_digits(value), scale.decimals)))
+
+
+def figure_pm(value: float, half: float | None, scale: Scale) -> str:
+    """The same with its interval: `0.912 ± 0.014`. Without one it stands alone."""
+    if half is None:
+        return figure(value, None, scale)
+    decimals = _decimals(value / scale.divisor, half / scale.divisor, scale)
+    shown = number(half / scale.divisor, decimals=decimals)
+    return f"{number(value / scale.divisor, decimals=decimals)} ± {shown}"
+
+
+def figure_as(
+    form: str, value: float, ends: tuple[float, float] | None, scale: Scale, *, digits: int | None = None
+) -> str:
+    """A mean as `interval` (`0.912 ± 0.014`), `range` (`0.898 to 0.926`) or `mean` alone. `ends` are those of its
+    interval: no digit beyond what it supports is shown, and at most `digits` significant ones of the mean."""
+    value, low, high = (each / scale.divisor for each in (value, *(ends or (value, value))))
+    half = (high - low) / 2 if ends else None
+    decimals = _decimals(value, half, scale)
+    if digits is not None and value:
+        decimals = min(decimals, digits - 1 - exponent(value))
+    if form == "mean" or half is None:
+        return number(value, decimals=decimals)
+    if form == "range":
+        return f"{number(low, decimals=decimals)} to {number(high, decimals=decimals)}"
+    # Fewer digits than the interval has: it is rounded up, never to nothing.
+    unit = 10.0**-decimals
+    rounded = round(half, decimals) if round(half, decimals) > 0 else unit
+    return f"{number(value, decimals=decimals)} ± {number(rounded if half > 0 else 0.0, decimals=decimals)}"
+
+
+def _two_digits(value: float) -> int:
+    return 1 - exponent(value) if value else 0
+
+
+def _decimals(value: float, half: float | None, scale: Scale) -> int:
+    if half:
+        return min(supported(half), scale.decimals)
+    share = scale.decimals == 6 and (value == 0 or 0.01 <= abs(value) <= 1)
+    if half is None and abs(value) >= 1000:
+        return min(2 - exponent(value), scale.decimals)
+    return min(3 if share else significant(value), scale.decimals)
+
+
+def accuracy(value: float, half: float | None = None) -> str:
+    """A share of one: `0.978`, `0.978 ± 0.006`."""
+    return figure_pm(value, half, Scale(""))
+
+
+def signed(value: float, *, decimals: int = 3) -> str:
+    """`+0.022`, with a true minus sign."""
+    text = number(abs(value), decimals=decimals)
+    return ("+" if value >= 0 else "−") + text
+
+
+def percent(share: float) -> str:
+    """A share of one, two significant digits: `3.1 %`, `0.24 %`, `140 %`."""
+    return f"{number(100 * share, decimals=significant(100 * share, 2))} %"
+
+
+def whole(value: float) -> str:
+    """`7,510`"""
+    return f"{round(value):,}"
+
+
+def times(value: float, low: float | None = None, high: float | None = None) -> str:
+    """A ratio: `11.6`, or with its interval `0.57 [0.55, 0.59]`."""
+    if low is None or high is None:
+        return number(value, decimals=significant(value))
+    decimals = min(significant(value), max(0, supported((high - low) / 2)) if high > low else significant(value))
+    decimals = max(decimals, 2 if value < 10 else 1 if value < 100 else 0)
+    # No end of a ratio is 0: one that rounds to it gets a digit of its own.
+    shown = [number(each, decimals=decimals if each >= 10.0**-decimals else significant(each, 1))
+             for each in (value, low, high)]  # fmt: skip
+    return f"{shown[0]} [{shown[1]}, {shown[2]}]"
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 trial`, `1,200 trials`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def span(counts: Iterable[int]) -> str:
+    """`5`, `3 to 5`: the least and the most."""
+    found = sorted(set(counts))
+    return f"{found[0]}" if len(found) == 1 else f"{found[0]} to {found[-1]}"
+
+
+def ranges(numbers: Iterable[int]) -> str:
+    """`0–4, 7`: runs of whole numbers."""
+    runs: list[list[int]] = []
+    for each in sorted(set(numbers)):
+        if runs and each == runs[-1][1] + 1:
+            runs[-1][1] = each
+        else:
+            runs.append([each, each])
+    return ", ".join(str(low) if low == high else f"{low}–{high}" for low, high in runs)
+
+
+def listing(items: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""
+
+
+def tick(value: float) -> str:
+    """A mark on an axis: `0.001`, `64`, `20k`, `1.5M`."""
+    if value == 0:
+        return "0"
+    size = abs(value)
+    if size >= 1e4:
+        name, divisor = _largest(_SI, size)
+        return f"{value / divisor:.6g}{name}"
+    return f"{value:.6g}" if size >= 1e-4 else f"{value:.0e}".replace("e-0", "e-")
+
+
+def printable(text: str) -> str:
+    """`text` on one line, without what a terminal would obey, XML refuse or UTF-8 not hold."""
+    return "".join(character if character.isprintable() else "?" for character in " ".join(text.split()))
+
+
+def raw(value: object) -> str:
+    """Full precision, for machines: what `float()` reads back the same."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return str(int(value))
+    return repr(value) if isinstance(value, int | float) else str(value)
+
+
+def slug(name: str) -> str:
+    """`name` where it can name a file, else what is left of it with a digest."""
+    safe = SAFE.sub("-", name).strip("-.")[:40]
+    return name if name and safe == name else f"{safe}-{digest(name)[:6]}".lstrip("-")

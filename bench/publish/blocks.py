@@ -1,0 +1,207 @@
+"""The blocks that a document can have: each makes its content from results, anew each time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from html import unescape
+from os.path import normpath
+from pathlib import Path
+
+from bench.analysis.cells import Section
+from bench.analysis.conditions import environment_lines
+from bench.analysis.findings import answer
+from bench.analysis.models_table import models_table
+from bench.analysis.sections import slugs_of
+from bench.errors import nearest
+from bench.publish.markup import Markup
+from bench.publish.source import (
+    AXES,
+    SHORT,
+    BlockError,
+    Source,
+    axis_of,
+    choose,
+    conditions_lines,
+    data_digest,
+    provenance,
+    results_in,
+)
+from bench.publish.summary import OPTIONS as SUMMARY_OPTIONS
+from bench.publish.summary import summary_table
+from bench.results.doctor import newest
+
+
+@dataclass(slots=True)
+class Request:
+    """What one marker asks for. `document` is its folder; `check`: nothing may be written."""
+
+    attributes: Mapping[str, str]
+    source: Source
+    markup: Markup
+    document: Path
+    check: bool = False
+    copies: dict[Path, bytes] = field(default_factory=dict)  # pictures to put beside the document
+
+    @property
+    def filters(self) -> dict[str, list[str]]:
+        """Axis → values: every attribute that is one."""
+        given = {key: text for key, text in self.attributes.items() if key in AXES or key in SHORT}
+        return {axis_of(key): [part.strip() for part in text.split(",")] for key, text in given.items()}
+
+    def sections(self) -> list[Section]:
+        return choose(self.source, self.filters)
+
+    def listed(self, key: str) -> list[str]:
+        return [part.strip() for part in self.attributes.get(key, "").split(",") if part.strip()]
+
+    def origin(self, sections: Sequence[Section]) -> str:
+        """The line that says where a block is from, with a link to the whole report where the document knows it."""
+        said, shown = self.markup.text(provenance(self.source, sections)), self.source.shown
+        report = f"{self.markup.link(shown, f'{shown}/report/report.md')} · " if shown else ""
+        return f"{self.markup.text('Source:')} {report}{said}."
+
+
+def _models(request: Request) -> Iterator[str]:
+    """The table of models of every section that was measured."""
+    sections, source = request.sections(), request.source
+    for section in sections:
+        if len(sections) > 1:
+            yield request.markup.strong(section.title)
+        table = models_table(
+            section,
+            name="models",
+            baseline=source.baseline,
+            doctor=newest(source.doctors, machine=section.machine),
+            columns=request.listed("columns"),
+        )
+        yield request.markup.table(table)
+    yield request.origin(sections)
+
+
+def _summary(request: Request) -> Iterator[str]:
+    """A table with the rows, columns and metrics of the marker's choice."""
+    sections = request.sections()
+    table = summary_table(sections, request.attributes)
+    yield request.markup.table(table)
+    yield from map(request.markup.text, conditions_lines(sections))
+    yield request.origin(sections)
+
+
+def _answer(request: Request) -> Iterator[str]:
+    """Which model is best, whether the difference is real, what it costs: the report's own words."""
+    sections = request.sections()
+    texts = [text for section in sections if (text := answer(section))]
+    yield from map(request.markup.text, texts or ["Nothing was measured yet: no trial is ok."])
+    yield from map(request.markup.text, conditions_lines(sections))
+    yield request.origin(sections)
+
+
+def _conditions(request: Request) -> Iterator[str]:
+    """Machine, versions, threads, commit and days of every environment."""
+    for heading, lines in environment_lines(request.sections(), request.source.doctors):
+        if heading:
+            yield request.markup.strong(heading)
+        yield request.markup.bullets(lines)
+
+
+def _plot(request: Request) -> Iterator[str]:
+    """Pictures of the report, linked or copied, with the conditions that they were measured under."""
+    source, names = request.source, request.listed("name")
+    if not names:
+        raise BlockError(f"name= is missing: which picture? (there are: {_names(source)})")
+    if "alt" in request.attributes and len(names) > 1:
+        raise BlockError("alt= is for one picture: each of several has its own words from the report")
+    for name in names:
+        path = source.folder / "report" / "plots" / f"{name}.png"
+        if name not in _stems(source):
+            raise BlockError(f"no picture {name}{nearest(name, _stems(source))} (there are: {_names(source)})")
+        target = f"{source.shown}/report/report.md" if source.shown else ""
+        alt = request.attributes.get("alt") or _alt(source, name)
+        yield request.markup.image(_placed(request, path, name), alt=alt, target=target)
+    sections = list({id(each): each for name in names for each in _pictured(source, name)}.values())
+    yield from map(request.markup.text, conditions_lines(sections))
+    # The picture itself says nothing to --check: these digits do.
+    yield f"{request.origin(sections)[:-1]} · {request.markup.text(f'data {data_digest(results_in(sections))}')}."
+
+
+def _stems(source: Source) -> list[str]:
+    return sorted(path.stem for path in (source.folder / "report" / "plots").glob("*.png"))
+
+
+def _names(source: Source) -> str:
+    return ", ".join(_stems(source)) or f"none: python -m bench report {source.shown or source.name} draws them"
+
+
+def _pictured(source: Source, name: str) -> list[Section]:
+    """The section whose file name a picture ends in; every measured one where that cannot be told."""
+    measured = [section for section in source.sections if section.measured]
+    slugs = slugs_of(source.sections)
+    own = [section for section in measured if name.endswith(f"-{slugs[section]}")]
+    return [max(own, key=lambda section: len(slugs[section]))] if own else measured
+
+
+def _placed(request: Request, path: Path, name: str) -> str:
+    """Where the document finds the picture: in the report, or a copy of it beside the document."""
+    folder = request.attributes.get("copy")
+    if folder is None:
+        if not request.source.shown:
+            raise BlockError("say where the document finds the picture: results=FOLDER to link it, copy=FOLDER to copy")
+        return f"{request.source.shown}/report/plots/{name}.png"
+    if Path(folder).is_absolute():
+        raise BlockError(f"copy={folder}: a folder relative to the document")
+    copied = Path(folder) / f"{request.source.name}-{name}.png"
+    request.copies[request.document / copied] = path.read_bytes()
+    return Path(normpath(copied)).as_posix()
+
+
+def _alt(source: Source, name: str) -> str:
+    """What the report says of the picture."""
+    marker = f"](plots/{name}.png)"
+    try:
+        report = (source.folder / "report" / "report.md").read_text(encoding="utf-8")
+    except OSError:
+        return name
+    line = next((line for line in report.splitlines() if marker in line), "")
+    return re.sub(r"\\(.)", r"\1", unescape(line.partition("![")[2].partition(marker)[0])) or name
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of block: what makes it, its attributes beside the axes, and whether it takes axes as filters."""
+
+    make: Callable[[Request], Iterator[str]]
+    attributes: tuple[str, ...] = ()
+    filters: bool = True
+
+
+KINDS: dict[str, Kind] = {
+    "models": Kind(_models, ("columns",)),
+    "summary": Kind(_summary, SUMMARY_OPTIONS),
+    "plot": Kind(_plot, ("name", "copy", "alt"), filters=False),
+    "answer": Kind(_answer),
+    "conditions": Kind(_conditions),
+}
+COMMON = ("results",)
+
+
+def check_known(name: str, attributes: Mapping[str, str]) -> None:
+    """Raise BlockError where there is no such block, or one of its attributes is none of its own."""
+    if name not in KINDS:
+        raise BlockError(f"no such block{nearest(name, KINDS)} (there are: {', '.join(KINDS)})")
+    kind = KINDS[name]
+    own = [*COMMON, *kind.attributes]
+    for key in attributes:
+        if key not in own and not (kind.filters and (key in AXES or key in SHORT)):
+            choices = [*own, *(AXES if kind.filters else ())]
+            axes = ", and the axes of the suite, as in device=cpu" if kind.filters else ""
+            raise BlockError(f"{key}: no such attribute{nearest(key, choices)} (there are: {', '.join(own)}{axes})")
+
+
+def content(name: str, request: Request) -> str:
+    """The text of a block, between its markers. Raises BlockError, or BenchError of a table."""
+    check_known(name, request.attributes)
+    if not request.check:
+        request.source.render()  # what blocks link to is there, and says the same as they do
+    return "\n\n".join(KINDS[name].make(request))

@@ -1,0 +1,101 @@
+"""How a block is written in either kind of document."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Protocol
+from urllib.parse import quote
+
+from bench.present.format import printable
+from bench.present.tables import Table, TableCell, escape_markdown, to_markdown
+
+
+class Markup(Protocol):
+    """Text becomes what shows as that text; parts of a block are put together with an empty line between."""
+
+    def text(self, text: str) -> str: ...
+    def strong(self, text: str) -> str: ...
+    def link(self, text: str, target: str) -> str: ...
+    def image(self, path: str, *, alt: str, target: str) -> str: ...
+    def table(self, table: Table) -> str: ...
+    def bullets(self, lines: Sequence[str]) -> str: ...
+
+
+class Markdown:
+    """GitHub's Markdown."""
+
+    def text(self, text: str) -> str:
+        return escape_markdown(text)
+
+    def strong(self, text: str) -> str:
+        return f"**{escape_markdown(text)}**"
+
+    def link(self, text: str, target: str) -> str:
+        return f"[{_brackets(escape_markdown(text))}]({_url(target)})"
+
+    def image(self, path: str, *, alt: str, target: str) -> str:
+        picture = f"![{_brackets(escape_markdown(alt))}]({_url(path)})"
+        return f"[{picture}]({_url(target)})" if target else picture
+
+    def table(self, table: Table) -> str:
+        return to_markdown(table).rstrip()
+
+    def bullets(self, lines: Sequence[str]) -> str:
+        return "\n".join(f"- {escape_markdown(line)}" for line in lines)
+
+
+class Rst:
+    """reStructuredText as docutils and Sphinx read it."""
+
+    def text(self, text: str) -> str:
+        return escape_rst(text)
+
+    def strong(self, text: str) -> str:
+        return f"**{escape_rst(text)}**"
+
+    def link(self, text: str, target: str) -> str:
+        return f"`{escape_rst(text).replace('<', chr(92) + '<')} <{_url(target)}>`__"
+
+    def image(self, path: str, *, alt: str, target: str) -> str:
+        lines = [f".. image:: {_url(path)}", f"   :alt: {printable(alt)}"]
+        return "\n".join(lines + ([f"   :target: {_url(target)}"] if target else []))
+
+    def table(self, table: Table) -> str:
+        from tabulate import tabulate
+
+        body = tabulate(
+            [[_rst_cell(cell) for cell in row] for row in table.rows],
+            headers=[escape_rst(column.head) for column in table.columns],
+            colalign=["right" if column.numeric else "left" for column in table.columns] if table.rows else None,
+            tablefmt="grid",
+            disable_numparse=True,
+        )
+        return "\n\n".join([body, *(escape_rst(note) for note in table.notes)])
+
+    def bullets(self, lines: Sequence[str]) -> str:
+        return "\n".join(f"- {escape_rst(line)}" for line in lines)
+
+
+MARKUPS: dict[str, Markup] = {"md": Markdown(), "rst": Rst()}
+
+
+def escape_rst(text: str) -> str:
+    """`text` so that docutils shows it as it is: no inline markup, no list, no block that a line could begin."""
+    escaped = re.sub(r"([\\`*|]|_(?=\W|$))", r"\\\1", printable(text))
+    # A backslash before the first character ends every construct that a line begins with: lists, comments, fields.
+    escaped = re.sub(r"^(?=[-+•‣⁃.:=~^\"'#(\[>]|\w+[.)]\s)", r"\\", escaped)
+    return re.sub(r"::$", r":\\:", escaped)
+
+
+def _rst_cell(cell: TableCell) -> str:
+    text = escape_rst(cell.text)
+    return f"**{text}**" if cell.best and text else text
+
+
+def _brackets(text: str) -> str:
+    return text.replace("\\[", "[").replace("\\]", "]").replace("[", "\\[").replace("]", "\\]")
+
+
+def _url(path: str) -> str:
+    return quote(path, safe="/:.~=+,@-_")

@@ -1,0 +1,177 @@
+"""What a block is made of: a folder of results with its sections, and the cells of them that a marker chooses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+from bench.analysis.cells import DOTTED, Cell, Section, hashable, value_text
+from bench.analysis.conditions import conditions
+from bench.analysis.sections import sections_of
+from bench.base.records import Json, Result, canonical_json, digest
+from bench.errors import nearest
+from bench.present.format import listing, plural
+from bench.results.doctor import Doctor, stored
+from bench.results.frame import Latest, latest
+from bench.suite.plan import Suite
+
+NAMED = ("dataset", "model", "device", "environment", "code")
+AXES = (*NAMED, *DOTTED)
+SHORT = {name.rpartition(".")[2]: name for name in DOTTED}  # learning_rate → train.learning_rate
+
+
+class BlockError(Exception):
+    """What is wrong with a block; the document adds its file, line and name."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """The results of one folder, for blocks of one document. `shown` is the folder as the document names it; empty
+    where it does not. `render` brings the report of the folder up to date."""
+
+    folder: Path
+    suite: Suite | None
+    results: Sequence[Result]
+    shown: str = ""
+    render: Callable[[], None] = field(default=lambda: None)
+
+    @property
+    def name(self) -> str:
+        return self.suite.name if self.suite is not None else self.folder.resolve().name
+
+    @property
+    def baseline(self) -> str:
+        return self.suite.baseline if self.suite is not None else ""
+
+    @cached_property
+    def latest(self) -> Latest:
+        return latest(self.results, self.suite)
+
+    @cached_property
+    def sections(self) -> list[Section]:
+        return sections_of(self.latest.rows, self.suite)
+
+    @cached_property
+    def doctors(self) -> list[Doctor]:
+        return stored(self.folder)
+
+
+def choose(source: Source, filters: Mapping[str, Sequence[str]]) -> list[Section]:
+    """The sections with the cells that `filters` (axis → values as people write them) let through.
+
+    Sections in which nothing was measured are left out, unless their device or data set was asked for. BlockError
+    where nothing is left.
+    """
+    every = [cell for section in source.sections for cell in section.cells]
+    for axis, values in filters.items():
+        _known_values(every, axis, values)
+    found = [narrowed(section, [cell for cell in section.cells if _kept(cell, filters)]) for section in source.sections]
+    asked = bool({"device", "dataset", "environment"} & set(filters))
+    found = [section for section in found if section.cells and (section.measured or asked)]
+    if not found:
+        raise BlockError("nothing was measured there" if not filters else f"no result has {_said(filters)} together")
+    return found
+
+
+def narrowed(section: Section, cells: Sequence[Cell]) -> Section:
+    """`section` with these of its cells; what they have in common becomes a condition."""
+    shown = tuple(name for name in DOTTED if len({hashable(cell.setting(name)) for cell in cells}) > 1)
+    axes = tuple(name for name in section.axes if name in shown)
+    codes: dict[str, set[str]] = {}
+    for cell in cells:
+        codes.setdefault(cell.trial.cell_id, set()).add(cell.code_id)
+    several = any(len(each) > 1 for each in codes.values())
+    return replace(section, cells=tuple(cells), shown=shown, axes=axes, several_codes=several)
+
+
+def axis_of(name: str) -> str:
+    """The axis called `name` in a marker: `model`, `train.learning_rate` or `learning_rate`. BlockError: none."""
+    found = SHORT.get(name, name)
+    if name == "seed":
+        raise BlockError("seed is no axis of a table: seeds are the replicates that a mean is of")
+    if found not in AXES:
+        raise BlockError(f"{name}: no such axis{nearest(name, [*AXES, *SHORT])} (there are: {', '.join(AXES)})")
+    return found
+
+
+def value_of(cell: Cell, axis: str) -> Json:
+    """Where a cell stands on an axis."""
+    if axis in NAMED:
+        own = (cell.dataset, cell.model, cell.trial.device, _environment(cell), cell.code_id[:8])
+        return own[NAMED.index(axis)]
+    return cell.setting(axis)
+
+
+def _environment(cell: Cell) -> str:
+    """The first digits of its environment_id, as the report shows them; of several (threads), the first."""
+    return min((result.environment_id for result in cell.ok), default=cell.machine)[:8]
+
+
+def written(cell: Cell, axis: str) -> set[str]:
+    """How a marker may write that place: the label, or the registered name of a model or data set."""
+    value = value_of(cell, axis)
+    names = {"dataset": {cell.trial.dataset.name}, "model": {cell.trial.model.name}}.get(axis, set())
+    plain = {str(value), str(value).replace(",", "")} if isinstance(value, int | float) else set()
+    return {value_text(value), value_text(value).replace(",", ""), *names, *plain}
+
+
+def _kept(cell: Cell, filters: Mapping[str, Sequence[str]]) -> bool:
+    return all(written(cell, axis) & set(values) for axis, values in filters.items())
+
+
+def _known_values(cells: Iterable[Cell], axis: str, values: Sequence[str]) -> None:
+    found: dict[str, None] = {}
+    every: set[str] = set()
+    for cell in cells:
+        found[value_text(value_of(cell, axis))] = None
+        every |= written(cell, axis)
+    for value in values:
+        if value not in every:
+            there = ", ".join(found)
+            raise BlockError(f"{axis}={value}: no such value{nearest(value, every)} (there are: {there})")
+
+
+def _said(filters: Mapping[str, Sequence[str]]) -> str:
+    return listing([f"{axis}={','.join(values)}" for axis, values in filters.items()])
+
+
+def conditions_lines(sections: Sequence[Section]) -> list[str]:
+    """One line for each condition that figures were taken under; sections that share one share the line."""
+    texts: dict[str, list[str]] = {}
+    for section in sections:
+        texts.setdefault(conditions(section), []).append(section.title)
+    if len(texts) == 1:
+        return list(texts)
+    return [f"{listing(titles)}: {text}" for text, titles in texts.items()]
+
+
+def provenance(source: Source, sections: Sequence[Section]) -> str:
+    """Suite, commit, and versions that the conditions leave out: `suite baseline · commit 3c40aa2c03a1 · …`."""
+    results = results_in(sections)
+    notes = [result.environment.notes for result in results]
+    commits = sorted({str(each["commit"])[:12] for each in notes if each.get("commit")})
+    dirty = any(each.get("dirty") for each in notes)
+    python = sorted({str(each["python"]) for each in notes if each.get("python")})
+    numpy = sorted({str(v) for each in notes if (v := dict(each.get("versions") or {}).get("numpy"))})
+    parts = [
+        f"suite {source.name}",
+        f"commit {', '.join(commits)}{' (with changes)' if dirty else ''}" if commits else "commit unknown",
+        f"Python {', '.join(python)}" if python else "",
+        f"numpy {', '.join(numpy)}" if numpy else "",
+        plural(len(results), "result"),
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def results_in(sections: Iterable[Section]) -> list[Result]:
+    """Every result behind the figures of these sections, each once."""
+    cells = [cell for section in sections for cell in section.cells]
+    return list({id(result): result for cell in cells for result in [*cell.ok, *cell.pool]}.values())
+
+
+def data_digest(results: Collection[Result]) -> str:
+    """Eight digits that change when any figure of these results does."""
+    lines = sorted(canonical_json([r.trial_id, r.environment_id, r.finished_at, dict(r.metrics)]) for r in results)
+    return digest("\n".join(lines))[:8]

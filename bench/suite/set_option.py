@@ -1,0 +1,142 @@
+"""`--set KEY=VALUE`: a dotted key and a TOML value, put into the tables of a suite before they are checked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.errors import BenchError
+from bench.suite.document import SECTIONS
+from bench.suite.mistakes import Key, Mistake, published_path, shorten, show
+from bench.suite.toml_text import parse
+
+_KEY = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){0,3}")
+_BARE_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
+_QUOTED = re.compile(r"""(?P<quote>["'])(?P<text>[^"']*)(?P=quote)""")
+_INSTEAD = {"steps": "epochs", "epochs": "steps"}
+
+
+def flatten(tables: dict[str, Any]) -> None:
+    """Write `[grid.train] x = …` as `"train.x" = …`, in place; also where trials are matched. Raises Mistake."""
+    _flatten(tables.get("grid"), ("grid",))
+    for index, table in enumerate(_list(tables.get("exclude"))):
+        _flatten(table, ("exclude", index))
+    for index, table in enumerate(_list(tables.get("override"))):
+        for part in ("where", "set"):
+            _flatten(table.get(part) if isinstance(table, dict) else None, ("override", index, part))
+    report = tables.get("report")
+    for index, table in enumerate(_list(report.get("published")) if isinstance(report, dict) else []):
+        _flatten(table.get("where") if isinstance(table, dict) else None, ("report", "published", index, "where"))
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _flatten(table: object, key: Key) -> None:
+    if not isinstance(table, dict):
+        return
+    for section in SECTIONS:
+        if isinstance(table.get(section), dict):
+            for name, value in table.pop(section).items():
+                dotted = f"{section}.{name}"
+                if dotted in table:
+                    raise Mistake((*key, dotted), "given twice, as a dotted key and in a table; keep one")
+                table[dotted] = value
+
+
+def apply_sets(tables: dict[str, Any], sets: Sequence[str]) -> dict[Key, str]:
+    """Put each KEY=VALUE into the (flattened) tables, in place; gives the place of each. Raises BenchError."""
+    origins: dict[Key, str] = {}
+    for text in sets:
+        origin = f"--set {shorten(text)}"
+        key, value = _parsed(text, origin)
+        holder = tables
+        for part in key[:-1]:
+            holder = holder.setdefault(part, {})
+            if not isinstance(holder, dict):
+                raise BenchError(f"{origin}: {part} is no table")
+        holder[str(key[-1])] = value
+        origins[key] = origin
+    _replace_duration(tables, origins)
+    _check_effect(tables, origins)
+    return origins
+
+
+def parse_set(text: str) -> tuple[tuple[str, ...], Any]:
+    """Key, in its parts, and value of one KEY=VALUE. Raises BenchError."""
+    return _parsed(text, f"--set {shorten(text)}")
+
+
+def _parsed(text: str, origin: str) -> tuple[tuple[str, ...], Any]:
+    name, equals, value = text.partition("=")
+    name = name.strip().replace('"', "")
+    if not equals or not _KEY.fullmatch(name):
+        raise BenchError(f"{origin}: expected KEY=VALUE with a dotted key, as in --set train.epochs=2")
+    parts = tuple(name.split("."))
+    if parts[0] == "grid" and len(parts) == 3:
+        parts = ("grid", f"{parts[1]}.{parts[2]}")
+    if _BARE_WORD.fullmatch(value) and value not in ("true", "false", "nan", "inf"):
+        return parts, value
+    try:
+        tables = parse(f"x = {value}")
+    except Mistake:
+        tables = {}
+    if list(tables) != ["x"]:
+        raise BenchError(f"{origin}: {show(value)} is no TOML value; a string is written '{name}=\"text\"'")
+    return parts, tables["x"]
+
+
+def published_set(text: str) -> str:
+    """A KEY=VALUE as it was written; of a path outside the working folder only the file's name."""
+
+    def shown(found: re.Match[str]) -> str:
+        inner = found["text"]
+        return f"{found['quote']}{published_path(Path(inner)) if '/' in inner else inner}{found['quote']}"
+
+    return _QUOTED.sub(shown, text)
+
+
+def _replace_duration(tables: dict[str, Any], origins: dict[Key, str]) -> None:
+    """`--set train.steps=100` replaces the file's `epochs`: both would be refused, and nothing else can be meant."""
+    given = {name: _said(name, origins) for name in _INSTEAD}
+    if all(given.values()):
+        both = ", ".join(given.values())
+        raise BenchError(f"{both}: give train.epochs or train.steps, not both")
+    for name, other in _INSTEAD.items():
+        if given[name]:
+            _drop(other, tables, origins)
+
+
+def _said(name: str, origins: dict[Key, str]) -> str:
+    """The --set that gives `name`, for all trials or as an axis; empty where none does."""
+    return origins.get(("train", name)) or origins.get(("grid", f"train.{name}")) or ""
+
+
+def _drop(name: str, tables: dict[str, Any], origins: dict[Key, str]) -> None:
+    """Take epochs or steps out of all that the file says; what --set gave as a whole table stays, and is refused."""
+    dotted = f"train.{name}"
+    places: list[tuple[str, object, str]] = [("train", tables.get("train"), name), ("grid", tables.get("grid"), dotted)]
+    overrides = [item for item in _list(tables.get("override")) if isinstance(item, dict)]
+    places += [("override", item.get("set"), dotted) for item in overrides]
+    emptied = []
+    for part, table, key in places:
+        if (part,) not in origins and isinstance(table, dict) and key in table:
+            del table[key]
+            emptied += [table] if not table else []
+    if isinstance(tables.get("override"), list) and emptied:
+        tables["override"] = [
+            item
+            for item in tables["override"]
+            if not (isinstance(item, dict) and any(item.get("set") is table for table in emptied))
+        ]
+
+
+def _check_effect(tables: dict[str, Any], origins: dict[Key, str]) -> None:
+    grid = tables.get("grid")
+    for key, origin in origins.items():
+        dotted = ".".join(map(str, key))
+        if key[0] in SECTIONS and isinstance(grid, dict) and dotted in grid:
+            raise BenchError(f"{origin}: no effect: the grid has an axis {dotted}; use --set 'grid.{dotted}=[…]'")

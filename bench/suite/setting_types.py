@@ -1,0 +1,153 @@
+"""JSON schema -> a Python type that pydantic checks strictly, and pydantic's complaints -> one line for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+from operator import or_
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
+from pydantic import AfterValidator, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
+
+from bench.base.records import Json, canonical_json
+from bench.errors import nearest
+from bench.suite.mistakes import Key, Mistake, Schema, describe, expected, inline, key_text, properties, schema_at
+
+STRICT = ConfigDict(strict=True, allow_inf_nan=False)
+
+_PLAIN: dict[str, Any] = {"integer": int, "number": float, "string": str, "boolean": bool, "null": None}
+_CONSTRAINTS: dict[str, Any] = {
+    "minimum": Ge,
+    "exclusiveMinimum": Gt,
+    "maximum": Le,
+    "exclusiveMaximum": Lt,
+    "minLength": MinLen,
+    "maxLength": MaxLen,
+    "minItems": MinLen,
+    "maxItems": MaxLen,
+}
+
+
+class Kind:
+    """What a setting may be, by its JSON schema. `check` gives the value in its declared type, or raises Mistake."""
+
+    def __init__(self, schema: Schema) -> None:
+        self.schema = inline(schema)
+        self._adapter: TypeAdapter[Any] = TypeAdapter(type_of(self.schema), config=STRICT)
+
+    def check(self, value: object, key: Key) -> Json:
+        try:
+            return positive_zero(self._adapter.validate_python(value))
+        except ValidationError as error:
+            inner, text = mistake(error, value, self.schema)
+            raise Mistake(key + inner, text) from None
+
+
+def type_of(schema: Schema) -> Any:
+    """The Python type of a JSON schema without references; what it does not know is any JSON value."""
+    if "const" in schema or "enum" in schema:
+        return _one_of(schema.get("enum", [schema.get("const")]))
+    options = schema.get("anyOf", schema.get("oneOf"))
+    if options is None and isinstance(schema.get("type"), list):
+        options = [{**schema, "type": kind} for kind in schema["type"]]
+    if options:
+        return reduce(or_, [type_of(option) for option in options])
+    kind = schema.get("type")
+    if kind == "array":
+        return _constrained(list[_items(schema)], schema)  # type: ignore[misc]  # built at run time
+    if kind == "object" and isinstance(schema.get("additionalProperties"), dict):
+        return dict[str, type_of(schema["additionalProperties"])]  # type: ignore[misc]  # built at run time
+    if kind == "object":
+        return dict[str, JsonValue]
+    return _constrained(_PLAIN[kind], schema) if kind in _PLAIN else JsonValue
+
+
+def _items(schema: Schema) -> Any:
+    if "prefixItems" in schema:  # a tuple: its length comes with it as minItems and maxItems
+        return reduce(or_, [type_of(item) for item in schema["prefixItems"]])
+    return type_of(schema.get("items", {}))
+
+
+def _constrained(kind: Any, schema: Schema) -> Any:
+    found = [constraint(schema[key]) for key, constraint in _CONSTRAINTS.items() if key in schema]
+    if "pattern" in schema and kind is str:
+        found.append(Field(pattern=schema["pattern"]))
+    for constraint in found:
+        kind = Annotated[kind, constraint]
+    return kind
+
+
+def _one_of(choices: Sequence[Json]) -> Any:
+    if all(isinstance(choice, str) for choice in choices):
+        return Literal[tuple(choices)]
+    # Literal compares with ==, and True == 1 == 1.0; JSON tells them apart.
+    allowed = {canonical_json(choice) for choice in choices}
+
+    def check(value: Json) -> Json:
+        if canonical_json(value) not in allowed:
+            raise ValueError("none of the choices")
+        return value
+
+    return Annotated[JsonValue, AfterValidator(check)]
+
+
+def positive_zero(value: Json) -> Json:
+    """-0.0 is 0.0: they are equal, and must be one text in the identity of a trial."""
+    if isinstance(value, list):
+        return [positive_zero(item) for item in value]
+    if isinstance(value, dict):
+        return {key: positive_zero(item) for key, item in value.items()}
+    return 0.0 if isinstance(value, float) and value == 0 else value
+
+
+def mistake(error: ValidationError, data: object, schema: Schema) -> tuple[Key, str]:
+    """Where in `data` the mistake is and what it is, in words; of several, the one that lies deepest.
+
+    An alternative that fails deep inside is the one that was meant: `{ nam = "mlp" }` is a bad table, not a bad name.
+    """
+    details = error.errors(include_url=False, include_context=False, include_input=False)
+    places = [_place(detail["loc"], data) for detail in details]
+    best = max(range(len(details)), key=lambda at: (len(places[at][0]), details[at]["type"] == "missing", -at))
+    (key, value), kind = places[best], details[best]["type"]
+    if kind == "extra_forbidden":
+        return key, unknown_key(key, schema)
+    if kind == "missing":
+        missing = (*key, details[best]["loc"][-1])
+        return missing, f"missing; expected {describe(schema_at(schema, missing))}"
+    if value == [] and kind == "too_short" and not _more_than_one(schema_at(schema, key)):
+        return key, "an empty list; give at least one value"
+    return key, expected(schema_at(schema, key), value)
+
+
+def _more_than_one(schema: Schema) -> bool:
+    options = schema.get("anyOf", [schema])
+    return any(option.get("minItems", 0) > 1 for option in options)
+
+
+def _place(location: Sequence[str | int], data: Any) -> tuple[Key, Any]:
+    """The part of pydantic's location that exists in the data (the rest names alternatives), and what lies there."""
+    key: Key = ()
+    for part in location:
+        here = (isinstance(data, dict) and part in data) or (
+            isinstance(data, list) and isinstance(part, int) and part < len(data)
+        )
+        if here:
+            key, data = (*key, part), data[part]
+    return key, data
+
+
+def unknown_key(key: Key, schema: Schema) -> str:
+    """'unknown key; did you mean train.epochs?': of the same table first, then of the others; else what there is."""
+    name, parent = str(key[-1])[:64], key[:-1]
+    siblings = list(properties(schema_at(schema, parent)))
+    prefix = key_text(parent) + "." if parent else ""
+    if near := nearest(name, siblings):
+        return "unknown key" + near.replace("did you mean ", f"did you mean {prefix}", 1)
+    for outer in ("train", "measure", "report", "grid"):
+        inner = [key for key in properties(schema_at(schema, (outer,))) if "." not in key]
+        if parent != (outer,) and (near := nearest(name, inner)):
+            return "unknown key" + near.replace("did you mean ", f"did you mean {outer}.", 1)
+    plain = [sibling for sibling in siblings if "." not in sibling]
+    rest = ", or a setting of train or measure by its dotted name" if len(plain) < len(siblings) else ""
+    return f"unknown key; the keys are {', '.join(plain)}{rest}" if plain else "unknown key"

@@ -1,0 +1,104 @@
+"""The text of a suite file -> its tables. Whatever bytes come in, what goes out is a dict or one BenchError."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from bench.errors import BenchError
+from bench.suite.mistakes import Key, Mistake, key_text, printable, show
+
+LIMIT_BYTES = 1 << 20
+_LIMIT_DEPTH = 12
+_LIMIT_DIGITS = 4300  # what Python converts; tomllib passes its ValueError on
+_INT64 = range(-(2**63), 2**63)
+# tomllib's time for a dotted key grows with the square of its parts: 32,000 of them took 18 s.
+_LONG_KEY = re.compile(r"""(?<![\w"'-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){65}""")
+_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)\Z")
+
+
+def load_tables(path: Path) -> dict[str, Any]:
+    """The tables of a suite file. Raises BenchError: not there, too large, not UTF-8, not TOML."""
+    raw = _read(path)
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        where = _position(raw[: error.start].decode("utf-8", "replace"))
+        raise BenchError(
+            f"{path}: {where}: not UTF-8 (byte 0x{raw[error.start]:02x}); save the file as UTF-8"
+        ) from None
+    try:
+        return parse(text)
+    except Mistake as found:
+        raise BenchError(f"{path}: {found.text}") from None
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(LIMIT_BYTES + 1)
+    except FileNotFoundError:
+        raise BenchError(f"{path}: no such file; give the path of a suite file (*.toml)") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise BenchError(
+            f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}; give a suite file (*.toml)"
+        ) from None
+    if len(raw) > LIMIT_BYTES:
+        raise BenchError(f"{path}: larger than {LIMIT_BYTES:,} bytes; a suite file is smaller than that")
+    return raw
+
+
+def parse(text: str) -> dict[str, Any]:
+    """The tables of a TOML text. Raises Mistake, whose text names line and column."""
+    if long := _LONG_KEY.search(text):
+        raise Mistake((), f"{_position(text[: long.start()])}: a key of more than 64 parts")
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise Mistake((), _syntax(str(error), text)) from None
+    except RecursionError:
+        raise Mistake((), f"{_deepest(text)}: nested too deeply; at most {_LIMIT_DEPTH} levels") from None
+    except (ValueError, OverflowError):
+        digits = re.search(rf"[0-9_]{{{_LIMIT_DIGITS},}}", text)
+        raise Mistake((), f"{_position(text[: digits.start() if digits else 0])}: a number that is too long") from None
+    _check_limits(tables, text)
+    return tables
+
+
+def _syntax(message: str, text: str) -> str:
+    place = _PLACE.search(message)
+    what = message[: place.start()] if place else message
+    where = f"line {place[1]}, column {place[2]}" if place and place[1] else _position(text)
+    return f"{where}: {printable(what[:120])}"
+
+
+def _position(before: str) -> str:
+    """Line and column of what stands after `before`."""
+    return f"line {before.count(chr(10)) + 1}, column {len(before) - before.rfind(chr(10))}"
+
+
+def _deepest(text: str) -> str:
+    """About where the nesting gets too deep. Strings are not told apart: it is only for a message."""
+    depth = 0
+    for index, character in enumerate(text):
+        depth += (character in "[{") - (character in "]}")
+        if depth > _LIMIT_DEPTH:
+            return _position(text[:index])
+    return "line 1, column 1"
+
+
+def _check_limits(tables: dict[str, Any], text: str) -> None:
+    """Raises Mistake where tables are nested too deeply or an integer has more than 64 bits (the limit of TOML)."""
+    left: list[tuple[Key, Any]] = [((), tables)]
+    while left:
+        key, value = left.pop()
+        if len(key) > _LIMIT_DEPTH:
+            raise Mistake((), f"{_deepest(text)}: nested too deeply; at most {_LIMIT_DEPTH} levels")
+        if isinstance(value, int) and value not in _INT64:
+            raise Mistake(key, f"{key_text(key)}: expected an integer of 64 bits, found {show(value)}")
+        if isinstance(value, dict):
+            left += [((*key, name), item) for name, item in value.items()]
+        elif isinstance(value, list):
+            left += [((*key, index), item) for index, item in enumerate(value)]

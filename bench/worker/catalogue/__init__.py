@@ -1,0 +1,1 @@
+"""What is registered, asked by the parent: `python -m bench.worker.catalogue` prints it as JSON."""

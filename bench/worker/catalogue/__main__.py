@@ -1,0 +1,71 @@
+"""What there is: models, data sets, devices, metrics, with their settings and defaults, as JSON for the parent.
+
+`python -m bench.worker.catalogue [PLUGIN …]` prints one JSON object. Importing torch takes seconds, so what was found
+is kept in the cache folder, keyed by the content of every file that it came from; facts that can change while files
+stay the same (processor, memory, container, driver) are read each time.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+
+from bench.base.records import Json, canonical_json
+from bench.errors import BenchError
+from bench.worker.catalogue import plugins
+from bench.worker.catalogue.entries import KINDS, registered, told
+from bench.worker.catalogue.kept import builtin_key, keep, kept, worker_digest
+from bench.worker.process.process import die_with_parent
+
+BEGAN = time.monotonic()
+
+
+def main(wanted: list[str]) -> None:
+    """Print the catalogue."""
+    signal.signal(signal.SIGTERM, plugins.end)
+    die_with_parent(signal.SIGTERM)
+    from bench.worker.common import discover as components
+    from bench.worker.devices.processor import cpu_model
+    from bench.worker.measure import environment
+
+    builtin = _builtin()
+    specs = list(dict.fromkeys([*wanted, *components.installed_plugins()]))
+    parts = plugins.describe_plugins(specs, began=BEGAN)
+    catalogue: dict[str, Json] = {kind: dict(builtin[kind]) for kind in KINDS}
+    catalogue["plugins"] = {}
+    for spec, part in parts.items():
+        catalogue["plugins"][spec] = {"error": part["error"], "sha256": part["sha256"]}
+        for kind in KINDS:
+            catalogue[kind] |= part[kind]
+    catalogue["best_device"] = next(n for n in ("cuda", "mps", "cpu") if catalogue["devices"][n]["available"])
+    catalogue["physical_cores"] = environment.physical_cores()
+    facts = environment.system_facts(cpu_model()) | builtin["torch"]
+    catalogue["environment"] = {"facts": facts, "notes": environment.notes()}
+    catalogue["worker_sha256"] = worker_digest()
+    sys.stdout.write(canonical_json(catalogue) + "\n")
+
+
+def _builtin() -> dict[str, Json]:
+    """Our own models, data sets, devices and metrics, and what torch says of itself; kept from one time to the next."""
+    key = builtin_key()
+    if known := kept("builtin", key):
+        return known
+    from bench.worker.common import discover as components
+    from bench.worker.measure.environment import torch_facts
+
+    components.load_builtin()
+    found: dict[str, Json] = {
+        kind: {name: told(kind, entry) for name, entry in entries.items()} for kind, entries in registered().items()
+    }
+    found |= {"torch": torch_facts(), "files": {}}
+    keep("builtin", key, found)
+    return found
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except BenchError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(2)

@@ -1,0 +1,116 @@
+"""What was found once and need not be found again: kept in the cache folder, keyed by the files that it came from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from importlib import metadata
+from pathlib import Path
+
+from bench.base import cache
+from bench.base.records import Json, canonical_json
+from bench.errors import BenchError
+
+PACKAGE = Path(__file__).resolve().parents[2]
+NO_TRIAL = ("measure/instruments.py", "datasets/convert.py", "trial/range_test.py")
+
+
+def kept(name: str, key: str) -> dict[str, Json]:
+    """What was kept under `key`; empty where nothing was, or where a file that it names has changed since."""
+    try:
+        found: dict[str, Json] = json.loads(_path(name, key).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if _unchanged(found.get("files", {})) else {}
+
+
+def keep(name: str, key: str, found: dict[str, Json]) -> None:
+    """Keep what was found. A folder that cannot be written costs time only."""
+    if found.get("error"):  # what failed may work in a moment: a package gets installed, a server answers
+        return
+    path = _path(name, key)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = path.with_suffix(f".{os.getpid()}")
+        aside.write_text(canonical_json(found))
+        aside.rename(path)
+    except OSError:
+        pass
+
+
+def _path(name: str, key: str) -> Path:
+    return cache.cache_folder() / "catalogue" / f"{name}-{key}.json"
+
+
+def _unchanged(files: Mapping[str, str]) -> bool:
+    try:
+        return all(sha256(Path(path)) == digest for path, digest in files.items())
+    except OSError:
+        return False
+
+
+def sha256(path: Path) -> str:
+    """Of a file's content, in hex. Raises OSError."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def worker_digest() -> str:
+    """SHA-256 of the worker's own training and measuring code; the files of one data set or device stand apart.
+
+    The doctor's instruments, converting, the range test and what `bench inspect` looks at are in no trial of a suite:
+    to edit them makes no result another one's.
+    """
+    own = PACKAGE / "worker"
+    apart = {own / name for name in NO_TRIAL} | set((own / "inspection").glob("*.py"))
+    apart |= {path for kind in ("datasets", "devices") for path in (own / kind).glob("*.py") if _registers(path)}
+    return files_digest(path for path in own.rglob("*.py") if path not in apart)
+
+
+def _registers(path: Path) -> bool:
+    text = path.read_text(encoding="utf-8")
+    return "\n@dataset(" in text or "\n@device(" in text
+
+
+def files_digest(paths: Iterable[Path]) -> str:
+    """SHA-256 over names and contents, in the order of the names."""
+    total = hashlib.sha256()
+    for path in sorted(paths):
+        total.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def builtin_key() -> str:
+    """What the built-in catalogue comes from: our files, torch's build, the driver, and what hides devices."""
+    from bench.worker.common import discover as components
+
+    try:
+        torch_files = (metadata.distribution("torch").read_text("RECORD") or "").encode()
+    except metadata.PackageNotFoundError as missing:
+        raise BenchError("torch is not installed: pip install torch torchvision") from missing
+    driver = sorted(str(path) for path in Path("/dev").glob("nvidia*"))
+    version = Path("/proc/driver/nvidia/version")
+    parts = [
+        files_digest([*PACKAGE.rglob("*.py"), *components.models_folder().glob("*.py")]),
+        hashlib.sha256(torch_files).hexdigest(),
+        sys.version,
+        sys.executable,
+        str(driver),
+        version.read_text() if version.exists() else "",
+        os.environ.get("CUDA_VISIBLE_DEVICES", "unset"),
+    ]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def plugin_key(spec: str) -> str:
+    """What the catalogue of a plugin comes from, beside the plugin's own files: those are known once it is imported."""
+    key = hashlib.sha256(f"{spec}\0{files_digest(PACKAGE.rglob('*.py'))}\0{sys.version}".encode()).hexdigest()[:16]
+    # What an edit of an installed package changes is its version.
+    return key if spec.endswith(".py") else key + _installed_key()
+
+
+def _installed_key() -> str:
+    names = sorted(f"{d.name} {d.version}" for d in metadata.distributions())
+    return "-" + hashlib.sha256("\0".join(names).encode()).hexdigest()[:8]

@@ -1,0 +1,90 @@
+"""What the parent asks of a trial's process, and what the process says of the trial."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.base.records import Json, Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the checkpoints of a trial lie, and what of its identity the worker does not know by itself."""
+
+    folder: Path
+    environment_id: str
+    code_id: str
+    resume: bool  # whether to go on from the one that is there
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Json]) -> Place:
+        return cls(Path(value["folder"]), value["environment_id"], value["code_id"], value["resume"])
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """The learning rates of a range test: `steps` (two and more) of them, by equal factors from lowest to highest."""
+
+    lowest: float
+    highest: float
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the parent asks for: the trial, and where things lie on this machine.
+
+    `others` are the trials of the same cell that train in the same process, where the engine trains them side by
+    side; of them only trial, artifact and attributes count. `rates`: not to be trained, but to find its learning rate.
+    """
+
+    trial: Trial
+    data_root: Path
+    locations: Mapping[str, str]  # setting of the data set → absolute path, for settings that name a file
+    plugins: tuple[str, ...]
+    artifact: Path | None
+    attributes: Mapping[str, str]
+    scratch: Path | None = None  # may be made and filled; the parent removes it
+    others: tuple[Request, ...] = ()
+    checkpoints: Place | None = None
+    rates: Rates | None = None
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Json]) -> Request:
+        shared = {key: value[key] for key in ("data_root", "locations", "plugins", "scratch") if key in value}
+        return cls(
+            trial=Trial.from_json(value["trial"]),
+            data_root=Path(value["data_root"]),
+            locations=value.get("locations", {}),
+            plugins=tuple(value.get("plugins", ())),
+            artifact=Path(value["artifact"]) if value.get("artifact") else None,
+            attributes=value.get("attributes", {}),
+            scratch=Path(value["scratch"]) if value.get("scratch") else None,
+            checkpoints=Place.from_json(value["checkpoints"]) if value.get("checkpoints") else None,
+            rates=Rates(**value["rates"]) if value.get("rates") else None,
+            others=tuple(cls.from_json(shared | other) for other in value.get("others", ())),
+        )
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What the trial says of itself; the parent adds ids, times and environment. `others`: see Request."""
+
+    status: str = "ok"
+    reason: str = ""
+    traceback: str = ""
+    metrics: dict[str, float | None] = field(default_factory=dict)
+    samples: dict[str, list[float]] = field(default_factory=dict)
+    curves: dict[str, list[float | None]] = field(default_factory=dict)
+    valid: bool | None = None
+    validity_notes: list[str] = field(default_factory=list)
+    instruments: dict[str, str] = field(default_factory=dict)
+    threads: int = 0
+    others: list[Outcome] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Json]:
+        measured = {name: value for name, value in self.metrics.items() if value is not None}
+        own = {name: getattr(self, name) for name in self.__dataclass_fields__} | {"metrics": measured}
+        return own | {"others": [other.to_json() for other in self.others]}

@@ -1,0 +1,77 @@
+"""What every engine answers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import ClassVar, NamedTuple
+
+import torch
+from torch import nn
+
+from bench.base.records import Trial
+from bench.worker.devices.base import Device
+from bench.worker.train.loaders import Source
+from bench.worker.train.schedules import Schedule
+from bench.worker.train.steps import PLAIN, Recipe, Step
+
+
+class Learner(NamedTuple):
+    """A model, what changes its weights, one step of that, and what else changes as it trains."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    step: Step
+    schedule: Schedule
+    scaler: torch.amp.GradScaler | None  # of float16
+
+
+class Engine(ABC):
+    """One way to run a step. Built once a trial; the order of its calls is that of this class.
+
+    A setting of [train] that an engine has no way to honour belongs into its `cannot`.
+    """
+
+    name: ClassVar[str]
+    capturable: ClassVar[bool] = False  # whether the optimizer's step has to be free of readings by the host
+    instruments: ClassVar[dict[str, str]] = {}  # metric → how it was read, of those that only this engine has
+
+    @abstractmethod
+    def cannot(self, trial: Trial, device: Device) -> str:
+        """Why this trial cannot be run so, and what to do, in one line; empty where it can."""
+
+    @contextmanager
+    def open(self, scratch: Path | None) -> Iterator[None]:
+        """Around everything that the trial does. `scratch`: a folder that is removed after it; it may not be there."""
+        yield
+
+    def prepare(
+        self, learner: Callable[[], Learner], sources: Sequence[Source], *, device: Device
+    ) -> dict[str, float | None]:
+        """What is to be done once a process, on instances that are dropped, before the memory's baseline.
+
+        `sources`: noise in every shape that a batch will have. Returns metrics.
+        """
+        return {}
+
+    @abstractmethod
+    def step(
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        *,
+        precision: str,
+        device: Device,
+        recipe: Recipe = PLAIN,
+    ) -> Step:
+        """One step of `model` with `optimizer`."""
+
+    def attach(self, learner: Learner, source: Source) -> None:
+        """Called before the first step on `source`, outside every timed window. Leaves the weights as they are."""
+
+
+def first_batch(source: Source) -> Callable[[], tuple[torch.Tensor, torch.Tensor]]:
+    """The call that gives the first batch of an epoch of `source`."""
+    return next(iter(source.epoch(steps_per_chunk=1)))[0].fetch

@@ -1,0 +1,140 @@
+"""torch.compile: the model's forward and backward pass as one graph of fused kernels; loss and optimizer are eager.
+
+Compiling falls into no figure but `compile_seconds`. It is done before the baseline of memory, on an instance that
+is dropped: another instance of the same model, with the same shapes, finds the code. From then on nothing may be
+compiled any more (torch.compiler.set_stance), so that it cannot slip into a timed block.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+import shutil
+import sys
+import sysconfig
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+from torch import nn
+
+from bench.base.records import Trial
+from bench.errors import Unavailable
+from bench.worker.common.failures import first_line
+from bench.worker.devices.base import Device
+from bench.worker.engines.base import Engine, Learner, first_batch
+from bench.worker.train.loaders import Fetch, Source
+from bench.worker.train.steps import PLAIN, Recipe, Step, eager_step
+
+CACHE = "TORCHINDUCTOR_CACHE_DIR"
+USE_EAGER = "or use engine 'eager'"
+COLD = "cold: no cache of compiled code from before; without the import of the compiler"
+
+
+class Compiled(Engine):
+    """torch.compile with one graph a batch shape: a model that needs several graphs is refused."""
+
+    name = "compiled"
+    instruments: ClassVar[dict[str, str]] = {"compile_seconds": COLD}
+
+    def cannot(self, trial: Trial, device: Device) -> str:
+        return no_compiler(device.torch_device.type)
+
+    @contextmanager
+    def open(self, scratch: Path | None) -> Iterator[None]:
+        folder = scratch / "compiled" if scratch else Path(tempfile.mkdtemp(prefix="bench-compiled-"))
+        before = os.environ.get(CACHE)
+        # A folder of the trial's own: code that another trial compiled would make this one's time another figure.
+        os.environ[CACHE] = str(folder)
+        _set_up_compiler()
+        try:
+            yield
+        finally:
+            torch.compiler.set_stance("default")
+            shutil.rmtree(folder, ignore_errors=True)
+            if before is None:
+                del os.environ[CACHE]
+            else:
+                os.environ[CACHE] = before
+
+    def prepare(
+        self, learner: Callable[[], Learner], sources: Sequence[Source], *, device: Device
+    ) -> dict[str, float | None]:
+        step, fetches = learner().step, [first_batch(source) for source in sources]
+        start = time.perf_counter_ns()
+        for fetch in fetches:
+            step(fetch)
+        device.synchronize()
+        seconds = (time.perf_counter_ns() - start) / 1e9
+        torch.compiler.set_stance("fail_on_recompile")
+        return {"compile_seconds": seconds}
+
+    def step(
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        *,
+        precision: str,
+        device: Device,
+        recipe: Recipe = PLAIN,
+    ) -> Step:
+        compiled = torch.compile(model, fullgraph=True, dynamic=False)
+        step = eager_step(compiled, optimizer, precision=precision, device=device.torch_device, recipe=recipe)
+
+        def explained(fetch: Fetch) -> torch.Tensor:
+            try:
+                return step(fetch)
+            except Exception as error:
+                if reason := refusal(error):
+                    raise Unavailable(reason) from error
+                raise
+
+        return explained
+
+
+def no_compiler(kind: str) -> str:
+    """Why torch.compile cannot make code for a kind of device here, in one line; empty where it can."""
+    if kind not in ("cpu", "cuda"):
+        return f"engine 'compiled': torch.compile is a prototype on {kind}: use engine 'eager'"
+    if kind == "cuda" and importlib.util.find_spec("triton") is None:
+        return f"engine 'compiled': torch.compile needs triton on CUDA: pip install triton, {USE_EAGER}"
+    name, default = ("CXX", "clang++" if sys.platform == "darwin" else "g++") if kind == "cpu" else ("CC", "gcc")
+    compiler = os.environ.get(name, default)
+    if shutil.which(compiler) is None:
+        return f"engine 'compiled': no compiler {compiler!r}: install it, or set {name} to another one, {USE_EAGER}"
+    if not (Path(sysconfig.get_path("include")) / "Python.h").exists():
+        return f"engine 'compiled': no Python.h: install the headers of this Python (python3-dev), {USE_EAGER}"
+    return ""
+
+
+def refusal(error: Exception) -> str:
+    """Why torch.compile does not take a model whole, in one line; empty where `error` is of another kind."""
+    from torch._dynamo import exc
+
+    if isinstance(error, exc.Unsupported | exc.UserError):
+        what = f"torch.compile cannot take this model as one graph ({first_line(error)})"
+        return f"engine 'compiled': {what}: use engine 'eager'"
+    if isinstance(error, exc.FailOnRecompileLimitHit) or "fail_on_recompile" in str(error):
+        return "engine 'compiled': this model has to be compiled again while it trains: use engine 'eager'"
+    return ""
+
+
+def _set_up_compiler() -> None:
+    """Import it, forget what this process compiled before, and keep it inside this process."""
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # tells of CUDA where there is none
+    import torch._dynamo
+    import torch._inductor.compile_fx
+    import torch._inductor.config as config
+
+    torch.compiler.reset()
+    # No pool of compile processes, which would live on beside the training. What it starts is the C++ compiler, which
+    # belongs to the trial's group of processes and ends with it.
+    config.compile_threads = 1
+    # Precompiled headers lie in one folder a user, whatever the cache is: a cold start would be cold only once.
+    config.cpp_cache_precompile_headers = False
+    config.fallback_random = True  # dropout draws what it draws in eager mode

@@ -1,0 +1,31 @@
+"""Operation by operation, as Python comes to them: torch's own way."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from bench.base.records import Trial
+from bench.worker.devices.base import Device
+from bench.worker.engines.base import Engine
+from bench.worker.train.steps import PLAIN, Recipe, Step, eager_step
+
+
+class Eager(Engine):
+    """The plain step, as it stands in bench.worker.train.steps. There is nothing that it cannot."""
+
+    name = "eager"
+
+    def cannot(self, trial: Trial, device: Device) -> str:
+        return ""
+
+    def step(
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        *,
+        precision: str,
+        device: Device,
+        recipe: Recipe = PLAIN,
+    ) -> Step:
+        return eager_step(model, optimizer, precision=precision, device=device.torch_device, recipe=recipe)

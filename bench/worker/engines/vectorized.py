@@ -1,0 +1,213 @@
+"""All seeds of a cell at once: stacked parameters, one forward pass mapped over them, one optimizer over the stack.
+
+The losses of the seeds are summed, so each seed's parameters get the gradient that they would get alone; sgd, adam,
+adamw and rmsprop work element by element, so one of them over the stack is one of each seed. The pieces (stacking a
+module's state, calling it with state from outside, mapping over both) are torch.func's. Trials of this engine are run
+by bench.worker.trial.all_seeds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+from torch.func import functional_call, stack_module_state, vmap
+from torch.nn import functional
+
+from bench.base.records import Trial
+from bench.errors import Unavailable
+from bench.worker.common.failures import Diverged, first_line
+from bench.worker.devices.base import Device
+from bench.worker.engines.base import Engine
+from bench.worker.train.loaders import Fetch
+from bench.worker.train.loop import Tally, diverged
+from bench.worker.train.optimizers import autocast
+from bench.worker.train.steps import PLAIN, Recipe, Step, backward, followed_by, forgetting, in_turn
+
+USE_EAGER = "use engine 'eager'"
+DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
+
+
+class Vectorized(Engine):
+    """One process, one stack of models, one record a seed."""
+
+    name = "vectorized"
+
+    def cannot(self, trial: Trial, device: Device) -> str:
+        settings = trial.train
+        if settings.optimizer == "lbfgs":
+            return f"engine 'vectorized': lbfgs searches along one line for all seeds together: {USE_EAGER}"
+        if settings.precision == "float16":
+            return "engine 'vectorized': float16 has one scale for all seeds together: use bfloat16"
+        if settings.loader != "resident":
+            return "engine 'vectorized': every seed has an order of its own: use loader 'resident'"
+        if settings.memory_format != "contiguous":
+            return "engine 'vectorized': stacked images have five dimensions: use memory_format 'contiguous'"
+        if settings.schedule == "plateau":
+            return f"engine 'vectorized': every seed has plateaus of its own, the learning rate is one: {USE_EAGER}"
+        if settings.early_stopping_patience:
+            return f"engine 'vectorized': every seed would stop in an epoch of its own: {USE_EAGER}"
+        return ""
+
+    def step(
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        *,
+        precision: str,
+        device: Device,
+        recipe: Recipe = PLAIN,
+    ) -> Step:
+        raise NotImplementedError("a cell is trained by stacked_step")
+
+
+class Stack:
+    """K models of one architecture: parameters and buffers by name, (K, ...) each; gradients go to the former.
+
+    Raises Unavailable where the models differ in shape, or draw random numbers as they train.
+    """
+
+    def __init__(self, models: Sequence[nn.Module]) -> None:
+        self.count, self._template = len(models), models[0]
+        for part in models[0].modules():
+            if isinstance(part, DROPOUTS) and part.p:
+                what = f"{type(part).__name__} would draw other numbers than in each seed alone"
+                raise Unavailable(f"engine 'vectorized': {what}: {USE_EAGER}")
+        try:
+            self.parameters, self.buffers = stack_module_state(list(models))
+        except RuntimeError as error:
+            raise Unavailable(
+                f"engine 'vectorized': the seeds' models differ in shape ({first_line(error)})"
+            ) from error
+        self._mapped = {shared: vmap(self._one, in_dims=(0, 0, None if shared else 0)) for shared in (False, True)}
+
+    @property
+    def trained(self) -> list[torch.Tensor]:
+        """The stacked parameters that an optimizer is to change."""
+        return [parameter for parameter in self.parameters.values() if parameter.requires_grad]
+
+    def train(self, mode: bool = True) -> None:
+        """As nn.Module.train, for all of them."""
+        self._template.train(mode)
+
+    def logits(self, images: torch.Tensor) -> torch.Tensor:
+        """Images (K, B, C, H, W), or (B, C, H, W) for all, to logits (K, B, classes).
+
+        Raises Unavailable where the model has something in it that cannot be mapped over seeds.
+        """
+        try:
+            found: torch.Tensor = self._mapped[images.dim() == 4](self.parameters, self.buffers, images)
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            if "memory" in str(error):
+                raise
+            reason = f"torch.func.vmap does not take this model ({first_line(error)})"
+            raise Unavailable(f"engine 'vectorized': {reason}: {USE_EAGER}") from error
+        return found
+
+    def _one(
+        self, parameters: dict[str, torch.Tensor], buffers: dict[str, torch.Tensor], images: torch.Tensor
+    ) -> torch.Tensor:
+        answer: torch.Tensor = functional_call(self._template, (parameters, buffers), (images,))
+        return answer
+
+    @torch.no_grad()
+    def unstacked(self, place: int) -> nn.Module:
+        """The model of one seed as it is now; the same object each time."""
+        for stacked, own in (
+            (self.parameters, self._template.named_parameters()),
+            (self.buffers, self._template.named_buffers()),
+        ):
+            for name, tensor in own:
+                tensor.copy_(stacked[name][place])
+        return self._template
+
+
+def losses(logits: torch.Tensor, labels: torch.Tensor, *, label_smoothing: float = 0.0) -> torch.Tensor:
+    """Mean cross-entropy of each seed (K,) from logits (K, B, classes) and labels (K, B), or (B,) for all."""
+    labels = labels.expand(logits.shape[:2])
+    each = functional.cross_entropy(
+        logits.flatten(0, 1), labels.flatten(), reduction="none", label_smoothing=label_smoothing
+    )
+    return each.view(logits.shape[:2]).mean(1)
+
+
+def stacked_step(
+    stack: Stack,
+    optimizer: torch.optim.Optimizer,
+    *,
+    precision: str,
+    device: torch.device,
+    recipe: Recipe = PLAIN,
+) -> Step:
+    """One step of every seed, on a batch of each; gives the losses (K,)."""
+    smoothing = recipe.label_smoothing
+    forget = forgetting(stack.trained)
+    # A dimension more: that of the seeds. The penalties of the seeds are summed as their losses are.
+    differentiate = backward(stack.trained, recipe, dimensions=3)
+    clip = per_seed_clip(stack.trained, recipe.gradient_clip)
+    advance = optimizer.step if clip is None else in_turn(clip, optimizer.step)
+
+    def step(fetch: Fetch) -> torch.Tensor:
+        forget()
+        images, labels = fetch()
+        with autocast(device, precision):
+            found = losses(stack.logits(images), labels, label_smoothing=smoothing)
+        differentiate(found.sum())
+        advance()
+        return found.detach()
+
+    return followed_by(step, recipe.after_step)
+
+
+def per_seed_clip(stacked: Sequence[torch.Tensor], most: float) -> Callable[[], None] | None:
+    """The call that does to the gradients (K, ...) of each seed what torch.nn.utils.clip_grad_norm_ does to those of
+    one model; None where `most`, the largest norm, is 0."""
+    if not most:
+        return None
+
+    def clip() -> None:
+        gradients = [parameter.grad for parameter in stacked if parameter.grad is not None]
+        norms = torch.stack([torch.linalg.vector_norm(gradient.flatten(1), dim=1) for gradient in gradients])
+        share = torch.clamp(most / (torch.linalg.vector_norm(norms, dim=0) + 1e-6), max=1.0)
+        for gradient in gradients:
+            gradient.mul_(share.view(-1, *[1] * (gradient.dim() - 1)))
+
+    return clip
+
+
+@dataclass(slots=True)
+class Tallies(Tally):
+    """Running sums of an epoch for every seed. A seed whose loss is not finite is out; the others go on."""
+
+    out: dict[int, str] = field(default_factory=dict)  # place of the seed → why; kept over epochs
+    _each: list[float] = field(default_factory=list)
+
+    def add(self, losses: list[Any], samples: list[int], *, epoch: int, steps_before: int) -> None:
+        """Raises Diverged where no seed is left."""
+        for step, count in zip(losses, samples, strict=True):
+            self.steps += 1
+            self.samples += count
+            self._each = self._each or [0.0] * len(step)
+            for place, loss in enumerate(step):
+                if not math.isfinite(loss):
+                    self.out.setdefault(place, diverged(loss, step=steps_before + self.steps, epoch=epoch))
+                self._each[place] += loss * (count // len(step))
+            if len(self.out) == len(step):
+                raise Diverged(self.out[0])
+
+    @property
+    def mean_loss(self) -> float:
+        """Over the seeds that are left."""
+        kept = [loss for place, loss in enumerate(self.losses) if place not in self.out]
+        return sum(kept) / len(kept) if kept else math.nan
+
+    @property
+    def losses(self) -> tuple[float, ...]:
+        each = self.samples // max(1, len(self._each))
+        return tuple(loss / each for loss in self._each)

@@ -1,0 +1,249 @@
+"""`bench export-model`: a trained model as a file for others. A process of its own, since the parent has no torch.
+
+    python -m bench.worker.export_model
+
+What to do is a line of JSON on standard input, what came of it one on standard output: {"message": …} or {"error": …}.
+The model is built anew and given the weights that the trial stored. Every export is loaded again, and has to answer to
+images of the test set what that model answers; else nothing is left on disk.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import sys
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from bench.base import checkpoint_file
+from bench.base.records import Json, canonical_json
+from bench.errors import EXIT_OK, EXIT_USAGE, BenchError, DataError
+from bench.registry import MODELS
+from bench.worker.common import discover as components
+from bench.worker.common.failures import first_line
+from bench.worker.common.messages import Request
+from bench.worker.evaluate.accuracy import evaluate
+from bench.worker.trial import checkpoints, data
+from bench.worker.trial.learner_state import load_model_state
+
+# Batches that an export has to answer to: any size will do, whatever it was made with.
+BATCHES = (1, 7, 256)
+# An answer may differ by so much of the largest logit, or of 1 where that is smaller.
+TOLERANCE = 1e-3
+# Of the test set, how many answers of the model that was built anew have to be those that the trial stored. A GPU's
+# and a processor's differ where two classes are as good as equal.
+SAME_ANSWERS = 0.99
+
+Answers = Callable[[torch.Tensor], torch.Tensor]
+
+
+def main() -> int:
+    """Do what the line on standard input says; the exit code."""
+    out = os.dup(1)
+    os.dup2(2, 1)  # what a model prints is no answer of ours
+    warnings.simplefilter("ignore")  # torch's own exporters warn of what they do themselves
+    wanted = json.loads(sys.stdin.readline())
+    try:
+        told, code = {"message": export(wanted)}, EXIT_OK
+    except BenchError as error:
+        told, code = {"error": str(error)}, EXIT_USAGE
+    os.write(out, canonical_json(told).encode() + b"\n")
+    return code
+
+
+def export(wanted: Mapping[str, Json]) -> str:
+    """Export what `wanted` says, and say how well it answers. Raises BenchError."""
+    write = FORMATS[wanted["format"]]
+    refuse_missing(wanted["format"])
+    components.load_builtin()
+    request = Request.from_json(wanted)
+    for plugin in request.plugins:
+        components.load_plugin(plugin)
+    loaded = data.load(request, torch.device("cpu"))
+    trial = request.trial
+    model = MODELS.get(trial.model.name).build(loaded.input_shape, len(loaded.class_names), **trial.model.settings)
+    model.eval()
+    if wanted["weights"] == "best":
+        _load_best(model, Path(wanted["checkpoint"]))
+    else:
+        assert request.artifact is not None
+        seen = _load_stored(model, request.artifact)
+        ours = evaluate(model, loaded.test, batch_size=trial.batch_size, precision=trial.train.precision)
+        _refuse_other_answers(ours.logits.numpy(), seen, name=trial.model.name)
+    images = loaded.test.batch(0, max(BATCHES))[0]
+    difference = _write(Path(wanted["output"]), write, model=model, images=images)
+    count = sum(parameter.numel() for parameter in model.parameters())
+    return (
+        f"{wanted['output']}: {trial.model.label}, {count:,} parameters\n"
+        f"on {len(images)} test images its logits differ by at most {difference:.1e} from the model's"
+    )
+
+
+def refuse_missing(form: str) -> None:
+    """Raise BenchError where packages that a format needs are not installed."""
+    if form == "onnx" and any(importlib.util.find_spec(name) is None for name in ("onnx", "onnxscript", "onnxruntime")):
+        raise BenchError("--format onnx needs onnx, onnxscript and onnxruntime: pip install 'bench-models[onnx]'")
+
+
+def _load_stored(model: nn.Module, path: Path) -> np.ndarray:
+    """Give `model` the weights in the HDF5 file of its trial; returns the logits (N, K) that lie there.
+
+    Only arrays of the model's own names and shapes are read: the file may come from a stranger.
+    """
+    import h5py
+
+    try:
+        with h5py.File(path, "r", locking="best-effort") as file:
+            state = {
+                name: torch.from_numpy(_array(file, f"weights/{name}", shape=tuple(value.shape))).to(value.dtype)
+                for name, value in model.state_dict().items()
+                if isinstance(value, torch.Tensor)
+            }
+            logits = _array(file, "test/logits", shape=(*file["test/labels"].shape, -1))
+        model.load_state_dict(state)
+    except FileNotFoundError as error:
+        raise BenchError(f"{path}: the trial's file is not there: run the suite again with --fresh") from error
+    except (OSError, KeyError, ValueError, AttributeError, TypeError, RuntimeError) as error:
+        raise DataError(
+            f"{path}: its weights are not those of this model ({first_line(error)}): its code was edited since, "
+            "or the file is damaged; run the suite again with --fresh"
+        ) from error
+    return logits
+
+
+def _array(file: Any, place: str, *, shape: tuple[int, ...]) -> np.ndarray:
+    """The array at `place`, out of this very file. Links lead to other files, and so may a data set's storage."""
+    import h5py
+
+    at = ""
+    for part in place.split("/"):
+        at = f"{at}/{part}"
+        if not isinstance(file.get(at, getlink=True), h5py.HardLink):
+            raise ValueError(f"{place} is not there, or a link")
+    found = file[place]
+    if not isinstance(found, h5py.Dataset) or found.external or found.is_virtual:
+        raise ValueError(f"{place} is no array that lies in the file")
+    if len(found.shape) != len(shape) or any(-1 != want != have for want, have in zip(shape, found.shape, strict=True)):
+        raise ValueError(f"{place} is {found.shape}, not {shape}")
+    return np.asarray(found[()])
+
+
+def _load_best(model: nn.Module, path: Path) -> None:
+    try:
+        _, content = checkpoint_file.read(path)
+        load_model_state(model, checkpoints.loaded(content)["model"])
+    except FileNotFoundError as error:
+        raise BenchError(
+            f"{path}: no such checkpoint: the best one is kept where train.keep_checkpoints is true and "
+            "train.validation_split above 0"
+        ) from error
+    except Exception as error:  # a stranger's file can raise anything
+        raise DataError(f"{path}: no checkpoint of this model ({first_line(error)})") from error
+
+
+def _refuse_other_answers(ours: np.ndarray, stored: np.ndarray, *, name: str) -> None:
+    same = float((ours.argmax(1) == stored.argmax(1)).mean()) if ours.shape == stored.shape else 0.0
+    if same < SAME_ANSWERS:
+        raise BenchError(
+            f"model {name!r}: built anew with the stored weights it gives {same:.1%} of the stored answers: "
+            "its code, or the data set, is not the one that it was trained with"
+        )
+
+
+def _write(
+    path: Path, write: Callable[[nn.Module, torch.Tensor, Path], Answers], *, model: nn.Module, images: torch.Tensor
+) -> float:
+    """Export aside, compare, rename; the greatest difference of a logit."""
+    aside = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        answers = write(model, images[: max(2, len(images) // 2)], aside)
+        difference, largest = _compare(model, answers, images)
+        if not difference <= TOLERANCE * max(1.0, largest):
+            raise BenchError(f"{path}: not written: its logits differ by up to {difference:.1e} from the model's")
+        aside.replace(path)
+    except OSError as error:
+        raise BenchError(f"{path}: cannot be written ({error.strerror or error}); choose another -o FILE") from error
+    finally:
+        aside.unlink(missing_ok=True)
+    return difference
+
+
+@torch.no_grad()
+def _compare(model: nn.Module, answers: Answers, images: torch.Tensor) -> tuple[float, float]:
+    """The greatest difference of a logit over all sizes of batch, and the greatest logit. NaN where one is."""
+    differences, largest = [], 0.0
+    for size in BATCHES:
+        wanted = model(images[:size])
+        differences.append(float((answers(images[:size]) - wanted).abs().max()))
+        largest = max(largest, float(wanted.abs().max()))
+    return max(differences, key=lambda value: (value != value, value)), largest
+
+
+def _state_dict(model: nn.Module, images: torch.Tensor, path: Path) -> Answers:
+    """Weights and buffers by name, for `load_state_dict` of the same module: checked in a copy that had others."""
+    import copy
+
+    torch.save(model.state_dict(), path)
+    other = copy.deepcopy(model)
+    with torch.no_grad():
+        for tensor in other.state_dict().values():
+            tensor.zero_()
+    other.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    return other
+
+
+def _torch_export(model: nn.Module, images: torch.Tensor, path: Path) -> Answers:
+    """The graph as torch.export writes it, for a batch of any size."""
+    try:
+        program = torch.export.export(model, (images,), dynamic_shapes=_any_batch())
+        with path.open("wb") as file:
+            torch.export.save(program, file)
+        with path.open("rb") as file:
+            module = torch.export.load(file).module()
+    except (RuntimeError, ValueError, TypeError, AssertionError, NotImplementedError) as error:
+        raise BenchError(f"torch.export does not take this model for a batch of any size: {_why(error)}") from error
+    answers: Answers = module
+    return answers
+
+
+def _onnx(model: nn.Module, images: torch.Tensor, path: Path) -> Answers:
+    """An ONNX file with input `images` and output `logits`, run by onnxruntime on the processor."""
+    import onnxruntime
+
+    try:
+        program = torch.onnx.export(
+            model, (images,), dynamo=True, dynamic_shapes=_any_batch(), input_names=["images"],
+            output_names=["logits"], verbose=False,
+        )  # fmt: skip
+        assert program is not None
+        program.save(str(path), external_data=False)
+    except (RuntimeError, ValueError, TypeError, AssertionError, NotImplementedError) as error:
+        raise BenchError(f"torch.onnx does not take this model for a batch of any size: {_why(error)}") from error
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    return lambda batch: torch.from_numpy(session.run(["logits"], {"images": batch.contiguous().numpy()})[0])
+
+
+def _any_batch() -> tuple[dict[int, Any]]:
+    return ({0: torch.export.Dim("batch")},)
+
+
+def _why(error: Exception) -> str:
+    return f"{type(error).__name__}: {first_line(error)}"
+
+
+FORMATS: dict[str, Callable[[nn.Module, torch.Tensor, Path], Answers]] = {
+    "state-dict": _state_dict,
+    "torch-export": _torch_export,
+    "onnx": _onnx,
+}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""What a trial's process goes through before it knows its trial, so that the trial does not meet it for the first time.
+
+A forked process copies each page that it writes to, and torch looks up what it needs at its first call: tens of
+milliseconds of a trial. While the trial before saves what it measured, the next one's process can have them behind it;
+no timed window of either is open then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from bench.base.records import TrainSettings
+from bench.worker.datasets.splits import Images, Labels
+from bench.worker.evaluate.accuracy import Held, evaluate, first_answers
+from bench.worker.measure import contention, flops, memory
+from bench.worker.train.loaders import Resident, Scale, given
+from bench.worker.train.optimizers import make_optimizer
+from bench.worker.train.steps import eager_step
+from bench.worker.trial.setup import PARALLEL_SIZE
+
+BATCH, SIDE, CLASSES = 2, 8, 2
+GPUS = (Path("/dev/nvidiactl"), Path("/dev/kfd"))  # of NVIDIA's and AMD's drivers
+
+
+def rehearse(*, plugins: bool) -> None:
+    """Load, build, answer and step once, on next to nothing. Raises nothing.
+
+    Leaves no file, no thread, and torch as it was: switches, number of threads, random numbers. The first backward pass
+    of a process starts the driver and a thread for every GPU, and settles which kinds of device there are: there is
+    none here where there is a GPU, or where plugins are to come.
+    """
+    with suppress(Exception), _one_thread(), torch.random.fork_rng(devices=[]):  # the trial meets it too, and says it
+        cpu = torch.device("cpu")
+        images: Images = np.zeros((BATCH, 1, SIDE, SIDE), dtype=np.uint8)
+        labels: Labels = np.arange(BATCH, dtype=np.int64) % CLASSES
+        scale = Scale.on(cpu, [0.0], [1.0])
+        source = Resident(images, labels, device=cpu, scale=scale, batch_size=BATCH, seed=0)
+        model = _model()
+        optimizer = make_optimizer(model.parameters(), TrainSettings())
+        held = Held.around(source)
+        first_answers(model, held, batch_size=BATCH, precision="float32")
+        evaluate(model, held, batch_size=BATCH, precision="float32")
+        if plugins or any(path.exists() for path in GPUS):
+            for parameter in model.parameters():
+                parameter.grad = torch.zeros_like(parameter)
+            optimizer.step()
+        else:
+            batch = held.images, held.labels
+            flops.count(lambda: functional.cross_entropy(model(batch[0]), batch[1]), samples=BATCH)
+            eager_step(model, optimizer, precision="float32", device=cpu)(given(batch))
+        torch.ones(PARALLEL_SIZE).exp_()  # what starts threads, where there is more than one
+        contention.read()
+        memory.release()
+
+
+def _model() -> nn.Module:
+    """A convolution, and what mostly follows one. Not a registered model: those are the user's to change."""
+    layers = (nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten())
+    return nn.Sequential(*layers, nn.Linear(4 * (SIDE // 2) ** 2, CLASSES))
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """With more, torch would start them."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

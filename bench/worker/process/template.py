@@ -1,0 +1,235 @@
+"""The template: a process that has imported what a trial needs, and done nothing else. Trials are forked from it.
+
+A fork costs 20 ms where importing torch costs seconds, and is as fresh as a spawn as long as the template has run no
+operation, started no thread and never touched CUDA. Plugins are imported in the trial's process, never here.
+
+One process is kept ready ahead: it is forked as soon as the trial under way times nothing any more, rehearses, and
+waits for its request, so that the next trial need not wait for that. It is the process of one trial, as any.
+
+Words with the parent, JSON lines on a Unix socket:
+    ← {"trial": {...}} with a descriptor beside it: the writing end of the trial's own pipe
+    → {"ready": true}, once; {"started": pid}; {"ended": pid, "status": wait status}, also of one that never started
+The parent closing the socket, or dying, ends the template and what it forked.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple, NoReturn
+
+from bench.base.records import Json, canonical_json
+from bench.worker.process import process
+
+
+def main(descriptor: int) -> None:
+    """Serve forks on the socket `descriptor` until its other end is closed."""
+    # Not SIGKILL: what the trial under way has started must end too, and only this process knows of it by then.
+    process.die_with_parent(signal.SIGTERM)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    link = socket.socket(fileno=descriptor)
+    try:
+        _import_everything()
+        _refuse_threads()
+        _Server(link).serve()
+    except BaseException as error:
+        # Without the end of the interpreter: what libraries say then would be the last word that is passed on.
+        sys.stderr.write(str(error) if isinstance(error, SystemExit) else traceback.format_exc())
+        sys.stderr.flush()
+        os._exit(1)
+
+
+def _import_everything() -> None:
+    """What a trial is going to need. The first optimizer pulls in torch._dynamo, which takes a second."""
+    gc.disable()  # nothing of this is garbage: to look for some takes 0.4 of 2.8 s
+    import h5py
+    import numpy.ma
+    import torch
+    import torch._dynamo
+    import torch.utils.flop_counter
+
+    from bench.worker.common import discover as components
+    from bench.worker.evaluate import diagnosis
+    from bench.worker.process import rehearsal
+    from bench.worker.trial import trial
+
+    with _without("pandas"):
+        import sklearn.metrics
+    components.load_builtin()
+    diagnosis.rehearse()
+    # What is imported is all that this was for.
+    del h5py, numpy, rehearsal, sklearn, torch, trial
+    # Out of the collector's sight: a collection in a trial would touch, and so copy, every page of all of this
+    # (0.19 s a trial). What garbage there is stays: to look for it takes 0.3 s, and leaves holes in shared pages.
+    gc.freeze()
+    gc.enable()
+
+
+@contextmanager
+def _without(name: str) -> Iterator[None]:
+    """What is imported inside goes without the package `name`, as if it were not installed.
+
+    scikit-learn imports pandas where it is there, and pandas pyarrow, which starts a thread as it is imported.
+    """
+    if name in sys.modules:  # by something installed that Python imports as it starts: too late to go without
+        yield
+        return
+    sys.modules[name] = None  # type: ignore[assignment]  # what the import system takes for "not there"
+    try:
+        yield
+    finally:
+        del sys.modules[name]
+
+
+def _refuse_threads() -> None:
+    """A fork of a process with threads may deadlock: better to stop here, and say so."""
+    if sys.platform == "linux" and (count := len(list(Path("/proc/self/task").iterdir()))) > 1:
+        raise SystemExit(f"the template has {count} threads: something it imports starts threads")
+
+
+PATIENCE_SECONDS = 30.0  # how long a process may take to get ready
+
+
+class _Ready(NamedTuple):
+    """A process that says on `link` when it is ready, and waits there for its request."""
+
+    pid: int
+    link: socket.socket
+
+
+class _Server:
+    def __init__(self, link: socket.socket) -> None:
+        self.link, self.buffer, self.descriptors = link, b"", list[int]()
+        self.children: set[int] = set()
+        self.ready: _Ready | None = None
+        self.plugins = False  # whether requests name some, which is the same throughout a run
+        # The trial under way writes a byte here when it times nothing any more.
+        self.measured, self.telling = os.pipe()
+        # SIGCHLD writes a byte here, which wakes `select`: the template sleeps between trials.
+        self.waking, writing = os.pipe()
+        os.set_blocking(writing, False)
+        signal.set_wakeup_fd(writing)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGTERM, lambda *_: self._end())
+
+    def serve(self) -> None:
+        self._say({"ready": True})
+        link = self.link.fileno()
+        while True:
+            ready, _, _ = select.select([link, self.waking, self.measured], [], [])
+            if self.waking in ready:
+                os.read(self.waking, 4096)
+                self._reap()
+            if link in ready and not self._receive():
+                break
+            if self.measured in ready:
+                os.read(self.measured, 4096)
+                self.ready = self.ready or self._fork()
+        self._end()
+
+    def _end(self) -> NoReturn:
+        """Leave nothing behind."""
+        for child in self.children:
+            _kill_group(child)
+        os._exit(0)
+
+    def _receive(self) -> bool:
+        """False where the parent is gone."""
+        try:
+            data, descriptors, _, _ = socket.recv_fds(self.link, 65536, 8)
+        except ConnectionError:
+            return False
+        self.buffer += data
+        self.descriptors += descriptors
+        while b"\n" in self.buffer:
+            line, _, self.buffer = self.buffer.partition(b"\n")
+            self._begin(json.loads(line)["trial"], self.descriptors.pop(0))
+        return bool(data)
+
+    def _begin(self, request: dict[str, Json], pipe: int) -> None:
+        line = canonical_json(request).encode() + b"\n"
+        self.plugins = bool(request.get("plugins"))
+        ready, self.ready = self.ready, None
+        if ready is None or not _give(ready, line, pipe):
+            ready = self._given(line, pipe)
+        self._say({"started": ready.pid})
+        os.close(pipe)
+
+    def _given(self, line: bytes, pipe: int) -> _Ready:
+        """A new process that has taken the request; where it has ended instead, that is going to be told.
+
+        Whatever ends one in its rehearsal is the trial's to meet, and to be told of: the second has none.
+        """
+        ready = self._fork()
+        if not _give(ready, line, pipe):
+            ready = self._fork(rehearses=False)
+            _give(ready, line, pipe)
+        return ready
+
+    def _fork(self, *, rehearses: bool = True) -> _Ready:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        child = os.fork()
+        if child == 0:
+            ours.close()
+            self._become_trial(theirs, rehearses=rehearses)
+        theirs.close()
+        self.children.add(child)
+        return _Ready(child, ours)
+
+    def _become_trial(self, link: socket.socket, *, rehearses: bool) -> NoReturn:
+        os.setsid()
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        self.link.close()
+        os.close(self.waking)
+        os.close(self.measured)
+        process.stand_by(link, measured=self.telling, rehearses=rehearses, plugins=self.plugins)
+
+    def _reap(self) -> None:
+        """Report every child that has ended; what it started and left behind ends with it."""
+        for child in list(self.children):
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                self.children.remove(child)
+                _kill_group(child)
+                if self.ready is not None and self.ready.pid == child:
+                    self.ready.link.close()
+                    self.ready = None
+                self._say({"ended": child, "status": status})
+
+    def _say(self, message: dict[str, Json]) -> None:
+        with suppress(ConnectionError):
+            self.link.sendall(canonical_json(message).encode() + b"\n")
+
+
+def _give(ready: _Ready, line: bytes, pipe: int) -> bool:
+    """Give a process its request, once it is ready; False where it has ended or does not get ready, and is killed."""
+    try:
+        ready.link.settimeout(PATIENCE_SECONDS)
+        if ready.link.recv(1) != process.READY:
+            return False
+        sent = socket.send_fds(ready.link, [line], [pipe])
+        if sent < len(line):  # else it may have closed its end already, which an empty write would take for its end
+            ready.link.sendall(line[sent:])
+    except OSError:
+        _kill_group(ready.pid)
+        return False
+    finally:
+        ready.link.close()
+    return True
+
+
+def _kill_group(leader: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)

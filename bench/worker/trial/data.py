@@ -1,0 +1,81 @@
+"""The data of a trial: the data set's splits, drawn by the seed, scaled, and where the trial needs them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from bench.base.records import Trial
+from bench.registry import DATASETS
+from bench.worker.common.messages import Request
+from bench.worker.datasets.prepare import Prepared, prepare
+from bench.worker.datasets.splits import Images, Splits, scaling
+from bench.worker.evaluate.accuracy import Held
+from bench.worker.train import loaders
+from bench.worker.train.augment import Augmentation
+
+
+class Opened(NamedTuple):
+    """A data set with the settings that every data set takes."""
+
+    splits: Splits
+    scale: loaders.Scale
+    limits: dict[str, int | None]  # train_limit, test_limit
+
+
+def open_set(request: Request, device: torch.device) -> Opened:
+    """Build the data set of a trial. Raises Unavailable, DataError, BenchError."""
+    settings = dict(request.trial.dataset.settings)
+    limits = {key: settings.pop(key, None) for key in ("train_limit", "test_limit")}
+    scale_name = settings.pop("scaling", "unit")
+    settings |= {key: Path(path) for key, path in request.locations.items()}
+    splits = DATASETS.get(request.trial.dataset.name).build(request.data_root, **settings)
+    affine = scaling(splits, scale_name)
+    return Opened(splits, loaders.Scale.on(device, affine.shift, affine.scale), limits)
+
+
+def load(request: Request, device: torch.device) -> TrialData:
+    """The data set of a trial and everything that is made of it. Raises Unavailable, DataError, BenchError."""
+    trial, opened = request.trial, open_set(request, device)
+    prepared = prepare(opened.splits, seed=trial.seed, validation_split=trial.train.validation_split, **opened.limits)
+    return TrialData.build(prepared, opened.scale, trial=trial, device=device)
+
+
+@dataclass(frozen=True, slots=True)
+class TrialData:
+    """The splits as the trial uses them."""
+
+    source: loaders.Source
+    probe: Held  # of the training set, as many samples as the test set has: accuracy on both after the same epoch
+    validation: Held | None
+    test: Held
+    test_images: Images  # (N, C, H, W) as they lie in the data set, for the eye
+    train_size: int
+    input_shape: tuple[int, int, int]
+    class_names: tuple[str, ...]
+
+    @classmethod
+    def build(cls, prepared: Prepared, scale: loaders.Scale, *, trial: Trial, device: torch.device) -> TrialData:
+        images, labels = prepared.train
+        memory_format = loaders.FORMATS[trial.train.memory_format]
+        common: dict[str, Any] = {"device": device, "scale": scale, "memory_format": memory_format}
+        augmentation = Augmentation.of(trial.train, fill=scale.black, seed=trial.seed, memory_format=memory_format)
+        train = common | {"batch_size": trial.batch_size, "seed": trial.seed, "augmentation": augmentation}
+        size = len(prepared.test.labels)
+        source: loaders.Source
+        if trial.train.loader == "resident":
+            source = resident = loaders.Resident(images, labels, **train)
+            probe = Held.around(resident, size)
+        else:
+            train |= {"num_workers": trial.train.num_workers, "pin_memory": trial.train.pin_memory}
+            source = loaders.Loaded(images, labels, **train)
+            probe = Held(images[:size], labels[:size], **common)
+        validation = Held(*prepared.validation, **common) if len(prepared.validation[1]) else None
+        test = Held(*prepared.test, **common)
+        shape = prepared.input_shape
+        return cls(
+            source, probe, validation, test, prepared.test.images, len(labels), shape, tuple(prepared.class_names)
+        )

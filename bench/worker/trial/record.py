@@ -1,0 +1,205 @@
+"""From what a trial logged to what it records: metrics, raw samples, how each was read, and whether to trust it."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from bench.base.records import Trial
+from bench.errors import BenchError
+from bench.registry import METRICS
+from bench.worker.common.messages import Outcome, Request
+from bench.worker.datasets.splits import Images
+from bench.worker.devices.base import Device
+from bench.worker.engines.base import Learner
+from bench.worker.evaluate import diagnosis
+from bench.worker.evaluate.accuracy import Evaluation
+from bench.worker.evaluate.inference import Inference
+from bench.worker.measure import validity
+from bench.worker.measure.memory import Peaks
+from bench.worker.measure.watch import Watch
+from bench.worker.train.loop import FitLog
+from bench.worker.trial import artifacts
+
+
+def size_of(model: nn.Module) -> dict[str, float | None]:
+    """Parameters, those that are trained, and bytes of parameters and buffers."""
+    return {
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "trainable_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+        "model_bytes": _bytes([*model.parameters(), *model.buffers()]),
+    }
+
+
+def state_of(learner: Learner) -> dict[str, float | None]:
+    """Bytes of what training keeps beside the model: gradients after the last step, the optimizer's tensors."""
+    return {
+        "gradient_bytes": _bytes(p.grad for p in learner.model.parameters() if p.grad is not None),
+        "optimizer_state_bytes": _bytes(_tensors(learner.optimizer.state)),
+    }
+
+
+def state_of_stack(
+    parameters: Sequence[torch.Tensor], optimizer: torch.optim.Optimizer, *, models: int
+) -> dict[str, float | None]:
+    """The same for one of `models` that are stacked: its share. The optimizer's count of steps is one for all."""
+    kept = list(_tensors(optimizer.state))
+    stacked = [tensor for tensor in kept if tensor.dim()]
+    return {
+        "gradient_bytes": _bytes(p.grad for p in parameters if p.grad is not None) // models,
+        "optimizer_state_bytes": _bytes(stacked) // models + _bytes(tensor for tensor in kept if not tensor.dim()),
+    }
+
+
+def _bytes(tensors: Any) -> int:
+    return sum(t.numel() * t.element_size() for t in tensors)
+
+
+def _tensors(kept: Any) -> Iterator[torch.Tensor]:
+    """Every tensor in dicts and lists of them: LBFGS keeps a history."""
+    if isinstance(kept, torch.Tensor):
+        yield kept
+    elif isinstance(kept, dict):
+        yield from (t for each in kept.values() for t in _tensors(each))
+    elif isinstance(kept, list | tuple):
+        yield from (t for each in kept for t in _tensors(each))
+
+
+def times_of(log: FitLog, *, batch_size: int, flops_per_sample: float | None) -> dict[str, float | None]:
+    """What the blocks and the epochs say: step, epoch, loading, throughput of each kind."""
+    whole = [epoch for epoch in log.epochs if epoch.whole]
+    epoch_seconds = statistics.median(epoch.seconds for epoch in whole) if whole else None
+    samples, seconds = sum(e.samples for e in log.epochs), log.seconds
+    rate = log.blocks.samples_per_second
+    return {
+        "train_samples_per_second": rate,
+        "step_seconds": log.blocks.median_step_seconds(batch_size),
+        "epoch_seconds": epoch_seconds,
+        "end_to_end_samples_per_second": whole[0].samples / epoch_seconds if epoch_seconds else samples / seconds,
+        "loading_seconds": statistics.median(e.seconds - e.block_seconds for e in whole) if whole else None,
+        "fit_seconds": seconds,
+        "achieved_flops_per_second": rate * flops_per_sample if rate and flops_per_sample else None,
+    }
+
+
+def split_of(log: FitLog) -> dict[str, float | None]:
+    """What the mean step goes to, in seconds: waiting for data, transfer, computing, launching.
+
+    Where the device could be told alone, what its blocks took longer is launching; elsewhere computing is all that
+    they took.
+    """
+    steps, transfers = log.steps, [e.transfer_seconds for e in log.epochs if e.transfer_seconds is not None]
+    in_blocks, alone = sum(log.blocks.seconds) / steps, log.alone_seconds
+    return {
+        "step_data_seconds": sum(e.data_seconds for e in log.epochs) / steps,
+        "step_transfer_seconds": sum(transfers) / steps if transfers else None,
+        "step_compute_seconds": in_blocks if alone is None else alone,
+        "step_launch_seconds": None if alone is None else in_blocks - alone,
+    }
+
+
+def _how_split(metrics: dict[str, float | None], device: Device) -> dict[str, str]:
+    """How the parts of a step were read."""
+    if metrics["step_launch_seconds"] is not None:
+        compute = f"{device.how_marks}, around steps that ran without a gap behind a kernel that held the device"
+    elif device.name == "cpu":
+        compute = "the time of the timed blocks"
+    else:
+        compute = "the time of the timed blocks: what launching takes is in it"
+    found = {"step_compute_seconds": compute}
+    return found | ({"step_transfer_seconds": device.how_marks} if metrics["step_transfer_seconds"] is not None else {})
+
+
+def last_of(curves: dict[str, list[float | None]], *, epoch: int = 0) -> dict[str, float | None]:
+    """Accuracy and losses after the last epoch, or after `epoch`, counted from 1."""
+    return {name: curves[name][epoch - 1] for name in ("test_accuracy", "test_loss", "train_loss")}
+
+
+def fill(
+    outcome: Outcome,
+    *,
+    trial: Trial,
+    log: FitLog,
+    found: Inference,
+    peaks: Peaks,
+    watch: Watch,
+    models: int = 1,
+) -> None:
+    """Everything that was timed and read goes into `outcome`, with the verdict on it.
+
+    `models` train side by side: a full step has a batch of each.
+    """
+    flops = outcome.metrics.get("flops_per_sample")
+    outcome.metrics |= times_of(log, batch_size=trial.batch_size * models, flops_per_sample=flops)
+    outcome.metrics |= split_of(log)
+    outcome.metrics |= peaks.metrics() | found.metrics()
+    outcome.metrics |= watch.metrics(block_seconds=log.blocks.seconds, samples=sum(log.blocks.samples))
+    outcome.instruments = peaks.instruments() | watch.instruments | _how_split(outcome.metrics, peaks.device)
+    outcome.samples |= _samples(log, found) | watch.samples()
+    outcome.validity_notes = validity.notes(
+        blocks=log.blocks,
+        contention_share=watch.contention.share,
+        pressure_share=watch.contention.over_wall("pressure_seconds"),
+        throttled_share=watch.contention.over_wall("throttled_seconds"),
+        of_device=watch.card.notes() if watch.card else (),
+        warmup_steps=trial.measure.warmup_steps,
+        loader_workers=trial.train.num_workers if trial.train.loader == "dataloader" else 0,
+    )
+    outcome.valid = not outcome.validity_notes
+
+
+def _samples(log: FitLog, found: Inference) -> dict[str, list[float]]:
+    return {
+        "block_seconds": log.blocks.seconds,
+        "block_steps": [float(n) for n in log.blocks.steps],
+        "block_samples": [float(n) for n in log.blocks.samples],
+        "epoch_seconds": [epoch.seconds for epoch in log.epochs],
+        "epoch_data_seconds": [epoch.data_seconds for epoch in log.epochs],
+        "inference_block_seconds": found.blocks.seconds,
+        "inference_block_samples": [float(n) for n in found.blocks.samples],
+        "latency_seconds": found.latency_seconds,
+    }
+
+
+def save(
+    request: Request,
+    outcome: Outcome,
+    *,
+    model: nn.Module,
+    last: Evaluation,
+    labels: torch.Tensor,
+    images: Images,
+    before: np.ndarray | None,
+    class_names: Sequence[str],
+) -> None:
+    """What the model got right and wrong, metrics of plugins, and the file of arrays.
+
+    `last` is the test set's evaluation after the last epoch, `labels` (N,) and `images` are its, as they lie in the
+    data set; `before`: see `first_answers`. Raises BenchError where a plugin's metric is not finite.
+    """
+    found: dict[str, Any] = {} if before is None else {"first_batch/before": before}
+    if request.trial.measure.evaluate == "full":
+        found |= diagnosis.diagnose(last.logits.numpy(), labels.numpy(), images=images)
+        outcome.metrics |= diagnosis.summary(found)
+    for entry in METRICS:
+        value = float(entry.build(last.logits, labels))
+        if not math.isfinite(value):
+            raise BenchError(f"metric {entry.name!r} gave {value}: a figure that was measured is finite")
+        outcome.metrics[entry.name] = value
+    if request.artifact is not None:
+        artifacts.write(
+            request.artifact,
+            model=model,
+            logits=last.logits,
+            labels=labels,
+            class_names=class_names,
+            curves=outcome.curves,
+            diagnosis=found,
+            attributes=request.attributes,
+        )

@@ -1,0 +1,153 @@
+"""Sentences: they say a difference where the seeds show one, and that they do not where they do not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import ModuleType
+from typing import Any
+
+from bench.analysis.conditions import validity
+from bench.analysis.findings import answer
+from bench.analysis.sections import sections_of
+from bench.base.records import Component, Result
+from bench.results.frame import latest
+
+
+def answer_of(plan: Any, results: list[Result]) -> str:
+    return answer(sections_of(latest(results, plan).rows, plan)[0])
+
+
+def accuracies(make: ModuleType, plan: Any, values: dict[str, tuple[float, ...]], **speeds: float) -> list[Result]:
+    return [
+        make.result_of(
+            trial,
+            metrics={
+                "test_accuracy": values[trial.model.name][trial.seed],
+                "train_samples_per_second": speeds.get(trial.model.name, 1000.0) * (1 + 0.01 * trial.seed),
+            },
+        )
+        for trial in plan.trials()
+    ]
+
+
+def two(make: ModuleType, n: int, **more: Any) -> Any:
+    return make.Plan(models=(Component("a"), Component("b")), seeds=range(n), baseline="", **more)
+
+
+def test_a_difference_that_the_seeds_show(make: ModuleType) -> None:
+    plan = two(make, 3)
+    text = answer_of(plan, accuracies(make, plan, {"a": (0.90, 0.92, 0.94), "b": (0.95, 0.96, 0.99)}, a=3000.0))
+    # differences .05 .04 .05: mean .0467, sd .00577, half 4.303 * .00577 / sqrt(3) = .0143
+    assert "b is the most accurate" in text
+    assert "+0.047 over a (95 % interval 0.032 to 0.061, paired over 3 seeds)" in text
+    assert "a trains 3.00 [" in text
+    assert "times as fast as b" in text
+
+
+def test_a_difference_that_they_do_not_show(make: ModuleType) -> None:
+    plan = two(make, 3)
+    text = answer_of(plan, accuracies(make, plan, {"a": (0.90, 0.92, 0.94), "b": (0.95, 0.91, 0.95)}))
+    assert "b has the highest mean accuracy" in text
+    assert "3 seeds cannot tell it from a" in text
+    assert "better in 2 of 3 seeds" in text
+    assert "most accurate" not in text
+
+
+def test_pairs_show_what_the_spread_of_seeds_hides(make: ModuleType) -> None:
+    plan = two(make, 4)
+    a = (0.80, 0.85, 0.90, 0.95)
+    b = tuple(value + 0.01 + 0.0001 * index for index, value in enumerate(a))
+    assert "b is the most accurate" in answer_of(plan, accuracies(make, plan, {"a": a, "b": b}))
+
+
+def test_one_seed_shows_nothing(make: ModuleType) -> None:
+    plan = two(make, 1)
+    text = answer_of(plan, accuracies(make, plan, {"a": (0.5,), "b": (0.9,)}, a=2000.0))
+    assert "one seed cannot show whether that difference is real" in text
+    assert "no interval from one seed" in text
+    assert "most accurate" not in text
+
+
+def test_equal_models_are_not_told_apart(make: ModuleType) -> None:
+    plan = two(make, 5)
+    same = (0.9, 0.91, 0.92, 0.93, 0.94)
+    text = answer_of(plan, accuracies(make, plan, {"a": same, "b": same}))
+    assert "cannot tell it from" in text
+
+
+def test_only_shared_seeds_are_paired(make: ModuleType) -> None:
+    plan = two(make, 5)
+    results = accuracies(make, plan, {"a": (0.90, 0.92, 0.94, 0.91, 0.92), "b": (0.95, 0.97, 0.99, 0.96, 0.97)})
+    results = [each for each in results if (each.trial.model.name, each.trial.seed) != ("b", 4)]
+    assert "paired over 4 seeds" in answer_of(plan, results)
+
+
+def test_other_batch_sizes_are_mentioned_not_chosen(make: ModuleType) -> None:
+    plan = make.Plan(batch_sizes=(64, 256))
+    text = answer_of(plan, make.run_of(plan))
+    assert text.startswith("On digits (cpu, batch size 64), cnn is the most accurate")
+    assert "With batch size 256 cnn has the highest mean too" in text
+
+
+def test_one_model_over_batch_sizes(make: ModuleType) -> None:
+    plan = make.Plan(models=(Component("mlp"),), batch_sizes=(16, 4096))
+    text = answer_of(plan, make.run_of(plan))
+    assert "mlp reaches an accuracy of" in text
+    assert "From batch size 16 to 4,096" in text
+
+
+def test_nothing_measured_says_nothing(make: ModuleType) -> None:
+    plan = make.Plan(devices=("cuda",))
+    assert answer_of(plan, make.run_of(plan)) == ""
+
+
+def test_failed_trials_do_not_move_the_answer(make: ModuleType) -> None:
+    plan = two(make, 4)
+    results = accuracies(make, plan, {"a": (0.90, 0.92, 0.94, 0.93), "b": (0.95, 0.96, 0.99, 0.98)})
+    failed = replace(make.result_of(results[0].trial, status="failed"), metrics={"test_accuracy": 1.0})
+    text = answer_of(plan, [failed, *results[1:]])
+    assert "b is the most accurate" in text
+    assert "paired over 3 seeds" in text
+
+
+def test_another_winner_elsewhere_is_said(make: ModuleType) -> None:
+    plan = two(make, 3, batch_sizes=(64, 256))
+    level = {("a", 64): 0.9, ("b", 64): 0.8, ("a", 256): 0.7, ("b", 256): 0.75}
+    results = [
+        make.result_of(trial, metrics={"test_accuracy": level[trial.model.name, trial.batch_size] + 0.001 * trial.seed})
+        for trial in plan.trials()
+    ]
+    text = answer_of(plan, results)
+    assert "a is the most accurate" in text
+    assert "With batch size 256 b has the highest mean accuracy." in text
+
+
+def test_a_sweep_speaks_of_its_range_and_of_the_best_of_each_model(make: ModuleType) -> None:
+    rates = (0.001, 0.1, 1.0)
+    plan = two(make, 3, settings={"train.learning_rate": rates})
+    level = {("a", 0.001): 0.2, ("a", 0.1): 0.9, ("a", 1.0): 0.85, ("b", 0.001): 0.3, ("b", 0.1): 0.8, ("b", 1.0): 0.82}
+    results = [
+        make.result_of(
+            trial,
+            metrics={"test_accuracy": level[trial.model.name, trial.train.learning_rate] + 0.001 * trial.seed},
+        )
+        for trial in plan.trials()
+    ]
+    text = answer_of(plan, results)
+    where = "learning rate 0.1, the setting with the highest mean accuracy, chosen on the test set"
+    assert text.startswith(f"On digits (cpu, {where}), a is the most accurate")
+    assert "Over learning rate 0.001 to 1 mean accuracies lie between 0.201 and 0.901." in text
+    assert "(chosen on the test set, so optimistic): a 0.901 ± 0.002 at learning rate 0.1; b 0.821 ± 0.002 at" in text
+    assert "at learning rate 1." in text
+
+
+def test_an_axis_of_words_goes_from_nowhere_to_nowhere(make: ModuleType) -> None:
+    plan = make.Plan(models=(Component("mlp"),), settings={"train.optimizer": ("sgd", "adam")})
+    text = answer_of(plan, make.run_of(plan))
+    assert "From" not in text
+    assert "with optimizer adam." in text
+
+
+def test_why_results_are_not_valid_is_the_same_text_each_time(make: ModuleType) -> None:
+    result = make.result_of(next(make.Plan().trials()), valid=False, validity_notes=("b: x", "a: y", "c: z"))
+    assert validity([result, result]) == "a (2), b (2) and c (2)"

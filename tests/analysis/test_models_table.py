@@ -1,0 +1,230 @@
+"""The table of models: figures by hand, what is best, and what an empty cell says."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from bench.analysis.cells import Section
+from bench.analysis.models_table import models_table
+from bench.analysis.sections import sections_of
+from bench.base.records import Component, Result
+from bench.present.tables import Table, to_latex, to_markdown
+from bench.results.frame import latest
+from bench.statistics.intervals import log_ratio
+
+
+def section_of(plan: Any, results: list[Result]) -> Section:
+    return sections_of(latest(results, plan).rows, plan)[0]
+
+
+def table_of(plan: Any, results: list[Result]) -> Table:
+    return models_table(section_of(plan, results), name="models", baseline=plan.baseline)
+
+
+def column(table: Table, key: str) -> list[Any]:
+    at = [each.key for each in table.columns].index(key)
+    return [row[at] for row in table.rows]
+
+
+def with_metric(results: list[Result], model: str, **metrics: float) -> list[Result]:
+    return [
+        replace(each, metrics={**each.metrics, **metrics}) if each.trial.model.name == model else each
+        for each in results
+    ]
+
+
+def test_figures(make: ModuleType) -> None:
+    plan = make.Plan()
+    results = make.run_of(plan)
+    table = table_of(plan, results)
+    assert [cell.text for cell in column(table, "model")] == ["linear", "mlp", "cnn"]
+    assert [cell.text for cell in column(table, "parameters")] == ["650", "7,510", "6,090"]
+    values = [each.metrics["test_accuracy"] for each in results if each.trial.model.name == "mlp"]
+    assert column(table, "test_accuracy")[1].number == pytest.approx(math.fsum(values) / 5)
+    assert [cell.text for cell in column(table, "n")] == ["5", "5", "5"]
+    assert column(table, "host_peak_bytes")[0].number > 1e6  # bytes for machines, MiB for people
+    assert "host memory (MiB)" in [each.head for each in table.columns]
+
+
+def test_ratio_to_the_baseline(make: ModuleType) -> None:
+    plan = make.Plan()
+    results = make.run_of(plan)
+    speeds = {
+        name: [each.metrics["train_samples_per_second"] for each in results if each.trial.model.name == name]
+        for name in ("linear", "cnn")
+    }
+    expected = log_ratio(speeds["cnn"], speeds["linear"])
+    cells = column(table_of(plan, results), "ratio")
+    assert cells[0].text == "1.00"
+    assert (cells[2].number, cells[2].low, cells[2].high) == (expected.ratio, expected.low, expected.high)
+
+
+def test_without_a_baseline_there_is_no_ratio(make: ModuleType) -> None:
+    plan = make.Plan(baseline="")
+    assert "ratio" not in [each.key for each in table_of(plan, make.run_of(plan)).columns]
+
+
+def test_ratio_is_taken_at_the_same_batch_size(make: ModuleType) -> None:
+    plan = make.Plan(batch_sizes=(64, 256))
+    results = [each for each in make.run_of(plan) if (each.trial.model.name, each.trial.batch_size) != ("linear", 256)]
+    cells = column(table_of(plan, results), "ratio")
+    assert cells[1].number is not None
+    assert cells[4].number is None
+    table = table_of(plan, results)
+    assert any("no linear to compare with" in note for note in table.notes)
+
+
+def test_best_is_bold_only_where_it_can_be_told_from_the_next(make: ModuleType) -> None:
+    plan = make.Plan()
+    results = make.run_of(plan)
+    assert [cell.best for cell in column(table_of(plan, results), "test_accuracy")] == [False, False, True]
+    assert [cell.best for cell in column(table_of(plan, results), "host_peak_bytes")] == [True, False, False]
+    level = {"linear": [0.8] * 5, "mlp": [0.90, 0.92, 0.94, 0.92, 0.92], "cnn": [0.95, 0.91, 0.93, 0.93, 0.91]}
+    alike = [
+        replace(each, metrics={**each.metrics, "test_accuracy": level[each.trial.model.name][each.trial.seed]})
+        for each in results
+    ]
+    assert not any(cell.best for cell in column(table_of(plan, alike), "test_accuracy"))
+
+
+def test_one_seed_makes_nothing_bold(make: ModuleType) -> None:
+    plan = make.Plan(seeds=(0,))
+    table = table_of(plan, make.run_of(plan))
+    assert not any(cell.best for row in table.rows for cell in row)
+    assert not any("±" in cell.text for row in table.rows for cell in row)
+
+
+def test_a_failed_cell_says_why(make: ModuleType) -> None:
+    plan = make.Plan()
+    results = [
+        make.result_of(each.trial, status="diverged", reason="loss is NaN at step 3")
+        if each.trial.model.name == "cnn"
+        else each
+        for each in make.run_of(plan)
+    ]
+    table = table_of(plan, results)
+    assert column(table, "test_accuracy")[2].text == "– (a)"
+    assert column(table, "n")[2].text == "0 of 5 (a)"
+    assert "(a) 5 diverged: loss is NaN at step 3." in table.notes
+
+
+def test_some_failed_seeds_are_counted_beside_n(make: ModuleType) -> None:
+    plan = make.Plan()
+    results = make.run_of(plan)
+    results[1] = make.result_of(results[1].trial, status="oom", reason="asked for 3 GiB")
+    table = table_of(plan, results[:-1])
+    assert [cell.text for cell in column(table, "n")] == ["5", "4 of 5 (a)", "4 of 5 (b)"]
+    assert "(a) 1 oom: asked for 3 GiB." in table.notes
+    assert "(b) 1 missing: no result yet." in table.notes
+
+
+def test_not_valid_is_marked_and_counted(make: ModuleType) -> None:
+    plan = make.Plan()
+    results = make.run_of(plan)
+    results[0] = replace(results[0], valid=False, validity_notes=("not alone: threads waited 30 %",))
+    results[3] = replace(results[3], valid=False, validity_notes=("not alone: threads waited 12 %",))
+    table = table_of(plan, results)
+    assert column(table, "n")[0].text == "5 (2 †)"
+    assert "† not valid, 2 of 15 trials: not alone (2)." in table.notes
+
+
+def test_target_that_some_seeds_did_not_reach(make: ModuleType) -> None:
+    plan = make.Plan()
+    results = with_metric(make.run_of(plan), "cnn", time_to_target_seconds=2.0)
+    results[1] = replace(results[1], metrics={**results[1].metrics, "time_to_target_seconds": 1.0})
+    table = table_of(plan, results)
+    cells = column(table, "time_to_target_seconds")
+    assert cells[0].text.startswith("–")
+    assert cells[1].text.startswith("–")
+    assert cells[2].number == 2.0
+    assert any("not reached by 4 of 5 seeds" in note for note in table.notes)
+
+
+def test_conditions_stand_under_every_table(make: ModuleType) -> None:
+    plan = make.Plan(devices=("cpu", "cuda"))
+    for section in sections_of(latest(make.run_of(plan), plan).rows, plan):
+        text = models_table(section, name="x").notes[0]
+        for part in ("Intel(R) Xeon(R) Processor, 2 cores", "2 threads", "torch 2.15.0", "2026-01-01", "n = "):
+            assert part in text
+
+
+def test_what_was_asked_for_beside_a_plain_step_is_said_in_words(make: ModuleType) -> None:
+    settings: dict[str, tuple[Any, ...]] = {
+        "train.nesterov": (True,), "train.l1": (0.001,), "train.label_smoothing": (0.1,), "train.gradient_clip": (1.0,),
+        "train.schedule": ("step",), "train.schedule_step_epochs": (5,), "train.early_stopping_patience": (3,),
+        "train.betas": ((0.5, 0.9),),
+    }  # fmt: skip
+    plan = make.Plan(settings=settings)
+    note = table_of(plan, make.run_of(plan)).notes[0]
+    assert "at most 10 epochs" in note
+    assert (
+        "Nesterov, betas [0.5, 0.9], L1 0.001, label smoothing 0.1, gradients clipped at norm 1, "
+        "learning rate × 0.1 every 5 epochs, early stopping (patience 3 epochs)" in note
+    )
+    plain = make.Plan()
+    note = table_of(plain, make.run_of(plain)).notes[0]
+    assert not any(word in note for word in ("schedule", "stopping", "betas", "smoothing", "at most"))
+
+
+def test_schedules_and_lists_as_axes_and_the_epochs_of_early_stopping(make: ModuleType) -> None:
+    plan = make.Plan(settings={"train.schedule": ("none", "cosine"), "train.betas": ((0.9, 0.999), (0.5, 0.9))})
+    results = [
+        replace(each, metrics={**each.metrics, "epochs_trained": 12, "best_epoch": 7 + each.trial.seed % 2})
+        if each.trial.train.schedule == "cosine"
+        else each
+        for each in make.run_of(plan)
+    ]
+    table = table_of(plan, results)
+    heads = [each.head for each in table.columns]
+    assert heads[:3] == ["model", "betas", "schedule"]
+    assert {cell.text for cell in column(table, "betas")} == {"[0.9, 0.999]", "[0.5, 0.9]"}
+    assert {cell.text for cell in column(table, "schedule")} == {"none", "cosine"}
+    assert heads[-2:] == ["epochs trained", "best epoch"]
+    trained = [cell.text for cell in column(table, "epochs_trained")]
+    assert set(trained) == {"12", "– (a)"}
+    assert any("no early stopping" in note for note in table.notes)
+    assert "learning rate" in table.notes[0]
+
+
+def test_other_axes_have_a_column(make: ModuleType) -> None:
+    plan = make.Plan(settings={"train.optimizer": ("sgd", "adam"), "train.learning_rate": (0.1, 0.01)})
+    table = table_of(plan, make.run_of(plan))
+    assert [each.head for each in table.columns][:3] == ["model", "optimizer", "learning rate"]
+    assert "sgd" not in table.notes[0]
+
+
+def test_plugin_metrics_have_a_column(make: ModuleType) -> None:
+    plan = make.Plan()
+    table = table_of(plan, with_metric(make.run_of(plan), "mlp", top5=0.99))
+    assert [each.text for each in column(table, "top5")] == ["– (a)", "0.990 ± 0.000", "– (a)"]
+
+
+def test_one_model_alone(make: ModuleType) -> None:
+    plan = make.Plan(models=(Component("mlp"),))
+    assert to_markdown(table_of(plan, make.run_of(plan))).count("mlp") == 1
+
+
+def test_n_is_that_of_the_accuracy_and_timings_have_their_own(make: ModuleType) -> None:
+    plan = make.Plan()
+    results = make.run_of(plan)
+    there = replace(make.MACHINE, facts={**make.FACTS, "kernel": "6.19"})
+    results[3:] = [replace(r, environment=there, environment_id=there.identity(threads=2)) for r in results[3:]]
+    table = table_of(plan, results)
+    assert [cell.text for cell in column(table, "n")] == ["5", "5", "5"]
+    assert [cell.text for cell in column(table, "n_timings")] == ["1", "1", "1"]
+    assert "±" in column(table, "test_accuracy")[0].text
+    assert "±" not in column(table, "train_samples_per_second")[0].text
+    assert any(note.startswith("n: seeds in the accuracy, which pools") for note in table.notes)
+    assert "n = 1 seed (accuracy: 5)" in table.notes[0]
+
+
+def test_the_caption_of_latex_can_stand_alone(make: ModuleType) -> None:
+    plan = make.Plan()
+    table = models_table(section_of(plan, make.run_of(plan)), name="models", suite_name="base_line")
+    assert table.caption == "Models on digits · cpu, suite base_line, n = 5 seeds"
+    assert r"\caption{Models on digits $\cdot$ cpu, suite base\_line, n = 5 seeds}" in to_latex(table)

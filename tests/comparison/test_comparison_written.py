@@ -1,0 +1,163 @@
+"""A comparison in the terminal, as files, and as an exit code."""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+import matplotlib as mpl
+import pytest
+
+import bench
+from bench.base.records import Component, Result, Trial
+from bench.comparison.ask import Asked, compare
+from bench.errors import EXIT_COMPARED, EXIT_OK, BenchError
+
+ROOT = Path(__file__).resolve().parents[2]
+SPEED = "train_samples_per_second"
+SIZES = (16, 64, 256)
+
+
+def results(make: ModuleType, factor: float, *, seeds: int = 5, names: Sequence[str] = ("mlp", "cnn"),
+            devices: Sequence[str] = ("cpu",), accuracy: float = 0.9) -> list[Result]:  # fmt: skip
+    """On another device than the CPU the speed rises with the batch size, and is that of the CPU at 64 about."""
+    draw, found = random.Random(int(1000 * factor)), []
+    for seed in range(seeds):
+        for name in names:
+            for size in SIZES:
+                for device in devices:
+                    trial = Trial(Component("digits"), Component(name), seed, size, device)
+                    speed = 1e5 * factor * draw.gauss(1, 0.01) * (1 if device == "cpu" else size / 70)
+                    known = {SPEED: speed, "step_seconds": size / speed, "test_accuracy": accuracy + 0.001 * seed}
+                    found.append(make.result_of(trial, metrics=known))
+    return found
+
+
+def write(folder: Path, found: Sequence[Result], *, run: str = "run") -> Path:
+    (folder / "trials").mkdir(parents=True, exist_ok=True)
+    lines = [json.dumps(replace(each, run_id=run, curves={}).to_json()) + "\n" for each in found]
+    (folder / "trials" / f"{run}.jsonl").write_text("".join(lines), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def folders(make: ModuleType, tmp_path: Path) -> tuple[Path, Path]:
+    return write(tmp_path / "before", results(make, 1.0)), write(tmp_path / "after", results(make, 1 / 1.1))
+
+
+def test_the_command_prints_80_columns_and_tells_by_its_exit_code(folders: tuple[Path, Path]) -> None:
+    command = [sys.executable, "-m", "bench", "compare", *map(str, folders), "--fail-on", "slower"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == EXIT_COMPARED == 3, done.stderr
+    assert done.stderr == ""
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    flat = " ".join(done.stdout.split())
+    assert "B is slower than A: 0.9" in flat
+    assert "it takes 1.10 times as long" in flat
+    assert "All 6 cells are slower." in flat
+    assert done.stdout.endswith("--fail-on: 6 of 6 cells are slower\n")
+
+
+def test_what_fails_and_what_does_not(
+    make: ModuleType, folders: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before, after = folders
+    assert compare(Asked(before, after)) == EXIT_OK
+    assert compare(Asked(after, before, fail_on=("slower", "accuracy", "missing"))) == EXIT_OK
+    less = write(tmp_path / "less", results(make, 1.0, accuracy=0.8))
+    assert compare(Asked(before, less, fail_on=("slower",))) == EXIT_OK
+    assert compare(Asked(before, less, fail_on=("accuracy",))) == EXIT_COMPARED
+    one = write(tmp_path / "one", results(make, 1.0, names=("mlp",)))
+    assert compare(Asked(before, one, fail_on=("slower",))) == EXIT_OK
+    assert compare(Asked(before, one, fail_on=("missing",))) == EXIT_COMPARED
+    assert "--fail-on: 3 of the cells of A cannot be compared with B" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("asked", "text"),
+    [
+        ({}, "a second folder is missing"),
+        ({"second": Path("x"), "by": "device"}, "--by compares within one folder"),
+        ({"second": Path("x"), "values": ("a", "b")}, "--values chooses values of --by"),
+        ({"by": "device", "fail_on": ("slow",)}, "--fail-on slow: unknown; did you mean slower?"),
+        ({"second": Path("nowhere")}, "nowhere: no such suite file or folder"),
+        ({"by": "seed"}, "--by seed: unknown axis"),
+        ({"by": "device", "metric": "samples"}, "has measured only cpu"),
+    ],
+)
+def test_mistakes_are_one_line(folders: tuple[Path, Path], asked: dict[str, object], text: str) -> None:
+    with pytest.raises(BenchError) as error:
+        compare(Asked(folders[0], **asked))  # type: ignore[arg-type]
+    assert text in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_files_hold_what_was_compared(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert compare(Asked(*folders, output=out)) == EXIT_OK
+    page = (out / "compare.md").read_text(encoding="utf-8")
+    assert "it takes 1.10 times as long" in page
+    assert "| slower" in page
+    with (out / "tables/cells.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 6
+    assert all(
+        float(row["ratio_low"]) < 1 / 1.1 < float(row["ratio_high"]) or row["verdict"] == "slower" for row in rows
+    )
+    assert r"\begin{tabular}" in (out / "tables/cells.tex").read_text(encoding="utf-8")
+    assert {path.name for path in (out / "plots").iterdir()} == {"forest.png", "forest.svg"}
+    svg = (out / "plots/forest.svg").read_text(encoding="utf-8")
+    assert "geometric mean" in svg
+    assert "B is slower" in svg
+    links = [part.split(")")[0] for part in page.split("](")[1:]]
+    assert not [link for link in links if not (out / link).exists()]
+
+
+def test_from_which_batch_size_a_device_wins(make: ModuleType, tmp_path: Path) -> None:
+    folder = write(tmp_path / "both", results(make, 1.0, names=("mlp",), devices=("cpu", "cuda")))
+    out = tmp_path / "out"
+    compare(Asked(folder, by="device", output=out))
+    with (out / "tables/crossover.csv").open(encoding="utf-8", newline="") as file:
+        (row,) = csv.DictReader(file)
+    low, at, high = (float(row[f"crossover{end}"]) for end in ("_low", "", "_high"))
+    assert low < 70 < high
+    assert 68 < low < at < high < 72
+    with (out / "tables/best-batch.csv").open(encoding="utf-8", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["b_batch_size"] == "256"
+    assert float(row["ratio"]) == pytest.approx(256 / 70, rel=0.03)
+    assert "a selection" in (out / "compare.md").read_text(encoding="utf-8")
+
+
+def test_names_are_text(make: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    hostile = "<script>$\\frac|`=1\x1b[31m"
+    sides = [
+        write(tmp_path / name, results(make, factor, names=(hostile, "b"))) for name, factor in (("a", 1), ("b", 2))
+    ]
+    compare(Asked(*sides, output=tmp_path / "out"))
+    assert "\x1b" not in capsys.readouterr().out
+    for path in (tmp_path / "out").rglob("*.md"):
+        assert "<script>" not in path.read_text(encoding="utf-8")
+    before = dict(mpl.rcParams)
+    compare(Asked(*sides, output=tmp_path / "out"))
+    assert dict(mpl.rcParams) == before
+
+
+def test_from_python(folders: tuple[Path, Path]) -> None:
+    found = bench.compare(*folders)
+    assert found.verdict == "slower"
+    assert found.overall is not None
+    assert found.overall.ratio == pytest.approx(1 / 1.1, rel=0.02)
+    frame = found.frame
+    assert list(frame["verdict"]) == ["slower"] * 6
+    assert {"ratio", "ratio_low", "ratio_high", "accuracy_difference", "could_show", "environment_a"} <= set(frame)
+    assert str(found).startswith("B against A · train samples/s")
+    with pytest.raises(BenchError, match="no such metric; did you mean step_seconds"):
+        bench.compare(*folders, metric="step_second")

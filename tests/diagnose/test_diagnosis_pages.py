@@ -1,0 +1,155 @@
+"""bench diagnose: pages with every figure, models side by side, and files of strangers that lead elsewhere."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from bench.analysis import artifacts as stored
+from bench.base.records import Result
+from bench.diagnose import tables, write
+from bench.errors import BenchError
+from bench.results.choose import newest_ok
+from bench.results.store import Store
+
+SUITE = """
+name = "looked-at"
+[grid]
+dataset = [{ name = "synthetic", train = 320, test = 120 }]
+model = ["linear", "cnn"]
+seed = [0]
+[train]
+epochs = 1
+threads = 1
+"""
+FIGURES = ("confusion", "errors", "confusions", "calibration", "curves", "first-batch", "templates", "weights")
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of results with the files of two trials, made by an ordinary run."""
+    place = tmp_path_factory.mktemp("diagnosis")
+    (place / "suite.toml").write_text(SUITE)
+    command = [sys.executable, "-m", "bench", "run", "suite.toml", "--results", "results"]
+    done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return place / "results" / "looked-at"
+
+
+@pytest.fixture
+def folder(measured: Path, tmp_path: Path) -> Path:
+    """A copy that a test may spoil."""
+    return Path(shutil.copytree(measured, tmp_path / "looked-at"))
+
+
+def results_of(folder: Path) -> tuple[Store, list[Result]]:
+    store = Store(folder)
+    store.refresh()
+    return store, store.results
+
+
+def files_of(folder: Path) -> list[Path]:
+    return sorted((folder / "artifacts").rglob("*.h5"))
+
+
+def test_each_trial_has_a_page_with_every_figure_and_the_models_one_together(folder: Path) -> None:
+    store, results = results_of(folder)
+    first, *pages = write.pages(store, results, trial=None)
+    assert sorted(page.stem for page in pages) == sorted(result.trial_id for result in results)
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        for name in FIGURES:
+            picture = page.with_name(f"{page.stem}-{name}.png")
+            assert f"({picture.name})" in text
+            assert picture.stat().st_size > 1000
+            assert "mathdefault" not in picture.with_suffix(".svg").read_text(encoding="utf-8")
+    together = first.read_text(encoding="utf-8")
+    assert "McNemar" in together
+    assert all(f"({result.trial_id}.md)" in together for result in results)
+
+
+def test_the_command_says_where_the_page_of_a_trial_lies(folder: Path) -> None:
+    _, results = results_of(folder)
+    trial = results[0].trial_id
+    command = [sys.executable, "-m", "bench", "diagnose", str(folder), trial[:6]]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [str(folder / "report" / "diagnosis" / f"{trial}.md")]
+
+
+def test_an_unknown_trial_and_a_folder_without_files_are_one_line(folder: Path) -> None:
+    store, results = results_of(folder)
+    with pytest.raises(BenchError, match="'zz': no such trial"):
+        write.pages(store, results, trial="zz")
+    with pytest.raises(BenchError, match="2 trials begin so"):
+        newest_ok(results, "")
+    shutil.rmtree(folder / "artifacts")
+    with pytest.raises(BenchError, match="is not there, so there is nothing to diagnose"):
+        write.pages(store, results, trial=None)
+
+
+def test_a_trial_that_was_not_diagnosed_says_how_to_get_it(folder: Path) -> None:
+    for path in files_of(folder):
+        with h5py.File(path, "r+") as file:
+            del file["diagnosis"]
+    store, results = results_of(folder)
+    with pytest.raises(BenchError, match="has no diagnosis; run the suite with"):
+        write.pages(store, results, trial=None)
+
+
+def test_a_file_that_is_cut_off_is_one_line(folder: Path) -> None:
+    path = files_of(folder)[0]
+    path.write_bytes(path.read_bytes()[:1000])
+    store, results = results_of(folder)
+    with pytest.raises(BenchError, match="no file of a trial, or cut off"):
+        write.pages(store, results, trial=None)
+
+
+def test_a_link_to_another_file_is_not_followed(folder: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.h5"
+    store, results = results_of(folder)
+    result = results[0]
+    path = store.artifact_path(result.run_id, result.trial_id)
+    with h5py.File(secret, "w") as file, h5py.File(path, "r") as whole:
+        file["logits"] = whole["test/logits"][()]
+    with h5py.File(path, "r+") as file:
+        del file["test/logits"]
+        file["test/logits"] = h5py.ExternalLink(str(secret), "/logits")
+    with pytest.raises(BenchError, match="is a link"):
+        stored.read(result, path)
+
+
+def test_an_array_that_claims_more_than_can_be_is_not_read(folder: Path) -> None:
+    store, results = results_of(folder)
+    result = results[0]
+    path = store.artifact_path(result.run_id, result.trial_id)
+    with h5py.File(path, "r+") as file:
+        del file["diagnosis/errors/images"]
+        file["diagnosis/errors"].create_dataset("images", shape=(10**6, 10**4), dtype="u1", chunks=(1000, 1000))
+    with pytest.raises(BenchError, match="or too large"):
+        stored.read(result, path)
+
+
+def test_the_tables_say_what_the_arrays_say(folder: Path) -> None:
+    store, results = results_of(folder)
+    found = [stored.read(result, store.artifact_path(result.run_id, result.trial_id)) for result in results]
+    for each, result in zip(found, results, strict=True):
+        rows = tables.by_class(each).rows
+        assert [row[0].text for row in rows] == [*each.class_names, "mean"]
+        assert rows[-1][-1].number == each.confusion.sum() == len(each.labels)
+        assert rows[-1][3].number == pytest.approx(result.metrics["test_macro_f1"])
+    first, second = (each.right for each in found)
+    pair = tables.pairs(found, ["a", "b"]).rows[0]
+    assert [cell.number for cell in pair[2:6]] == [
+        np.sum(first & second), np.sum(first & ~second), np.sum(~first & second), np.sum(~first & ~second),
+    ]  # fmt: skip
+    mean, low, high = re.fullmatch(r"(.+) \[(.+), (.+)\]", pair[6].text.replace("−", "-")).groups()  # type: ignore[union-attr]
+    assert pair[6].number == pytest.approx(first.mean() - second.mean())
+    assert float(low) <= float(mean) <= float(high)
