@@ -1,53 +1,60 @@
-"""The commands that look ahead, and at what is under way: parse, call, exit code."""
+"""`bench plan`: what a run is going to take, before it starts."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Optional
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bench.cli.options import (
+    RESULTS,
     DataRootOption,
+    JsonOption,
     OnlyOption,
     PluginOption,
     ResultsOption,
     SetOption,
+    ShardOption,
     Strings,
     SuiteArgument,
-    TargetArgument,
 )
+from bench.errors import EXIT_OK
 
-JsonOption = Annotated[bool, typer.Option("--json", help="For machines: one JSON object.")]
+if TYPE_CHECKING:
+    from bench.base.records import Json
+    from bench.execute.pilot import Look
+    from bench.planning.estimate import Part
 
-
-def register(app: typer.Typer) -> None:
-    """Add the commands of this file to the command line."""
-    app.command(no_args_is_help=True)(plan)
-    app.command(no_args_is_help=True)(status)
+SCHEMA = 1  # of what --json prints
 
 
 def plan(
     suite: SuiteArgument,
     set_: SetOption = None,
     only: OnlyOption = None,
-    results: ResultsOption = Path("results"),
+    results: ResultsOption = RESULTS,
     data_root: DataRootOption = None,
-    shard: Annotated[Optional[str], typer.Option(metavar="K/N", help="A fixed part of the plan: 3/16.")] = None,  # noqa: UP045
-    fresh: Annotated[bool, typer.Option("--fresh", help="As if everything were to be run again.")] = False,
+    shard: ShardOption = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="As if all trials were to run again.")] = False,
     plugin: PluginOption = None,
     pilot: Annotated[
-        Optional[bool],  # noqa: UP045
+        bool | None,
         typer.Option(
-            "--pilot/--no-pilot", help="Run short trials first [default: of what no result tells].", show_default=False
+            "--pilot/--no-pilot",
+            help="Run short trials first [default: of kinds that have no result].",
+            show_default=False,
         ),
     ] = None,
     price: Annotated[
         Strings, typer.Option(metavar="DEVICE=PRICE", help="What an hour costs: cuda=2.5; may be given again.")
     ] = None,
     json_: JsonOption = False,
-) -> None:
-    """How long will it take, how much memory and money, with how much uncertainty? Nothing is stored.
+) -> int:
+    """Estimate time, memory and money of a run.
+
+    With their uncertainty. Nothing is stored.
 
     \b
     Examples:
@@ -55,8 +62,12 @@ def plan(
       python -m bench plan suites/devices.toml --price cuda=2.5 --price cpu=0.1
       python -m bench plan suites/mnist.toml --no-pilot --json
     """
-    from bench.cli import ahead_commands as ahead
+    from bench.execute.opening_lines import counts, title_line, wrapped
+    from bench.execute.pilot import look_ahead
     from bench.execute.prepare import Options
+    from bench.execute.progress import Voice
+    from bench.execute.signals import Stopped
+    from bench.planning.text import ahead_text
 
     options = Options(
         suite=suite,
@@ -68,26 +79,77 @@ def plan(
         fresh=fresh,
         plugins=plugin or (),
     )
-    raise typer.Exit(ahead.plan(options, prices=price or (), pilot=pilot, as_json=json_))
+    voice = Voice()
+    try:
+        look = look_ahead(options, prices=price or (), pilot=pilot, voice=voice)
+    except Stopped as stopped:
+        voice.say(f"stopped by {stopped}; nothing is stored")
+        return stopped.exit_code
+    if json_:
+        print(json.dumps(_look_json(look)))
+        return EXIT_OK
+    print(title_line(look.prepared.suite))
+    for line in [*counts(look.plan), *_known_from(look)]:
+        print("\n".join(wrapped(line)))
+    print("\n" + ahead_text(look.ahead, pretty=sys.stdout.isatty()))
+    return EXIT_OK
 
 
-def status(
-    target: TargetArgument,
-    results: ResultsOption = Path("results"),
-    watch: Annotated[
-        Optional[float],  # noqa: UP045
-        typer.Option(metavar="SECONDS", help="Look again every so many seconds until no run goes on."),
-    ] = None,
-    json_: JsonOption = False,
-) -> None:
-    """How far is a run: done, failed, running, left, and for how long? Reads the folder of results only.
+def _known_from(look: Look) -> list[str]:
+    """Where the figures come from."""
+    found = [f"  from {look.earlier:,} earlier trials of this environment"] if look.earlier else []
+    done = look.piloted
+    if done is not None:
+        of = "" if done.kinds == done.of_kinds else f" of {done.of_kinds:,}"
+        found.append(
+            f"  from a pilot: {done.trials:,} short trials of {done.kinds:,}{of} kinds in {done.seconds:.0f} s"
+        )
+        found += [f"  not ok in the pilot: {text}" for text in done.problems]
+    return found
 
-    \b
-    Examples:
-      python -m bench status results/mnist
-      python -m bench status suites/mnist.toml --watch 10
-      python -m bench status results/mnist --json
-    """
-    from bench.cli import ahead_commands as ahead
 
-    raise typer.Exit(ahead.status(target, results=results, watch_seconds=watch, as_json=json_))
+def _look_json(look: Look) -> Json:
+    done, ahead = look.piloted, look.ahead
+    pilot = None if done is None else {
+        "trials": done.trials, "kinds": done.kinds, "of_kinds": done.of_kinds, "seconds": round(done.seconds, 3),
+        "problems": done.problems,
+    }  # fmt: skip
+    rows = [
+        {
+            "model": row.trial.model.label,
+            "dataset": row.trial.dataset.label,
+            "device": row.kind.device,
+            "batch_size": row.kind.batch_size,
+            "jobs": row.jobs,
+            "seeds_a_job": row.kind.seeds,
+            "seconds_a_job": None if row.each is None else round(row.each.seconds, 3),
+            "looked_at": row.looked_at,
+        }
+        for row in ahead.rows
+    ]
+    return {
+        "schema": SCHEMA,
+        "suite": look.prepared.suite.name,
+        "earlier_jobs": look.earlier,
+        "pilot": pilot,
+        "devices": {name: _part_json(part) for name, part in ahead.devices.items()},
+        "total": _part_json(ahead.all),
+        "kinds": rows,
+        "upper_bound": ahead.upper,
+    }
+
+
+def _part_json(part: Part) -> Json:
+    from bench.planning.estimate import memory_json
+    from bench.planning.progress import span_json
+
+    return {
+        "trials": part.trials,
+        "there": part.there,
+        "to_run": part.to_run,
+        "unknown": part.unknown,
+        "seconds": None if part.seconds is None else span_json(part.seconds),
+        "memory": memory_json(part),
+        "price_of_an_hour": part.price,
+        "cost": None if part.cost is None else span_json(part.cost),
+    }

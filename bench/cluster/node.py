@@ -19,7 +19,7 @@ from pathlib import Path
 
 from bench.base.cache import file_sha256
 from bench.base.records import Json, digest
-from bench.execute.ask_worker import Question
+from bench.execute.ask_worker import catalogue_question
 from bench.execute.executors.exit_status import Ending
 from bench.execute.executors.local import GRACE_SECONDS, LocalExecutor
 from bench.execute.jobs import tidy
@@ -108,7 +108,7 @@ def described(plugins: Sequence[str], places: dict[str, str]) -> dict[str, Json]
 
 @cache
 def _described(plugins: tuple[str, ...], visible: str) -> str:
-    found = Question(plugins).raw()
+    found = catalogue_question(plugins).answer()
     for kind in ("models", "datasets"):
         for told in found[kind].values():
             told.pop("settings", None)

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from bench.cluster.executor import RayExecutor
 from bench.cluster.kinds import ClusterIdentifier, joined
 from bench.cluster.nodes import Cluster
-from bench.execute.ask_worker import Question
+from bench.execute.ask_worker import catalogue_question
 from bench.execute.prepare import Options, Prepared, prepare_with
 from bench.execute.progress import Voice
+from bench.suite.catalogue import Catalogue
 from bench.suite.read import SuiteFile
 
 
@@ -38,10 +39,10 @@ def prepared_on_cluster(options: Options, file: SuiteFile, voice: Voice) -> Iter
     try:
         executor.start()
         voice.say(executor.told)
-        question = Question(file.plugins)
+        question = catalogue_question(file.plugins)
         cluster = Cluster(executor, file.plugins, voice)
         cluster.wait_for_nodes()
-        found = prepare_with(joined(question.answer(), list(cluster.kinds)), options, file=file)
+        found = prepare_with(joined(Catalogue.from_json(question.answer()), list(cluster.kinds)), options, file=file)
         yield ClusterPrepared(found.file, found.suite, found.catalogue, found.store, options, cluster)
     finally:
         executor.close()

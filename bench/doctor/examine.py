@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from bench.doctor import proofs
 from bench.doctor.advice import Circumstances, advice
 from bench.doctor.trials import Bench, Measured, TrialFailed
-from bench.execute.ask_worker import Question
+from bench.execute.ask_worker import ask_catalogue
 from bench.execute.executors.local import LocalExecutor
 from bench.execute.lock import MeasureLock
 from bench.execute.progress import Voice
@@ -50,7 +50,7 @@ def examine(voice: Voice) -> Doctor:
                 voice.say("waiting: another run is measuring on this machine")
                 lock.acquire()
             executor.start()
-            catalogue = Question().answer()
+            catalogue = ask_catalogue()
             return _Examination(Bench(executor), catalogue, voice).doctor(seen, began=began)
         finally:
             executor.close()

@@ -1,21 +1,29 @@
-"""Ask a worker process what there is: models, data sets, devices, settings, environment. The parent has no torch."""
+"""Asks a worker process one thing: what there is, or to do something that needs torch, which the parent never imports.
+
+The request is a JSON object on the worker's standard input. On standard output comes a JSON object a line: progress,
+and last the answer, or {"error": text}. The worker's side is bench.worker.common.answer.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import IO
 
-from bench.base.records import Json
+from bench.base.records import Json, canonical_json
 from bench.errors import BenchError
+from bench.execute.executors.exit_status import signal_name
 from bench.suite.catalogue import Catalogue
 
 # Plugins take at most 30 s together; importing torch from a cold disk takes a while too.
-LIMIT_SECONDS = 150.0
+CATALOGUE_SECONDS = 150.0
 GRACE_SECONDS = 2.0
 
 # Importing numpy alone starts OpenBLAS's threads, and a process with threads cannot be forked safely.
@@ -23,49 +31,99 @@ WORKER_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
 
 
 class Question:
-    """A catalogue that is being put together while the parent does something else."""
+    """One thing that a worker process is asked. It works from now on; the parent may do something else meanwhile.
 
-    def __init__(self, plugins: Sequence[str] = ()) -> None:
-        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the process
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "bench.worker.catalogue", *plugins],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            env={**os.environ, **WORKER_ENVIRONMENT},
-            start_new_session=True,
-        )
+    `failed` begins the message where the worker ends without an answer: "models cannot be listed".
+    """
 
-    def answer(self) -> Catalogue:
-        """Wait for the catalogue. BenchError where the worker cannot say."""
-        return Catalogue.from_json(self.raw())
+    def __init__(
+        self,
+        module: str,
+        *arguments: str,
+        failed: str,
+        request: Mapping[str, Json] | None = None,
+        limit_seconds: float | None = None,
+    ) -> None:
+        self._failed, self._limit_seconds = failed, limit_seconds
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed in `answer`
+        with tempfile.TemporaryFile() as asked:
+            asked.write(canonical_json(request or {}).encode())
+            asked.seek(0)
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", module, *arguments],
+                stdin=asked,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                env={**os.environ, **WORKER_ENVIRONMENT},
+                start_new_session=True,
+            )
 
-    def raw(self) -> dict[str, Json]:
-        """The same as the worker says it."""
-        with self._errors:
-            found: dict[str, Json] = json.loads(self._text())
-            return found
+    def answer(self, told: Callable[[dict[str, Json]], object] = lambda line: None) -> dict[str, Json]:
+        """Wait for the last line; `told` gets each line as it comes. Raises BenchError with what went wrong."""
+        last: dict[str, Json] | None = None
+        stop = None if self._limit_seconds is None else time.monotonic() + self._limit_seconds
+        with self._errors, self._process:
+            try:
+                for last in self._lines(stop):
+                    told(last)
+                code = self._process.wait(_left(stop))
+            except BaseException as error:
+                self._end()
+                if isinstance(error, subprocess.TimeoutExpired):
+                    raise BenchError(f"{self._failed}: no answer after {self._limit_seconds:.0f} s") from error
+                raise
+            if last is not None and "error" in last:
+                raise BenchError(last["error"])
+            if code < 0:
+                name = signal_name(-code)
+                raise BenchError(f"{self._failed}: its process was killed by {name}: {last_line(self._errors)}")
+            if code or last is None:
+                raise BenchError(f"{self._failed}: {last_line(self._errors)}")
+        return last
 
-    def _text(self) -> bytes:
-        try:
-            text, _ = self._process.communicate(timeout=LIMIT_SECONDS)
-        except BaseException as error:
-            self._end()
-            if isinstance(error, subprocess.TimeoutExpired):
-                raise BenchError(f"no answer about models and devices after {LIMIT_SECONDS:.0f} s") from error
-            raise
-        if self._process.returncode != 0:
-            raise BenchError(f"models and devices cannot be listed: {last_line(self._errors)}")
-        return text
+    def _lines(self, stop: float | None) -> Iterator[dict[str, Json]]:
+        """Each line that it writes, until it ends. Raises TimeoutExpired at the time `stop`."""
+        assert self._process.stdout is not None
+        pipe, begun = self._process.stdout.fileno(), b""
+        while select.select([pipe], [], [], _left(stop))[0]:
+            if not (part := os.read(pipe, 1 << 20)):
+                return
+            *lines, begun = (begun + part).split(b"\n")
+            yield from map(json.loads, lines)
+        raise subprocess.TimeoutExpired(self._process.args, self._limit_seconds or 0)
 
     def _end(self) -> None:
-        """Ask it to end, which ends the imports that it has started; then make sure."""
+        """Ask it to end, which ends what it has started; then make sure."""
         self._process.terminate()
         try:
             self._process.wait(timeout=GRACE_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+def catalogue_question(plugins: Sequence[str] = ()) -> Question:
+    """Asks what there is: models, data sets, devices, settings, environment; `Catalogue.from_json` reads the answer."""
+    return Question(
+        "bench.worker.catalogue",
+        *plugins,
+        failed="models and devices cannot be listed",
+        limit_seconds=CATALOGUE_SECONDS,
+    )
+
+
+def ask_catalogue(plugins: Sequence[str] = ()) -> Catalogue:
+    """What there is. `plugins`: absolute paths or modules. Raises BenchError where the worker cannot say."""
+    return Catalogue.from_json(catalogue_question(plugins).answer())
+
+
+def absolute_plugins(specs: Sequence[str] | None) -> list[str]:
+    """Plugins of the command line as a worker is told them: a file by its absolute path."""
+    return [str(Path(spec).resolve()) if spec.endswith(".py") else spec for spec in specs or ()]
+
+
+def _left(stop: float | None) -> float | None:
+    return None if stop is None else max(0.0, stop - time.monotonic())
 
 
 def last_line(errors: IO[bytes]) -> str:

@@ -23,13 +23,18 @@ def head(suite: Suite, plan: Plan, *, catalogue: Catalogue, results: Sequence[Re
     """The lines, for a terminal of 80 columns."""
     trials = [planned.trial for planned in plan.to_run] or suite.trials()
     lines = [
-        suite.name if suite.title == suite.name else f"{suite.name} · {suite.title}",
+        title_line(suite),
         f"{plan.total:,} trial{'' if plan.total == 1 else 's'} = {axes_text(suite)}",
         *counts(plan),
         *(f"plugin: {printable(plugin.error)}" for plugin in catalogue.plugins.values() if plugin.error),
         machine_text(catalogue, trials) + time_text(plan, results),
     ]
     return [part for line in lines for part in wrapped(line)]
+
+
+def title_line(suite: Suite) -> str:
+    """The name of a suite, and its title where it has one."""
+    return suite.name if suite.title == suite.name else f"{suite.name} · {suite.title}"
 
 
 def counts(plan: Plan) -> list[str]:

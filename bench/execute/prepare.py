@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.errors import BenchError, nearest
-from bench.execute.ask_worker import Question
+from bench.execute.ask_worker import ask_catalogue
 from bench.execute.plan import Identifier, Plan, make_plan, parse_retry
 from bench.results.store import Store
 from bench.suite.budget import parse_budget
@@ -93,7 +93,7 @@ def read(options: Options) -> SuiteFile:
 
 def prepare(options: Options, file: SuiteFile) -> Prepared:
     """Resolve the suite on this machine, and look at what is stored. Nothing is written. BenchError: one line."""
-    return prepare_with(Question(file.plugins).answer(), options, file=file)
+    return prepare_with(ask_catalogue(file.plugins), options, file=file)
 
 
 def prepare_with(catalogue: Catalogue, options: Options, *, file: SuiteFile) -> Prepared:

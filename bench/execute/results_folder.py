@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.base.records import Result
 from bench.errors import BenchError
-from bench.execute.ask_worker import Question
+from bench.execute.ask_worker import ask_catalogue
 from bench.execute.prepare import data_root as data_root_of
 from bench.results.store import Store
 from bench.suite.budget import Budget
@@ -25,7 +25,7 @@ def open_results(
     """The store that `target` names, and its plan: resolved anew for a suite file, the stored one for a folder."""
     if target.suffix == ".toml" or target.is_file():
         file = read_suite(target, plugins=plugins)
-        catalogue = Question(file.plugins).answer()
+        catalogue = ask_catalogue(file.plugins)
         suite = resolve(file, catalogue, data_root=data_root_of(data_root))
         store = Store(results / suite.name)
         return store, replace(suite, budget=_budget_of(store))

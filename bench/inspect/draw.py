@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.inspect.stored import PARTS, WORDS, Array, Inspection, share_text
+from bench.inspect.inspection import PARTS, WORDS, Array, Inspection, share_text
 from bench.present.axes import readable_ticks
 from bench.present.style import (
     COLOURS,

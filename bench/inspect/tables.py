@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.inspect.stored import PARTS, WORDS, Inspection, share_text
+from bench.inspect.inspection import PARTS, WORDS, Inspection, share_text
 from bench.present.format import percent
 from bench.present.tables import Column, Table, TableCell
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.inspect.stored import PARTS, Inspection, share_text
+from bench.inspect.inspection import PARTS, Inspection, share_text
 from bench.inspect.tables import standard_from
 from bench.present.columns import aligned, cut
 from bench.present.format import percent, plural

@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.errors import BenchError
 from bench.inspect import tables
-from bench.inspect.stored import Inspection
+from bench.inspect.inspection import Inspection
 from bench.inspect.text import answer
 from bench.present.format import slug
 from bench.present.tables import escape_markdown, to_markdown

@@ -2,7 +2,9 @@
 
     python -m bench.worker.export_model
 
-What to do is a line of JSON on standard input, what came of it one on standard output: {"message": …} or {"error": …}.
+The request: that of a trial (bench.worker.common.messages), with checkpoint, weights (last, best), format and output.
+The answer: {"message": text}.
+
 The model is built anew and given the weights that the trial stored. Every export is loaded again, and has to answer to
 images of the test set what that model answers; else nothing is left on disk.
 """
@@ -10,8 +12,6 @@ images of the test set what that model answers; else nothing is left on disk.
 from __future__ import annotations
 
 import importlib.util
-import json
-import os
 import sys
 import warnings
 from collections.abc import Callable, Mapping
@@ -23,12 +23,13 @@ import torch
 from torch import nn
 
 from bench.base import checkpoint_file
-from bench.base.records import Json, canonical_json
-from bench.errors import EXIT_OK, EXIT_USAGE, BenchError, DataError
+from bench.base.records import Json
+from bench.errors import BenchError, DataError
 from bench.registry import MODELS
-from bench.worker.common import discover as components
+from bench.worker.common.answer import Say, answer, register_all
 from bench.worker.common.failures import first_line
 from bench.worker.common.messages import Request
+from bench.worker.datasets.files import replacing
 from bench.worker.evaluate.accuracy import evaluate
 from bench.worker.trial import checkpoints, data
 from bench.worker.trial.learner_state import load_model_state
@@ -44,28 +45,12 @@ SAME_ANSWERS = 0.99
 Answers = Callable[[torch.Tensor], torch.Tensor]
 
 
-def main() -> int:
-    """Do what the line on standard input says; the exit code."""
-    out = os.dup(1)
-    os.dup2(2, 1)  # what a model prints is no answer of ours
-    warnings.simplefilter("ignore")  # torch's own exporters warn of what they do themselves
-    wanted = json.loads(sys.stdin.readline())
-    try:
-        told, code = {"message": export(wanted)}, EXIT_OK
-    except BenchError as error:
-        told, code = {"error": str(error)}, EXIT_USAGE
-    os.write(out, canonical_json(told).encode() + b"\n")
-    return code
-
-
 def export(wanted: Mapping[str, Json]) -> str:
     """Export what `wanted` says, and say how well it answers. Raises BenchError."""
     write = FORMATS[wanted["format"]]
     refuse_missing(wanted["format"])
-    components.load_builtin()
+    register_all(wanted["plugins"])
     request = Request.from_json(wanted)
-    for plugin in request.plugins:
-        components.load_plugin(plugin)
     loaded = data.load(request, torch.device("cpu"))
     trial = request.trial
     model = MODELS.get(trial.model.name).build(loaded.input_shape, len(loaded.class_names), **trial.model.settings)
@@ -161,17 +146,14 @@ def _write(
     path: Path, write: Callable[[nn.Module, torch.Tensor, Path], Answers], *, model: nn.Module, images: torch.Tensor
 ) -> float:
     """Export aside, compare, rename; the greatest difference of a logit."""
-    aside = path.with_name(f".{os.getpid()}.{path.name}")
     try:
-        answers = write(model, images[: max(2, len(images) // 2)], aside)
-        difference, largest = _compare(model, answers, images)
-        if not difference <= TOLERANCE * max(1.0, largest):
-            raise BenchError(f"{path}: not written: its logits differ by up to {difference:.1e} from the model's")
-        aside.replace(path)
+        with replacing(path) as aside:
+            answers = write(model, images[: max(2, len(images) // 2)], aside)
+            difference, largest = _compare(model, answers, images)
+            if not difference <= TOLERANCE * max(1.0, largest):
+                raise BenchError(f"{path}: not written: its logits differ by up to {difference:.1e} from the model's")
     except OSError as error:
         raise BenchError(f"{path}: cannot be written ({error.strerror or error}); choose another -o FILE") from error
-    finally:
-        aside.unlink(missing_ok=True)
     return difference
 
 
@@ -245,5 +227,11 @@ FORMATS: dict[str, Callable[[nn.Module, torch.Tensor, Path], Answers]] = {
 }
 
 
+def work(request: dict[str, Json], say: Say) -> None:
+    """Export, and say how well it answers."""
+    warnings.simplefilter("ignore")  # torch's own exporters warn of what they do themselves
+    say({"message": export(request)})
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(answer(work))

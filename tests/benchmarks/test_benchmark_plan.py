@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bench.execute.ask_worker import Question
+from bench.execute.ask_worker import ask_catalogue
 from bench.execute.plan import Identifier, Plan, make_plan
 from bench.suite.read import read_suite
 from bench.suite.resolve import resolve
@@ -29,7 +29,7 @@ TRIALS = 10_000
 def test_plan(benchmark: Any, tmp_path: Path) -> None:
     path = tmp_path / "large.toml"
     path.write_text(SUITE)
-    catalogue = Question(()).answer()
+    catalogue = ask_catalogue()
 
     def plan() -> Plan:
         suite = resolve(read_suite(path), catalogue, data_root=tmp_path)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.cli import main_commands as commands
+from bench.cli.doctor import doctor as command
 from bench.doctor import examine as doctor
 from bench.doctor import proofs
 from bench.doctor.examine import Run, determinism, nothing_claimed, self_comparison
@@ -220,7 +220,7 @@ def test_with_a_broken_clock_it_exits_1_and_says_which_instrument_is_wrong(
     tmp_path: Path, breaks: Callable[[str], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     breaks(SLOW_CLOCK)
-    assert commands.doctor(tmp_path / "results") == 1
+    assert command(tmp_path / "results") == 1
     assert re.search(r"^known delay .* WRONG$", capsys.readouterr().out, re.MULTILINE)
 
 
@@ -231,7 +231,7 @@ def test_the_outcome_is_printed_stored_and_private(
 ) -> None:
     """Exit 0 even beside other work: noise is a finding."""
     monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
-    assert commands.doctor(tmp_path / "results") == 0
+    assert command(tmp_path / "results") == 0
     out = capsys.readouterr().out
     assert max(map(len, out.replace(str(tmp_path), "").splitlines())) <= 80
     assert re.fullmatch(
@@ -257,7 +257,7 @@ def test_a_folder_that_cannot_be_written_is_said_before_anything_is_measured(tmp
     (tmp_path / "results").write_text("a file")
     began = time.monotonic()
     with pytest.raises(BenchError, match="cannot be written there"):
-        commands.doctor(tmp_path / "results")
+        command(tmp_path / "results")
     assert time.monotonic() - began < 1
 
 

@@ -17,7 +17,8 @@ import pytest
 from pytest_benchmark.stats import Stats
 
 import bench
-from bench.cli import main_commands as commands
+from bench.cli.export import export as command
+from bench.cli.report import report
 from bench.errors import BenchError
 from bench.export import formats as export
 from bench.results.store import Store
@@ -40,7 +41,7 @@ def store(folder: Path, results: list[Any]) -> Path:
 
 
 def exported(folder: Path, form: str, output: Path | None = None) -> int:
-    return commands.export(folder, form=form, output=output, results=folder, data_root=None, plugins=())
+    return command(folder, form=form, output=output, results=folder)
 
 
 def benchmarks(folder: Path, form: str = "pytest-benchmark") -> dict[str, Any]:
@@ -156,7 +157,7 @@ def test_two_data_files_of_one_name_are_two_benchmarks(make: ModuleType, tmp_pat
 def test_csv_is_that_of_the_report(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert exported(folder, "csv") == 0
     text = capsys.readouterr().out
-    commands.report(folder, results=folder, data_root=None, plugins=())
+    report(folder, results=folder)
     assert text == (folder / "report/tables/trials.csv").read_text(encoding="utf-8")
     rows = list(csv.DictReader(io.StringIO(text)))
     assert len(rows) == 30

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from bench.base.records import Environment
-from bench.cli import sharing_commands as sharing
+from bench.cli.history import history as command
 from bench.errors import BenchError
 from bench.history.series import differences, series_of
 from bench.results.store import Store
@@ -49,9 +49,7 @@ def stored(folder: Path, results: list[Any]) -> Path:
 
 
 def history(folder: Path, metric: str = "train_samples_per_second", *, model: tuple[str, ...] = ()) -> int:
-    return sharing.history(
-        folder, metric=metric, model=model, output=None, results=folder, data_root=None, plugins=()
-    )  # fmt: skip
+    return command(folder, metric=metric, model=list(model), results=folder)
 
 
 def test_a_slow_down_is_found_with_its_cause(

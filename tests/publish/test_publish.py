@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from bench.cli import main_commands as commands
-from bench.cli import sharing_commands as sharing
+from bench.cli.publish import publish as command
+from bench.cli.report import report
 from bench.errors import BenchError
 from bench.present.format import Scale, figure_as
 from bench.results.store import Store
@@ -36,7 +36,7 @@ def rendered(make: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path
     other = make.Plan(datasets=[make.Component("mnist")], seeds=(0, 1, 2))
     stored(folder / "other", make.run_of(other))
     for name in ("baseline", "other"):
-        commands.report(folder / name, results=folder, data_root=None, plugins=())
+        report(folder / name, results=folder)
     return folder
 
 
@@ -48,7 +48,7 @@ def docs(rendered: Path, tmp_path: Path) -> Path:
 
 
 def publish(*targets: Path, check: bool = False) -> int:
-    return sharing.publish(targets, check=check, results=Path("results"), data_root=None, plugins=())
+    return command(list(targets), check=check)
 
 
 def written(path: Path, text: str) -> Path:

@@ -16,7 +16,7 @@ import pytest
 
 from bench.base.checkpoint_file import BEST, LAST, Label
 from bench.base.records import Json
-from bench.cli import checking_commands as checking
+from bench.cli.check import check as command
 from bench.errors import BenchError
 from bench.results.store import Store
 
@@ -51,7 +51,7 @@ def read(folder: Path) -> list[Json]:
 
 
 def run(target: Path, *, repair: bool = False) -> int:
-    return checking.check(target, repair=repair, results=Path("results"), data_root=None, plugins=())
+    return command(target, repair=repair)
 
 
 def test_a_folder_with_nothing_wrong(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bench.base.records import Component, TrainSettings
-from bench.cli import sharing_commands as sharing
+from bench.cli.merge import merge as command
 from bench.errors import BenchError
 from bench.present.tables import frame_csv
 from bench.results.frame import trials_frame
@@ -56,7 +56,7 @@ def test_shards_merged_are_the_whole(make: ModuleType, tmp_path: Path, capsys: p
     whole = stored(tmp_path / "whole", make, suite())
     shards = [stored(tmp_path / f"s{k}", make, suite(shard=f"{k}/3")) for k in (1, 2, 3)]
     out = tmp_path / "out"
-    assert sharing.merge(out, shards, plan=None) == 0
+    assert command(out, shards) == 0
     assert table(out) == table(whole)
     assert table(out).count("\n") == 1 + 30
     assert Store(out).load_suite() == Store(whole).load_suite()
@@ -120,7 +120,7 @@ def test_damaged_lines_are_copied_as_they_are_and_counted(
     a, b = (stored(tmp_path / f"s{k}", make, suite(shard=f"{k}/2")) for k in (1, 2))
     file = a / "trials/s1.jsonl"
     file.write_bytes(b"not json\n" + file.read_bytes()[:-40])
-    sharing.merge(tmp_path / "out", [a, b], plan=None)
+    command(tmp_path / "out", [a, b])
     assert f"{a}: 14 results in 1 file, 2 damaged lines left out" in capsys.readouterr().out
     assert (tmp_path / "out/trials/s1.jsonl").read_bytes() == file.read_bytes()
 

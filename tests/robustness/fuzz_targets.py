@@ -47,9 +47,9 @@ class Suites(Target):
     """Suite files, from the bytes to the trials."""
 
     def prepare(self, folder: Path) -> None:
-        from bench.execute.ask_worker import Question
+        from bench.execute.ask_worker import ask_catalogue
 
-        self.catalogue = Question(()).answer()
+        self.catalogue = ask_catalogue()
         self.seeds = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "suites").glob("*.toml"))]
         self.keys = sorted(
             {line.split("=")[0].strip() for seed in self.seeds for line in seed.splitlines() if "=" in line}
@@ -355,18 +355,18 @@ class Results(Target):
         return json.dumps(mutate_json(value, rng)).encode()
 
     def read(self, folder: Path) -> None:
-        from bench.cli import checking_commands as checking
-        from bench.cli import main_commands as commands
+        from bench.cli.check import check
+        from bench.cli.export import export
+        from bench.cli.report import report
         from bench.report import render
 
         drawn = hash(bytes((folder / "smoke/trials/a.jsonl").read_bytes()[:2000])) % 40 == 0
         if not drawn:  # drawing takes seconds
             render._draw = lambda _, sections, *__, **___: {section: [] for section in sections}
-        where: Any = {"results": folder, "data_root": None, "plugins": ()}
-        checking.check(folder / "smoke", repair=drawn, **where)
-        commands.report(folder / "smoke", **where)
+        check(folder / "smoke", repair=drawn, results=folder)
+        report(folder / "smoke", results=folder)
         for form in ("csv", "json", "pytest-benchmark"):
-            commands.export(folder / "smoke", form=form, output=None, **where)
+            export(folder / "smoke", form=form, results=folder)
 
 
 TARGETS: dict[str, type[Target]] = {"suites": Suites, "idx": Idx, "cifar": Cifar, "hdf5": Hdf5, "results": Results}

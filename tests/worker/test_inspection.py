@@ -132,5 +132,5 @@ def test_what_is_looked_at_here_makes_no_result_another_ones(monkeypatch: pytest
     read: list[str] = []
     monkeypatch.setattr(remembered, "files_digest", lambda paths: read.extend(map(str, paths)) or "")
     worker_digest()
-    assert any(path.endswith("worker/trial.py") for path in read)
+    assert any(path.endswith("worker/trial/trial.py") for path in read)
     assert not [path for path in read if "inspection" in path]

@@ -1,9 +1,9 @@
 """`bench fetch`: download a data set into the data root. A process of its own, since it asks torchvision for mirrors.
 
-    python -m bench.worker.datasets.fetch NAME --data-root DIR
+    python -m bench.worker.datasets.fetch
 
-Each line on stdout is a JSON object: {"done": bytes, "total": bytes, "file": name} under way, {"message": text} at
-the end, {"error": text} where it went wrong (exit code 2).
+The request: name, data_root. The answer: {"done": bytes, "total": bytes, "file": name} under way, {"message": text} at
+the end.
 
 Mirrors and checksums are torchvision's; its download function is not used: it writes under the final name, has no
 timeout, and extracts the archive. Here a file is written aside, checked, and renamed.
@@ -11,49 +11,32 @@ timeout, and extracts the archive. Here a file is written aside, checked, and re
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import http.client
 import importlib
-import json
 import pkgutil
 import sys
-import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO, TypeAlias
+from typing import IO
 from urllib.parse import urlsplit
 
 import bench.worker.datasets
-from bench.errors import EXIT_OK, EXIT_USAGE, BenchError, DataError, Unavailable
+from bench.base.records import Json
+from bench.errors import BenchError, DataError, Unavailable
 from bench.registry import DATASETS
+from bench.worker.common.answer import Say, answer
 from bench.worker.datasets.downloads import DOWNLOADS, Download
-from bench.worker.datasets.files import shown
-
-Report: TypeAlias = Callable[[Mapping[str, int | str]], None]
+from bench.worker.datasets.files import replacing, shown
 
 TIMEOUT_SECONDS = 30.0
 CHUNK_BYTES = 1 << 16
 REPORT_SECONDS = 0.2
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Fetch what the command line says; the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m bench.worker.datasets.fetch")
-    parser.add_argument("name")
-    parser.add_argument("--data-root", type=Path, required=True)
-    options = parser.parse_args(arguments)
-    try:
-        fetch(options.name, root=options.data_root.expanduser(), report=_print)
-    except BenchError as error:
-        _print({"error": str(error)})
-        return EXIT_USAGE
-    return EXIT_OK
-
-
-def fetch(name: str, *, root: Path, report: Report) -> None:
+def fetch(name: str, *, root: Path, report: Say) -> None:
     """Download the data set `name` into the data root; what is there and right is left alone.
 
     Raises BenchError on an unknown name, a root that cannot be written, or a file that no mirror gave.
@@ -82,26 +65,20 @@ def _is_there(build: Callable[[Path], object], root: Path) -> bool:
     return True
 
 
-def _fetch_file(file: Download, *, root: Path, report: Report) -> None:
+def _fetch_file(file: Download, *, root: Path, report: Say) -> None:
     target = root / file.path
     if target.is_file() and _is_right(target, file.checksum):
         report({"done": file.size_bytes, "total": file.size_bytes, "file": target.name})
         return
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as aside:
-            temporary = Path(aside.name)
+        with replacing(target) as aside:
+            _from_any_mirror(file, aside, target=target, report=report)
     except OSError as error:
         raise BenchError(f"{shown(target.parent)}: cannot write there: {error.strerror}; set --data-root") from error
-    try:
-        _from_any_mirror(file, temporary, target=target, report=report)
-        temporary.chmod(0o644)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
-def _from_any_mirror(file: Download, temporary: Path, *, target: Path, report: Report) -> None:
+def _from_any_mirror(file: Download, temporary: Path, *, target: Path, report: Say) -> None:
     errors = []
     for url in file.urls:
         try:
@@ -117,13 +94,13 @@ def _from_any_mirror(file: Download, temporary: Path, *, target: Path, report: R
     )
 
 
-def _retrieve(url: str, path: Path, *, file: Download, report: Report) -> None:
+def _retrieve(url: str, path: Path, *, file: Download, report: Say) -> None:
     """Raises OSError, HTTPException, or ValueError where more comes than the file is long."""
     with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as response, path.open("wb") as aside:  # noqa: S310  # the addresses are ours
         _copy(response, aside, file=file, report=report)
 
 
-def _copy(response: IO[bytes], aside: IO[bytes], *, file: Download, report: Report) -> None:
+def _copy(response: IO[bytes], aside: IO[bytes], *, file: Download, report: Say) -> None:
     done, reported = 0, 0.0
     while chunk := response.read(CHUNK_BYTES):
         aside.write(chunk)
@@ -145,10 +122,10 @@ def _host(url: str) -> str:
     return urlsplit(url).netloc or url
 
 
-def _print(line: Mapping[str, int | str]) -> None:
-    sys.stdout.write(json.dumps(line) + "\n")
-    sys.stdout.flush()
+def work(request: dict[str, Json], say: Say) -> None:
+    """Fetch what the request names."""
+    fetch(request["name"], root=Path(request["data_root"]), report=say)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(answer(work))

@@ -1,8 +1,11 @@
-"""Source files of data sets: named without home paths, checked against pinned digests, read to a cap."""
+"""Files of data sets: named without home paths, checked against pinned digests, read to a cap, written whole."""
 
 from __future__ import annotations
 
 import hashlib
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from bench.base.cache import file_sha256
@@ -16,6 +19,19 @@ def shown(path: Path) -> str:
         return f"~/{path.relative_to(home)}" if path != home else "~"
     except ValueError:
         return str(path)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A file beside `path` to write into: it takes that name at the end, and is gone where anything was raised."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        aside = Path(file.name)
+    try:
+        yield aside
+        aside.chmod(0o644)
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def not_there(title: str, *, name: str, root: Path, missing: str) -> Unavailable:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from bench.base.records import Json, Scaling
 from bench.errors import BenchError
+from bench.registry import DATASETS
 from bench.worker.datasets.splits import Images, Labels, Splits
 
 Indices: TypeAlias = npt.NDArray[np.int64]
@@ -50,6 +54,23 @@ class Drawn:
     train: Indices
     validation: Indices
     test: Indices | None
+
+
+class BuiltSet(NamedTuple):
+    """A data set, and the settings that every data set takes."""
+
+    splits: Splits
+    scaling: Scaling
+    limits: dict[str, int | None]  # train_limit, test_limit
+
+
+def build_set(name: str, settings: Mapping[str, Json], *, locations: Mapping[str, str], root: Path) -> BuiltSet:
+    """Build a data set; `locations` are its settings that name a file. Raises Unavailable, DataError, BenchError."""
+    own = dict(settings)
+    limits = {key: own.pop(key, None) for key in ("train_limit", "test_limit")}
+    scaling = own.pop("scaling", "unit")
+    own |= {key: Path(path) for key, path in locations.items()}
+    return BuiltSet(DATASETS.get(name).build(root, **own), scaling, limits)
 
 
 def prepare(

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 
 from bench.base.records import Trial
-from bench.registry import DATASETS
 from bench.worker.common.messages import Request
-from bench.worker.datasets.prepare import Prepared, prepare
+from bench.worker.datasets.prepare import Prepared, build_set, prepare
 from bench.worker.datasets.splits import Images, Splits, scaling
 from bench.worker.evaluate.accuracy import Held
 from bench.worker.train import loaders
@@ -28,12 +26,11 @@ class Opened(NamedTuple):
 
 def open_set(request: Request, device: torch.device) -> Opened:
     """Build the data set of a trial. Raises Unavailable, DataError, BenchError."""
-    settings = dict(request.trial.dataset.settings)
-    limits = {key: settings.pop(key, None) for key in ("train_limit", "test_limit")}
-    scale_name = settings.pop("scaling", "unit")
-    settings |= {key: Path(path) for key, path in request.locations.items()}
-    splits = DATASETS.get(request.trial.dataset.name).build(request.data_root, **settings)
-    affine = scaling(splits, scale_name)
+    dataset = request.trial.dataset
+    splits, name, limits = build_set(
+        dataset.name, dataset.settings, locations=request.locations, root=request.data_root
+    )
+    affine = scaling(splits, name)
     return Opened(splits, loaders.Scale.on(device, affine.shift, affine.scale), limits)
 
 

@@ -20,9 +20,9 @@ SIDE, REPEATS = 2048, 15  # of the square matrices
 
 def measure(settings: Settings) -> Json:
     """Peak and bandwidth of this machine with every core, and FLOPs a sample and bytes of parameters of each model."""
-    from bench.execute.ask_worker import Question
+    from bench.execute.ask_worker import ask_catalogue
 
-    threads = Question(()).answer().physical_cores
+    threads = ask_catalogue().physical_cores
     with alone():
         found = ask("floors", str(threads))
     say(f"floors: {found['peak_flops'] / 1e9:.0f} GFLOP/s, {found['bytes_per_second'] / 1e9:.1f} GB/s")

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench.execute.ask_worker import Question
+from bench.execute.ask_worker import ask_catalogue
 from tests.benchmarks.beside.measured import Json
 
 
@@ -18,7 +18,7 @@ class Kept:
 
     def save(self, name: str, found: Json, *, quick: bool, rounds: int) -> None:
         """Write the figures beside the conditions of this machine. Neither user nor host name is in them."""
-        environment = Question(()).answer().environment
+        environment = ask_catalogue().environment
         conditions = {
             "facts": dict(environment.facts),
             "commit": environment.notes.get("commit", ""),

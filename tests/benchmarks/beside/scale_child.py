@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.base.records import Result
-from bench.execute.ask_worker import Question
+from bench.execute.ask_worker import ask_catalogue
 from bench.execute.plan import Identifier, Planned
 from bench.results.store import Store
 from bench.suite.plan import Suite
@@ -48,7 +48,7 @@ def resolved(folder: Path, *, trials: int, rules: str = "") -> tuple[Suite, Any]
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "scale.toml"
     path.write_text(SUITE.format(seeds=trials // CELLS) + rules)
-    catalogue = Question(()).answer()
+    catalogue = ask_catalogue()
     return resolve(read_suite(path), catalogue, data_root=folder), catalogue
 
 

@@ -19,7 +19,7 @@ import pytest
 from bench.errors import BenchError
 from bench.registry import DATASETS
 from bench.worker.datasets import mnist, optdigits
-from bench.worker.datasets.fetch import fetch, main
+from bench.worker.datasets.fetch import fetch
 from bench.worker.datasets.idx import IdxFile
 
 CONTENT = {"optdigits.tra": b"0," * 64 + b"1\n", "optdigits.tes": b"16," * 64 + b"0\n"}
@@ -135,27 +135,17 @@ def test_what_needs_no_download_says_so(name: str, tmp_path: Path) -> None:
     assert not (tmp_path / "root").exists()
 
 
-def test_an_unknown_name_and_a_root_that_is_a_file_are_one_line(
-    tmp_path: Path, served: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["mnits", "--data-root", str(tmp_path)]) == 2
-    assert "did you mean mnist" in json.loads(capsys.readouterr().out)["error"]
+def test_an_unknown_name_and_a_root_that_is_a_file_are_one_line(tmp_path: Path, served: Any) -> None:
+    with pytest.raises(BenchError, match="did you mean mnist"):
+        fetch("mnits", root=tmp_path, report=Reports())
     (tmp_path / "file").write_text("")
-    assert main(["optdigits", "--data-root", str(tmp_path / "file")]) == 2
-    assert "cannot write there" in json.loads(capsys.readouterr().out)["error"]
+    with pytest.raises(BenchError, match="cannot write there"):
+        fetch("optdigits", root=tmp_path / "file", report=Reports())
 
 
 def test_runs_as_a_process(tmp_path: Path) -> None:
-    command = [
-        sys.executable,
-        "-W",
-        "error",
-        "-m",
-        "bench.worker.datasets.fetch",
-        "digits",
-        "--data-root",
-        str(tmp_path),
-    ]
-    found = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    command = [sys.executable, "-W", "error", "-m", "bench.worker.datasets.fetch"]
+    request = json.dumps({"name": "digits", "data_root": str(tmp_path)})
+    found = subprocess.run(command, input=request, capture_output=True, text=True, timeout=60, check=True)
     assert json.loads(found.stdout) == {"message": "digits: nothing to fetch"}
     assert found.stderr == ""

@@ -4,30 +4,47 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
+import typer
+
+from bench.cli.options import RESULTS, DataRootOption, PluginOption, ResultsOption, Strings
 from bench.errors import EXIT_OK, EXIT_TRIALS, BenchError
-from bench.execute.lock import MeasureLock
-from bench.execute.results_folder import open_results
-from bench.present.check_text import check_text
-from bench.results import check as checks
-from bench.results.check import Checked, Finding
-from bench.results.repair import move_damaged_lines
-from bench.results.store import SUITE_FILE
-from bench.suite import stored
-from bench.suite.plan import Suite
+
+if TYPE_CHECKING:
+    from bench.results.check import Finding
+    from bench.suite.plan import Suite
 
 
-def check(target: Path, *, repair: bool, results: Path, data_root: Path | None, plugins: Sequence[str]) -> int:
-    """Print what was found in the folder that `target` names; 1 where something was, 0 where nothing."""
-    folder, suite, wrong = _opened(target, results=results, data_root=data_root, plugins=plugins)
+def check(
+    target: Annotated[Path, typer.Argument(metavar="RESULTS", help="A folder of results, or a suite file.")],
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Move damaged lines into trials/*.damaged; change nothing else.")
+    ] = False,
+    results: ResultsOption = RESULTS,
+    data_root: DataRootOption = None,
+    plugin: PluginOption = None,
+) -> int:
+    """Look for damaged, duplicate or foreign results.
+
+    Also for orphaned files, and for results of a newer bench. Exit code 1 where something is found.
+
+    \b
+    Examples:
+      python -m bench check results/baseline
+      python -m bench check suites/baseline.toml
+      python -m bench check results/baseline --repair
+    """
+    from bench.present.check_text import check_text
+    from bench.results import check as checks
+
+    folder, suite, wrong = _opened(target, results, data_root, plugin)
     plan = None if suite is None else _whole_plan(suite)
     try:
         if repair:
             _repair(folder)
-        found: Checked = checks.check(folder, plan=plan)
+        found = checks.check(folder, plan=plan)
     except OSError as error:
         raise BenchError(
             f"{error.filename or folder}: cannot be read or written ({error.strerror}); "
@@ -39,11 +56,16 @@ def check(target: Path, *, repair: bool, results: Path, data_root: Path | None, 
 
 
 def _opened(
-    target: Path, *, results: Path, data_root: Path | None, plugins: Sequence[str]
+    target: Path, results: Path, data_root: Path | None, plugins: Strings
 ) -> tuple[Path, Suite | None, list[Finding]]:
     """The folder, its plan, and what is wrong with the plan that lies in it."""
+    from bench.execute.results_folder import open_results
+    from bench.results.check import Finding
+    from bench.results.store import SUITE_FILE
+    from bench.suite.stored import suite_from_json
+
     if target.suffix == ".toml" or target.is_file():
-        store, suite = open_results(target, results=results, data_root=data_root, plugins=plugins)
+        store, suite = open_results(target, results=results, data_root=data_root, plugins=plugins or ())
         _refuse_other(store.folder)
         return store.folder, suite, []
     _refuse_other(target)
@@ -51,8 +73,7 @@ def _opened(
     if not path.is_file():
         return target, None, [Finding("orphaned", SUITE_FILE, "not there: the results have no plan")]
     try:
-        value = json.loads(path.read_bytes())
-        return target, stored.suite_from_json(value), []
+        return target, suite_from_json(json.loads(path.read_bytes())), []
     except (BenchError, ValueError, RecursionError, OSError) as error:
         newer = "reads up to" in str(error)
         text = str(error) if isinstance(error, BenchError) else "cut off or damaged: run the suite again to write it"
@@ -60,6 +81,8 @@ def _opened(
 
 
 def _refuse_other(folder: Path) -> None:
+    from bench.results.store import SUITE_FILE
+
     if not folder.is_dir() or not any((folder / name).exists() for name in ("trials", SUITE_FILE)):
         raise BenchError(
             f"{folder}: no folder of results (no {SUITE_FILE}, no trials/); such a folder is results/<suite>"
@@ -68,10 +91,16 @@ def _refuse_other(folder: Path) -> None:
 
 def _whole_plan(suite: Suite) -> frozenset[str]:
     """Every trial of the grid: the last run may have kept only a part of it, and the others are there by right."""
+    from dataclasses import replace
+
     return frozenset(trial.trial_id for trial in replace(suite, keep=(), only=(), shard=None).trials())
 
 
 def _repair(folder: Path) -> None:
+    from bench.execute.lock import MeasureLock
+    from bench.present.format import plural
+    from bench.results.repair import move_damaged_lines
+
     lock = MeasureLock()
     if not lock.try_acquire():
         raise BenchError(f"{folder}: a run is measuring on this machine and may be writing there; repair when it ended")
@@ -80,4 +109,4 @@ def _repair(folder: Path) -> None:
     finally:
         lock.release()
     if moved:
-        sys.stderr.write(f"moved {moved} damaged line{'' if moved == 1 else 's'} into {folder / 'trials'}/*.damaged\n")
+        sys.stderr.write(f"moved {plural(moved, 'damaged line')} into {folder / 'trials'}/*.damaged\n")

@@ -1,23 +1,57 @@
-"""Texts of `bench list`."""
+"""`bench list`: what is registered, with settings, defaults, and whether it can be used here."""
 
 from __future__ import annotations
 
+import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from bench.base.metrics import BUILT_IN
-from bench.base.records import canonical_json
-from bench.suite.catalogue import Catalogue, Described, DeviceInfo, Setting
-from bench.suite.mistakes import describe
+import typer
+
+from bench.cli.options import PluginOption
+from bench.errors import EXIT_OK, BenchError, nearest
+
+if TYPE_CHECKING:
+    from bench.suite.catalogue import Catalogue, Described, DeviceInfo, Setting
 
 LISTS = ("models", "datasets", "devices", "metrics", "suites")
-WIDTH = 80
 INSTALLED_SUITES = Path(__file__).resolve().parents[1] / "_suites"
 
 
-def registered(what: str, catalogue: Catalogue) -> str:
-    """Models, data sets, devices or metrics, each with what it takes and whether it can be used here."""
+def list_(
+    what: Annotated[str, typer.Argument(metavar="WHAT", help="models, datasets, devices, metrics or suites.")],
+    plugin: PluginOption = None,
+) -> int:
+    """List models, data sets, devices, metrics or suites.
+
+    With their settings, defaults, and whether they can be used here.
+
+    \b
+    Examples:
+      python -m bench list models
+      python -m bench list datasets
+      python -m bench list models --plugin my/models.py
+    """
+    from bench.execute.ask_worker import absolute_plugins, ask_catalogue
+
+    if what not in LISTS:
+        raise BenchError(f"list {what}: unknown{nearest(what, LISTS)} (there are: {', '.join(LISTS)})")
+    if what == "suites":
+        print(_suites(Path.cwd()))
+        return EXIT_OK
+    catalogue = ask_catalogue(absolute_plugins(plugin))
+    print(_registered(what, catalogue))
+    for told in catalogue.plugins.values():
+        if told.error:
+            sys.stderr.write(f"{told.error}\n")
+    return EXIT_OK
+
+
+def _registered(what: str, catalogue: Catalogue) -> str:
+    from bench.base.metrics import BUILT_IN
+
     match what:
         case "models":
             return _components(catalogue.models)
@@ -32,7 +66,7 @@ def registered(what: str, catalogue: Catalogue) -> str:
             return _rows(rows)
 
 
-def suites(folder: Path) -> str:
+def _suites(folder: Path) -> str:
     """The suite files under ./suites, else those that came with bench."""
     own = sorted((folder / "suites").glob("*.toml"))
     rows = [(str(path.relative_to(folder)), _title(path)) for path in own]
@@ -56,6 +90,8 @@ def _metric(unit: str, higher_is_better: bool, meaning: str) -> str:
 
 
 def _components(entries: Mapping[str, Described]) -> str:
+    from bench.suite.mistakes import describe
+
     lines = []
     for name, entry in sorted(entries.items()):
         lines.append(f"{name}  {entry.summary}")
@@ -66,6 +102,8 @@ def _components(entries: Mapping[str, Described]) -> str:
 
 
 def _default(setting: Setting) -> str:
+    from bench.base.records import canonical_json
+
     if setting.required:
         return "required"
     return "default none" if setting.default is None else f"default {canonical_json(setting.default)}"

@@ -1,0 +1,40 @@
+"""`bench diagnose`: what trained models get right and wrong."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from bench.cli.options import RESULTS, DataRootOption, PluginOption, ResultsOption, TargetArgument
+from bench.errors import EXIT_OK
+
+
+def diagnose(
+    target: TargetArgument,
+    trial: Annotated[
+        str | None,
+        typer.Argument(metavar="TRIAL", help="A trial_id, or the start of one [default: one trial a model]."),
+    ] = None,
+    results: ResultsOption = RESULTS,
+    data_root: DataRootOption = None,
+    plugin: PluginOption = None,
+) -> int:
+    """Show what trained models get right and wrong.
+
+    Writes a page with figures for each trial, and one with the models side by side.
+
+    \b
+    Examples:
+      python -m bench diagnose results/baseline
+      python -m bench diagnose results/baseline 8c1f6b2e
+    """
+    from bench.diagnose.write import pages
+    from bench.execute.results_folder import of_the_plan, open_results
+
+    store, suite = open_results(target, results=results, data_root=data_root, plugins=plugin or ())
+    store.refresh_some()
+    planned, _ = of_the_plan(store.results, suite)
+    for path in pages(store, planned, trial=trial):
+        print(path)
+    return EXIT_OK

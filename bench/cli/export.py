@@ -1,0 +1,60 @@
+"""`bench export`: write results in the format of another tool."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli.options import RESULTS, DataRootOption, PluginOption, ResultsOption, TargetArgument
+from bench.errors import EXIT_OK, BenchError
+
+
+def export(
+    target: TargetArgument,
+    form: Annotated[
+        str,
+        typer.Option("--format", metavar="FORMAT", help="csv (trials.csv), json, parquet, latex or pytest-benchmark."),
+    ] = "csv",
+    output: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to write [default: stdout].")] = None,
+    results: ResultsOption = RESULTS,
+    data_root: DataRootOption = None,
+    plugin: PluginOption = None,
+) -> int:
+    """Write results in the format of another tool.
+
+    \b
+    Examples:
+      python -m bench export results/baseline --format json
+      python -m bench export results/baseline --format parquet \\
+        --output today.parquet
+      python -m bench export results/baseline --format pytest-benchmark \\
+        --output today.json
+      pytest-benchmark compare yesterday.json today.json --group-by=fullname
+    """
+    from bench.execute.results_folder import open_results
+    from bench.export import formats
+    from bench.results.store import write_whole
+
+    formats.known(form)
+    if form == "parquet" and output is None and sys.stdout.isatty():
+        raise BenchError("--format parquet is no text for a terminal: say where to with --output FILE")
+    store, suite = open_results(target, results=results, data_root=data_root, plugins=plugin or ())
+    store.refresh_some()
+    name = suite.name if suite is not None else store.folder.resolve().name
+    exported = formats.export(form, store.results, suite=suite, name=name)
+    if exported.note:
+        sys.stderr.write(f"{exported.note}\n")
+    content = exported.content
+    if output is None:
+        sys.stdout.write(content) if isinstance(content, str) else sys.stdout.buffer.write(content)
+        return EXIT_OK
+    try:
+        write_whole(output, content)
+    except OSError as error:
+        raise BenchError(
+            f"{output}: cannot be written ({error.strerror}); choose another file with --output"
+        ) from error
+    return EXIT_OK

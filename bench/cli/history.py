@@ -1,0 +1,60 @@
+"""`bench history`: a metric from run to run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli.options import RESULTS, DataRootOption, PluginOption, ResultsOption, Strings, TargetArgument
+from bench.errors import EXIT_OK, BenchError
+
+
+def history(
+    target: TargetArgument,
+    metric: Annotated[
+        str, typer.Option(metavar="NAME", help="A metric of every trial: bench list metrics.")
+    ] = "train_samples_per_second",
+    model: Annotated[Strings, typer.Option(metavar="NAME", help="Only this model; may be given again.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where table and plot go [default: report/history of the results]."),
+    ] = None,
+    results: ResultsOption = RESULTS,
+    data_root: DataRootOption = None,
+    plugin: PluginOption = None,
+) -> int:
+    """Show a metric over dates and commits.
+
+    Did an edit or an upgrade make it slower?
+
+    \b
+    Examples:
+      python -m bench run suites/baseline.toml --fresh
+      python -m bench history results/baseline
+      python -m bench history results/baseline --metric fit_seconds --model cnn
+    """
+    from bench.execute.results_folder import open_results
+    from bench.history import steps
+    from bench.results.doctor import stored
+
+    store, suite = open_results(target, results=results, data_root=data_root, plugins=plugin or ())
+    store.refresh_some()
+    kept = [each for each in store.results if not model or {each.trial.model.name, each.trial.model.label} & set(model)]
+    if not kept:
+        names = ", ".join(dict.fromkeys(each.trial.model.name for each in store.results))
+        raise BenchError(f"--model {', '.join(model or ())}: no result is of it (there are: {names})")
+    found = steps.metric_of(metric, kept)
+    told = steps.told(kept, found, doctors=stored(store.folder))
+    name = suite.name if suite is not None else store.folder.resolve().name
+    title = steps.title_of(told, found, name=name)
+    print(steps.history_text(told, found, title=title), end="\n\n")
+    folder = output if output is not None else store.folder / "report" / "history"
+    try:
+        paths = steps.write(told, found, folder=folder, title=title)
+    except OSError as error:
+        raise BenchError(f"{folder}: cannot be written ({error.strerror or error}); choose another --output") from error
+    for path in paths:
+        print(path)
+    return EXIT_OK

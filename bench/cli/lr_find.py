@@ -1,0 +1,70 @@
+"""`bench lr-find`: which learning rate to start from."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from bench.cli.options import (
+    RESULTS,
+    DataRootOption,
+    OnlyOption,
+    PluginOption,
+    ResultsOption,
+    SetOption,
+    SuiteArgument,
+)
+from bench.errors import EXIT_OK, EXIT_TRIALS
+
+
+def lr_find(
+    suite: SuiteArgument,
+    lowest: Annotated[
+        float, typer.Option("--from", metavar="RATE", help="The learning rate of the first step.")
+    ] = 1e-6,
+    highest: Annotated[
+        float | None, typer.Option("--to", metavar="RATE", help="That of the last step [default: 1; of sgd 100].")
+    ] = None,
+    steps: Annotated[int, typer.Option(metavar="N", help="How many steps, at most.")] = 100,
+    set_: SetOption = None,
+    only: OnlyOption = None,
+    results: ResultsOption = RESULTS,
+    data_root: DataRootOption = None,
+    plugin: PluginOption = None,
+) -> int:
+    """Find a learning rate to start from.
+
+    Each cell trains for some steps while the rate rises, and its loss is shown. No result is stored.
+
+    \b
+    Examples:
+      python -m bench lr-find suites/baseline.toml --only device=cpu
+      python -m bench lr-find suites/mnist.toml --from 1e-5 --to 10 --steps 300
+    """
+    from bench.execute.prepare import Options
+    from bench.execute.progress import make_voice
+    from bench.execute.signals import Stopped
+    from bench.lr_find import write as report
+    from bench.lr_find.sweep import Range, sweep
+
+    options = Options(
+        suite=suite, sets=set_ or (), only=only or (), results=results, data_root=data_root, plugins=plugin or ()
+    )
+    voice = make_voice()
+    try:
+        prepared, swept = sweep(options, Range(lowest, highest, steps), voice=voice)
+    except Stopped as stopped:
+        voice.say(f"stopped by {stopped}; nothing is written")
+        return stopped.exit_code
+    curves = [
+        report.Curve(
+            each.trial, each.suite_rates, "" if each.status == "ok" else f"{each.status}: {each.reason}", each.rates,
+            each.losses, each.smoothed, each.diverged,
+        )
+        for each in swept
+    ]  # fmt: skip
+    found = prepared.suite
+    page, *_ = report.write(prepared.store.folder / report.FOLDER, curves, title=found.title or found.name)
+    print(f"{report.terminal(curves)}\n\nlearning rates  {page}")
+    return EXIT_OK if all(each.status in ("ok", "skipped") for each in swept) else EXIT_TRIALS

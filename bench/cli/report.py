@@ -1,0 +1,71 @@
+"""`bench report`: render tables and plots again from what is stored."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from bench.cli.options import RESULTS, DataRootOption, PluginOption, ResultsOption, TargetArgument
+from bench.errors import EXIT_OK
+
+if TYPE_CHECKING:
+    from bench.base.records import Result
+    from bench.results.store import Store
+    from bench.suite.plan import Suite
+
+COLUMNS = 80
+
+
+def report(
+    target: TargetArgument,
+    results: ResultsOption = RESULTS,
+    data_root: DataRootOption = None,
+    plugin: PluginOption = None,
+) -> int:
+    """Render tables and plots again from what is stored.
+
+    \b
+    Examples:
+      python -m bench report suites/baseline.toml
+      python -m bench report results/baseline
+    """
+    from bench.execute.results_folder import open_results
+
+    store, suite = open_results(target, results=results, data_root=data_root, plugins=plugin or ())
+    store.refresh() if suite is not None else store.refresh_some()
+    render_and_print(store, suite)
+    return EXIT_OK
+
+
+def render_and_print(store: Store, suite: Suite | None, *, plugin_errors: Sequence[str] = ()) -> None:
+    """Write the report, then print the table and where the report lies."""
+    from bench.execute.results_folder import of_the_plan
+    from bench.report.extras import sentence
+    from bench.report.render import render
+    from bench.report.terminal import terminal_summary
+
+    planned, others = of_the_plan(store.results, suite)
+    outcome = render(
+        store.folder,
+        suite=suite,
+        results=planned,
+        damaged=store.damaged,
+        others=others,
+        plugin_errors=plugin_errors,
+    )
+    beside = sentence(planned, suite, folder=store.folder)
+    print(terminal_summary(planned, suite, report_path=outcome.report_path, beside=beside))
+    tell_budget(planned, suite)
+    for note in outcome.notes:
+        sys.stderr.write(f"{note}\n")
+
+
+def tell_budget(planned: Sequence[Result], suite: Suite | None) -> None:
+    """Print what a budget left out, where there was one."""
+    from bench.report.budget_text import budget_sentences
+    from bench.results.frame import latest
+
+    if text := budget_sentences(suite, latest(planned, suite)):
+        print(textwrap.fill(text, COLUMNS, break_on_hyphens=False))

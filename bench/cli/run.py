@@ -1,0 +1,175 @@
+"""`bench run`: train what has no result yet, store it, render the report."""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import shlex
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.cli.options import (
+    RESULTS,
+    DataRootOption,
+    OnlyOption,
+    PluginOption,
+    ResultsOption,
+    SetOption,
+    ShardOption,
+    SuiteArgument,
+)
+from bench.errors import EXIT_OK
+
+if TYPE_CHECKING:
+    from bench.execute.prepare import Prepared
+    from bench.execute.run import Ran
+
+DRY_RUN_TRIALS = 50
+
+
+def run(
+    suite: SuiteArgument,
+    set_: SetOption = None,
+    only: OnlyOption = None,
+    results: ResultsOption = RESULTS,
+    data_root: DataRootOption = None,
+    executor: Annotated[
+        str, typer.Option(help="local (this machine), ray (a cluster) or inline (this process, for a debugger).")
+    ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="The Ray cluster [default: $RAY_ADDRESS, else the one here]."),
+    ] = None,
+    place: Annotated[
+        str,
+        typer.Option(
+            metavar="any|environment", help="On a cluster, seeds of a cell run on any nodes, or on equal ones."
+        ),
+    ] = "any",
+    shard: ShardOption = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Run all trials again; earlier results stay on file.")] = False,
+    retry: Annotated[
+        str | None,
+        typer.Option(metavar="STATUS[,STATUS]", help="Run trials again that ended so: failed,timeout,oom,crashed."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run, and train nothing.")] = False,
+    plugin: PluginOption = None,
+    timeout: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="Limit of a trial, whatever the suite says.")
+    ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", help="Stop after 90s, 30m, 1h30m: all cells once, then the seeds that decide most."
+        ),
+    ] = None,
+    no_report: Annotated[
+        bool, typer.Option("--no-report", help="Only store results; `bench report` renders them later.")
+    ] = False,
+) -> int:
+    """Train what has no result yet, store it, render the report.
+
+    \b
+    Examples:
+      python -m bench run suites/baseline.toml
+      python -m bench run suites/mnist.toml --set train.epochs=2 --only model=mlp
+      python -m bench run suites/mnist.toml --dry-run
+      python -m bench run suites/mnist.toml --budget 30m
+      python -m bench run my/suite.toml --plugin my/models.py --retry failed
+      python -m bench run suites/mnist.toml --executor ray --address head:6379
+    """
+    from bench.execute.prepare import Options, read
+    from bench.execute.progress import make_voice
+    from bench.execute.signals import Stopped
+    from bench.run_suite import planning, run_suite
+
+    options = Options(
+        suite=suite,
+        sets=set_ or (),
+        only=only or (),
+        results=results,
+        data_root=data_root,
+        executor=executor,
+        shard=shard,
+        fresh=fresh,
+        retry=retry,
+        plugins=plugin or (),
+        timeout_seconds=timeout,
+        address=address,
+        place=place,
+        budget=budget,
+    )
+    voice = make_voice()
+    if dry_run:
+        with planning(options, read(options), voice=voice) as prepared:
+            return _show(prepared)
+    try:
+        ran = run_suite(options, voice=voice, meanwhile=(lambda: None) if no_report else _load_report)
+    except Stopped as stopped:
+        voice.say(f"stopped by {stopped}; what is done is stored, the same command goes on from here")
+        return stopped.exit_code
+    if ran.suite.count() == 0:
+        voice.say("this shard has no trial")
+    else:
+        _tell(ran, report=not no_report)
+    return ran.exit_code
+
+
+def _load_report() -> None:
+    """Import what the report is going to need (pandas, matplotlib: 0.7 s) where one would only wait for torch."""
+    gc.disable()  # nothing of this is garbage, and to look for some takes a fifth of the time
+    from bench.report import render, terminal
+
+    render.preload()
+    del terminal
+    gc.freeze()
+    gc.enable()
+
+
+def _tell(ran: Ran, *, report: bool) -> None:
+    """Render the report, or say where the results lie; then log the trials where `[report] sinks` of the suite say."""
+    from bench.cli.report import render_and_print, tell_budget
+    from bench.execute.results_folder import of_the_plan
+
+    suite, store = ran.suite, ran.store
+    if report:
+        render_and_print(store, suite, plugin_errors=ran.plugin_errors)
+    else:
+        print(f"results: {store.folder} (python -m bench report {shlex.quote(str(store.folder))})")
+        if suite.budget is not None:
+            tell_budget(of_the_plan(store.results, suite)[0], suite)
+    if suite.sinks:
+        from bench.export.sinks import log
+
+        planned, _ = of_the_plan(store.results, suite)
+        for line in log(suite.sinks, planned, folder=store.folder, suite=suite):
+            print(line)
+
+
+def _show(prepared: Prepared) -> int:
+    """Print what would run."""
+    from bench.execute.opening_lines import head
+    from bench.execute.progress import describe_trial, varying
+
+    suite, plan = prepared.suite, prepared.plan()
+    for line in head(suite, plan, catalogue=prepared.catalogue, results=prepared.store.results):
+        print(line)
+    for axis in suite.axes:
+        shown = ", ".join(itertools.islice(axis.labels, 8)) if len(axis) <= 8 else _ends(axis.labels)
+        print(f"  {axis.name}: {shown}")
+    axes = varying(suite)
+    states = {planned.trial.trial_id: "train" for planned in plan.to_run}
+    states |= {planned.trial.trial_id: "fail" for planned in plan.settled}
+    for trial in itertools.islice(suite.trials(), DRY_RUN_TRIALS):
+        available = prepared.catalogue.devices[trial.device].available
+        state = states.get(trial.trial_id, "there") if available else "skip"
+        print(f"  {trial.trial_id}  {state:5}  {describe_trial(trial, axes)}")
+    if plan.total > DRY_RUN_TRIALS:
+        print(f"  … and {plan.total - DRY_RUN_TRIALS:,} more")
+    return EXIT_OK
+
+
+def _ends(labels: Sequence[str]) -> str:
+    return f"{', '.join(labels[:4])}, …, {labels[-1]} ({len(labels):,})"

@@ -1,0 +1,111 @@
+"""`bench status`: how far the runs into a folder of results are."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.cli.options import RESULTS, JsonOption, ResultsOption, TargetArgument
+from bench.errors import EXIT_OK, BenchError
+
+if TYPE_CHECKING:
+    from bench.base.records import Json
+    from bench.planning.progress import RunSeen, Standing
+    from bench.results.store import Store
+    from bench.suite.plan import Suite
+
+SCHEMA = 1  # of what --json prints
+CLEAR = "\x1b[2J\x1b[H"
+
+
+def status(
+    target: TargetArgument,
+    results: ResultsOption = RESULTS,
+    watch: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="Look again every so many seconds until no run goes on.")
+    ] = None,
+    json_: JsonOption = False,
+) -> int:
+    """Show how far a run is, and how long it still takes.
+
+    Done, failed, running, left. Reads the folder of results only.
+
+    \b
+    Examples:
+      python -m bench status results/mnist
+      python -m bench status suites/mnist.toml --watch 10
+      python -m bench status results/mnist --json
+    """
+    from bench.execute.opening_lines import title_line
+    from bench.planning.text import standing_text
+    from bench.results.store import Store
+    from bench.suite.read import read_suite
+
+    if watch is not None and not 0.5 <= watch < float("inf"):
+        raise BenchError(f"--watch {watch:g}: expected seconds, half a one at least")
+    is_suite = target.suffix == ".toml" or target.is_file()
+    store = Store(results / read_suite(target).name if is_suite else target)
+    pretty = sys.stdout.isatty()
+    while True:
+        suite, found = _look(store)
+        if json_:
+            print(json.dumps(_standing_json(suite, found)), flush=True)
+        else:
+            sys.stdout.write(CLEAR if pretty and watch is not None else "")
+            print(standing_text(title_line(suite), found, pretty=pretty), flush=True)
+        if watch is None or not found.alive:
+            return EXIT_OK
+        time.sleep(watch)
+        if not pretty and not json_:
+            print()
+
+
+def _look(store: Store) -> tuple[Suite, Standing]:
+    from bench.planning.progress import standing
+    from bench.results.status import now, statuses
+    from bench.suite.stored import suite_from_json
+
+    told = statuses(store.folder)  # before the results: a run that ends in between has stored all of them
+    if not store.folder.is_dir() or (stored := store.load_suite()) is None:
+        raise BenchError(
+            f"{store.folder}: no run has planned anything there (no suite.json); give results/NAME, or the suite file "
+            "with --results"
+        )
+    store.refresh()
+    suite = suite_from_json(stored)
+    return suite, standing(suite, store.results, told, at=now())
+
+
+def _standing_json(suite: Suite, found: Standing) -> Json:
+    from bench.planning.progress import count_json
+
+    return {
+        "schema": SCHEMA,
+        "suite": suite.name,
+        "runs": [_run_json(run) for run in found.runs],
+        "devices": {name: count_json(count) for name, count in found.devices.items()},
+        "total": count_json(found.all),
+    }
+
+
+def _run_json(run: RunSeen) -> Json:
+    return {
+        "run_id": run.status.run_id,
+        "pid": run.status.process.pid,
+        "state": ("waiting" if run.status.phase == "waiting" else "running") if run.alive else "killed",
+        "this_machine": run.ours,
+        "heard_seconds_ago": round(run.heard_seconds, 3),
+        "at_work": [
+            {
+                "trial_id": job.trial.trial_id,
+                "trials": job.trials,
+                "seconds": round(job.for_seconds, 3),
+                "expected_seconds": job.expected_seconds,
+            }
+            for job in run.at_work
+        ],
+    }
