@@ -34,7 +34,7 @@ def compare(
     data_root: DataRootOption = None,
     plugin: PluginOption = None,
 ) -> int:
-    """Compare two results cell by cell: which is faster?
+    """Compare two results cell by cell, and say which is faster.
 
     With intervals, and with the differences of environment that could explain it.
 

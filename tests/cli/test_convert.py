@@ -107,31 +107,6 @@ def test_mnist_trains_to_the_bit_as_before(tmp_path: Path, data_root: Path) -> N
     )
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["nothing", "x.h5"], "convert nothing: unknown data set 'nothing' (there are: "),
-        (["digits", "x.h5", "--set", "split=writers"], "convert digits: split: "),
-        (["digits", "x.h5", "--set", "scaling=unit"], "--set scaling: pixels are written as they are"),
-        (["digits", "x.h5", "--set", "train_limit=5"], "digits: train_limit counts after the trial's seed"),
-        (["digits", "x.h5", "--test-file", "y.h5"], "digits: it has no test part of its own"),
-        (["digits", "x.h5", "--test-file", "x.h5"], "x.h5: named for both parts"),
-        (["digits", "none/x.h5"], "none/x.h5: there is no folder none"),
-        (["digits", "."], ".: is a folder"),
-        (["digits", "there.h5"], "there.h5: is there already; --force replaces it"),
-        (["mnist", "x.h5"], "MNIST is not under "),
-        (["hdf5", "x.h5", "--set", "path=gone.h5"], "hdf5: gone.h5 is not there"),
-    ],
-)
-def test_a_mistake_is_one_line_and_writes_nothing(arguments: list[str], said: str, tmp_path: Path) -> None:
-    (tmp_path / "there.h5").write_bytes(b"precious")
-    done = bench("convert", *arguments, cwd=tmp_path)
-    assert done.returncode == 2
-    assert done.stderr.startswith(said), done.stderr
-    assert done.stderr.count("\n") == 1
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"there.h5": b"precious"}
-
-
 def test_force_replaces(tmp_path: Path) -> None:
     (tmp_path / "x.h5").write_bytes(b"old")
     done = bench("convert", "synthetic", "x.h5", "--force", "--set", "train=20", "--set", "test=5", cwd=tmp_path)

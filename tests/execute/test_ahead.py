@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -88,9 +87,6 @@ def test_a_plan_says_what_it_does_not_know(project: Any, suite: Any) -> None:
     assert done.code == 0
     assert "not known" in done.out
     assert "of 1 trial nothing is known" in done.out
-    wrong = project.bench("plan", suite("quick"), "--price", "gpu=1")
-    assert (wrong.code, wrong.out) == (2, "")
-    assert wrong.err.startswith("--price gpu=1: no device 'gpu' (there are: ")
 
 
 def test_a_model_that_fails_in_the_pilot_is_named(project: Any) -> None:
@@ -132,16 +128,12 @@ def test_a_status_while_a_run_goes_on_and_when_it_was_killed(project: Any, suite
     assert not (folder / "status").exists()
 
 
-def test_a_watch_ends_with_the_run_and_a_wrong_folder_is_one_line(project: Any, suite: Any) -> None:
+def test_a_watch_ends_with_the_run(project: Any, suite: Any) -> None:
     path = suite("quick")
-    nothing = project.bench("status", path, "--results", project.results)
-    assert nothing.code == 2
-    assert re.fullmatch(r"\S+: no run has planned anything there .*\n", nothing.err)
     project.run(path)
     watched = project.bench("status", path, "--results", project.results, "--watch", "1")
     assert watched.code == 0
     assert "no run is under way" in watched.out
-    assert project.bench("status", path, "--results", project.results, "--watch", "0").code == 2
 
 
 @pytest.mark.long

@@ -209,9 +209,6 @@ def test_report_renders_again_from_a_folder_and_from_a_suite(project: Any) -> No
         (folder / "report/report.md").unlink()
         assert project.bench("report", target, "--results", project.results).code == 0
         assert (folder / "report/report.md").read_text() == page
-    nothing = project.bench("report", project.folder / "none")
-    assert nothing.code == 2
-    assert len(nothing.err.strip().splitlines()) == 1
 
 
 def test_from_python(project: Any) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,28 +25,3 @@ def test_the_command(project: Any) -> None:
     done = project.bench("export-model", trial, "-o", out)
     assert (done.code, "unknown model 'good'" in done.err) == (2, True), done.err
     assert project.bench("export-model", trial, "-o", out, "--plugin", project.folder / "models.py").code == 0
-
-
-@pytest.mark.parametrize(
-    ("words", "wanted"),
-    [
-        (["deadbeef", "-o", "m.pt"], "trial 'deadbeef': in no folder of results under results"),
-        (["deadbeef", "-o", "m.pt", "--format", "onyx"], "--format onyx: there is state-dict, torch-export, onnx; did"),
-        (["deadbeef", "-o", "m.pt", "--weights", "first"], "--weights first: there is last, best"),
-        (["deadbeef", "-o", "no/m.pt"], "no/m.pt: no folder no; make it"),
-        (["a", "b", "c", "-o", "m.pt"], "at most a folder and a trial, not 3 words"),
-        (["deadbeef"], "missing option '--output'"),
-    ],
-)
-def test_a_mistake_is_one_line(
-    words: list[str], wanted: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
-) -> None:
-    from bench.cli import app as cli
-
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["bench", "export-model", *words])
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    err = capsys.readouterr().err
-    assert ended.value.code == 2
-    assert wanted in err

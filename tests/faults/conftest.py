@@ -29,8 +29,10 @@ def module(path: str) -> ModuleType:
 
 _suite, _worker = module("suite/conftest.py"), module("worker/conftest.py")
 _datasets = module("worker/datasets/conftest.py")
+_cli = module("cli/conftest.py")
 catalogue, broken_plugin, plan, refusal = _suite.catalogue, _suite.broken_plugin, _suite.plan, _suite.refusal
 folder = _suite.folder
+command, registered = _cli.command, _cli.registered
 run_trial, register = _worker.run_trial, _worker.register
 make_batch, make_tar, small_cifar = _datasets.make_batch, _datasets.make_tar, _datasets.small_cifar
 small_mnist, server, served = _datasets.small_mnist, _datasets.server, _datasets.served

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +65,9 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("text", BROKEN, ids=["syntax", "depth", "digits"])
-def test_the_command_says_it_in_one_line(text: str, project: Any) -> None:
-    path = project.folder / "x.toml"
+def test_the_command_says_it_in_one_line(text: str, command: Callable[..., Any], tmp_path: Path) -> None:
+    path = tmp_path / "x.toml"
     path.write_text(text)
-    for command in ("run", "report", "export"):
-        done = project.bench(command, path)
+    for name in ("run", "report", "export"):
+        done = command(name, path)
         assert (done.code, done.out, done.err) == (2, "", f"{path}: {BROKEN[text]}\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -10,8 +11,9 @@ from typing import Any
 import pytest
 
 from bench.errors import BenchError
+from bench.present.format import slug
 from bench.registry import Registry
-from bench.report.render import render, slug
+from bench.report.render import render
 from bench.results.store import Store
 
 HOSTILE = [
@@ -46,13 +48,15 @@ def test_slugs_are_file_names(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", HOSTILE, ids=lambda name: repr(name)[:12])
-def test_a_suite_of_such_a_name_is_refused_and_makes_no_folder(name: str, project: Any) -> None:
+def test_a_suite_of_such_a_name_is_refused_and_makes_no_folder(
+    name: str, project: Any, command: Callable[..., Any]
+) -> None:
     if name in ("con", "-rf"):
         pytest.skip("is an allowed name of a folder")
     suite = project.suite("good")
     suite.write_text(suite.read_text().replace('"mine"', json.dumps(name)))
     before = sorted(project.folder.iterdir())
-    done = project.bench("run", suite, "--results", project.folder / "deep/results", "--dry-run")
+    done = command("run", suite, "--results", project.folder / "deep/results", "--dry-run")
     assert done.code == 2
     assert len(done.err.splitlines()) == 1
     assert "name: expected 1 to 64 of the characters a-z, 0-9, _ and -" in done.err

@@ -79,30 +79,3 @@ def test_many_classes_and_an_odd_shape(tmp_path: Path) -> None:
     assert max(map(len, done.stdout.splitlines())) <= 80
     (page,) = (tmp_path / "results/inspect").glob("*/report.md")
     assert "The first 100 of 120 rows" in page.read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["digit"], "unknown data set 'digit'; did you mean digits?"),
-        (["digits", "--set", "spilt=random"], "--set spilt: unknown setting of data set digits; did you mean split?"),
-        (["digits", "--set", "train_limit=0"], "--set train_limit: expected"),
-        (["digits", "--set", "grid.seed=1"], "--set grid.seed=1: expected a setting of the data set"),
-        (["hdf5"], "path: missing"),
-        (["hdf5", "--set", "path=gone.h5"], "gone.h5: no such file"),
-        (["mnist"], "run `bench fetch mnist`"),
-    ],
-)
-def test_what_cannot_be_looked_at_is_one_line(arguments: list[str], said: str, tmp_path: Path) -> None:
-    done = inspect(tmp_path, *arguments)
-    assert done.returncode == 2
-    assert said in done.stderr
-    assert done.stderr.count("\n") == 1
-    assert "Traceback" not in done.stderr
-
-
-def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    done = inspect(tmp_path, "digits", "--output", "file")
-    assert done.returncode == 2
-    assert re.fullmatch(r"file: cannot be written \(.+\); choose another folder with --output\n", done.stderr)

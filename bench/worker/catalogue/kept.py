@@ -15,7 +15,14 @@ from bench.base.records import Json, canonical_json
 from bench.errors import BenchError
 
 PACKAGE = Path(__file__).resolve().parents[2]
-NO_TRIAL = ("measure/instruments.py", "datasets/convert.py", "trial/range_test.py")
+NO_TRIAL = (
+    "common/answer.py",
+    "datasets/convert.py",
+    "datasets/fetch.py",
+    "export_model.py",
+    "measure/instruments.py",
+    "trial/range_test.py",
+)
 
 
 def kept(name: str, key: str) -> dict[str, Json]:
@@ -60,8 +67,8 @@ def sha256(path: Path) -> str:
 def worker_digest() -> str:
     """SHA-256 of the worker's own training and measuring code; the files of one data set or device stand apart.
 
-    The doctor's instruments, converting, the range test and what `bench inspect` looks at are in no trial of a suite:
-    to edit them makes no result another one's.
+    The doctor's instruments, the range test, and what fetches, converts, exports and inspects are in no trial of a
+    suite: to edit them makes no result another one's.
     """
     own = PACKAGE / "worker"
     apart = {own / name for name in NO_TRIAL} | set((own / "inspection").glob("*.py"))

@@ -25,7 +25,7 @@ from bench.worker.datasets.hdf5_layout import attributes
 from bench.worker.datasets.prepare import BuiltSet, Part, build_set
 
 
-def convert(request: dict[str, Json], say: Say) -> None:
+def work(request: dict[str, Json], say: Say) -> None:
     """Write the files, each whole or not at all.
 
     A set whose test part the trial's seed draws is one file: `hdf5` draws the same part by the same seed.
@@ -96,4 +96,4 @@ def _are_texts(value: Any) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(answer(convert))
+    sys.exit(answer(work))

@@ -23,7 +23,7 @@ from bench.worker.inspection.figures import figures
 SEED = 0  # draws the test part of a set that has none of its own
 
 
-def inspect(request: dict[str, Json], say: Say) -> None:
+def work(request: dict[str, Json], say: Say) -> None:
     """Write what was found. Raises Unavailable, DataError, BenchError."""
     name, root = request["name"], Path(request["data_root"])
     register_all(request["plugins"])
@@ -37,4 +37,4 @@ def inspect(request: dict[str, Json], say: Say) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(answer(inspect))
+    sys.exit(answer(work))

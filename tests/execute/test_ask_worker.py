@@ -1,0 +1,115 @@
+"""One thing asked of a worker process: the answer, its lines under way, and each way in which there is none."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.errors import BenchError
+from bench.execute import ask_worker
+from bench.execute.ask_worker import Question
+
+WORKER = """
+import os, signal, sys, time
+from bench.errors import BenchError
+from bench.worker.common.answer import answer
+
+def work(request, say):
+    print("what a model prints")
+    os.system("echo and what it starts")
+    for part in range(request.get("parts", 0)):
+        say({"part": part})
+    match request["do"]:
+        case "refuse":
+            raise BenchError("no such thing; take another")
+        case "raise":
+            raise ValueError("a bug")
+        case "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "leave":
+            os._exit(0)
+        case "hang":
+            try:
+                open(request["file"], "w").close()
+                time.sleep(300)
+            finally:
+                os.remove(request["file"])
+    say({"long": "x" * request.get("long", 0)})
+
+if __name__ == "__main__":
+    sys.exit(answer(work))
+"""
+
+
+@pytest.fixture
+def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Question]:
+    (tmp_path / "asked.py").write_text(WORKER)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]))
+
+    def start(do: str, *, limit_seconds: float | None = None, **request: Any) -> Question:
+        return Question("asked", request={"do": do, **request}, failed="it failed", limit_seconds=limit_seconds)
+
+    return start
+
+
+def test_lines_come_as_they_are_said_and_the_last_is_the_answer(ask: Any) -> None:
+    told: list[Any] = []
+    assert ask("answer", parts=2).answer(told.append) == {"long": ""}
+    assert told == [{"part": 0}, {"part": 1}, {"long": ""}]
+
+
+def test_a_long_answer_is_whole(ask: Any) -> None:
+    assert len(ask("answer", long=3_000_000).answer()["long"]) == 3_000_000
+
+
+@pytest.mark.parametrize(
+    ("do", "said"),
+    [
+        ("refuse", "no such thing; take another"),
+        ("raise", "it failed: ValueError: a bug"),
+        ("die", "it failed: its process was killed by SIGKILL: and what it starts"),
+        ("leave", "it failed: and what it starts"),
+    ],
+)
+def test_without_an_answer_there_is_one_line(do: str, said: str, ask: Any) -> None:
+    with pytest.raises(BenchError) as caught:
+        ask(do).answer()
+    assert str(caught.value) == said
+
+
+def test_what_came_before_the_end_is_no_answer(ask: Any) -> None:
+    with pytest.raises(BenchError, match="killed by SIGKILL"):
+        ask("die", parts=3).answer()
+
+
+def test_a_limit_ends_it_and_what_lay_half_written_goes(
+    ask: Any, tmp_path: Path, wait_for: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ask_worker, "GRACE_SECONDS", 60.0)
+    file = tmp_path / "half"
+    question = ask("hang", file=str(file), limit_seconds=0.2)
+    wait_for(file.exists)
+    with pytest.raises(BenchError, match="it failed: no answer after 0 s"):
+        question.answer()
+    assert not file.exists()
+
+
+def test_a_worker_ends_with_its_parent(ask: Any, tmp_path: Path, wait_for: Any) -> None:
+    file = tmp_path / "half"
+    code = f"""
+from bench.execute.ask_worker import Question
+Question("asked", request={{"do": "hang", "file": {str(file)!r}}}, failed="").answer()
+"""
+    parent = subprocess.Popen([sys.executable, "-c", code])
+    wait_for(file.exists)
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    if sys.platform == "linux":
+        wait_for(lambda: not file.exists())
