@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.options import RESULTS, DataRootOption, PluginOption, ResultsOption, Strings
+from bench.cli import options as opt
 from bench.errors import EXIT_OK, EXIT_TRIALS, BenchError
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ def check(
     repair: Annotated[
         bool, typer.Option("--repair", help="Move damaged lines into trials/*.damaged; change nothing else.")
     ] = False,
-    results: ResultsOption = RESULTS,
-    data_root: DataRootOption = None,
-    plugin: PluginOption = None,
+    results: opt.Results = opt.RESULTS,
+    data_root: opt.DataRoot = None,
+    plugin: opt.Plugin = None,
 ) -> int:
     """Look for damaged, duplicate or foreign results.
 
@@ -56,7 +56,7 @@ def check(
 
 
 def _opened(
-    target: Path, results: Path, data_root: Path | None, plugins: Strings
+    target: Path, results: Path, data_root: Path | None, plugins: opt.Strings
 ) -> tuple[Path, Suite | None, list[Finding]]:
     """The folder, its plan, and what is wrong with the plan that lies in it."""
     from bench.execute.results_folder import open_results

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.options import RESULTS, DataRootOption, PluginOption, ResultsOption
+from bench.cli import options as opt
 
 
 def compare(
@@ -15,7 +15,7 @@ def compare(
     b: Annotated[Path | None, typer.Argument(metavar="B", help="What is compared with it. Not with --by.")] = None,
     by: Annotated[
         str,
-        typer.Option(metavar="AXIS", help="Within A: environment, date, commit, device, engine, precision, model, …"),
+        typer.Option(metavar="AXIS", help="Within A: environment, date, commit, device, engine, model, any setting."),
     ] = "",
     values: Annotated[
         str | None, typer.Option(metavar="A,B", help="Which two values of AXIS [default: the two that there are].")
@@ -23,16 +23,14 @@ def compare(
     metric: Annotated[
         str, typer.Option(metavar="NAME", help="The metric [default: train_samples_per_second; of models, accuracy].")
     ] = "",
-    output: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write Markdown, CSV, LaTeX and plots into DIR.")
-    ] = None,
+    output: Annotated[Path | None, typer.Option(metavar="DIR", help="Where tables and plots go.")] = None,
     fail_on: Annotated[
         str | None,
-        typer.Option(metavar="WHAT[,WHAT]", help="Exit code 3 where a cell is: slower, accuracy (less), missing."),
+        typer.Option(metavar="WHAT[,WHAT]", help="Exit code 3 where a cell is slower, accuracy less, missing."),
     ] = None,
-    results: ResultsOption = RESULTS,
-    data_root: DataRootOption = None,
-    plugin: PluginOption = None,
+    results: opt.Results = opt.RESULTS,
+    data_root: opt.DataRoot = None,
+    plugin: opt.Plugin = None,
 ) -> int:
     """Compare two results cell by cell, and say which is faster.
 

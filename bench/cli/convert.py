@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.options import DataRootOption, DatasetSetOption, PluginOption
+from bench.cli import options as opt
 from bench.errors import EXIT_OK, BenchError
 
 if TYPE_CHECKING:
@@ -24,10 +24,10 @@ def convert(
         Path | None,
         typer.Option("--test-file", metavar="FILE.h5", help="Where its test part is written [default: FILE_test.h5]."),
     ] = None,
-    set_: DatasetSetOption = None,
+    set_: opt.DatasetSet = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
-    data_root: DataRootOption = None,
-    plugin: PluginOption = None,
+    data_root: opt.DataRoot = None,
+    plugin: opt.Plugin = None,
 ) -> int:
     """Write a data set as HDF5 files.
 

@@ -6,19 +6,19 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.options import RESULTS, DataRootOption, PluginOption, ResultsOption, TargetArgument
+from bench.cli import options as opt
 from bench.errors import EXIT_OK
 
 
 def diagnose(
-    target: TargetArgument,
+    target: opt.Target,
     trial: Annotated[
         str | None,
         typer.Argument(metavar="TRIAL", help="A trial_id, or the start of one [default: one trial a model]."),
     ] = None,
-    results: ResultsOption = RESULTS,
-    data_root: DataRootOption = None,
-    plugin: PluginOption = None,
+    results: opt.Results = opt.RESULTS,
+    data_root: opt.DataRoot = None,
+    plugin: opt.Plugin = None,
 ) -> int:
     """Show what trained models get right and wrong.
 

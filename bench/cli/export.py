@@ -8,20 +8,20 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.options import RESULTS, DataRootOption, PluginOption, ResultsOption, TargetArgument
+from bench.cli import options as opt
 from bench.errors import EXIT_OK, BenchError
 
 
 def export(
-    target: TargetArgument,
+    target: opt.Target,
     form: Annotated[
         str,
         typer.Option("--format", metavar="FORMAT", help="csv (trials.csv), json, parquet, latex or pytest-benchmark."),
     ] = "csv",
     output: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to write [default: stdout].")] = None,
-    results: ResultsOption = RESULTS,
-    data_root: DataRootOption = None,
-    plugin: PluginOption = None,
+    results: opt.Results = opt.RESULTS,
+    data_root: opt.DataRoot = None,
+    plugin: opt.Plugin = None,
 ) -> int:
     """Write results in the format of another tool.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.options import RESULTS, DataRootOption, PluginOption, ResultsOption, Strings
+from bench.cli import options as opt
 from bench.errors import EXIT_OK, BenchError, nearest
 
 if TYPE_CHECKING:
@@ -34,9 +34,9 @@ def export_model(
     weights: Annotated[
         str, typer.Option(metavar="WHICH", help="last, or best by validation loss (train.keep_checkpoints).")
     ] = "last",
-    results: ResultsOption = RESULTS,
-    data_root: DataRootOption = None,
-    plugin: PluginOption = None,
+    results: opt.Results = opt.RESULTS,
+    data_root: opt.DataRoot = None,
+    plugin: opt.Plugin = None,
 ) -> int:
     """Write a trained model to a file, and check its answers.
 
@@ -82,7 +82,7 @@ def export_model(
     return EXIT_OK
 
 
-def _opened(target: Path, results: Path, data_root: Path | None, plugins: Strings) -> tuple[Store, Suite | None]:
+def _opened(target: Path, results: Path, data_root: Path | None, plugins: opt.Strings) -> tuple[Store, Suite | None]:
     from bench.execute.results_folder import open_results
 
     store, suite = open_results(target, results=results, data_root=data_root, plugins=plugins or ())

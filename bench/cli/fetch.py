@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.options import DataRootOption
+from bench.cli import options as opt
 from bench.errors import EXIT_OK
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def fetch(
     dataset: Annotated[str, typer.Argument(metavar="DATASET", help="mnist, fashion_mnist, cifar10 or optdigits.")],
-    data_root: DataRootOption = None,
+    data_root: opt.DataRoot = None,
 ) -> int:
     """Download a data set, and check it against its checksum.
 

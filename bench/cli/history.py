@@ -7,23 +7,23 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.options import RESULTS, DataRootOption, PluginOption, ResultsOption, Strings, TargetArgument
+from bench.cli import options as opt
 from bench.errors import EXIT_OK, BenchError
 
 
 def history(
-    target: TargetArgument,
+    target: opt.Target,
     metric: Annotated[
         str, typer.Option(metavar="NAME", help="A metric of every trial: bench list metrics.")
     ] = "train_samples_per_second",
-    model: Annotated[Strings, typer.Option(metavar="NAME", help="Only this model; may be given again.")] = None,
+    model: Annotated[opt.Strings, typer.Option(metavar="NAME", help="Only this model; may be given again.")] = None,
     output: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Where table and plot go [default: report/history of the results]."),
     ] = None,
-    results: ResultsOption = RESULTS,
-    data_root: DataRootOption = None,
-    plugin: PluginOption = None,
+    results: opt.Results = opt.RESULTS,
+    data_root: opt.DataRoot = None,
+    plugin: opt.Plugin = None,
 ) -> int:
     """Show a metric over dates and commits.
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.options import DataRootOption, DatasetSetOption, PluginOption
+from bench.cli import options as opt
 from bench.errors import EXIT_OK
 
 group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at a data set before anything is trained.")
@@ -16,12 +16,12 @@ group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at a
 @group.command("dataset", no_args_is_help=True)
 def inspect_dataset(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A data set, as `bench list datasets` names it.")],
-    set_: DatasetSetOption = None,
-    data_root: DataRootOption = None,
+    set_: opt.DatasetSet = None,
+    data_root: opt.DataRoot = None,
     output: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where the page goes [default: results/inspect/NAME].")
     ] = None,
-    plugin: PluginOption = None,
+    plugin: opt.Plugin = None,
 ) -> int:
     """Show the sizes, classes, pixels and copies of a data set.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.options import PluginOption
+from bench.cli import options as opt
 from bench.errors import EXIT_OK, BenchError, nearest
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ INSTALLED_SUITES = Path(__file__).resolve().parents[1] / "_suites"
 
 def list_(
     what: Annotated[str, typer.Argument(metavar="WHAT", help="models, datasets, devices, metrics or suites.")],
-    plugin: PluginOption = None,
+    plugin: opt.Plugin = None,
 ) -> int:
     """List models, data sets, devices, metrics or suites.
 
@@ -110,5 +110,6 @@ def _default(setting: Setting) -> str:
 
 
 def _rows(rows: Sequence[tuple[str, str]]) -> str:
-    width = max(len(name) for name, _ in rows)
-    return "\n".join(f"{name:{width}}  {text}" for name, text in rows)
+    from bench.present.columns import aligned
+
+    return "\n".join(aligned(rows, left=(0, 1)))

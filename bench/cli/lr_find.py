@@ -6,20 +6,12 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.options import (
-    RESULTS,
-    DataRootOption,
-    OnlyOption,
-    PluginOption,
-    ResultsOption,
-    SetOption,
-    SuiteArgument,
-)
+from bench.cli import options as opt
 from bench.errors import EXIT_OK, EXIT_TRIALS
 
 
 def lr_find(
-    suite: SuiteArgument,
+    suite: opt.Suite,
     lowest: Annotated[
         float, typer.Option("--from", metavar="RATE", help="The learning rate of the first step.")
     ] = 1e-6,
@@ -27,11 +19,11 @@ def lr_find(
         float | None, typer.Option("--to", metavar="RATE", help="That of the last step [default: 1; of sgd 100].")
     ] = None,
     steps: Annotated[int, typer.Option(metavar="N", help="How many steps, at most.")] = 100,
-    set_: SetOption = None,
-    only: OnlyOption = None,
-    results: ResultsOption = RESULTS,
-    data_root: DataRootOption = None,
-    plugin: PluginOption = None,
+    set_: opt.Set = None,
+    only: opt.Only = None,
+    results: opt.Results = opt.RESULTS,
+    data_root: opt.DataRoot = None,
+    plugin: opt.Plugin = None,
 ) -> int:
     """Find a learning rate to start from.
 

@@ -10,21 +10,21 @@ import typer
 Strings: TypeAlias = list[str] | None
 RESULTS = Path("results")
 
-SuiteArgument = Annotated[Path, typer.Argument(metavar="SUITE.toml", help="The suite file.")]
-TargetArgument = Annotated[Path, typer.Argument(metavar="SUITE_OR_DIR", help="A suite file, or a folder of results.")]
-ResultsOption = Annotated[Path, typer.Option("--results", metavar="DIR", help="Results of a suite lie in DIR/NAME.")]
-DataRootOption = Annotated[
+Suite = Annotated[Path, typer.Argument(metavar="SUITE.toml", help="The suite file.")]
+Target = Annotated[Path, typer.Argument(metavar="SUITE_OR_DIR", help="A suite file, or a folder of results.")]
+Results = Annotated[Path, typer.Option("--results", metavar="DIR", help="Results of a suite lie in DIR/NAME.")]
+DataRoot = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Where data sets lie [default: $BENCH_DATA, else ~/.cache/bench].")
 ]
-SetOption = Annotated[
+Set = Annotated[
     Strings, typer.Option("--set", metavar="KEY=VALUE", help="Replace a setting: train.epochs=2, grid.seed=[0,1].")
 ]
-DatasetSetOption = Annotated[
+DatasetSet = Annotated[
     Strings, typer.Option("--set", metavar="KEY=VALUE", help="A setting of the data set: train_limit=1000.")
 ]
-OnlyOption = Annotated[
+Only = Annotated[
     Strings, typer.Option("--only", metavar="KEY=VALUE[,VALUE]", help="Keep the trials that match: model=linear,mlp.")
 ]
-PluginOption = Annotated[Strings, typer.Option("--plugin", metavar="FILE|MODULE", help="Load this plugin, too.")]
-ShardOption = Annotated[str | None, typer.Option(metavar="K/N", help="Only part K of N parts of the plan: 3/16.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")]
+Plugin = Annotated[Strings, typer.Option("--plugin", metavar="FILE|MODULE", help="Load this plugin, too.")]
+Shard = Annotated[str | None, typer.Option(metavar="K/N", help="Only part K of N parts of the plan: 3/16.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")]

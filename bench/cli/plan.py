@@ -8,18 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.options import (
-    RESULTS,
-    DataRootOption,
-    JsonOption,
-    OnlyOption,
-    PluginOption,
-    ResultsOption,
-    SetOption,
-    ShardOption,
-    Strings,
-    SuiteArgument,
-)
+from bench.cli import options as opt
 from bench.errors import EXIT_OK
 
 if TYPE_CHECKING:
@@ -31,14 +20,14 @@ SCHEMA = 1  # of what --json prints
 
 
 def plan(
-    suite: SuiteArgument,
-    set_: SetOption = None,
-    only: OnlyOption = None,
-    results: ResultsOption = RESULTS,
-    data_root: DataRootOption = None,
-    shard: ShardOption = None,
+    suite: opt.Suite,
+    set_: opt.Set = None,
+    only: opt.Only = None,
+    results: opt.Results = opt.RESULTS,
+    data_root: opt.DataRoot = None,
+    shard: opt.Shard = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="As if all trials were to run again.")] = False,
-    plugin: PluginOption = None,
+    plugin: opt.Plugin = None,
     pilot: Annotated[
         bool | None,
         typer.Option(
@@ -48,9 +37,9 @@ def plan(
         ),
     ] = None,
     price: Annotated[
-        Strings, typer.Option(metavar="DEVICE=PRICE", help="What an hour costs: cuda=2.5; may be given again.")
+        opt.Strings, typer.Option(metavar="DEVICE=PRICE", help="What an hour costs: cuda=2.5; may be given again.")
     ] = None,
-    json_: JsonOption = False,
+    json_: opt.Json = False,
 ) -> int:
     """Estimate time, memory and money of a run.
 

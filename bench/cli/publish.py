@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.options import RESULTS, DataRootOption, PluginOption, ResultsOption
+from bench.cli import options as opt
 from bench.errors import EXIT_OK, EXIT_TRIALS, BenchError
 
 if TYPE_CHECKING:
@@ -21,14 +21,14 @@ def publish(
     targets: Annotated[
         list[Path],
         typer.Argument(
-            metavar="[RESULTS] DOC...",
+            metavar="[opt.RESULTS] DOC...",
             help="Documents (.md, .rst); before them the results, for blocks that name none themselves.",
         ),
     ],
     check: Annotated[bool, typer.Option("--check", help="Write nothing; exit code 1 where a block is stale.")] = False,
-    results: ResultsOption = RESULTS,
-    data_root: DataRootOption = None,
-    plugin: PluginOption = None,
+    results: opt.Results = opt.RESULTS,
+    data_root: opt.DataRoot = None,
+    plugin: opt.Plugin = None,
 ) -> int:
     """Put tables and figures between the markers of a document.
 
@@ -50,7 +50,7 @@ def publish(
     given = targets[0] if targets[0].is_dir() or targets[0].suffix.lower() not in SYNTAX else None
     documents = targets[1:] if given is not None else targets
     if not documents:
-        raise BenchError(f"{targets[0]}: and which document? bench publish RESULTS DOC.md")
+        raise BenchError(f"{targets[0]}: and which document? bench publish opt.RESULTS DOC.md")
 
     opened = _opener(results, data_root, plugin or ())
     # All are made before the first is written: a mistake in one leaves every document as it was.

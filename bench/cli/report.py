@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bench.cli.options import RESULTS, DataRootOption, PluginOption, ResultsOption, TargetArgument
+from bench.cli import options as opt
 from bench.errors import EXIT_OK
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ COLUMNS = 80
 
 
 def report(
-    target: TargetArgument,
-    results: ResultsOption = RESULTS,
-    data_root: DataRootOption = None,
-    plugin: PluginOption = None,
+    target: opt.Target,
+    results: opt.Results = opt.RESULTS,
+    data_root: opt.DataRoot = None,
+    plugin: opt.Plugin = None,
 ) -> int:
     """Render tables and plots again from what is stored.
 

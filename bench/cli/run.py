@@ -10,16 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.options import (
-    RESULTS,
-    DataRootOption,
-    OnlyOption,
-    PluginOption,
-    ResultsOption,
-    SetOption,
-    ShardOption,
-    SuiteArgument,
-)
+from bench.cli import options as opt
 from bench.errors import EXIT_OK
 
 if TYPE_CHECKING:
@@ -30,11 +21,11 @@ DRY_RUN_TRIALS = 50
 
 
 def run(
-    suite: SuiteArgument,
-    set_: SetOption = None,
-    only: OnlyOption = None,
-    results: ResultsOption = RESULTS,
-    data_root: DataRootOption = None,
+    suite: opt.Suite,
+    set_: opt.Set = None,
+    only: opt.Only = None,
+    results: opt.Results = opt.RESULTS,
+    data_root: opt.DataRoot = None,
     executor: Annotated[
         str, typer.Option(help="local (this machine), ray (a cluster) or inline (this process, for a debugger).")
     ] = "local",
@@ -43,31 +34,22 @@ def run(
         typer.Option(metavar="HOST:PORT", help="The Ray cluster [default: $RAY_ADDRESS, else the one here]."),
     ] = None,
     place: Annotated[
-        str,
-        typer.Option(
-            metavar="any|environment", help="On a cluster, seeds of a cell run on any nodes, or on equal ones."
-        ),
+        str, typer.Option(metavar="any|environment", help="On a cluster: a cell on any nodes, or on equal ones.")
     ] = "any",
-    shard: ShardOption = None,
+    shard: opt.Shard = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Run all trials again; earlier results stay on file.")] = False,
     retry: Annotated[
-        str | None,
-        typer.Option(metavar="STATUS[,STATUS]", help="Run trials again that ended so: failed,timeout,oom,crashed."),
+        str | None, typer.Option(metavar="STATUS[,STATUS]", help="Run these again: failed,timeout,oom,crashed.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run, and train nothing.")] = False,
-    plugin: PluginOption = None,
+    plugin: opt.Plugin = None,
     timeout: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="Limit of a trial, whatever the suite says.")
+        float | None, typer.Option(metavar="SECONDS", help="Limit for a trial, in place of the suite's.")
     ] = None,
     budget: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TIME", help="Stop after 90s, 30m, 1h30m: all cells once, then the seeds that decide most."
-        ),
+        str | None, typer.Option(metavar="TIME", help="90s, 30m, 1h30m: all cells once, then seeds that decide most.")
     ] = None,
-    no_report: Annotated[
-        bool, typer.Option("--no-report", help="Only store results; `bench report` renders them later.")
-    ] = False,
+    no_report: Annotated[bool, typer.Option("--no-report", help="Store results; `bench report` renders them.")] = False,
 ) -> int:
     """Train what has no result yet, store it, render the report.
 

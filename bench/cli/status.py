@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.options import RESULTS, JsonOption, ResultsOption, TargetArgument
+from bench.cli import options as opt
 from bench.errors import EXIT_OK, BenchError
 
 if TYPE_CHECKING:
@@ -23,12 +23,12 @@ CLEAR = "\x1b[2J\x1b[H"
 
 
 def status(
-    target: TargetArgument,
-    results: ResultsOption = RESULTS,
+    target: opt.Target,
+    results: opt.Results = opt.RESULTS,
     watch: Annotated[
         float | None, typer.Option(metavar="SECONDS", help="Look again every so many seconds until no run goes on.")
     ] = None,
-    json_: JsonOption = False,
+    json_: opt.Json = False,
 ) -> int:
     """Show how far a run is, and how long it still takes.
 

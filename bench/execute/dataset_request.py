@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from bench.base.records import Json
 from bench.errors import BenchError
@@ -15,17 +15,13 @@ from bench.suite.mistakes import Mistake
 from bench.suite.set_option import parse_set
 
 
-class DatasetRequest(NamedTuple):
-    """The data set with its settings, and what a worker is told to build it: see bench.worker.datasets.prepare."""
-
-    built: Built
-    request: dict[str, Json]
-
-
 def dataset_request(
     name: str, sets: Sequence[str], *, data_root: Path | None, plugins: Sequence[str]
-) -> DatasetRequest:
-    """Check the settings as those of a suite are. Raises Mistake of a name or a setting, BenchError of all else."""
+) -> tuple[Built, dict[str, Json]]:
+    """The data set with its settings, and what a worker is told to build it: see bench.worker.datasets.prepare.
+
+    Settings are checked as those of a suite are. Raises Mistake of a name or a setting, BenchError of all else.
+    """
     root, specs = root_of(data_root), absolute_plugins(plugins)
     builder = Builder(ask_catalogue(specs), folders=(Path.cwd(), root.resolve()))
     try:
@@ -41,7 +37,7 @@ def dataset_request(
         "plugins": specs,
         "data_root": str(root),
     }
-    return DatasetRequest(built, request)
+    return built, request
 
 
 def _settings(sets: Sequence[str]) -> dict[str, Any]:
