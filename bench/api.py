@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from bench.comparison.pairs import Comparison
 
 LISTS = frozenset({"sets", "only", "plugins"})
-OPTIONS = LISTS | {"data_root", "executor", "shard", "fresh", "retry", "timeout_seconds", "address", "place", "budget"}
 
 
 def run(suite: str | Path, *, results: str | Path = "results", **options: Any) -> pd.DataFrame:
@@ -28,10 +28,10 @@ def run(suite: str | Path, *, results: str | Path = "results", **options: Any) -
     from bench.execute.progress import make_voice
     from bench.run_suite import run_suite
 
-    if unknown := set(options) - OPTIONS:
-        name = sorted(unknown)[0]
-        choices = ", ".join(sorted(OPTIONS))
-        raise BenchError(f"bench.run: unknown option {name}{nearest(name, OPTIONS)} (there are: {choices})")
+    known = {field.name for field in fields(Options)} - {"suite", "results"}
+    if unknown := sorted(set(options) - known):
+        choices = ", ".join(sorted(known))
+        raise BenchError(f"bench.run: unknown option {unknown[0]}{nearest(unknown[0], known)} (there are: {choices})")
     for name in LISTS & set(options):  # one string is a list of one
         options[name] = (options[name],) if isinstance(options[name], str) else tuple(options[name])
     if options.get("data_root") is not None:
