@@ -167,13 +167,18 @@ def compare(
     \b
     Exit codes: 0; 3 where --fail-on names what was found; 2 a wrong command line.
     """
-    from bench.comparison import ask as comparing
+    from bench.cli.comparing_commands import compare as compare_results
 
-    asked = comparing.Asked(
-        a, b, by, comparing.asked_for(values), metric, output, comparing.asked_for(fail_on), results, data_root,
-        tuple(plugin or ()),
+    code = compare_results(
+        a, b, by=by, values=_parts(values), metric=metric, output=output, fail_on=_parts(fail_on), results=results,
+        data_root=data_root, plugins=plugin or (),
     )  # fmt: skip
-    raise typer.Exit(comparing.compare(asked))
+    raise typer.Exit(code)
+
+
+def _parts(texts: str | None) -> list[str]:
+    """The parts of `slower,missing`."""
+    return [part.strip() for part in (texts or "").split(",") if part.strip()]
 
 
 @app.command("list", no_args_is_help=True)

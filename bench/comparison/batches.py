@@ -18,7 +18,7 @@ CHOOSABLE = frozenset({"samples/s", "FLOP/s"})
 
 
 @dataclass(frozen=True, eq=False)
-class Series:
+class BatchSeries:
     """The cells of one setting along the batch size, the smallest first."""
 
     cells: tuple[Compared, ...]
@@ -43,7 +43,7 @@ class Best:
     tried: int
 
 
-def series_of(comparison: Comparison) -> list[Series]:
+def series_of(comparison: Comparison) -> list[BatchSeries]:
     """The cells with a ratio at two batch sizes or more, by all other settings; none where that is compared itself."""
     groups: dict[tuple[tuple[str, Json], ...], list[Compared]] = {}
     for cell in comparison.compared:
@@ -51,11 +51,11 @@ def series_of(comparison: Comparison) -> list[Series]:
             machines = ("machines", (cell.a.machine, cell.b.machine))
             rest = tuple((name, value) for name, value in cell.pair.settings.items() if name != AXIS)
             groups.setdefault((*rest, machines), []).append(cell)
-    found = [Series(tuple(sorted(cells, key=lambda cell: cell.a.trial.batch_size))) for cells in groups.values()]
+    found = [BatchSeries(tuple(sorted(cells, key=lambda cell: cell.a.trial.batch_size))) for cells in groups.values()]
     return [each for each in found if len(each.cells) > 1]
 
 
-def crossovers(comparison: Comparison) -> list[tuple[Series, Crossover]]:
+def crossovers(comparison: Comparison) -> list[tuple[BatchSeries, Crossover]]:
     """From which batch size on B is the better one, for every series; empty for a metric that says nothing of speed."""
     if comparison.metric.unit not in (*CHOOSABLE, "seconds"):
         return []

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -23,9 +23,6 @@ from bench.results.frame import pools
 from bench.statistics.intervals import Estimate, Ratio, geometric_mean_ratio, log_ratio
 from bench.statistics.power import detectable_ratio
 from bench.statistics.verdict import Verdict, verdict
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 ACCURACY = "test_accuracy"
 DEFAULT_METRIC = "train_samples_per_second"
@@ -101,18 +98,6 @@ class Comparison:
 
     def count(self, verdict: Verdict) -> int:
         return sum(cell.verdict == verdict for cell in self.compared)
-
-    @property
-    def frame(self) -> pd.DataFrame:
-        """One row a cell, for notebooks: the columns of cells.csv."""
-        from bench.comparison.tables import cells_frame
-
-        return cells_frame(self)
-
-    def __str__(self) -> str:
-        from bench.comparison.text import comparison_text
-
-        return comparison_text(self)
 
 
 def compare_sides(a: Side, b: Side, *, metric: str = DEFAULT_METRIC) -> Comparison:

@@ -17,6 +17,7 @@ from bench.comparison.sides import Folder
 from bench.errors import BenchError
 from bench.results.frame import latest
 from bench.statistics.intervals import Estimate, paired_t_interval, probability_better
+from bench.statistics.pareto import pareto_front
 from bench.statistics.profiles import Profile, performance_profile
 from bench.statistics.ranking import FEWEST_DATASETS, CriticalDifference, critical_difference
 from bench.statistics.tests import Outcome, wilcoxon_exact
@@ -34,7 +35,7 @@ class Duel:
     second: str
     difference: Estimate
     probability: float
-    outcome: Outcome
+    test: Outcome
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,13 +145,13 @@ def duel(dataset: str, a: Cell, b: Cell, *, metric: Metric) -> Duel | None:
     )
 
 
-def rank(folder: Folder, *, metric: str = DEFAULT_METRIC) -> Ranking:
+def rank(folder: Folder, *, metric: str = "") -> Ranking:
     """The models of `folder` at one setting: the one at which the most of them were measured on the most data sets;
     of several such, the first of the plan. BenchError: unknown metric, or no two models have it."""
     measured = frozenset(name for result in folder.results for name in result.metrics)
-    chosen = metric_called(metric, measured=measured)
+    chosen = metric_called(metric or DEFAULT_METRIC, measured=measured)
     if not has_direction(chosen):
-        raise BenchError(f"--metric {metric}: nobody said whether more or less of it is better: no ranking by it")
+        raise BenchError(f"--metric {chosen.name}: nobody said whether more or less of it is better: no ranking by it")
     sections = [each for each in sections_of(latest(folder.results, folder.suite).rows, folder.suite) if each.measured]
     groups: dict[tuple[str, str], list[Section]] = {}
     for section in sections:
@@ -158,7 +159,7 @@ def rank(folder: Folder, *, metric: str = DEFAULT_METRIC) -> Ranking:
     options = [option for group in groups.values() for option in _options(group, chosen)]
     best = max(options, key=lambda option: sum(map(len, option.table.values())), default=None)
     if best is None or len(best.models) < 2:
-        raise BenchError(f"{folder.name}: no two models have {metric} at one setting; there is nothing to rank")
+        raise BenchError(f"{folder.name}: no two models have {chosen.name} at one setting; there is nothing to rank")
     return Ranking(chosen, best.sections, best.variant, len(options))
 
 
@@ -180,3 +181,18 @@ def costs_of(ranking: Ranking) -> list[Metric]:
     if "device_peak_allocated_bytes" in found and "host_peak_bytes" in found:
         found.remove("host_peak_bytes")
     return [BUILT_IN[name] for name in found]
+
+
+def fronts(ranking: Ranking, cost: Metric) -> dict[str, list[str]]:
+    """Data set → the models that no other beats in both accuracy and `cost`, by their means, the cheapest first."""
+    found = {}
+    for dataset, cells in ranking.table.items():
+        known = [
+            (model, price.mean, level.mean)
+            for model, cell in cells.items()
+            if (price := cell.estimate(cost.name)) and (level := cell.estimate(DEFAULT_METRIC))
+        ]
+        if len(known) > 1:
+            indices = pareto_front([price for _, price, _ in known], [level for *_, level in known])
+            found[dataset] = [known[index][0] for index in indices]
+    return found

@@ -13,6 +13,7 @@ from bench.execute.lock import MeasureLock
 from bench.execute.prepare import Options, Prepared, data_root, prepare, read
 from bench.execute.progress import Voice, describe_trial, varying
 from bench.execute.signals import signals_raise
+from bench.lr_find.curve import Curve
 
 LOWEST_STEPS = 10
 
@@ -38,21 +39,7 @@ class Range:
         return self.highest if self.highest is not None else 100.0 if optimizer == "sgd" else 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Swept:
-    """What became of one range test: rates and losses (n,), step by step; `reason` where there are none."""
-
-    trial: Trial
-    suite_rates: tuple[float, ...]  # those that the suite trains this cell with
-    status: str
-    reason: str
-    rates: tuple[float, ...] = ()
-    losses: tuple[float, ...] = ()
-    smoothed: tuple[float, ...] = ()
-    diverged: bool = False
-
-
-def sweep(options: Options, wanted: Range, *, voice: Voice) -> tuple[Prepared, list[Swept]]:
+def sweep(options: Options, wanted: Range, *, voice: Voice) -> tuple[Prepared, list[Curve]]:
     """Sweep every cell of the suite, under the lock that every run takes. BenchError: the user's mistakes; Stopped."""
     executor, lock = LocalExecutor(), MeasureLock()
     with signals_raise():
@@ -107,14 +94,14 @@ def _refuse(cells: Sequence[tuple[Trial, tuple[float, ...]]]) -> None:
         )
 
 
-def _one(executor: Executor, prepared: Prepared, trial: Trial, rates: tuple[float, ...], wanted: Range) -> Swept:
+def _one(executor: Executor, prepared: Prepared, trial: Trial, rates: tuple[float, ...], wanted: Range) -> Curve:
     suite, catalogue = prepared.suite, prepared.catalogue
     device = catalogue.devices[trial.device]
     if not device.available:
-        return Swept(trial, rates, "skipped", device.reason)
+        return Curve(trial, rates, "skipped", device.reason)
     for kind, name in (("model", trial.model.name), ("dataset", trial.dataset.name)):
         if why := suite.unknown.get(f"{kind}:{name}"):
-            return Swept(trial, rates, "failed", why)
+            return Curve(trial, rates, "failed", why)
     with scratch() as folder:
         request: dict[str, Json] = {
             "trial": trial.to_json(),
@@ -129,7 +116,7 @@ def _one(executor: Executor, prepared: Prepared, trial: Trial, rates: tuple[floa
         ending = executor.run(request, timeout_seconds=trial.measure.timeout_seconds, on_progress=lambda what: None)
     said = ending.outcome or {"status": ending.status, "reason": ending.reason}
     samples = said.get("samples", {})
-    return Swept(
+    return Curve(
         trial,
         rates,
         said["status"],
