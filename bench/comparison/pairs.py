@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Literal
@@ -18,7 +18,7 @@ from bench.comparison.differences import Difference, differences, settings_apart
 from bench.comparison.matching import Match, Pair, describe, match
 from bench.comparison.sides import Side, named
 from bench.errors import BenchError
-from bench.results.doctor import newest
+from bench.results.doctor import Doctor, newest
 from bench.results.frame import pools
 from bench.statistics.intervals import Estimate, Ratio, geometric_mean_ratio, log_ratio
 from bench.statistics.power import detectable_ratio
@@ -99,6 +99,12 @@ class Comparison:
     def count(self, verdict: Verdict) -> int:
         return sum(cell.verdict == verdict for cell in self.compared)
 
+    def name_of(self, cell: Compared, *, without: str = "") -> str:
+        """The name of a cell among the others; `without` is a setting that is not said."""
+        names = [name for name in self.shown if name != without]
+        label = cell.label(names, device="device" in self.shown)
+        return f"{cell.a.dataset}, {label}" if "dataset" in self.shown else label
+
 
 def compare_sides(a: Side, b: Side, *, metric: str = DEFAULT_METRIC) -> Comparison:
     """Compare `b` against `a`. BenchError: the metric is unknown, or they have no cell in common."""
@@ -115,8 +121,8 @@ def compare_sides(a: Side, b: Side, *, metric: str = DEFAULT_METRIC) -> Comparis
     only_b = tuple(pair for pair in rest if pair.b is not None and pair.b.n)
     known = {*only_a, *only_b}
     neither = tuple(pair for pair in rest if pair not in known)
-    smallest = _smallest_of(a, b) if chosen.name in DOCTORED else _nobody
-    cells = tuple(_compared(pair, chosen, smallest) for pair in both)
+    doctors = [*a.folder.doctors, *b.folder.doctors] if chosen.name in DOCTORED else []
+    cells = tuple(_compared(pair, chosen, doctors) for pair in both)
     overall, said = _overall(cells, chosen)
     return Comparison(
         a, b, chosen, cells, only_a, only_b, neither, overall, said, found.apart, _shown([*both, *only_a, *only_b]),
@@ -137,36 +143,25 @@ def _shown(pairs: Sequence[Pair]) -> tuple[str, ...]:
     return tuple(name for name in names if len({pair.settings.get(name) for pair in pairs}) > 1)
 
 
-Smallest = Callable[[Cell, Cell], float | None]
+def _smallest(cells: Sequence[Cell], doctors: Sequence[Doctor]) -> float | None:
+    """The doctor's smallest difference: the largest of the cells' machines and devices; None where one has none."""
+    known = []
+    for cell in cells:
+        doctor = newest(doctors, machine=cell.machine)
+        share = None if doctor is None else doctor.smallest_difference(cell.trial.device)
+        if share is None or not 0 < share < math.inf:
+            return None
+        known.append(share)
+    return max(known)
 
 
-def _nobody(a: Cell, b: Cell) -> float | None:
-    return None
-
-
-def _smallest_of(a: Side, b: Side) -> Smallest:
-    """The doctor's word for a cell: the larger of both machines' and devices'; None where one of them has none."""
-    doctors = [*a.folder.doctors, *(b.folder.doctors if b.folder is not a.folder else ())]
-
-    def ask(one: Cell, other: Cell) -> float | None:
-        found = [
-            None if doctor is None else doctor.smallest_difference(cell.trial.device)
-            for cell in (one, other)
-            for doctor in (newest(doctors, machine=cell.machine),)
-        ]
-        known = [each for each in found if each is not None and 0 < each < math.inf]
-        return max(known) if len(known) == len(found) else None
-
-    return ask
-
-
-def _compared(pair: Pair, metric: Metric, smallest: Smallest) -> Compared:
+def _compared(pair: Pair, metric: Metric, doctors: Sequence[Doctor]) -> Compared:
     assert pair.a is not None
     assert pair.b is not None
     a, b = pair.a, pair.b
     values, why = _values(a, b, metric.name)
     ratio = log_ratio(values[1], values[0]) if not why else None
-    share = smallest(a, b)
+    share = _smallest([a, b], doctors)
     said: Verdict
     if ratio is None:
         said = "ambiguous"

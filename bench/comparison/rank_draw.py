@@ -6,20 +6,9 @@ from typing import Any
 
 from bench.analysis.metric_words import shown_name
 from bench.comparison.rank import Ranking
-from bench.present.axes import legend, legend_lines, readable_ticks
+from bench.present.axes import legend, legend_lines, name_rows, readable_ticks
 from bench.present.format import plural
-from bench.present.style import (
-    FAINT,
-    INK,
-    LINE_INCHES,
-    SMALL,
-    TEXT,
-    Frame,
-    Style,
-    figure_with_axes,
-    shorten,
-    text_inches,
-)
+from bench.present.style import FAINT, INK, LINE_INCHES, Frame, Style, figure_with_axes, shorten, text_inches
 from bench.statistics.profiles import Profile
 from bench.statistics.ranking import CriticalDifference
 
@@ -46,15 +35,10 @@ def critical_difference(ranking: Ranking, ranks: CriticalDifference, *, styles: 
         style = styles[name]
         ax.plot([1, rank], [row, row], color=style.colour, linewidth=1.2, alpha=0.5)
         ax.plot([rank], [row], style.marker, color=style.colour, markersize=9, markeredgecolor="white")
-        ax.annotate(f"{rank:.2f}", xy=(1, row), xycoords=("axes fraction", "data"), xytext=(8, 0),
-                    textcoords="offset points", va="center", size=SMALL, annotation_clip=False)  # fmt: skip
     _groups(ax, ranks)
     ax.set_xlim(0.9, len(ranks.names) + 0.1)
     ax.set_xlabel("average rank (1 is the best)")
-    ax.set_yticks(range(len(ranks.names)), [shorten(name) for name in ranks.names], size=TEXT)
-    ax.set_ylim(len(ranks.names) - 0.4, -0.6)
-    ax.tick_params(axis="y", length=0)
-    ax.grid(visible=False, axis="y")
+    name_rows(ax, ranks.names, [f"{rank:.2f}" for rank in ranks.average_ranks])
     readable_ticks(ax.xaxis, log=False, whole=True)
     return figure
 

@@ -122,7 +122,7 @@ def _notes(comparison: Comparison) -> list[str]:
 def best_table(comparison: Comparison) -> Table | None:
     """Each side at its own best batch size; None where there are no two."""
     columns: Columns[Best] = [
-        (Column("cell", "cell", numeric=False), lambda best: series_label(best.first, comparison)),
+        (Column("cell", "cell", numeric=False), lambda best: comparison.name_of(best.first, without="batch_size")),
         (Column("a_batch_size", "batch size A"), lambda best: count_cell(best.a.trial.batch_size)),
         (Column("b_batch_size", "batch size B"), lambda best: count_cell(best.b.trial.batch_size)),
         (Column("ratio", "ratio B / A", interval=True), lambda best: ratio_cell(best.ratio)),
@@ -133,17 +133,10 @@ def best_table(comparison: Comparison) -> Table | None:
     return table_of("best-batch", title, found, columns, notes=[RATIOS, SELECTED]) if found else None
 
 
-def series_label(cell: Compared, comparison: Comparison) -> str:
-    """The cell without its batch size."""
-    names = [name for name in comparison.shown if name != "batch_size"]
-    dataset = f"{cell.a.dataset}, " if "dataset" in comparison.shown else ""
-    return dataset + cell.label(names, device="device" in comparison.shown)
-
-
 def crossover_table(comparison: Comparison) -> Table | None:
     """From which batch size on B is faster; None where there are no two batch sizes."""
     columns: Columns[tuple[BatchSeries, Crossover]] = [
-        (Column("cell", "cell", numeric=False), lambda row: series_label(row[0].cells[0], comparison)),
+        (Column("cell", "cell", numeric=False), lambda row: comparison.name_of(row[0].cells[0], without="batch_size")),
         (Column("crossover", "B faster from batch size", interval=True), lambda row: _crossover_cell(*row)),
         (
             Column("tried", "tried", numeric=False, place="files"),
