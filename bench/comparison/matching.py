@@ -3,7 +3,7 @@ sides differ in throughout."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.analysis.cells import DOTTED, Cell, axis_label, hashable, labels_of, value_text
@@ -44,8 +44,9 @@ class Match:
 
 def match(a: Side, b: Side) -> Match:
     """Pair the cells of both sides."""
-    labels = _Labels([*a.rows, *b.rows])
-    cells = [_cells(side, labels) for side in (a, b)]
+    trials = [row.trial for row in (*a.rows, *b.rows)]
+    models, datasets = labels_of(trial.model for trial in trials), labels_of(trial.dataset for trial in trials)
+    cells = [_cells(side, models, datasets) for side in (a, b)]
     apart = tuple(dict.fromkeys([*([a.axis] if a.axis else []), *_apart(*cells)]))
     keyed = [_keyed(found, without=apart) for found in cells]
     pairs: list[Pair] = []
@@ -64,13 +65,7 @@ def settings_of(trial: Trial) -> Settings:
     return own | {name: hashable(trial.setting(name)) for name in DOTTED}
 
 
-class _Labels:
-    def __init__(self, rows: Sequence[Row]) -> None:
-        self.models = labels_of({row.trial.model.canonical: row.trial.model for row in rows}.values())
-        self.datasets = labels_of({row.trial.dataset.canonical: row.trial.dataset for row in rows}.values())
-
-
-def _cells(side: Side, labels: _Labels) -> list[Cell]:
+def _cells(side: Side, models: Mapping[str, str], datasets: Mapping[str, str]) -> list[Cell]:
     """The cells of one side: by settings, machine, threads and code. A trial without a result is missing in each."""
     machines: dict[str, str] = {}
     groups: dict[str, dict[tuple[str, ...], list[Row]]] = {}
@@ -87,15 +82,12 @@ def _cells(side: Side, labels: _Labels) -> list[Cell]:
         groups.setdefault(cell_id, {}).setdefault(key, []).append(row)
     found = []
     for cell_id in dict.fromkeys(row.trial.cell_id for row in side.rows):
-        for (machine, _, code), rows in groups.get(cell_id, {("", "", ""): []}).items():
-            found.append(_cell([*rows, *absent.get(cell_id, [])], machine, code, labels))
+        for (machine, _, code), known in groups.get(cell_id, {("", "", ""): []}).items():
+            rows = (*known, *absent.get(cell_id, []))
+            trial = rows[0].trial
+            model, dataset = models[trial.model.canonical], datasets[trial.dataset.canonical]
+            found.append(Cell(trial, model, dataset, rows, machine, code))
     return found
-
-
-def _cell(rows: list[Row], machine: str, code: str, labels: _Labels) -> Cell:
-    trial = rows[0].trial
-    model, dataset = labels.models[trial.model.canonical], labels.datasets[trial.dataset.canonical]
-    return Cell(trial, model, dataset, tuple(rows), machine, code)
 
 
 def _apart(a: Sequence[Cell], b: Sequence[Cell]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -16,8 +16,13 @@ from bench.results.frame import Row, latest, threads_of
 from bench.results.store import Store
 from bench.suite.plan import Suite
 
-RECORDED = ("environment", "date", "commit")  # said of a result, not of its trial
 SHORT = 12  # digits of a commit that are shown; of an environment eight
+# What is said of a result, not of its trial.
+RECORDED: dict[str, Callable[[Result], str]] = {
+    "environment": lambda result: result.environment_id,
+    "date": lambda result: result.finished_at,
+    "commit": lambda result: str(result.environment.notes.get("commit") or "")[:SHORT],
+}
 MOST_LISTED = 8
 
 
@@ -112,13 +117,12 @@ def sides_by(folder: Folder, by: str, *, values: Sequence[str] = ()) -> list[Sid
     return [Side(each, tuple(groups[each]), folder, axis) for each in dict.fromkeys(chosen)]
 
 
-def _ordered(names: Iterable[str]) -> list[str]:
+def _ordered(names: Collection[str]) -> list[str]:
     """Numbers by size; names in the order of the plan."""
-    found = list(names)
     try:
-        return sorted(found, key=float)
+        return sorted(names, key=float)
     except ValueError:
-        return found
+        return list(names)
 
 
 def _choice(value: str, groups: dict[str, list[Row]], *, by: str, folder: str) -> str:
@@ -130,42 +134,26 @@ def _choice(value: str, groups: dict[str, list[Row]], *, by: str, folder: str) -
 
 def _by_record(folder: Folder, by: str, values: Sequence[str]) -> list[Side]:
     """Results split before the newest of each trial is taken: an older one is not superseded by the other side's."""
-    read = _record(by)
-    groups: dict[str, list[Result]] = {}
+    by_key: dict[str, list[Result]] = {}
     for result in sorted(folder.results, key=lambda each: each.finished_at):
-        if key := read(result):
-            groups.setdefault(key, []).append(result)
-    if values:
-        groups = {value: [each for key, found in groups.items() if key.startswith(value) for each in found]
-                  for value in values}  # fmt: skip
-    elif by == "date":
-        groups = _by_day(groups)
-    elif by == "environment":
-        groups = {_prefix(key, groups): found for key, found in groups.items()}
+        if key := RECORDED[by](result):
+            by_key.setdefault(key, []).append(result)
+    groups: dict[str, list[Result]] = {value: [] for value in values}
+    for key, found in by_key.items():
+        names = [value for value in groups if key.startswith(value)] if values else [_short(key, by_key, by=by)]
+        for name in names:
+            groups.setdefault(name, []).extend(found)
     if absent := [value for value, found in groups.items() if not found]:
         raise BenchError(f"--values {absent[0]}: no result of {folder.name} has a {by} that begins so")
     return [Side(name, latest(found).rows, folder) for name, found in groups.items()]
 
 
-def _by_day(groups: dict[str, list[Result]]) -> dict[str, list[Result]]:
-    days: dict[str, list[Result]] = {}
-    for moment, found in groups.items():
-        days.setdefault(moment[:10], []).extend(found)
-    return days
-
-
-def _prefix(key: str, others: dict[str, list[Result]]) -> str:
-    """The first eight characters, or as many as it takes to tell it from the others."""
-    length = next(n for n in (8, 12, len(key)) if n >= len(key) or len({each[:n] for each in others}) == len(others))
-    return key[:length]
-
-
-def _record(by: str) -> Callable[[Result], str]:
-    if by == "environment":
-        return lambda result: result.environment_id
+def _short(key: str, others: Collection[str], *, by: str) -> str:
+    """A day; the first eight characters of an environment, or as many as it takes to tell it from the others."""
     if by == "date":
-        return lambda result: result.finished_at
-    return lambda result: str(result.environment.notes.get("commit") or "")[:SHORT]
+        return key[:10]
+    lengths = (8, 12, len(key)) if by == "environment" else ()
+    return next((key[:n] for n in lengths if len({each[:n] for each in others}) == len(others)), key)
 
 
 def _axis(by: str) -> str:

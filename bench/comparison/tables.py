@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bench.analysis.cells import Cell, axis_label, value_text
 from bench.analysis.metric_words import said, shown_name
 from bench.comparison.batches import BatchSeries, Best, best_batches, crossovers
+from bench.comparison.differences import Difference
 from bench.comparison.matching import Pair
 from bench.comparison.pairs import Compared, Comparison
 from bench.present.format import DASH, difference, number, plural, scale_of
@@ -163,6 +164,17 @@ def _size(at: float, series: BatchSeries) -> str:
     if at == 0:
         return f"≤ {series.sizes[0]:,}"
     return f"> {series.sizes[-1]:,}" if math.isinf(at) else number(at, decimals=0)
+
+
+def differences_table(comparison: Comparison) -> Table:
+    """Everything recorded that differs between the two sides."""
+    columns: Columns[Difference] = [
+        (Column("kind", "kind", numeric=False), lambda each: each.kind),
+        (Column("what", "what", numeric=False), lambda each: each.what),
+        (Column("a", "A", numeric=False), lambda each: each.a),
+        (Column("b", "B", numeric=False), lambda each: each.b),
+    ]
+    return table_of("differences", "What differs between A and B", comparison.differences, columns)
 
 
 def cells_frame(comparison: Comparison) -> pd.DataFrame:

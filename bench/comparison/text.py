@@ -10,8 +10,7 @@ from bench.base.metrics import BUILT_IN
 from bench.comparison.pairs import ACCURACY, Comparison
 from bench.comparison.rank import duel
 from bench.comparison.rank_text import duels_text
-from bench.comparison.sentences import answer, remarks, side_line
-from bench.comparison.sides import side_text
+from bench.comparison.sentences import answer, remarks, side_lines
 from bench.comparison.tables import SELECTED, best_table, cells_table, crossover_table
 from bench.present.columns import page_of, to_text, wrapped
 
@@ -24,22 +23,21 @@ def comparison_text(comparison: Comparison) -> str:
     """The whole comparison for a terminal."""
     return page_of(
         [
-            list(_head(comparison)),
+            _head(comparison),
             wrapped(answer(comparison)),
             to_text(cells_table(comparison), most_rows=MOST_ROWS, more=MORE),
             _pairs(comparison),
             *_batches(comparison),
-            [line for text in remarks(comparison) for line in wrapped(text)],
-            list(_differences(comparison)),
+            (line for text in remarks(comparison) for line in wrapped(text)),
+            _differences(comparison),
         ]
     )
 
 
 def _head(comparison: Comparison) -> Iterator[str]:
-    yield f"B against A · {shown_name(comparison.metric)}, ratio B / A with its 95 % interval"
-    for letter, side in (("A", comparison.a), ("B", comparison.b)):
-        cells = [getattr(cell, letter.lower()) for cell in comparison.cells]
-        yield from wrapped(f"{letter}  {side_text(side)} · {side_line(side, cells)}", indent="   ")
+    yield from wrapped(f"B against A · {shown_name(comparison.metric)}, ratio B / A with its 95 % interval")
+    for letter, side, conditions in side_lines(comparison):
+        yield from wrapped(f"{letter}  {side} · {conditions}", indent="   ")
 
 
 def _pairs(comparison: Comparison) -> str:

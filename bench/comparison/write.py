@@ -8,12 +8,11 @@ from typing import Any
 
 from bench.analysis.metric_words import shown_name
 from bench.comparison.pairs import Comparison
-from bench.comparison.sentences import answer, remarks, side_line
-from bench.comparison.sides import side_text
-from bench.comparison.tables import best_table, cells_frame, cells_table, crossover_table
+from bench.comparison.sentences import answer, remarks, side_lines
+from bench.comparison.tables import best_table, cells_frame, cells_table, crossover_table, differences_table
 from bench.errors import BenchError
 from bench.present.files import save_figures, table_section, write_tables, writing
-from bench.present.tables import Table, escape_markdown, write_frame
+from bench.present.tables import Table, escape_markdown, to_markdown, write_frame
 
 PAGE = "compare.md"
 MAYBE = ("best-batch", "crossover")  # tables that not every comparison has
@@ -53,9 +52,8 @@ def _page(comparison: Comparison, tables: list[Table], pictures: dict[str, str])
     name = shown_name(comparison.metric)
     yield f"# {escape_markdown(f'{comparison.b.name} against {comparison.a.name}: {name}')}"
     yield escape_markdown(answer(comparison))
-    for letter, side in (("A", comparison.a), ("B", comparison.b)):
-        cells = [getattr(cell, letter.lower()) for cell in comparison.cells]
-        yield f"**{letter}** {escape_markdown(f'{side_text(side)}: {side_line(side, cells)}')}"
+    for letter, side, conditions in side_lines(comparison):
+        yield f"**{letter}** {escape_markdown(f'{side}: {conditions}')}"
     for table in tables:
         yield from table_section(table, title="Cells" if table.name == "cells" else table.title)
         if table.name == "cells":
@@ -63,7 +61,10 @@ def _page(comparison: Comparison, tables: list[Table], pictures: dict[str, str])
     yield "## What to know"
     yield "\n".join(f"- {escape_markdown(text)}" for text in remarks(comparison))
     yield "## What differs between A and B"
-    yield "\n".join(_differences(comparison))
+    if comparison.differences:
+        yield to_markdown(differences_table(comparison)).rstrip()
+    else:
+        yield "Nothing that is recorded differs: settings, environment, versions and code agree."
     yield "Every cell with all its numbers: [tables/comparison.csv](tables/comparison.csv)."
 
 
@@ -71,12 +72,3 @@ def picture_links(pictures: dict[str, str]) -> Iterator[str]:
     """A block for each picture, which leads to its SVG."""
     for name, shows in pictures.items():
         yield f"[![{escape_markdown(shows.replace('[', '(').replace(']', ')'))}](plots/{name}.png)](plots/{name}.svg)"
-
-
-def _differences(comparison: Comparison) -> Iterator[str]:
-    if not comparison.differences:
-        yield "Nothing that is recorded differs: settings, environment, versions and code agree."
-        return
-    yield "| kind | what | A | B |\n|:--|:--|:--|:--|"
-    for each in comparison.differences:
-        yield "| " + " | ".join(escape_markdown(text) for text in (each.kind, each.what, each.a, each.b)) + " |"
