@@ -14,12 +14,14 @@ NOT_OF_A_CELL = frozenset({"train.learning_rate", "train.schedule", "train.epoch
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One range test: rates, losses and smoothed losses (n,), step by step; `reason` where there are none."""
+    """One range test: rates, losses and smoothed losses (n,), step by step; `reason` where there are none. Before the
+    test its status is empty."""
 
+    name: str  # of its cell, among the others
     trial: Trial
     suite_rates: tuple[float, ...]  # those that the suite trains this cell with
-    status: str
-    reason: str
+    status: str = ""
+    reason: str = ""
     rates: tuple[float, ...] = ()
     losses: tuple[float, ...] = ()
     smoothed: tuple[float, ...] = ()
@@ -46,9 +48,8 @@ class Curve:
         return self.ended if self.diverged else f"{self.ended}, still falling: raise --to"
 
 
-def names_of(curves: Sequence[Curve]) -> list[str]:
-    """The name of each cell: its model, and what else differs between the cells."""
-    trials = [curve.trial for curve in curves]
+def names_of(trials: Sequence[Trial]) -> list[str]:
+    """The name of each cell, given its trial: its model, and what else differs between the cells."""
     settings = [name for name in DOTTED if name not in NOT_OF_A_CELL]
     shown = [name for name in settings if len({hashable(trial.setting(name)) for trial in trials}) > 1]
     several = len({trial.dataset.canonical for trial in trials}) > 1

@@ -17,8 +17,8 @@ COLUMNS = 3
 KEY = "faint: the loss of each batch · line: smoothed · solid line down: steepest · dashed: lowest / 10"
 
 
-def rates(curves: Sequence[tuple[str, Curve]], *, title: str, styles: dict[str, Style]) -> Any:
-    """A panel for each named curve, models in their colours; rates on a logarithmic axis."""
+def rates(curves: Sequence[Curve], *, title: str, styles: dict[str, Style]) -> Any:
+    """A panel for each curve, models in their colours; rates on a logarithmic axis."""
     columns = min(COLUMNS, len(curves))
     rows = math.ceil(len(curves) / columns)
     figure, axes = figure_with_axes(
@@ -26,8 +26,8 @@ def rates(curves: Sequence[tuple[str, Curve]], *, title: str, styles: dict[str, 
         frame=Frame(left=0.75, right=0.25, bottom=0.6), named=True,
     )  # fmt: skip
     figure.subplots_adjust(wspace=0.28)
-    for ax, (name, curve) in zip(axes, curves, strict=False):
-        panel_title(ax, shorten(name, most=34 if columns == COLUMNS else 60))
+    for ax, curve in zip(axes, curves, strict=False):
+        panel_title(ax, shorten(curve.name, most=34 if columns == COLUMNS else 60))
         _panel(ax, curve, styles[curve.trial.model.label])
     for place, ax in enumerate(axes):
         if place >= len(curves):

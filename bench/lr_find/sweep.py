@@ -11,9 +11,9 @@ from bench.execute.executors.local import Executor, LocalExecutor
 from bench.execute.jobs import scratch
 from bench.execute.lock import MeasureLock
 from bench.execute.prepare import Options, Prepared, data_root, prepare, read
-from bench.execute.progress import Voice, describe_trial, varying
+from bench.execute.progress import Voice
 from bench.execute.signals import signals_raise
-from bench.lr_find.curve import Curve
+from bench.lr_find.curve import Curve, names_of
 
 LOWEST_STEPS = 10
 
@@ -51,11 +51,10 @@ def sweep(options: Options, wanted: Range, *, voice: Voice) -> tuple[Prepared, l
                 voice.say("waiting: another run is measuring on this machine")
                 lock.acquire()
             executor.start()
-            axes = varying(prepared.suite)
             found = []
-            for number, (trial, rates) in enumerate(cells, start=1):
-                voice.say(f"[{number}/{len(cells)}] {describe_trial(trial, axes)}")
-                found.append(_one(executor, prepared, trial, rates, wanted))
+            for number, (name, cell) in enumerate(zip(names_of([trial for trial, _ in cells]), cells, strict=True), 1):
+                voice.say(f"[{number}/{len(cells)}] {name}")
+                found.append(_swept(executor, prepared, Curve(name, *cell), wanted))
             return prepared, found
         finally:
             executor.close()
@@ -94,14 +93,15 @@ def _refuse(cells: Sequence[tuple[Trial, tuple[float, ...]]]) -> None:
         )
 
 
-def _one(executor: Executor, prepared: Prepared, trial: Trial, rates: tuple[float, ...], wanted: Range) -> Curve:
-    suite, catalogue = prepared.suite, prepared.catalogue
+def _swept(executor: Executor, prepared: Prepared, curve: Curve, wanted: Range) -> Curve:
+    """`curve` with what its range test gave."""
+    suite, catalogue, trial = prepared.suite, prepared.catalogue, curve.trial
     device = catalogue.devices[trial.device]
     if not device.available:
-        return Curve(trial, rates, "skipped", device.reason)
+        return replace(curve, status="skipped", reason=device.reason)
     for kind, name in (("model", trial.model.name), ("dataset", trial.dataset.name)):
         if why := suite.unknown.get(f"{kind}:{name}"):
-            return Curve(trial, rates, "failed", why)
+            return replace(curve, status="failed", reason=why)
     with scratch() as folder:
         request: dict[str, Json] = {
             "trial": trial.to_json(),
@@ -116,11 +116,10 @@ def _one(executor: Executor, prepared: Prepared, trial: Trial, rates: tuple[floa
         ending = executor.run(request, timeout_seconds=trial.measure.timeout_seconds, on_progress=lambda what: None)
     said = ending.outcome or {"status": ending.status, "reason": ending.reason}
     samples = said.get("samples", {})
-    return Curve(
-        trial,
-        rates,
-        said["status"],
-        said["reason"],
+    return replace(
+        curve,
+        status=said["status"],
+        reason=said["reason"],
         rates=tuple(samples.get("learning_rate", ())),
         losses=tuple(samples.get("loss", ())),
         smoothed=tuple(samples.get("smoothed_loss", ())),

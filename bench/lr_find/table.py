@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.lr_find.curve import Curve, names_of
+from bench.lr_find.curve import Curve
 from bench.present.columns import cut, to_text, wrapped
 from bench.present.format import DASH, figure, scale_of
 from bench.present.tables import Column, Columns, Table, TableCell, table_of
@@ -19,21 +19,20 @@ NOTE = (
 
 def table_of_rates(curves: Sequence[Curve]) -> Table:
     """One row a cell: the suggested rates, the losses, where the test ended, the rates of the suite."""
-    columns: Columns[tuple[str, Curve]] = [
-        (Column("cell", "cell", numeric=False), lambda row: row[0]),
-        (Column("optimizer", "optimizer", numeric=False, place="files"), lambda row: row[1].trial.train.optimizer),
-        (Column("start", "start from"), lambda row: _rate(row[1], "start")),
-        (Column("steepest", "steepest"), lambda row: _rate(row[1], "steepest")),
-        (Column("tenth_of_lowest", "lowest / 10"), lambda row: _rate(row[1], "tenth_of_lowest")),
-        (Column("first_loss", "first loss (nats)", place="files"), lambda row: _loss(row[1].losses[:1])),
-        (Column("lowest_loss", "lowest, smoothed (nats)", place="files"), lambda row: _loss(row[1].smoothed)),
-        (Column("ended", "ended", numeric=False, place="files"), lambda row: row[1].why_no_start or row[1].ended),
-        (Column("suite", "the suite has", numeric=False, place="files"), lambda row: _suite_rates(row[1])),
-        (Column("suite", "the suite has", place="terminal"), lambda row: cut(_suite_rates(row[1]), 14)),
-        (Column("ended", "ended", numeric=False, place="terminal"), lambda row: row[1].ended or DASH),
+    columns: Columns[Curve] = [
+        (Column("cell", "cell", numeric=False), lambda curve: curve.name),
+        (Column("optimizer", "optimizer", numeric=False, place="files"), lambda curve: curve.trial.train.optimizer),
+        (Column("start", "start from"), lambda curve: _rate(curve, "start")),
+        (Column("steepest", "steepest"), lambda curve: _rate(curve, "steepest")),
+        (Column("tenth_of_lowest", "lowest / 10"), lambda curve: _rate(curve, "tenth_of_lowest")),
+        (Column("first_loss", "first loss (nats)", place="files"), lambda curve: _loss(curve.losses[:1])),
+        (Column("lowest_loss", "lowest, smoothed (nats)", place="files"), lambda curve: _loss(curve.smoothed)),
+        (Column("ended", "ended", numeric=False, place="files"), lambda curve: curve.why_no_start or curve.ended),
+        (Column("suite", "the suite has", numeric=False, place="files"), lambda curve: _suite_rates(curve)),
+        (Column("suite", "the suite has", place="terminal"), lambda curve: cut(_suite_rates(curve), 14)),
+        (Column("ended", "ended", numeric=False, place="terminal"), lambda curve: curve.ended or DASH),
     ]
-    rows = list(zip(names_of(curves), curves, strict=True))
-    return table_of(NAME, "Learning rates to start from", rows, columns, notes=[NOTE])
+    return table_of(NAME, "Learning rates to start from", curves, columns, notes=[NOTE])
 
 
 def _rate(curve: Curve, name: str) -> TableCell:
@@ -57,6 +56,5 @@ def _suite_rates(curve: Curve) -> str:
 
 def terminal_text(curves: Sequence[Curve]) -> str:
     """The table for a terminal, then why some cells have no rate to start from."""
-    named = zip(names_of(curves), curves, strict=True)
-    why = [f"{DASH} {name}: {curve.why_no_start}" for name, curve in named if curve.why_no_start]
+    why = [f"{DASH} {curve.name}: {curve.why_no_start}" for curve in curves if curve.why_no_start]
     return "\n".join([to_text(table_of_rates(curves)), *(line for text in why for line in wrapped(text, indent="  "))])

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.lr_find.curve import Curve, names_of
+from bench.lr_find.curve import Curve
 from bench.lr_find.table import NAME, table_of_rates
 from bench.present.files import save_figures, writing
 from bench.present.tables import escape_markdown, to_csv, to_latex, to_markdown
@@ -42,8 +42,8 @@ def _figures(curves: Sequence[Curve], *, title: str) -> Iterator[tuple[str, str,
     from bench.lr_find import draw
     from bench.present.style import styles_of  # matplotlib: half a second
 
-    known = [(name, curve) for name, curve in zip(names_of(curves), curves, strict=True) if len(curve.rates) > 1]
-    styles = styles_of([curve.trial.model.label for _, curve in known])
+    known = [curve for curve in curves if len(curve.rates) > 1]
+    styles = styles_of([curve.trial.model.label for curve in known])
     for start in range(0, len(known), MOST_PANELS):
         figure = draw.rates(known[start : start + MOST_PANELS], title=title, styles=styles)
         yield f"{NAME}-{start // MOST_PANELS + 1}", "Smoothed loss against learning rate", figure
