@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -48,7 +48,7 @@ class Ranking:
     metric: Metric
     sections: tuple[Section, ...]
     variant: Variant
-    chosen: int
+    chosen: int = 1
 
     @cached_property
     def table(self) -> dict[str, dict[str, Cell]]:
@@ -152,25 +152,19 @@ def rank(folder: Folder, *, metric: str = "") -> Ranking:
     chosen = metric_called(metric or DEFAULT_METRIC, measured=measured)
     if not has_direction(chosen):
         raise BenchError(f"--metric {chosen.name}: nobody said whether more or less of it is better: no ranking by it")
-    sections = [each for each in sections_of(latest(folder.results, folder.suite).rows, folder.suite) if each.measured]
-    groups: dict[tuple[str, str], list[Section]] = {}
-    for section in sections:
-        groups.setdefault((section.device, section.machine), []).append(section)
-    options = [option for group in groups.values() for option in _options(group, chosen)]
+    groups: dict[tuple[object, ...], list[Section]] = {}
+    for section in sections_of(latest(folder.results, folder.suite).rows, folder.suite):
+        if section.measured:
+            groups.setdefault((section.device, section.machine, section.axes), []).append(section)
+    options = [
+        Ranking(chosen, tuple(group), variant)
+        for group in groups.values()
+        for variant in dict.fromkeys(variant for section in group for variant in section.variants)
+    ]
     best = max(options, key=lambda option: sum(map(len, option.table.values())), default=None)
     if best is None or len(best.models) < 2:
         raise BenchError(f"{folder.name}: no two models have {chosen.name} at one setting; there is nothing to rank")
-    return Ranking(chosen, best.sections, best.variant, len(options))
-
-
-def _options(group: Sequence[Section], metric: Metric) -> Iterator[Ranking]:
-    """Sections of one device and machine with the same axes, at each of their settings."""
-    by_axes: dict[tuple[str, ...], list[Section]] = {}
-    for section in group:
-        by_axes.setdefault(section.axes, []).append(section)
-    for alike in by_axes.values():
-        for variant in dict.fromkeys(variant for section in alike for variant in section.variants):
-            yield Ranking(metric, tuple(alike), variant, 1)
+    return replace(best, chosen=len(options))
 
 
 def costs_of(ranking: Ranking) -> list[Metric]:

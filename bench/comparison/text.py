@@ -9,14 +9,13 @@ from bench.analysis.metric_words import shown_name
 from bench.base.metrics import BUILT_IN
 from bench.comparison.pairs import ACCURACY, Comparison
 from bench.comparison.rank import duel
-from bench.comparison.rank_text import duels_text
+from bench.comparison.rank_text import MORE, duels_text
 from bench.comparison.sentences import answer, remarks, side_lines
 from bench.comparison.tables import SELECTED, best_table, cells_table, crossover_table
 from bench.present.columns import page_of, to_text, wrapped
 
 MOST_ROWS = 40
 MOST_DIFFERENCES = 16
-MORE = ": --output DIR writes all of them"
 
 
 def comparison_text(comparison: Comparison) -> str:

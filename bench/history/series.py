@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from bench.base.records import TOGETHER, Json, Result, Trial, canonical_json, digest
+from bench.present.columns import cut
 from bench.results.frame import pools
 
 # Facts of an environment that an upgrade changes. All others are the machine: a series never goes across them.
@@ -14,6 +15,7 @@ SAID = (
     "torch", "cuda", "cudnn", "driver", "blas", "mkl", "onednn", "cpu_capability", "python", "kernel", "os", "switches",
 )  # fmt: skip
 SOFTWARE = frozenset({*SAID, "torch_git"})
+CODE = {"bench/worker": "bench itself", "dataset": "the data set", "model": "the model"}
 GIB = 2**30
 
 
@@ -95,10 +97,15 @@ def _series(machine: str, threads: int, runs: Sequence[Sequence[Result]], metric
 def differences(before: Point, after: Point) -> list[str]:
     """What is not the same in two runs, in words: versions, code by its part, commit. What could explain a change."""
     a, b = before.first, after.first
-    found = list(_facts(a, b))
-    parts = [name for name in dict.fromkeys([*a.code, *b.code]) if a.code.get(name) != b.code.get(name)]
-    if parts:
-        found.append(f"code of {', '.join(_part(name) for name in parts)}")
+    old, new = a.environment.facts, b.environment.facts
+    found = [
+        f"{name} {_text(old.get(name))} → {_text(new.get(name))}" for name in SAID if old.get(name) != new.get(name)
+    ]
+    if old.get("torch") == new.get("torch") and old.get("torch_git") != new.get("torch_git"):
+        found.append("another build of torch")
+    files = [name for name in dict.fromkeys([*a.code, *b.code]) if a.code.get(name) != b.code.get(name)]
+    if files:
+        found.append(f"code of {', '.join(CODE.get(name, f'the {name}') for name in files)}")
     elif a.code_id != b.code_id:
         found.append("code")
     if before.commit != after.commit:
@@ -106,23 +113,5 @@ def differences(before: Point, after: Point) -> list[str]:
     return found
 
 
-def _facts(a: Result, b: Result) -> Iterator[str]:
-    for name in SAID:
-        old, new = a.environment.facts.get(name), b.environment.facts.get(name)
-        if old != new:
-            yield f"{name} {_short(old)} → {_short(new)}"
-    if a.environment.facts.get("torch_git") != b.environment.facts.get("torch_git") and not _differs(a, b, "torch"):
-        yield "another build of torch"
-
-
-def _differs(a: Result, b: Result, name: str) -> bool:
-    return a.environment.facts.get(name) != b.environment.facts.get(name)
-
-
-def _short(value: Json) -> str:
-    text = "unknown" if value is None else str(value)
-    return text if len(text) <= 32 else f"{text[:31]}…"
-
-
-def _part(name: str) -> str:
-    return {"bench/worker": "bench itself", "dataset": "the data set", "model": "the model"}.get(name, f"the {name}")
+def _text(value: Json) -> str:
+    return "unknown" if value is None else cut(str(value), 32)
