@@ -1,4 +1,4 @@
-"""What `bench compare` answers: one folder against another, two values of an axis within one, or all of its models."""
+"""From paths to a comparison: two folders, or two values of an axis within one."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def compare_folders(
     data_root: Path | None = None,
     plugins: Sequence[str] = (),
 ) -> ShownComparison:
-    """Folder `b` against `a`, or one value of the axis `by` against another within `a`. BenchError: a wrong question,
-    nothing there, or nothing in common."""
+    """Compares folder `b` with `a`, or within `a` one value of the axis `by` with another. Raises BenchError where the
+    question is wrong, a folder has no results, or the two have no cell in common."""
     if b is None and not by:
         raise BenchError("bench compare: a second folder is missing; within one folder say what by: --by environment")
     if b is not None and by:
@@ -66,13 +66,13 @@ def compare_folders(
 def open_folder(
     target: Path, *, results: Path = RESULTS, data_root: Path | None = None, plugins: Sequence[str] = ()
 ) -> Folder:
-    """The results that `target` names, a folder or a suite file; `bench.comparison.rank` ranks the models of one."""
+    """Returns the results that `target` names: a folder, or a suite file."""
     store, suite = open_results(target, results=results, data_root=data_root, plugins=plugins)
     return read_folder(store, suite, name=str(target))
 
 
 def _names(a: Path, b: Path) -> tuple[str, str]:
-    """The last parts of two paths, as few as tell them apart: what is written may be published, and names no home."""
+    """Returns the last parts of two paths, as few as tell them apart. A whole path would publish the user's home."""
     parts = [path.resolve().parts for path in (a, b)]
     names = [tuple("/".join(each[-count:]) for each in parts) for count in (1, 2, 3)]
     first, second = next((pair for pair in names if pair[0] != pair[1]), names[0])
@@ -88,7 +88,7 @@ def check_fail_on(names: Sequence[str]) -> None:
 
 
 def failures(found: Comparison, fail_on: Sequence[str]) -> list[str]:
-    """What was found of that which `fail_on` names (slower, accuracy, missing), a sentence each."""
+    """Returns a sentence for each name of `fail_on` (slower, accuracy, missing) that is true of the comparison."""
     if "slower" in fail_on and not has_direction(found.metric):
         raise BenchError(f"--fail-on slower: nobody said whether more or less of {found.metric.name} is better")
     return [text for name in fail_on if (text := FAILURES[name](found))]

@@ -1,4 +1,4 @@
-"""What differs between two sides, so that a reader sees the cause: settings, machine, software, code, format."""
+"""Everything recorded that differs between two sides: settings, machine, software, code, format of the results."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CODE = {"bench/worker": "bench's own training and measuring", "model": "the mode
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """`what` is `a` on the one side and `b` on the other. `kind`: one of KINDS."""
+    """One thing that differs: `what` is `a` on side A and `b` on side B. `kind`: one of KINDS."""
 
     kind: str
     what: str
@@ -34,7 +34,7 @@ class Difference:
 
 
 def differences(a: Side, b: Side, found: Match, pairs: Sequence[Pair]) -> Iterator[Difference]:
-    """Everything recorded that differs between the results of `pairs`, the likeliest causes first."""
+    """Yields what differs between the results of `pairs`, the likeliest causes first."""
     asked = list(_settings(a, b, found.apart))
     yield from asked
     sides = [_recorded(pair.a for pair in pairs), _recorded(pair.b for pair in pairs)]
@@ -50,7 +50,7 @@ def differences(a: Side, b: Side, found: Match, pairs: Sequence[Pair]) -> Iterat
 
 
 def settings_apart(a: Side, b: Side) -> str:
-    """Why no cell of the one is a cell of the other, in words: `data set digits against mnist`."""
+    """Returns the settings of which the two sides have no value in common: `dataset digits against mnist`."""
     rows = [_first_trials(side.rows) for side in (a, b)]
     texts = []
     for name in ("dataset", "model", *settings_of(a.rows[0].trial)):
@@ -66,7 +66,7 @@ def _first_trials(rows: Sequence[Row]) -> list[Row]:
 
 
 def _values(name: str, rows: Sequence[Row]) -> list[str]:
-    """How the values of a setting are called."""
+    """Returns the values of a setting as people read them."""
     if name in ("dataset", "model"):
         labels = labels_of({(part := getattr(row.trial, name)).canonical: part for row in rows}.values())
         return list(dict.fromkeys(labels.values()))
@@ -89,7 +89,7 @@ def _as_asked(name: str, value: str) -> str:
 
 
 def _recorded(cells: Iterable[Cell | None]) -> dict[tuple[str, str], list[str]]:
-    """(kind, name) → its values in the results of one side."""
+    """Returns the values of everything recorded on one side, by (kind, name)."""
     results = [result for cell in cells if cell is not None for result in cell.ok]
     # What is read here is the same in all results of one environment and run.
     distinct = {(each.environment_id, each.run_id, each.threads): each for each in results}.values()
@@ -99,7 +99,7 @@ def _recorded(cells: Iterable[Cell | None]) -> dict[tuple[str, str], list[str]]:
 
 
 def _facts(result: Result) -> Iterator[tuple[tuple[str, str], Json]]:
-    """What is recorded of one result: threads, facts of the environment, versions of packages, commit, governor."""
+    """Yields ((kind, name), value) of one result: threads, facts of the environment, packages, commit, governor."""
     yield ("setting", "threads (as they ran)"), result.threads or None
     facts, notes = result.environment.facts, result.environment.notes
     for name, value in facts.items():
@@ -129,7 +129,7 @@ def _text(name: str, value: Json) -> str:
 
 
 def _code(pairs: Sequence[Pair]) -> Iterator[Difference]:
-    """Which source files are not the same on both sides, and in how many cells."""
+    """Yields the source files that differ, and in how many cells."""
     unlike: dict[str, int] = {}
     for pair in pairs:
         if pair.a is None or pair.b is None or pair.a.code_id == pair.b.code_id:

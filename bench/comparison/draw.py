@@ -1,4 +1,4 @@
-"""A forest plot: the ratio of every cell with its interval, and their geometric mean below."""
+"""The forest plot: the ratio of each cell with its interval, and below them their geometric mean."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NARROW, WIDE = 2.5, 64.0  # how many times the right end of the axis is the left
 
 
 def forest(comparison: Comparison) -> Any:
-    """The figure. Cells beyond the first 40 are left to the tables, and the title says so."""
+    """Draws the first 40 cells. Where there are more, the title says so; the tables have all."""
     cells = comparison.compared[:MOST_ROWS]
     rows = [(comparison.name_of(cell), cell.ratio, cell.verdict, verdict_text(cell, comparison)) for cell in cells]
     if len(comparison.compared) > 1 and comparison.overall is not None:
@@ -106,7 +106,7 @@ def _ratio_axis(ax: Any, ratios: Sequence[Ratio]) -> None:
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Round ratios between two ends: evenly apart where they are near 1, halves and doubles, or powers of ten."""
+    """Returns round ratios between two ends: evenly spaced near 1, else halves and doubles, else powers of ten."""
     if high / low < NARROW:
         marks = [float(mark) for mark in MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)]
     else:
@@ -118,7 +118,7 @@ def _ticks(low: float, high: float) -> list[float]:
 
 
 def _direction(comparison: Comparison) -> str:
-    """What lies to the left and to the right of 1."""
+    """Returns the label of the axis: what lies to the left of 1, and what to the right."""
     metric = comparison.metric
     if not has_direction(metric):
         return "← B is lower     ratio B / A     B is higher →"

@@ -1,4 +1,4 @@
-"""The critical-difference diagram, and performance profiles."""
+"""The plots of a ranking: critical-difference diagram, and performance profiles."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_FACTOR = 32.0  # of a profile's axis
 
 
 def critical_difference(ranking: Ranking, ranks: CriticalDifference, *, styles: dict[str, Style]) -> Any:
-    """Models from the best to the worst, their average ranks to the right; a line beside the rows joins those of
+    """Draws the models from the best to the worst, with their average ranks. A line beside the rows joins those of
     which no two can be told apart. (Demšar's diagram, turned, so that every name has a row.)"""
     what = shown_name(ranking.metric)
     told = "joined ones cannot be told apart" if ranks.groups else "all can be told apart"
@@ -44,7 +44,7 @@ def critical_difference(ranking: Ranking, ranks: CriticalDifference, *, styles: 
 
 
 def _groups(ax: Any, ranks: CriticalDifference) -> None:
-    """One line a group beside the rows, with a dot at each of its members: others that it passes are not in it."""
+    """Draws a line for each group, with a dot at each member. A row without a dot is not in the group."""
     width = ax.bbox.width / ax.figure.dpi
     for index, group in enumerate(ranks.groups):
         place = 1 + (0.65 + GROUP_INCHES * index) / width
@@ -56,7 +56,7 @@ def _groups(ax: Any, ranks: CriticalDifference) -> None:
 
 
 def profiles(ranking: Ranking, profile: Profile, *, styles: dict[str, Style]) -> Any:
-    """The share of data sets on which a model's cost is within a factor of the least one's."""
+    """Draws the share of data sets on which a model's cost is within a factor of the least cost."""
     models = ranking.models
     largest = min(MOST_FACTOR, max(1.1, float(profile.factors.max())) * 1.05)
     figure, (ax,) = figure_with_axes(

@@ -8,7 +8,7 @@ from functools import partial
 from bench.analysis.cells import Cell
 from bench.analysis.metric_words import shown_name
 from bench.base.metrics import BUILT_IN, Metric
-from bench.comparison.rank import DEFAULT_METRIC, Duel, Ranking, costs_of, fronts
+from bench.comparison.rank import DEFAULT_METRIC, Ranking, SeedPair, costs_of, fronts
 from bench.present.format import DASH, Scale, difference, figure_pm, plural, scale_of, significant
 from bench.present.tables import Column, Columns, Table, TableCell, count_cell, estimate_cell, table_of
 from bench.statistics.power import fewest_pairs
@@ -32,9 +32,9 @@ SHORT = {"fit_seconds": "time", "host_peak_bytes": "memory", "device_peak_alloca
 
 
 def average_ranks_table(ranks: CriticalDifference, ranking: Ranking) -> Table:
-    """Models by their average rank, and which of them cannot be told from which.
+    """Models by their average rank, and from which others each cannot be told apart.
 
-    A terminal has a letter for each group of which no two can be told apart (compact letter display).
+    A terminal shows that as letters: two models that share one cannot be told apart (compact letter display).
     """
     rank_of = dict(zip(ranks.names, ranks.average_ranks, strict=True))
 
@@ -56,7 +56,7 @@ def average_ranks_table(ranks: CriticalDifference, ranking: Ranking) -> Table:
 
 
 def pairs_table(ranks: CriticalDifference) -> Table:
-    """Every pair over data sets, with its p."""
+    """Every pair of models over data sets, with its p."""
     columns: Columns[Pair] = [
         (Column("first", "model", numeric=False), lambda pair: pair.first),
         (Column("second", "against", numeric=False), lambda pair: pair.second),
@@ -68,34 +68,34 @@ def pairs_table(ranks: CriticalDifference) -> Table:
     return table_of("rank-pairs", "Pairs of models over data sets", ranks.pairs, columns, notes=[RANKS])
 
 
-def duels_table(duels: Sequence[Duel], metric: Metric) -> Table:
-    """Every pair of models on every data set, by seeds; a star where n, not the models, keeps p up."""
-    several = len({duel.dataset for duel in duels}) > 1
+def seed_pairs_table(seed_pairs: Sequence[SeedPair], metric: Metric) -> Table:
+    """Every pair of models on every data set, by seeds. A star marks a p that so few seeds keep high."""
+    several = len({pair.dataset for pair in seed_pairs}) > 1
 
-    def where(duel: Duel) -> str:
-        return f"{duel.dataset}: " if several else ""
+    def where(pair: SeedPair) -> str:
+        return f"{pair.dataset}: " if several else ""
 
-    columns: Columns[Duel] = [
+    columns: Columns[SeedPair] = [
         (Column("pair", "paired by seed", numeric=False, place="terminal"),
-         lambda duel: f"{where(duel)}{duel.first} − {duel.second}"),
-        (Column("dataset", "data set", numeric=False, place="files"), lambda duel: duel.dataset),
-        (Column("first", "model", numeric=False, place="files"), lambda duel: duel.first),
-        (Column("second", "against", numeric=False, place="files"), lambda duel: duel.second),
-        (Column("n", "seeds", place="terminal"), lambda duel: count_cell(duel.difference.n)),
+         lambda pair: f"{where(pair)}{pair.first} − {pair.second}"),
+        (Column("dataset", "data set", numeric=False, place="files"), lambda pair: pair.dataset),
+        (Column("first", "model", numeric=False, place="files"), lambda pair: pair.first),
+        (Column("second", "against", numeric=False, place="files"), lambda pair: pair.second),
+        (Column("n", "seeds", place="terminal"), lambda pair: count_cell(pair.difference.n)),
         (Column("difference", "difference", interval=True), partial(_difference_cell, metric)),
-        (Column("probability", "P"), lambda duel: TableCell(f"{duel.probability:.2f}", duel.probability)),
-        (Column("p", "p"), lambda duel: _p_cell(duel.test.p, mark="*" if duel.test.smallest_p > ALPHA else "")),
-        (Column("n", "seeds", place="files"), lambda duel: count_cell(duel.difference.n)),
-        (Column("smallest_p", "least p of n", place="files"), lambda duel: _p_cell(duel.test.smallest_p)),
+        (Column("probability", "P"), lambda pair: TableCell(f"{pair.probability:.2f}", pair.probability)),
+        (Column("p", "p"), lambda pair: _p_cell(pair.test.p, mark="*" if pair.test.smallest_p > ALPHA else "")),
+        (Column("n", "seeds", place="files"), lambda pair: count_cell(pair.difference.n)),
+        (Column("smallest_p", "least p of n", place="files"), lambda pair: _p_cell(pair.test.smallest_p)),
     ]  # fmt: skip
     title = f"Pairs of models by seeds: {shown_name(metric)}"
-    return table_of("seed-pairs", title, duels, columns, notes=[PAIRED, *_least_p(duels)])
+    return table_of("seed-pairs", title, seed_pairs, columns, notes=[PAIRED, *_least_p(seed_pairs)])
 
 
-def _least_p(duels: Sequence[Duel]) -> Iterator[str]:
-    """What a star means, for each number of seeds that has one."""
+def _least_p(seed_pairs: Sequence[SeedPair]) -> Iterator[str]:
+    """Yields what a star means, for each number of seeds that has one."""
     for n, least in sorted(
-        {each.test.n: each.test.smallest_p for each in duels if each.test.smallest_p > ALPHA}.items()
+        {each.test.n: each.test.smallest_p for each in seed_pairs if each.test.smallest_p > ALPHA}.items()
     ):
         yield (
             f"* with {plural(n, 'seed')} that differ p cannot go below {p_text(least)}, whatever the models are; "
@@ -103,9 +103,9 @@ def _least_p(duels: Sequence[Duel]) -> Iterator[str]:
         )
 
 
-def _difference_cell(metric: Metric, duel: Duel) -> TableCell:
-    """The mean difference with its interval, in the unit of the metric."""
-    found = duel.difference
+def _difference_cell(metric: Metric, pair: SeedPair) -> TableCell:
+    """Returns the mean difference with its interval, in the unit of the metric."""
+    found = pair.difference
     if metric.unit == "fraction":
         text = difference(found)
     else:
@@ -124,7 +124,7 @@ def p_text(p: float) -> str:
 
 
 def costs_table(ranking: Ranking) -> Table:
-    """Accuracy and every cost of every model, and on which fronts it is."""
+    """Accuracy and costs of every model, and on which fronts it is."""
     costs = costs_of(ranking)
     on = {cost.name: fronts(ranking, cost) for cost in costs}
     cells = [(dataset, model, cell) for dataset, found in ranking.table.items() for model, cell in found.items()]

@@ -1,4 +1,4 @@
-"""A ranking in sentences, and what `bench compare --by model` prints: ranks or profiles, pairs by seeds, fronts."""
+"""What `bench compare --by model` prints: the answer, ranks or profiles, pairs by seeds, fronts."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ import numpy as np
 
 from bench.analysis.metric_words import shown_name
 from bench.base.metrics import Metric
-from bench.comparison.rank import Duel, Ranking, costs_of, fronts
-from bench.comparison.rank_tables import ALPHA, SHORT, average_ranks_table, duels_table
+from bench.comparison.rank import Ranking, SeedPair, costs_of, fronts
+from bench.comparison.rank_tables import ALPHA, SHORT, average_ranks_table, seed_pairs_table
 from bench.present.columns import aligned, cut, page_of, to_text, wrapped
 from bench.present.format import listing, plural
 from bench.statistics.power import fewest_pairs
 from bench.statistics.profiles import Profile
 from bench.statistics.ranking import FEWEST_DATASETS, CriticalDifference
 
-MOST_DUELS = 24
+MOST_SEED_PAIRS = 24
 FACTORS = (1.0, 1.1, 1.5, 2.0, 5.0)
 NAME = 24
 MORE = ": --output DIR writes all of them"
 
 
 def ranking_text(ranking: Ranking) -> str:
-    """The whole ranking for a terminal."""
+    """Returns the whole ranking for a terminal."""
     head = f"Models by {shown_name(ranking.metric)} · {plural(len(ranking.datasets), 'data set')} · {ranking.setting}"
     return page_of(
         [
@@ -31,14 +31,14 @@ def ranking_text(ranking: Ranking) -> str:
             [line for text in answer(ranking) for line in wrapped(text)],
             _ranks(ranking),
             _profile(ranking),
-            duels_text(list(ranking.duels()), ranking.metric, more=MORE),
+            seed_pairs_text(list(ranking.seed_pairs()), ranking.metric, more=MORE),
             _costs(ranking),
         ]
     )
 
 
 def answer(ranking: Ranking) -> Iterator[str]:
-    """What the data sets show of the models."""
+    """Yields the sentences of the answer: what the data sets show of the models."""
     ranks = ranking.ranks
     if ranks is None:
         yield (
@@ -80,7 +80,7 @@ def _ranks(ranking: Ranking) -> Iterator[str]:
 
 
 def _profile(ranking: Ranking) -> Iterator[str]:
-    """Shares of data sets at a few factors."""
+    """Yields the lines of the performance profile, at a few factors."""
     profile = ranking.profile
     if profile is None:
         return
@@ -96,20 +96,24 @@ def _at(profile: Profile, shares: np.ndarray, factor: float) -> float:
     return float(shares[reached[-1]])
 
 
-def duels_text(duels: Sequence[Duel], metric: Metric, *, more: str = "") -> str:
-    """Pairs on every data set; of many, those of the best model."""
-    if not duels:
+def seed_pairs_text(seed_pairs: Sequence[SeedPair], metric: Metric, *, more: str = "") -> str:
+    """Returns the pairs on each data set; of many, those of the best model."""
+    if not seed_pairs:
         return ""
-    best = {duel.dataset: duel.first for duel in reversed(duels)}
-    few = duels if len(duels) <= MOST_DUELS else [duel for duel in duels if duel.first == best[duel.dataset]]
-    table = duels_table(few[:MOST_DUELS], metric)
-    left_out = len(duels) - len(table.rows)
+    best = {pair.dataset: pair.first for pair in reversed(seed_pairs)}
+    few = (
+        seed_pairs
+        if len(seed_pairs) <= MOST_SEED_PAIRS
+        else [pair for pair in seed_pairs if pair.first == best[pair.dataset]]
+    )
+    table = seed_pairs_table(few[:MOST_SEED_PAIRS], metric)
+    left_out = len(seed_pairs) - len(table.rows)
     parts = [to_text(table), *([f"… and {left_out} more pairs{more}"] if left_out else [])]
     return "\n".join([*parts, *(line for note in table.notes for line in wrapped(note))])
 
 
 def _costs(ranking: Ranking) -> Iterator[str]:
-    """Which models nothing beats in both accuracy and a cost."""
+    """Yields the models that nothing beats in both accuracy and a cost."""
     costs = costs_of(ranking)
     if costs:
         yield "On the front (by means nothing else is both cheaper and more accurate), against"

@@ -10,7 +10,7 @@ from bench.analysis.conditions import conditions
 from bench.analysis.metric_words import shown_name
 from bench.base.metrics import BUILT_IN
 from bench.comparison.rank import DEFAULT_METRIC, Ranking, costs_of
-from bench.comparison.rank_tables import SHORT, average_ranks_table, costs_table, duels_table, pairs_table
+from bench.comparison.rank_tables import SHORT, average_ranks_table, costs_table, pairs_table, seed_pairs_table
 from bench.comparison.rank_text import answer
 from bench.comparison.write import picture_links, refuse_results
 from bench.present.files import save_figures, table_section, write_tables, writing
@@ -36,8 +36,8 @@ def _tables(ranking: Ranking) -> Iterator[Table]:
     if ranking.ranks is not None:
         yield average_ranks_table(ranking.ranks, ranking)
         yield pairs_table(ranking.ranks)
-    if duels := list(ranking.duels()):
-        yield duels_table(duels, ranking.metric)
+    if seed_pairs := list(ranking.seed_pairs()):
+        yield seed_pairs_table(seed_pairs, ranking.metric)
     if costs_of(ranking):
         yield costs_table(ranking)
 

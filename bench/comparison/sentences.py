@@ -9,7 +9,7 @@ from bench.analysis.cells import Cell
 from bench.analysis.conditions import dates, machine, reasons
 from bench.analysis.metric_words import DOCTORED, factor_words, said, shown_name
 from bench.comparison.matching import Pair, describe
-from bench.comparison.pairs import Compared, Comparison
+from bench.comparison.pairs import ComparedCell, Comparison
 from bench.comparison.sides import side_text
 from bench.comparison.tables import detectable_text
 from bench.present.format import listing, percent, plural, ranges, span, times
@@ -21,7 +21,7 @@ ORDER: tuple[Verdict, ...] = ("faster", "slower", "same", "ambiguous")
 
 
 def answer(comparison: Comparison) -> str:
-    """What the comparison shows, in one paragraph."""
+    """Returns what the comparison shows, in one paragraph."""
     return " ".join(part for part in (_overall(comparison), _counts(comparison), _trains(comparison)) if part)
 
 
@@ -77,7 +77,7 @@ def _trains(comparison: Comparison) -> str:
 
 
 def remarks(comparison: Comparison) -> Iterator[str]:
-    """What has to be known: power, the doctor's word, what is missing or was chosen."""
+    """Yields what a reader has to know: power, the doctor's smallest difference, what is missing or was chosen."""
     yield from _power(comparison.compared)
     yield from _doctor(comparison)
     for name, pairs in (("A", comparison.only_a), ("B", comparison.only_b)):
@@ -102,15 +102,15 @@ def remarks(comparison: Comparison) -> Iterator[str]:
         yield f"{ran} on one side: the newest counts."
 
 
-def _shared(cells: Sequence[Compared]) -> int:
-    """Results that both sides hold: the same run, not another one like it."""
+def _shared(cells: Sequence[ComparedCell]) -> int:
+    """Returns how many results both sides hold: the same run, not another one like it."""
     sides = [cell.a for cell in cells], [cell.b for cell in cells]
     a, b = ({(each.trial_id, each.run_id, each.finished_at) for cell in side for each in cell.ok} for side in sides)
     return len(a & b)
 
 
-def _power(cells: Sequence[Compared]) -> Iterator[str]:
-    """What so many processes could not have shown."""
+def _power(cells: Sequence[ComparedCell]) -> Iterator[str]:
+    """Yields what so few processes could not have shown."""
     alone = [cell for cell in cells if min(cell.n) < 2]
     if alone:
         few = "n = 1" if len(alone) == len(cells) else f"n = 1 in {len(alone)} of {len(cells)} cells"
@@ -144,7 +144,7 @@ def _doctor(comparison: Comparison) -> Iterator[str]:
 
 
 def _only(name: str, pairs: Sequence[Pair], comparison: Comparison) -> str:
-    """Which cells only one side has; why, where the other has trials that did not end well."""
+    """Returns the cells that only one side has, and why the other has none where its trials failed."""
     labels = list(dict.fromkeys(_pair_label(pair, comparison) for pair in pairs))
     more = [f"{len(labels) - MOST_NAMED} more"] if len(labels) > MOST_NAMED else []
     text = f"Only in {name}: {listing([*labels[:MOST_NAMED], *more])}"
@@ -160,13 +160,13 @@ def _pair_label(pair: Pair, comparison: Comparison) -> str:
 
 
 def side_lines(comparison: Comparison) -> Iterator[tuple[str, str, str]]:
-    """A and B: the letter, what the side is, and under which conditions it was measured."""
+    """Yields for A and B the letter, the name of the side, and under which conditions it was measured."""
     yield "A", side_text(comparison.a), _conditions([cell.a for cell in comparison.cells])
     yield "B", side_text(comparison.b), _conditions([cell.b for cell in comparison.cells])
 
 
 def _conditions(cells: Sequence[Cell]) -> str:
-    """Machine, threads, torch, days, n."""
+    """Returns machine, threads, torch, days and n of one side."""
     results = [result for cell in cells for result in cell.ok]
     facts = next((each.environment.facts for each in results if each.environment.facts), {})
     several = len({cell.machine for cell in cells})

@@ -40,8 +40,8 @@ class Folder:
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """One side: how it is called, its rows (a trial and its newest result, in an environment), and what else its
-    folder says. `axis` is the setting that it has one value of, where it was split off by one."""
+    """One side: its name, its rows (a trial and its newest result in an environment), and the folder they are from.
+    `axis`: the setting by which it was split off, if it was."""
 
     name: str
     rows: tuple[Row, ...]
@@ -54,7 +54,7 @@ class Side:
 
 
 def read_folder(store: Store, suite: Suite | None, *, name: str) -> Folder:
-    """Read all of `store`. BenchError where nothing is there, or where a newer bench wrote it."""
+    """Reads all of `store`. Raises BenchError where nothing is there, or a newer bench wrote it."""
     store.refresh_some()
     planned = None if suite is None else {trial.trial_id for trial in suite.trials()}
     kept = tuple(each for each in store.results if planned is None or each.trial_id in planned)
@@ -65,7 +65,7 @@ def read_folder(store: Store, suite: Suite | None, *, name: str) -> Folder:
 
 
 def _schemas(folder: Path) -> frozenset[int]:
-    """The `schema` of every line that can be read. A result in memory is always of this version."""
+    """Returns the `schema` of every line that can be read. (A result in memory is always of this version.)"""
     found = set()
     for path in sorted(folder.glob("*.jsonl")):
         for line in path.read_bytes().splitlines():
@@ -77,16 +77,16 @@ def _schemas(folder: Path) -> frozenset[int]:
 
 
 def whole(folder: Folder) -> Side:
-    """A folder as a side of its own."""
+    """Returns a whole folder as one side."""
     return Side(folder.name, latest(folder.results, folder.suite).rows, folder)
 
 
 def split(folder: Folder, by: str, *, values: Sequence[str] = ()) -> tuple[Side, Side]:
-    """Two values of `by` within `folder` as sides, in the order of `values`, or of the results.
+    """Returns two values of `by` within `folder` as sides, in the order of `values`, or of the results.
 
     `by`: environment, date (UTC) or commit of a result, or a setting: device, model, engine, precision, threads,
     batch_size, train.learning_rate, … A date, a commit or an environment may be given by its first characters.
-    BenchError: no such axis or value, or more than two and none chosen.
+    Raises BenchError: no such axis or value, or more than two and none chosen.
     """
     found = sides_by(folder, by, values=values)
     if not values and len(found) > 2:  # devices that this machine lacks are no choice
@@ -105,7 +105,7 @@ def split(folder: Folder, by: str, *, values: Sequence[str] = ()) -> tuple[Side,
 
 
 def sides_by(folder: Folder, by: str, *, values: Sequence[str] = ()) -> list[Side]:
-    """All values of `by` within `folder` as sides; those of `values` where some are given."""
+    """Returns all values of `by` within `folder` as sides, or those of `values`."""
     if by in RECORDED:
         return _by_record(folder, by, values)
     axis, rows = _axis(by), latest(folder.results, folder.suite).rows
@@ -118,7 +118,7 @@ def sides_by(folder: Folder, by: str, *, values: Sequence[str] = ()) -> list[Sid
 
 
 def _ordered(names: Collection[str]) -> list[str]:
-    """Numbers by size; names in the order of the plan."""
+    """Returns numbers by size, names in the order of the plan."""
     try:
         return sorted(names, key=float)
     except ValueError:
@@ -133,7 +133,7 @@ def _choice(value: str, groups: dict[str, list[Row]], *, by: str, folder: str) -
 
 
 def _by_record(folder: Folder, by: str, values: Sequence[str]) -> list[Side]:
-    """Results split before the newest of each trial is taken: an older one is not superseded by the other side's."""
+    """Splits the results before the newest of each trial is taken: a newer result of the other side replaces none."""
     by_key: dict[str, list[Result]] = {}
     for result in sorted(folder.results, key=lambda each: each.finished_at):
         if key := RECORDED[by](result):
@@ -149,7 +149,7 @@ def _by_record(folder: Folder, by: str, values: Sequence[str]) -> list[Side]:
 
 
 def _short(key: str, others: Collection[str], *, by: str) -> str:
-    """A day; the first eight characters of an environment, or as many as it takes to tell it from the others."""
+    """Returns a day, or the first characters of an environment: eight, or as many as tell it from the others."""
     if by == "date":
         return key[:10]
     lengths = (8, 12, len(key)) if by == "environment" else ()
@@ -157,7 +157,7 @@ def _short(key: str, others: Collection[str], *, by: str) -> str:
 
 
 def _axis(by: str) -> str:
-    """The dotted name of a setting: `engine` → `train.engine`."""
+    """Returns the dotted name of a setting: `engine` → `train.engine`."""
     settings = [field.name for field in fields(TrainSettings) if field.name not in NOT_IDENTITY]
     if by in ("model", "device", "batch_size"):
         return by
@@ -170,7 +170,7 @@ def _axis(by: str) -> str:
 
 
 def _namer(axis: str, rows: Sequence[Row]) -> Callable[[Row], str]:
-    """How the value of a row is called. Threads are those that it ran with."""
+    """Returns what names the value of a row. Threads are those that it ran with."""
     if axis == "model":
         labels = labels_of({row.trial.model.canonical: row.trial.model for row in rows}.values())
         return lambda row: labels[row.trial.model.canonical]
@@ -180,12 +180,12 @@ def _namer(axis: str, rows: Sequence[Row]) -> Callable[[Row], str]:
 
 
 def named(a: Side, b: Side) -> tuple[Side, Side]:
-    """Both sides with names that differ: two folders of one name stand there by their paths."""
+    """Returns both sides with names that differ: equal ones get their letter."""
     if a.name != b.name:
         return a, b
     return replace(a, name=f"{a.name} (A)"), replace(b, name=f"{b.name} (B)")
 
 
 def side_text(side: Side) -> str:
-    """`threads 2`, or the name of a folder."""
+    """Returns `threads 2`, or the name of a folder."""
     return f"{axis_label(side.axis)} {side.name}" if side.axis not in ("", "model", "device") else side.name

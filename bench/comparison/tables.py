@@ -1,4 +1,4 @@
-"""A comparison as tables: for people (Markdown, LaTeX) and as a frame and CSV for machines."""
+"""The tables of a comparison: cells, batch sizes, differences; and the frame with every number."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bench.analysis.metric_words import said, shown_name
 from bench.comparison.batches import BatchSeries, Best, best_batches, crossovers
 from bench.comparison.differences import Difference
 from bench.comparison.matching import Pair
-from bench.comparison.pairs import Compared, Comparison
+from bench.comparison.pairs import ComparedCell, Comparison
 from bench.present.format import DASH, difference, number, plural, scale_of
 from bench.present.tables import Column, Columns, Table, TableCell, count_cell, estimate_cell, ratio_cell, table_of
 from bench.statistics.crossover import Crossover
@@ -33,20 +33,20 @@ CROSSED = (
 )
 
 
-def verdict_text(cell: Compared, comparison: Comparison) -> str:
-    """`faster`, with a mark where both learnt something else."""
+def verdict_text(cell: ComparedCell, comparison: Comparison) -> str:
+    """Returns `faster`, with a mark where the cell trains differently."""
     if cell.ratio is None:
         return DASH
     return said(cell.verdict, comparison.metric) + (" ≠" if cell.trains_differently else "")
 
 
 def cells_table(comparison: Comparison) -> Table:
-    """One row a cell, all settings fixed as they are. A terminal has one name for the settings, and one n."""
+    """One row a cell. A terminal has one name for all settings, and one n."""
     metric = comparison.metric.name
     levels = [found.mean for cell in comparison.cells for side in (cell.a, cell.b) if (found := side.estimate(metric))]
     scale = scale_of(comparison.metric.unit, levels)
     unit = f" ({scale.unit})" if scale.unit else ""
-    columns: Columns[Compared] = [
+    columns: Columns[ComparedCell] = [
         (Column("group", "", place="group"), lambda cell: f"{cell.a.dataset} · {_devices(cell, '/')}"),
         (Column("name", "", numeric=False, place="terminal"), lambda cell: cell.label(comparison.shown, device=False)),
         (Column("n", "n", place="terminal"), lambda cell: "/".join(dict.fromkeys(map(str, cell.n)))),
@@ -72,32 +72,32 @@ def cells_table(comparison: Comparison) -> Table:
 
 
 def _settings(comparison: Comparison) -> list[str]:
-    """The settings that have a column of their own."""
+    """Returns the settings that have a column of their own."""
     return [name for name in comparison.shown if name not in ("dataset", "model", "device")]
 
 
-def _setting(name: str, cell: Compared) -> TableCell:
+def _setting(name: str, cell: ComparedCell) -> TableCell:
     value = cell.pair.settings.get(name)
     number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
     return TableCell(value_text(value), number)
 
 
-def _models(cell: Compared) -> str:
+def _models(cell: ComparedCell) -> str:
     return " / ".join(dict.fromkeys([cell.a.model, cell.b.model]))
 
 
-def _devices(cell: Compared, between: str = " / ") -> str:
+def _devices(cell: ComparedCell, between: str = " / ") -> str:
     return between.join(dict.fromkeys([cell.a.trial.device, cell.b.trial.device]))
 
 
 def detectable_text(ratio: float | None) -> str:
-    """`1.04`: the smallest ratio that would show, rounded up."""
+    """Returns `1.04`: the smallest ratio that would show, rounded up."""
     if ratio is None:
         return DASH
     return f"{math.ceil(100 * ratio) / 100:.2f}" if ratio < 100 else "> 100"
 
 
-def _accuracy(cell: Compared) -> TableCell:
+def _accuracy(cell: ComparedCell) -> TableCell:
     found = cell.accuracy
     if found is None:
         return TableCell(DASH)
@@ -107,7 +107,7 @@ def _accuracy(cell: Compared) -> TableCell:
 
 
 def _notes(comparison: Comparison) -> list[str]:
-    """What marks and columns mean, as far as they occur."""
+    """Returns what marks and columns mean, as far as they occur."""
     notes = [f"A: {comparison.a.name}. B: {comparison.b.name}. ± : 95 % interval over processes (t). {RATIOS}"]
     if any(cell.trains_differently for cell in comparison.cells):
         notes.append(DIFFERENT)
@@ -121,7 +121,7 @@ def _notes(comparison: Comparison) -> list[str]:
 
 
 def best_table(comparison: Comparison) -> Table | None:
-    """Each side at its own best batch size; None where there are no two."""
+    """Each side at its fastest batch size; None where there are no two sizes."""
     columns: Columns[Best] = [
         (Column("cell", "cell", numeric=False), lambda best: comparison.name_of(best.first, without="batch_size")),
         (Column("a_batch_size", "batch size A"), lambda best: count_cell(best.a.trial.batch_size)),
@@ -150,7 +150,7 @@ def crossover_table(comparison: Comparison) -> Table | None:
 
 
 def _crossover_cell(series: BatchSeries, found: Crossover) -> TableCell:
-    """`180 [150, 220]`; `≤ 16` from the smallest one on, `> 512` not even at the largest."""
+    """Returns `180 [150, 220]`; `≤ 16`: from the smallest one on; `> 512`: not even at the largest."""
     at, low, high = (
         end if end is not None and 0 < end < math.inf else None for end in (found.at, found.low, found.high)
     )
@@ -194,7 +194,7 @@ def _absent_row(pair: Pair, side: str, comparison: Comparison) -> dict[str, Any]
     return own | settings | {"verdict": "", "why": f"only in {side}"}
 
 
-def _frame_row(cell: Compared, comparison: Comparison) -> dict[str, Any]:
+def _frame_row(cell: ComparedCell, comparison: Comparison) -> dict[str, Any]:
     found, accuracies = cell.ratio, cell.accuracy
     levels = [side.estimate(comparison.metric.name) for side in (cell.a, cell.b)]
     return {

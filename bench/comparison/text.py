@@ -8,8 +8,8 @@ from dataclasses import replace
 from bench.analysis.metric_words import shown_name
 from bench.base.metrics import BUILT_IN
 from bench.comparison.pairs import ACCURACY, Comparison
-from bench.comparison.rank import duel
-from bench.comparison.rank_text import MORE, duels_text
+from bench.comparison.rank import seed_pair
+from bench.comparison.rank_text import MORE, seed_pairs_text
 from bench.comparison.sentences import answer, remarks, side_lines
 from bench.comparison.tables import SELECTED, best_table, cells_table, crossover_table
 from bench.present.columns import page_of, to_text, wrapped
@@ -19,7 +19,7 @@ MOST_DIFFERENCES = 16
 
 
 def comparison_text(comparison: Comparison) -> str:
-    """The whole comparison for a terminal."""
+    """Returns the whole comparison for a terminal."""
     return page_of(
         [
             _head(comparison),
@@ -40,22 +40,22 @@ def _head(comparison: Comparison) -> Iterator[str]:
 
 
 def _pairs(comparison: Comparison) -> str:
-    """Two models by the accuracies of their seeds: difference, P(B > A), Wilcoxon."""
+    """Returns the table of two models by the accuracies of their seeds; empty where models are not what is compared."""
     if "model" not in comparison.apart:
         return ""
     metric = BUILT_IN[ACCURACY]
-    found = [(cell, duel(cell.a.dataset, cell.b, cell.a, metric=metric)) for cell in comparison.cells]
+    found = [(cell, seed_pair(cell.a.dataset, cell.b, cell.a, metric=metric)) for cell in comparison.cells]
     several = len(found) > len({cell.a.dataset for cell, _ in found})
-    duels = [
+    seed_pairs = [
         replace(each, dataset=f"{each.dataset}, {cell.label(comparison.shown, device=True)}") if several else each
         for cell, each in found
         if each is not None
     ]
-    return duels_text(duels, metric)
+    return seed_pairs_text(seed_pairs, metric)
 
 
 def _batches(comparison: Comparison) -> Iterator[str]:
-    """From which batch size on B is faster, and both at their best one."""
+    """Yields from which batch size on B is faster, and both sides at their fastest one."""
     if crossed := crossover_table(comparison):
         yield to_text(crossed)
     if best := best_table(comparison):

@@ -36,7 +36,7 @@ def write_comparison(comparison: Comparison, folder: Path) -> Path:
 
 
 def refuse_results(folder: Path) -> None:
-    """Raise BenchError where `folder` holds results: what is written there would lie among them."""
+    """Raises BenchError where `folder` holds results: what is written there would lie among them."""
     if (folder / "trials").is_dir():
         raise BenchError(f"--output {folder}: a folder of results; choose another one for what compares them")
 
@@ -69,6 +69,6 @@ def _page(comparison: Comparison, tables: list[Table], pictures: dict[str, str])
 
 
 def picture_links(pictures: dict[str, str]) -> Iterator[str]:
-    """A block for each picture, which leads to its SVG."""
+    """Yields a block for each picture; it links to the SVG."""
     for name, shows in pictures.items():
         yield f"[![{escape_markdown(shows.replace('[', '(').replace(']', ')'))}](plots/{name}.png)](plots/{name}.svg)"

@@ -1,4 +1,4 @@
-"""A metric from run to run: one panel for what may be compared, one line a model, a mark where the level changed."""
+"""The plot of a history: a panel for what may be compared, a line a model, a mark where the level changed."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ KEY = "small: every process · large: mean and 95 % interval · vertical line: c
 
 
 def history(trends: Sequence[Trend], metric: Metric, *, title: str, styles: dict[str, Style]) -> Any:
-    """The figure of the first series of the first groups; the tables have all. Runs stand in their order, evenly:
-    dates bunch together. Every series has at least two runs."""
+    """Draws the first series of the first groups; the tables have all. Runs stand evenly, in their order: dates bunch
+    together. Every series has at least two runs."""
     groups: dict[str, list[Trend]] = {}
     for trend in trends:
         groups.setdefault(trend.group, []).append(trend)
@@ -77,7 +77,7 @@ def _key(run: Run) -> str:
 
 
 def _mark_runs(ax: Any, runs: Sequence[Run], places: dict[str, int]) -> None:
-    """Day and commit below each run, as many as fit side by side."""
+    """Writes day and commit below the runs, as many as fit side by side."""
     texts: dict[int, str] = {}
     for run in runs:
         texts.setdefault(places[_key(run)], f"{run.point.at[:10]}\n{run.point.commit or 'no commit'}")

@@ -1,4 +1,4 @@
-"""A metric from run to run: one series for each cell and machine, one point for each run of it."""
+"""The series of a metric: one for each cell and machine, with a point for each run."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Point:
 
     @cached_property
     def at(self) -> str:
-        """When the last of them was done: UTC, ISO 8601."""
+        """The time when its last result was done: UTC, ISO 8601."""
         return max(result.finished_at for result in self.results)
 
     @cached_property
@@ -48,7 +48,7 @@ class Point:
 
     @property
     def commit(self) -> str:
-        """`3c40aa2c`, `3c40aa2c+` with changes that were not committed, empty where it is not known."""
+        """`3c40aa2c`; `3c40aa2c+` with changes that were not committed; empty where it is not known."""
         notes = self.first.environment.notes
         return f"{str(notes.get('commit') or '')[:8]}{'+' if notes.get('commit') and notes.get('dirty') else ''}"
 
@@ -72,7 +72,7 @@ class Series:
 
 
 def hardware(result: Result) -> str:
-    """Which machine a result is from, whatever software is on it; the environment's id where that does not say."""
+    """Returns an id of the machine that a result is from, whatever software is on it."""
     facts = {name: value for name, value in result.environment.facts.items() if name not in SOFTWARE}
     if isinstance(facts.get("memory_bytes"), int):
         facts["memory_bytes"] = round(facts["memory_bytes"] / GIB)  # a kernel leaves a little more or less of it
@@ -80,7 +80,7 @@ def hardware(result: Result) -> str:
 
 
 def series_of(results: Iterable[Result], metric: str) -> list[Series]:
-    """The series of every cell that has `metric`, in the order in which they first ran. Only results that are ok."""
+    """Returns the series of every cell that has `metric`, in the order of their first runs. Only `ok` results count."""
     groups: dict[tuple[str, str, int], dict[tuple[str, str, str], list[Result]]] = {}
     for result in sorted(results, key=lambda each: (each.finished_at, each.run_id)):
         if result.status == "ok" and metric in result.metrics:
@@ -95,7 +95,7 @@ def _series(machine: str, threads: int, runs: Sequence[Sequence[Result]], metric
 
 
 def differences(before: Point, after: Point) -> list[str]:
-    """What is not the same in two runs, in words: versions, code by its part, commit. What could explain a change."""
+    """Returns what could explain a change between two runs, in words: versions, source files, commit."""
     a, b = before.first, after.first
     old, new = a.environment.facts, b.environment.facts
     found = [

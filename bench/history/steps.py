@@ -62,7 +62,7 @@ class Trend:
 
 
 def metric_of(name: str, results: Sequence[Result]) -> Metric:
-    """The metric called `name`; BenchError where no result has it."""
+    """Returns the metric called `name`. Raises BenchError where no result has it."""
     measured = [each for each in metric_names(results) if any(each in result.metrics for result in results)]
     if name not in measured and name in BUILT_IN and not any(result.status == "ok" for result in results):
         why = reasons((result.status, result.reason) for result in results)
@@ -73,7 +73,7 @@ def metric_of(name: str, results: Sequence[Result]) -> Metric:
 
 
 def trends_of(results: Sequence[Result], metric: Metric, *, doctors: Sequence[Doctor] = ()) -> list[Trend]:
-    """Every series of `metric`, with its steps and change points."""
+    """Returns every series of `metric`, with its steps and change points."""
     found = series_of(results, metric.name)
     models = labels_of({each.trial.model.canonical: each.trial.model for each in found}.values())
     datasets = labels_of({each.trial.dataset.canonical: each.trial.dataset for each in found}.values())
@@ -108,7 +108,7 @@ def _runs(series: Series, metric: Metric, doctors: Sequence[Doctor], *, alpha: f
 
 
 def _ratio(before: Point, after: Point, metric: Metric, doctors: Sequence[Doctor]) -> Step | None:
-    """The ratio of two runs, one figure a process; None where a figure is no more than 0."""
+    """Returns the ratio of two runs, one figure a process; None where a figure is not above 0."""
     if min(*before.values, *after.values) <= 0:
         return None
     smallest = None
@@ -121,7 +121,7 @@ def _ratio(before: Point, after: Point, metric: Metric, doctors: Sequence[Doctor
 
 
 def _difference(before: Point, after: Point, metric: Metric) -> Step | None:
-    """The mean difference of two runs over the seeds that both have; None where they have none."""
+    """Returns the mean difference of two runs over the seeds that both have; None where they share none."""
     seeds = [seed for seed in before.by_seed if seed in after.by_seed]
     if not seeds:
         return None
@@ -133,7 +133,7 @@ def _difference(before: Point, after: Point, metric: Metric) -> Step | None:
 
 
 def _changes(levels: Sequence[float], *, ratios: bool, alpha: float) -> Iterator[tuple[int, str]]:
-    """The index of the first run of each new level, with the size and the p of the change."""
+    """Yields the index of the first run of each new level, with size and p of the change."""
     ratios = ratios and min(levels) > 0
     scaled = [math.log(level) for level in levels] if ratios else levels
     found = change_points(scaled, alpha=alpha)

@@ -1,4 +1,4 @@
-"""The table of a history, what is said of it, and what a terminal shows: the newest runs of each series."""
+"""The table of a history, its findings, and what `bench history` prints: the newest runs of each series."""
 
 from __future__ import annotations
 
@@ -69,13 +69,13 @@ def _step_cell(run: Run) -> TableCell:
 
 
 def _above(run: Run) -> str:
-    """What differs from the run before, without the commit, which has a column."""
+    """Returns what differs from the run before, without the commit, which has a column."""
     found = "; ".join(text for text in run.differs if not text.startswith("commit "))
     return found and f"{found}:"
 
 
 def findings(trends: Sequence[Trend]) -> Iterator[str]:
-    """The change points; or why there are none."""
+    """Yields the change points, or why there are none."""
     longest = max(len(trend.runs) for trend in trends)
     changed = [(trend, run) for trend in trends for run in trend.runs if run.change]
     for trend, run in changed:
@@ -90,14 +90,14 @@ def findings(trends: Sequence[Trend]) -> Iterator[str]:
 
 
 def _keys(trends: Sequence[Trend], metric: Metric) -> Iterator[str]:
-    """What columns and marks mean."""
+    """Yields what columns and marks mean."""
     yield NOTE if metric.timing else PAIRED
     if any(run.point.not_valid for trend in trends for run in trend.runs):
         yield NOT_VALID
 
 
 def history_text(trends: Sequence[Trend], metric: Metric, *, title: str) -> str:
-    """The whole of it for a terminal: what was found, then the newest runs of each series."""
+    """Returns the history for a terminal: the findings, then the newest runs of each series."""
     shown = [replace(trend, runs=trend.runs[-MOST_RUNS:]) for trend in trends[:MOST_SERIES]]
     left_out = len(trends) - len(shown)
     blocks = [wrapped(title), *(wrapped(text) for text in findings(trends))]
@@ -110,7 +110,7 @@ def history_text(trends: Sequence[Trend], metric: Metric, *, title: str) -> str:
 
 
 def title_of(trends: Sequence[Trend], metric: Metric, *, name: str) -> str:
-    """`baseline · train_samples_per_second · 4 runs, 2026-11-01 to 2026-11-20`"""
+    """Returns `baseline · train_samples_per_second · 4 runs, 2026-11-01 to 2026-11-20`"""
     points = [run.point for trend in trends for run in trend.runs]
     runs = {point.first.run_id for point in points}
     days = sorted({point.at[:10] for point in points})

@@ -1,4 +1,4 @@
-"""The record of one learning-rate range test, and how its cell is called."""
+"""The record of one learning-rate range test, and the names of the cells."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Curve:
 
 
 def names_of(trials: Sequence[Trial]) -> list[str]:
-    """The name of each cell, given its trial: its model, and what else differs between the cells."""
+    """Returns a name for each cell, given its trial: its model, and what else differs between the cells."""
     settings = [name for name in DOTTED if name not in NOT_OF_A_CELL]
     shown = [name for name in settings if len({hashable(trial.setting(name)) for trial in trials}) > 1]
     several = len({trial.dataset.canonical for trial in trials}) > 1

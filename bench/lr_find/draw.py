@@ -1,4 +1,4 @@
-"""Loss against learning rate, one panel a cell: what a range test saw, and where it suggests to start."""
+"""The plot of range tests: loss against learning rate, a panel a cell, with the suggested rates."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KEY = "faint: the loss of each batch · line: smoothed · solid line down: steep
 
 
 def rates(curves: Sequence[Curve], *, title: str, styles: dict[str, Style]) -> Any:
-    """A panel for each curve, models in their colours; rates on a logarithmic axis."""
+    """Draws a panel for each curve, models in their colours, rates on a logarithmic axis."""
     columns = min(COLUMNS, len(curves))
     rows = math.ceil(len(curves) / columns)
     figure, axes = figure_with_axes(

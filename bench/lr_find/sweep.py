@@ -1,4 +1,4 @@
-"""The processes of `bench lr-find`: one range test a cell, in the process that a trial would have. Stores nothing."""
+"""Runs the range tests of `bench lr-find`: one a cell, in the process that a trial would have. Stores nothing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LOWEST_STEPS = 10
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Which learning rates are tried: `steps` of them, by equal factors. Raises BenchError where they make no sense."""
+    """The learning rates to try: `steps` of them, by equal factors. Raises BenchError where they make no sense."""
 
     lowest: float = 1e-6
     highest: float | None = None  # None: 1; for sgd, whose rates are higher, 100
@@ -35,12 +35,13 @@ class Range:
             raise BenchError(f"--steps {self.steps}: needs {LOWEST_STEPS} to 100000")
 
     def end(self, optimizer: str) -> float:
-        """The last rate for an optimizer."""
+        """Returns the last rate for an optimizer."""
         return self.highest if self.highest is not None else 100.0 if optimizer == "sgd" else 1.0
 
 
 def sweep(options: Options, wanted: Range, *, voice: Voice) -> tuple[Prepared, list[Curve]]:
-    """Sweep every cell of the suite, under the lock that every run takes. BenchError: the user's mistakes; Stopped."""
+    """Tests every cell of the suite, under the lock that every run takes. Raises BenchError (a mistake of the user), or
+    Stopped."""
     executor, lock = LocalExecutor(), MeasureLock()
     with signals_raise():
         try:
@@ -63,8 +64,8 @@ def sweep(options: Options, wanted: Range, *, voice: Voice) -> tuple[Prepared, l
 
 
 def cells_of(trials: Iterator[Trial]) -> list[tuple[Trial, tuple[float, ...]]]:
-    """The first seed of every cell, with the rates that the suite trains it with: cells that differ in nothing but
-    learning rate, schedule, length and engine have one curve."""
+    """Returns the first seed of every cell, with the rates that the suite trains it with. Cells that differ in nothing
+    but learning rate, schedule, length and engine have one curve."""
     found: dict[str, tuple[Trial, list[float]]] = {}
     for trial in trials:
         plain = replace(
@@ -94,7 +95,7 @@ def _refuse(cells: Sequence[tuple[Trial, tuple[float, ...]]]) -> None:
 
 
 def _swept(executor: Executor, prepared: Prepared, curve: Curve, wanted: Range) -> Curve:
-    """`curve` with what its range test gave."""
+    """Runs the range test of `curve`; returns the curve with its losses."""
     suite, catalogue, trial = prepared.suite, prepared.catalogue, curve.trial
     device = catalogue.devices[trial.device]
     if not device.available:

@@ -1,4 +1,4 @@
-"""The table of learning rates to start from, and what a terminal shows of it."""
+"""The table of learning rates to start from, and what `bench lr-find` prints."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _rate(curve: Curve, name: str) -> TableCell:
 
 
 def _loss(losses: Sequence[float]) -> TableCell:
-    """The lowest of `losses`."""
+    """Returns the lowest of `losses`."""
     if not losses:
         return TableCell(DASH)
     lowest = min(losses)
@@ -55,6 +55,6 @@ def _suite_rates(curve: Curve) -> str:
 
 
 def terminal_text(curves: Sequence[Curve]) -> str:
-    """The table for a terminal, then why some cells have no rate to start from."""
+    """Returns the table for a terminal, then why some cells have no rate to start from."""
     why = [f"{DASH} {curve.name}: {curve.why_no_start}" for curve in curves if curve.why_no_start]
     return "\n".join([to_text(table_of_rates(curves)), *(line for text in why for line in wrapped(text, indent="  "))])

@@ -38,7 +38,7 @@ def write(folder: Path, curves: Sequence[Curve], *, title: str) -> Path:
 
 
 def _figures(curves: Sequence[Curve], *, title: str) -> Iterator[tuple[str, str, Any]]:
-    """Small multiples, as many pictures as it takes."""
+    """Yields pictures of at most twelve panels each, as many as it takes."""
     from bench.lr_find import draw
     from bench.present.style import styles_of  # matplotlib: half a second
 

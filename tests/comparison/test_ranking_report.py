@@ -100,7 +100,7 @@ def test_a_model_that_is_missing_somewhere_is_not_ranked_but_profiled(make: Modu
 
 
 def test_pairs_of_seeds_say_the_floor_of_p(make: ModuleType) -> None:
-    (first, *_) = ranked(results(make, 1, seeds=5)).duels()
+    (first, *_) = ranked(results(make, 1, seeds=5)).seed_pairs()
     assert (first.first, first.second, first.probability) == ("best", "good", 1.0)
     assert first.difference.excludes(0)
     assert (first.test.p, first.test.smallest_p) == (0.0625, 0.0625)
@@ -115,7 +115,7 @@ def test_lower_is_better_turns_the_ranks(make: ModuleType) -> None:
     found = ranked(results(make, 7), metric="fit_seconds")
     assert found.ranks is not None
     assert found.ranks.names[0] == "poor"
-    first = next(iter(found.duels()))
+    first = next(iter(found.seed_pairs()))
     assert (first.first, first.second, first.probability) == ("poor", "good", 1.0)
 
 
