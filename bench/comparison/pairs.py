@@ -112,15 +112,15 @@ def compare_sides(a: Side, b: Side, *, metric: str = DEFAULT_METRIC) -> Comparis
     measured = frozenset(name for side in (a, b) for result in side.results for name in result.metrics)
     chosen = metric_called(metric, measured=measured)
     found = match(a, b)
-    both = [pair for pair in found.pairs if pair.a is not None and pair.b is not None and pair.a.n and pair.b.n]
+    groups: dict[tuple[bool, bool], list[Pair]] = {}
+    for pair in found.pairs:
+        measured_on = (pair.a is not None and pair.a.n > 0, pair.b is not None and pair.b.n > 0)
+        groups.setdefault(measured_on, []).append(pair)
+    both, only_a, only_b, neither = (
+        tuple(groups.get(key, ())) for key in ((True, True), (True, False), (False, True), (False, False))
+    )
     if not both:
         raise BenchError(_nothing_in_common(a, b, found))
-    measured_twice = set(both)  # by identity: grids are large
-    rest = [pair for pair in found.pairs if pair not in measured_twice]
-    only_a = tuple(pair for pair in rest if pair.a is not None and pair.a.n)
-    only_b = tuple(pair for pair in rest if pair.b is not None and pair.b.n)
-    known = {*only_a, *only_b}
-    neither = tuple(pair for pair in rest if pair not in known)
     doctors = [*a.folder.doctors, *b.folder.doctors] if chosen.name in DOCTORED else []
     cells = tuple(_compared(pair, chosen, doctors) for pair in both)
     overall, said = _overall(cells, chosen)
