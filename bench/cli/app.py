@@ -170,15 +170,10 @@ def compare(
     from bench.cli.comparing_commands import compare as compare_results
 
     code = compare_results(
-        a, b, by=by, values=_parts(values), metric=metric, output=output, fail_on=_parts(fail_on), results=results,
-        data_root=data_root, plugins=plugin or (),
+        a, b, by=by, values=values, metric=metric, output=output, fail_on=fail_on, results=results,
+        data_root=data_root, plugin=plugin,
     )  # fmt: skip
     raise typer.Exit(code)
-
-
-def _parts(texts: str | None) -> list[str]:
-    """The parts of `slower,missing`."""
-    return [part.strip() for part in (texts or "").split(",") if part.strip()]
 
 
 @app.command("list", no_args_is_help=True)

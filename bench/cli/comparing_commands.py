@@ -18,31 +18,37 @@ def compare(
     b: Path | None = None,
     *,
     by: str = "",
-    values: Sequence[str] = (),
+    values: str | None = None,
     metric: str = "",
     output: Path | None = None,
-    fail_on: Sequence[str] = (),
+    fail_on: str | None = None,
     results: Path = Path("results"),
     data_root: Path | None = None,
-    plugins: Sequence[str] = (),
+    plugin: Sequence[str] | None = None,
 ) -> int:
     """Compare, print, write; EXIT_COMPARED where something is that `fail_on` names."""
-    check_fail_on(fail_on)
-    if by == "model" and b is None and not values:
-        if fail_on:
+    chosen, worse = _parts(values), _parts(fail_on)
+    check_fail_on(worse)
+    if by == "model" and b is None and not chosen:
+        if worse:
             raise BenchError("--fail-on: a ranking has no base to be slower than; choose two models with --values A,B")
-        ranking = rank(open_folder(a, results=results, data_root=data_root, plugins=plugins), metric=metric)
+        ranking = rank(open_folder(a, results=results, data_root=data_root, plugins=plugin or ()), metric=metric)
         print(ranking_text(ranking), end="")
         if output is not None:
             print(f"\nwritten  {write_ranking(ranking, output)}")
         return EXIT_OK
     found = compare_folders(
-        a, b, by=by, values=values, metric=metric, results=results, data_root=data_root, plugins=plugins
+        a, b, by=by, values=chosen, metric=metric, results=results, data_root=data_root, plugins=plugin or ()
     )
-    failed = failures(found, fail_on)
+    failed = failures(found, worse)
     print(found, end="")
     if output is not None:
         print(f"\nwritten  {write_comparison(found, output)}")
     for text in failed:
         print(f"--fail-on: {text}")
     return EXIT_COMPARED if failed else EXIT_OK
+
+
+def _parts(texts: str | None) -> list[str]:
+    """Returns the parts of `slower,missing`."""
+    return [part.strip() for part in (texts or "").split(",") if part.strip()]

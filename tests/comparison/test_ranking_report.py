@@ -145,7 +145,7 @@ def test_files_and_terminal(make: ModuleType, tmp_path: Path, capsys: pytest.Cap
     svg = (out / "plots/critical-difference.svg").read_text(encoding="utf-8")
     assert "all can be told apart" in svg
     with pytest.raises(BenchError, match="choose two models with --values"):
-        compare(tmp_path / "mine", by="model", fail_on=("slower",))
+        compare(tmp_path / "mine", by="model", fail_on="slower")
 
 
 def test_two_models_by_cell_are_paired_by_seed_too(make: ModuleType) -> None:
