@@ -13,7 +13,7 @@ from bench.suite.stored import suite_from_json
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bench.comparison.pairs import Comparison
+    from bench.comparison.ask import ShownComparison
 
 LISTS = frozenset({"sets", "only", "plugins"})
 
@@ -68,7 +68,7 @@ def compare(
     by: str = "",
     values: Sequence[str] = (),
     metric: str = "train_samples_per_second",
-) -> Comparison:
+) -> ShownComparison:
     """`b` against `a`: folders of results, or with `by` (environment, date, commit, device, engine, precision, model,
     any setting) two values of an axis within `a`, as `bench compare` does.
 
@@ -76,6 +76,6 @@ def compare(
     `.overall` (geometric mean of the ratios), `.verdict`, `.differences`; `print` shows what the command prints.
     Raises BenchError where there is nothing, or nothing in common.
     """
-    from bench.comparison import ask as comparing
+    from bench.comparison.ask import compare_folders
 
-    return comparing.ask(a, b, by=by, values=values, metric=metric)
+    return compare_folders(Path(a), None if b is None else Path(b), by=by, values=values, metric=metric)

@@ -36,7 +36,9 @@ def history(
       python -m bench history results/baseline --metric fit_seconds --model cnn
     """
     from bench.execute.results_folder import open_results
-    from bench.history import steps
+    from bench.history.steps import metric_of, trends_of
+    from bench.history.table import history_text, title_of
+    from bench.history.write import write
     from bench.results.doctor import stored
 
     store, suite = open_results(target, results=results, data_root=data_root, plugins=plugin or ())
@@ -45,16 +47,11 @@ def history(
     if not kept:
         names = ", ".join(dict.fromkeys(each.trial.model.name for each in store.results))
         raise BenchError(f"--model {', '.join(model or ())}: no result is of it (there are: {names})")
-    found = steps.metric_of(metric, kept)
-    told = steps.told(kept, found, doctors=stored(store.folder))
-    name = suite.name if suite is not None else store.folder.resolve().name
-    title = steps.title_of(told, found, name=name)
-    print(steps.history_text(told, found, title=title), end="\n\n")
+    found = metric_of(metric, kept)
+    trends = trends_of(kept, found, doctors=stored(store.folder))
+    title = title_of(trends, found, name=suite.name if suite is not None else store.folder.resolve().name)
+    print(history_text(trends, found, title=title))
     folder = output if output is not None else store.folder / "report" / "history"
-    try:
-        paths = steps.write(told, found, folder=folder, title=title)
-    except OSError as error:
-        raise BenchError(f"{folder}: cannot be written ({error.strerror or error}); choose another --output") from error
-    for path in paths:
+    for path in write(trends, found, folder=folder, title=title):
         print(path)
     return EXIT_OK

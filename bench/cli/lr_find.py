@@ -37,26 +37,20 @@ def lr_find(
     from bench.execute.prepare import Options
     from bench.execute.progress import make_voice
     from bench.execute.signals import Stopped
-    from bench.lr_find import write as report
     from bench.lr_find.sweep import Range, sweep
+    from bench.lr_find.table import terminal_text
+    from bench.lr_find.write import FOLDER, write
 
     options = Options(
         suite=suite, sets=set_ or (), only=only or (), results=results, data_root=data_root, plugins=plugin or ()
     )
     voice = make_voice()
     try:
-        prepared, swept = sweep(options, Range(lowest, highest, steps), voice=voice)
+        prepared, curves = sweep(options, Range(lowest, highest, steps), voice=voice)
     except Stopped as stopped:
         voice.say(f"stopped by {stopped}; nothing is written")
         return stopped.exit_code
-    curves = [
-        report.Curve(
-            each.trial, each.suite_rates, "" if each.status == "ok" else f"{each.status}: {each.reason}", each.rates,
-            each.losses, each.smoothed, each.diverged,
-        )
-        for each in swept
-    ]  # fmt: skip
     found = prepared.suite
-    page, *_ = report.write(prepared.store.folder / report.FOLDER, curves, title=found.title or found.name)
-    print(f"{report.terminal(curves)}\n\nlearning rates  {page}")
-    return EXIT_OK if all(each.status in ("ok", "skipped") for each in swept) else EXIT_TRIALS
+    page = write(prepared.store.folder / FOLDER, curves, title=found.title or found.name)
+    print(f"{terminal_text(curves)}\n\nlearning rates  {page}")
+    return EXIT_OK if all(curve.status in ("ok", "skipped") for curve in curves) else EXIT_TRIALS

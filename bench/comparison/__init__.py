@@ -1,1 +1,1 @@
-"""Two sides compared cell by cell: B against A. What is compared, what differs, tables, text and plots of it."""
+"""`bench compare`: B against A, cell by cell, and the ranking of the models of one folder."""

@@ -1,135 +1,103 @@
-"""`bench compare`: B against A, what it prints and writes, and its exit code."""
+"""From paths to a comparison: two folders, or two values of an axis within one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.errors import EXIT_COMPARED, EXIT_OK, BenchError, nearest
+from bench.analysis.metric_words import has_direction, said
+from bench.comparison.pairs import DEFAULT_METRIC, Comparison, compare_sides
+from bench.comparison.sides import Folder, read_folder, split, whole
+from bench.comparison.tables import cells_frame
+from bench.comparison.text import comparison_text
+from bench.errors import BenchError, nearest
+from bench.execute.results_folder import open_results
 
 if TYPE_CHECKING:
-    from bench.comparison.pairs import Comparison
-    from bench.comparison.sides import Folder
+    import pandas as pd
 
-FAIL_ON = ("slower", "accuracy", "missing")
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a comparison was asked for. `fail_on`: of slower, accuracy, missing."""
-
-    first: Path
-    second: Path | None = None
-    by: str = ""
-    values: tuple[str, ...] = ()
-    metric: str = ""
-    output: Path | None = None
-    fail_on: tuple[str, ...] = ()
-    results: Path = Path("results")
-    data_root: Path | None = None
-    plugins: tuple[str, ...] = ()
+RESULTS = Path("results")
 
 
-def asked_for(texts: str | None) -> tuple[str, ...]:
-    """The parts of `slower,missing`."""
-    return tuple(part.strip() for part in (texts or "").split(",") if part.strip())
+class ShownComparison(Comparison):
+    """A comparison as `bench.compare` gives it: `frame` has its cells, `print` shows what the command prints."""
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """One row a cell: the columns of comparison.csv."""
+        return cells_frame(self)
+
+    def __str__(self) -> str:
+        return comparison_text(self)
 
 
-def compare(asked: Asked) -> int:
-    """Compare, print, write; EXIT_COMPARED where something is that `fail_on` names."""
-    _check(asked)
-    first = _folder(asked, asked.first)
-    if asked.by == "model" and not asked.values:
-        return _rank(asked, first)
-    found = comparison(asked, first)
-    if "slower" in asked.fail_on:
-        _refuse_without_direction(found)
-    print(found, end="")
-    if asked.output is not None:
-        from bench.comparison.write import write_comparison
-
-        print(f"\nwritten  {write_comparison(found, asked.output)}")
-    failed = [said for name in asked.fail_on if (said := FAILURES[name](found))]
-    for said in failed:
-        print(f"--fail-on: {said}")
-    return EXIT_COMPARED if failed else EXIT_OK
-
-
-def _rank(asked: Asked, folder: Folder) -> int:
-    """All models of a folder against each other."""
-    from bench.comparison.rank import DEFAULT_METRIC, rank
-    from bench.comparison.rank_text import ranking_text
-
-    if asked.fail_on:
-        raise BenchError("--fail-on: a ranking has no base to be slower than; choose two models with --values A,B")
-    found = rank(folder, metric=asked.metric or DEFAULT_METRIC)
-    print(ranking_text(found), end="")
-    if asked.output is not None:
-        from bench.comparison.rank_write import write_ranking
-
-        print(f"\nwritten  {write_ranking(found, asked.output)}")
-    return EXIT_OK
+def compare_folders(
+    a: Path,
+    b: Path | None = None,
+    *,
+    by: str = "",
+    values: Sequence[str] = (),
+    metric: str = "",
+    results: Path = RESULTS,
+    data_root: Path | None = None,
+    plugins: Sequence[str] = (),
+) -> ShownComparison:
+    """Compares folder `b` with `a`, or within `a` one value of the axis `by` with another. Raises BenchError where the
+    question is wrong, a folder has no results, or the two have no cell in common."""
+    if b is None and not by:
+        raise BenchError("bench compare: a second folder is missing; within one folder say what by: --by environment")
+    if b is not None and by:
+        raise BenchError("bench compare: --by compares within one folder; give one folder, or two without --by")
+    if values and not by:
+        raise BenchError("bench compare: --values chooses values of --by AXIS, which is not given")
+    first = open_folder(a, results=results, data_root=data_root, plugins=plugins)
+    if b is None:
+        sides = split(first, by, values=values)
+    else:
+        second = open_folder(b, results=results, data_root=data_root, plugins=plugins)
+        names = _names(a, b)
+        sides = replace(whole(first), name=names[0]), replace(whole(second), name=names[1])
+    found = compare_sides(*sides, metric=metric or DEFAULT_METRIC)
+    return ShownComparison(**{field.name: getattr(found, field.name) for field in fields(found)})
 
 
-def comparison(asked: Asked, first: Folder) -> Comparison:
-    """The comparison itself: `first` against the second folder, or one value of an axis within it against another."""
-    from bench.comparison.pairs import DEFAULT_METRIC, compare_sides
-    from bench.comparison.sides import split, whole
-
-    metric = asked.metric or DEFAULT_METRIC
-    if asked.second is None:
-        return compare_sides(*split(first, asked.by, values=asked.values), metric=metric)
-    second = _folder(asked, asked.second)
-    names = _told_apart(asked.first, asked.second)
-    sides = [replace(whole(folder), name=name) for folder, name in zip((first, second), names, strict=True)]
-    return compare_sides(sides[0], sides[1], metric=metric)
+def open_folder(
+    target: Path, *, results: Path = RESULTS, data_root: Path | None = None, plugins: Sequence[str] = ()
+) -> Folder:
+    """Returns the results that `target` names: a folder, or a suite file."""
+    store, suite = open_results(target, results=results, data_root=data_root, plugins=plugins)
+    return read_folder(store, suite, name=str(target))
 
 
-def _told_apart(a: Path, b: Path) -> tuple[str, str]:
-    """The last parts of two paths, as few as tell them apart: what is written may be published, and names no home."""
+def _names(a: Path, b: Path) -> tuple[str, str]:
+    """Returns the last parts of two paths, as few as tell them apart. A whole path would publish the user's home."""
     parts = [path.resolve().parts for path in (a, b)]
     names = [tuple("/".join(each[-count:]) for each in parts) for count in (1, 2, 3)]
     first, second = next((pair for pair in names if pair[0] != pair[1]), names[0])
     return first, second
 
 
-def _check(asked: Asked) -> None:
-    if asked.second is None and not asked.by:
-        raise BenchError("bench compare: a second folder is missing; within one folder say what by: --by environment")
-    if asked.second is not None and asked.by:
-        raise BenchError("bench compare: --by compares within one folder; give one folder, or two without --by")
-    if asked.values and not asked.by:
-        raise BenchError("bench compare: --values chooses values of --by AXIS, which is not given")
-    for name in asked.fail_on:
-        if name not in FAIL_ON:
-            choices = ", ".join(FAIL_ON)
-            raise BenchError(f"--fail-on {name}: unknown{nearest(name, FAIL_ON)} (there are: {choices})")
+def check_fail_on(names: Sequence[str]) -> None:
+    """Raises BenchError for a name that `--fail-on` does not know."""
+    for name in names:
+        if name not in FAILURES:
+            choices = ", ".join(FAILURES)
+            raise BenchError(f"--fail-on {name}: unknown{nearest(name, FAILURES)} (there are: {choices})")
 
 
-def _folder(asked: Asked, target: Path) -> Folder:
-    from bench.comparison.sides import read_folder
-    from bench.execute.results_folder import open_results
-
-    store, suite = open_results(target, results=asked.results, data_root=asked.data_root, plugins=asked.plugins)
-    return read_folder(store, suite, name=str(target))
-
-
-def _refuse_without_direction(found: Comparison) -> None:
-    from bench.analysis.metric_words import has_direction
-
-    if not has_direction(found.metric):
+def failures(found: Comparison, fail_on: Sequence[str]) -> list[str]:
+    """Returns a sentence for each name of `fail_on` (slower, accuracy, missing) that is true of the comparison."""
+    if "slower" in fail_on and not has_direction(found.metric):
         raise BenchError(f"--fail-on slower: nobody said whether more or less of {found.metric.name} is better")
+    return [text for name in fail_on if (text := FAILURES[name](found))]
 
 
 def _slower(found: Comparison) -> str:
-    from bench.analysis.metric_words import said
-
-    cells = found.count("slower")
-    total = len(found.compared)
+    count = found.count("slower")
     word = said("slower", found.metric)
-    return f"{cells} of {total} cells {'is' if cells == 1 else 'are'} {word}" if cells else ""
+    return f"{count} of {len(found.compared)} cells {'is' if count == 1 else 'are'} {word}" if count else ""
 
 
 def _less_accurate(found: Comparison) -> str:
@@ -147,10 +115,3 @@ FAILURES: dict[str, Callable[[Comparison], str]] = {
     "accuracy": _less_accurate,
     "missing": _missing,
 }
-
-
-def ask(first: str | Path, second: str | Path | None, *, by: str, values: Sequence[str], metric: str) -> Comparison:
-    """The comparison for notebooks: see `bench.compare`."""
-    asked = Asked(Path(first), None if second is None else Path(second), by, tuple(values), metric)
-    _check(asked)
-    return comparison(asked, _folder(asked, asked.first))

@@ -1,4 +1,4 @@
-"""Over batch sizes: from which one on B is faster, and both sides at the best one of each."""
+"""What batch sizes say: from which one on B is faster, and each side at its fastest one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bench.analysis.cells import Cell, ratio
 from bench.base.metrics import Metric
 from bench.base.records import Json
-from bench.comparison.pairs import Compared, Comparison
+from bench.comparison.pairs import ComparedCell, Comparison
 from bench.statistics.crossover import Crossover, crossover
 from bench.statistics.intervals import Ratio
 
@@ -18,10 +18,10 @@ CHOOSABLE = frozenset({"samples/s", "FLOP/s"})
 
 
 @dataclass(frozen=True, eq=False)
-class Series:
-    """The cells of one setting along the batch size, the smallest first."""
+class BatchSeries:
+    """The cells that differ in their batch size alone, the smallest first."""
 
-    cells: tuple[Compared, ...]
+    cells: tuple[ComparedCell, ...]
 
     @property
     def sizes(self) -> list[int]:
@@ -34,29 +34,31 @@ class Series:
 
 @dataclass(frozen=True, eq=False)
 class Best:
-    """Each side at the batch size at which it is fastest; `ratio` B over A. The choice is no part of its interval."""
+    """Each side at its fastest batch size. `ratio`: B over A; its interval does not know of the choice. `tried`: how
+    many sizes."""
 
-    first: Compared
+    first: ComparedCell
     a: Cell
     b: Cell
     ratio: Ratio
     tried: int
 
 
-def series_of(comparison: Comparison) -> list[Series]:
-    """The cells with a ratio at two batch sizes or more, by all other settings; none where that is compared itself."""
-    groups: dict[tuple[tuple[str, Json], ...], list[Compared]] = {}
+def series_of(comparison: Comparison) -> list[BatchSeries]:
+    """Returns a series for each setting that has a ratio at two batch sizes or more. There is none where the batch size
+    is what is compared."""
+    groups: dict[tuple[tuple[str, Json], ...], list[ComparedCell]] = {}
     for cell in comparison.compared:
         if AXIS in cell.pair.settings:
             machines = ("machines", (cell.a.machine, cell.b.machine))
             rest = tuple((name, value) for name, value in cell.pair.settings.items() if name != AXIS)
             groups.setdefault((*rest, machines), []).append(cell)
-    found = [Series(tuple(sorted(cells, key=lambda cell: cell.a.trial.batch_size))) for cells in groups.values()]
+    found = [BatchSeries(tuple(sorted(cells, key=lambda cell: cell.a.trial.batch_size))) for cells in groups.values()]
     return [each for each in found if len(each.cells) > 1]
 
 
-def crossovers(comparison: Comparison) -> list[tuple[Series, Crossover]]:
-    """From which batch size on B is the better one, for every series; empty for a metric that says nothing of speed."""
+def crossovers(comparison: Comparison) -> list[tuple[BatchSeries, Crossover]]:
+    """Returns for each series the batch size from which on B is faster. Empty for a metric that is no speed."""
     if comparison.metric.unit not in (*CHOOSABLE, "seconds"):
         return []
     return [
@@ -66,7 +68,7 @@ def crossovers(comparison: Comparison) -> list[tuple[Series, Crossover]]:
 
 
 def _better(found: Ratio, metric: Metric) -> Ratio:
-    """The ratio such that above 1 is better."""
+    """Returns the ratio turned so that above 1 is better."""
     if metric.higher_is_better:
         return found
     low, high = (None if end is None else 1 / end for end in (found.high, found.low))
@@ -74,8 +76,8 @@ def _better(found: Ratio, metric: Metric) -> Ratio:
 
 
 def best_batches(comparison: Comparison) -> Iterator[Best]:
-    """Both sides at their best batch size, for every series; nothing for a metric that is no rate: the shortest step
-    is that of the smallest batch."""
+    """Yields for each series both sides at their fastest batch size. Nothing for a metric that is no rate: the shortest
+    step is that of the smallest batch."""
     if comparison.metric.unit not in CHOOSABLE:
         return
     metric = comparison.metric.name

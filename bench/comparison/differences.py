@@ -1,9 +1,9 @@
-"""What differs between two sides, so that a reader sees the cause: settings, machine, software, code, format."""
+"""Everything recorded that differs between two sides: settings, machine, software, code, format of the results."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.analysis.cells import Cell, axis_label, labels_of, value_text
@@ -13,6 +13,7 @@ from bench.comparison.sides import Side
 from bench.present.format import listing, plural, scale_of
 from bench.results.frame import Row
 
+KINDS = ("setting", "environment", "software", "code", "format")  # the likeliest cause first
 MOST_VALUES = 3
 NOT_SHOWN = frozenset({"torch_git"})  # the version of torch says it
 CODE = {"bench/worker": "bench's own training and measuring", "model": "the model's file",
@@ -21,7 +22,7 @@ CODE = {"bench/worker": "bench's own training and measuring", "model": "the mode
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """`what` is `a` on the one side and `b` on the other. `kind`: setting, environment, software, code, format."""
+    """One thing that differs: `what` is `a` on side A and `b` on side B. `kind`: one of KINDS."""
 
     kind: str
     what: str
@@ -33,16 +34,15 @@ class Difference:
 
 
 def differences(a: Side, b: Side, found: Match, pairs: Sequence[Pair]) -> Iterator[Difference]:
-    """Everything recorded that differs between the results of `pairs`, the likeliest causes first."""
-    sides = _results(pair.a for pair in pairs), _results(pair.b for pair in pairs)
+    """Yields what differs between the results of `pairs`, the likeliest causes first."""
     asked = list(_settings(a, b, found.apart))
-    ran = _unlike("setting", sides, {"threads (as they ran)": lambda result: result.threads or None})
     yield from asked
-    yield from (each for each in ran if (each.a, each.b) not in [(one.a, one.b) for one in asked])
-    facts = dict.fromkeys(name for side in sides for result in side for name in _flat(result.environment.facts))
-    yield from _unlike("environment", sides, {name: _fact(name) for name in facts if name not in NOT_SHOWN})
-    notes = dict.fromkeys(name for side in sides for result in side for name in _notes(result))
-    yield from _unlike("software", sides, {name: _note(name) for name in notes})
+    sides = [_recorded(pair.a for pair in pairs), _recorded(pair.b for pair in pairs)]
+    for kind, name in sorted({**sides[0], **sides[1]}, key=lambda key: KINDS.index(key[0])):
+        first, second = (side.get((kind, name), [_text(name, None)]) for side in sides)
+        said = _some(first), _some(second)
+        if set(first) != set(second) and not (kind == "setting" and said in [(each.a, each.b) for each in asked]):
+            yield Difference(kind, _plain(name), *said)
     yield from _code(pairs)
     if a.folder.schemas != b.folder.schemas:
         texts = [", ".join(map(str, sorted(side.folder.schemas))) for side in (a, b)]
@@ -50,7 +50,7 @@ def differences(a: Side, b: Side, found: Match, pairs: Sequence[Pair]) -> Iterat
 
 
 def settings_apart(a: Side, b: Side) -> str:
-    """Why no cell of the one is a cell of the other, in words: `data set digits against mnist`."""
+    """Returns the settings of which the two sides have no value in common: `dataset digits against mnist`."""
     rows = [_first_trials(side.rows) for side in (a, b)]
     texts = []
     for name in ("dataset", "model", *settings_of(a.rows[0].trial)):
@@ -66,7 +66,7 @@ def _first_trials(rows: Sequence[Row]) -> list[Row]:
 
 
 def _values(name: str, rows: Sequence[Row]) -> list[str]:
-    """How the values of a setting are called."""
+    """Returns the values of a setting as people read them."""
     if name in ("dataset", "model"):
         labels = labels_of({(part := getattr(row.trial, name)).canonical: part for row in rows}.values())
         return list(dict.fromkeys(labels.values()))
@@ -88,21 +88,31 @@ def _as_asked(name: str, value: str) -> str:
     return "0 (every core)" if name == "train.threads" and value == "0" else value
 
 
-def _results(cells: Iterable[Cell | None]) -> list[Result]:
-    """One result of each environment and run: what is read here is the same in all of them."""
-    found = [result for cell in cells if cell is not None for result in cell.ok]
-    return list({(each.environment_id, each.run_id, each.threads): each for each in found}.values())
+def _recorded(cells: Iterable[Cell | None]) -> dict[tuple[str, str], list[str]]:
+    """Returns the values of everything recorded on one side, by (kind, name)."""
+    results = [result for cell in cells if cell is not None for result in cell.ok]
+    # What is read here is the same in all results of one environment and run.
+    distinct = {(each.environment_id, each.run_id, each.threads): each for each in results}.values()
+    recorded = [dict(_facts(each)) for each in distinct]
+    names = dict.fromkeys(name for each in recorded for name in each)
+    return {name: list(dict.fromkeys(_text(name[1], each.get(name)) for each in recorded)) for name in names}
 
 
-Reader = Callable[[Result], Json]
-
-
-def _unlike(kind: str, sides: Sequence[Sequence[Result]], readers: Mapping[str, Reader]) -> Iterator[Difference]:
-    """What `readers` read differently on the two sides."""
-    for name, read in readers.items():
-        values = [list(dict.fromkeys(_text(name, read(result)) for result in side)) for side in sides]
-        if set(values[0]) != set(values[1]):
-            yield Difference(kind, _plain(name), _some(values[0]), _some(values[1]))
+def _facts(result: Result) -> Iterator[tuple[tuple[str, str], Json]]:
+    """Yields ((kind, name), value) of one result: threads, facts of the environment, packages, commit, governor."""
+    yield ("setting", "threads (as they ran)"), result.threads or None
+    facts, notes = result.environment.facts, result.environment.notes
+    for name, value in facts.items():
+        if isinstance(value, Mapping):  # switches, limits of the container
+            yield from ((("environment", f"{name}: {key}"), each) for key, each in value.items())
+        elif name not in NOT_SHOWN:
+            yield ("environment", name), value
+    for name, value in dict(notes.get("versions") or {}).items():
+        if name not in facts:
+            yield ("software", name), value
+    if commit := notes.get("commit"):
+        yield ("software", "commit"), str(commit)[:12] + (" (with changes)" if notes.get("dirty") else "")
+    yield from ((("software", name), notes[name]) for name in ("python", "governor") if notes.get(name))
 
 
 def _plain(name: str) -> str:
@@ -118,37 +128,8 @@ def _text(name: str, value: Json) -> str:
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
-def _flat(facts: Mapping[str, Json]) -> dict[str, Json]:
-    """Facts with those that hold several (switches, limits of the container) taken apart."""
-    found: dict[str, Json] = {}
-    for name, value in facts.items():
-        if isinstance(value, Mapping):
-            found |= {f"{name}: {key}": each for key, each in value.items()}
-        else:
-            found[name] = value
-    return found
-
-
-def _fact(name: str) -> Reader:
-    return lambda result: _flat(result.environment.facts).get(name)
-
-
-def _notes(result: Result) -> dict[str, Json]:
-    """Versions of packages that are no facts, commit, and the governor of the clock."""
-    notes, facts = result.environment.notes, result.environment.facts
-    found = {name: value for name, value in dict(notes.get("versions") or {}).items() if name not in facts}
-    commit = notes.get("commit")
-    if commit:
-        found["commit"] = str(commit)[:12] + (" (with changes)" if notes.get("dirty") else "")
-    return found | {name: notes[name] for name in ("python", "governor") if notes.get(name)}
-
-
-def _note(name: str) -> Reader:
-    return lambda result: _notes(result).get(name)
-
-
 def _code(pairs: Sequence[Pair]) -> Iterator[Difference]:
-    """Which source files are not the same on both sides, and in how many cells."""
+    """Yields the source files that differ, and in how many cells."""
     unlike: dict[str, int] = {}
     for pair in pairs:
         if pair.a is None or pair.b is None or pair.a.code_id == pair.b.code_id:

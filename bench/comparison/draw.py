@@ -1,4 +1,4 @@
-"""A forest plot: the ratio of every cell with its interval, and their geometric mean below."""
+"""The forest plot: the ratio of each cell with its interval, and below them their geometric mean."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Any
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from bench.analysis.metric_words import has_direction, said, shown_name
-from bench.comparison.pairs import Compared, Comparison
+from bench.comparison.pairs import Comparison
 from bench.comparison.tables import verdict_text
+from bench.present.axes import name_rows
 from bench.present.format import times
-from bench.present.style import FAINT, INK, SMALL, TEXT, Frame, figure_with_axes, shorten, text_inches
+from bench.present.style import FAINT, INK, SMALL, Frame, figure_with_axes, shorten, text_inches
 from bench.statistics.intervals import Ratio
 
 ROW_INCHES = 0.36
@@ -31,9 +32,9 @@ NARROW, WIDE = 2.5, 64.0  # how many times the right end of the axis is the left
 
 
 def forest(comparison: Comparison) -> Any:
-    """The figure. Cells beyond the first 40 are left to the tables, and the title says so."""
+    """Draws the first 40 cells. Where there are more, the title says so; the tables have all."""
     cells = comparison.compared[:MOST_ROWS]
-    rows = [(_label(cell, comparison), cell.ratio, cell.verdict, verdict_text(cell, comparison)) for cell in cells]
+    rows = [(comparison.name_of(cell), cell.ratio, cell.verdict, verdict_text(cell, comparison)) for cell in cells]
     if len(comparison.compared) > 1 and comparison.overall is not None:
         word = said(comparison.verdict, comparison.metric)
         rows.append(("geometric mean", comparison.overall, comparison.verdict, word))
@@ -49,22 +50,14 @@ def forest(comparison: Comparison) -> Any:
         panel_inches=ROW_INCHES * len(found) + 0.15, frame=frame, named=False,
     )  # fmt: skip
     _band(ax, comparison)
-    _axes(ax, [shorten(label, most=LABEL) for label, *_ in found], [ratio for _, ratio, *_ in found])
-    for row, ((_, ratio, verdict, _), text) in enumerate(zip(found, texts, strict=True)):
+    _ratio_axis(ax, [ratio for _, ratio, *_ in found])
+    for row, (_, ratio, verdict, _) in enumerate(found):
         _row(ax, row, ratio, LOOKS[verdict], mean=row >= len(cells))
-        ax.annotate(text, xy=(1, row), xycoords=("axes fraction", "data"), xytext=(8, 0), textcoords="offset points",
-                    va="center", size=SMALL, annotation_clip=False)  # fmt: skip
+    name_rows(ax, [label for label, *_ in found], texts, most=LABEL)
     if len(found) > len(cells):
         ax.axhline(len(cells) - 0.5, color=FAINT, linewidth=0.8)
     ax.set_xlabel(_direction(comparison))
     return figure
-
-
-def _label(cell: Compared, comparison: Comparison) -> str:
-    several = "dataset" in comparison.shown
-    devices = "device" in comparison.shown
-    label = cell.label(comparison.shown, device=devices)
-    return f"{cell.a.dataset}, {label}" if several else label
 
 
 def _title(comparison: Comparison, shown: int) -> str:
@@ -98,7 +91,7 @@ def _row(ax: Any, row: int, ratio: Ratio, look: tuple[str, str], *, mean: bool) 
     ax.plot([ratio.ratio], [row], "D" if mean else marker, color=colour, markersize=8, markeredgecolor="white")
 
 
-def _axes(ax: Any, labels: Sequence[str], ratios: Sequence[Ratio]) -> None:
+def _ratio_axis(ax: Any, ratios: Sequence[Ratio]) -> None:
     ax.set_xscale("log")
     ends = [end for each in ratios for end in (each.low or each.ratio, each.high or each.ratio)]
     widest = max(1.02, *ends, *(1 / end for end in ends))
@@ -110,14 +103,10 @@ def _axes(ax: Any, labels: Sequence[str], ratios: Sequence[Ratio]) -> None:
     ax.xaxis.set_major_locator(FixedLocator(marks))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
-    ax.set_yticks(range(len(labels)), labels, size=TEXT)
-    ax.set_ylim(len(labels) - 0.4, -0.6)
-    ax.tick_params(axis="y", length=0)
-    ax.grid(visible=False, axis="y")
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Round ratios between two ends: evenly apart where they are near 1, halves and doubles, or powers of ten."""
+    """Returns round ratios between two ends: evenly spaced near 1, else halves and doubles, else powers of ten."""
     if high / low < NARROW:
         marks = [float(mark) for mark in MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)]
     else:
@@ -129,7 +118,7 @@ def _ticks(low: float, high: float) -> list[float]:
 
 
 def _direction(comparison: Comparison) -> str:
-    """What lies to the left and to the right of 1."""
+    """Returns the label of the axis: what lies to the left of 1, and what to the right."""
     metric = comparison.metric
     if not has_direction(metric):
         return "← B is lower     ratio B / A     B is higher →"

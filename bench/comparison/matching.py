@@ -1,9 +1,9 @@
-"""Which cell of one side is compared with which of the other: the one with the same settings, but for what the two
-sides differ in throughout."""
+"""Pairs each cell of one side with the cell of the other that has the same settings. Settings in which the two sides
+differ throughout are left out: they are what is compared."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.analysis.cells import DOTTED, Cell, axis_label, hashable, labels_of, value_text
@@ -18,7 +18,7 @@ NEVER = frozenset({"dataset"})  # two data sets have no ratio
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """The cells of one setting; None where a side has none. `settings` are those that both share."""
+    """The cells of one setting, one a side; None where a side has none. `settings` are those that both share."""
 
     a: Cell | None
     b: Cell | None
@@ -33,9 +33,8 @@ class Pair:
 
 @dataclass(frozen=True, eq=False)
 class Match:
-    """`pairs` in the order of A, then what only B has. `apart`: settings of which all of A has one value and all of B
-    another; they are what is compared, beside environments and code. `several`: cells that a side has more than once
-    (machines, code): the newest is taken."""
+    """All pairs, in the order of A, then what only B has. `apart`: settings that have one value in all of A and another
+    in all of B. `several`: how many cells a side has more than once (machines, code); their newest is taken."""
 
     pairs: tuple[Pair, ...]
     apart: tuple[str, ...]
@@ -43,9 +42,10 @@ class Match:
 
 
 def match(a: Side, b: Side) -> Match:
-    """Pair the cells of both sides."""
-    labels = _Labels([*a.rows, *b.rows])
-    cells = [_cells(side, labels) for side in (a, b)]
+    """Pairs the cells of both sides."""
+    trials = [row.trial for row in (*a.rows, *b.rows)]
+    models, datasets = labels_of(trial.model for trial in trials), labels_of(trial.dataset for trial in trials)
+    cells = [_cells(side, models, datasets) for side in (a, b)]
     apart = tuple(dict.fromkeys([*([a.axis] if a.axis else []), *_apart(*cells)]))
     keyed = [_keyed(found, without=apart) for found in cells]
     pairs: list[Pair] = []
@@ -59,19 +59,14 @@ def match(a: Side, b: Side) -> Match:
 
 
 def settings_of(trial: Trial) -> Settings:
-    """Every setting that makes a cell."""
+    """Returns every setting that makes a cell."""
     own: Settings = {"dataset": trial.dataset.canonical, "model": trial.model.canonical, "device": trial.device}
     return own | {name: hashable(trial.setting(name)) for name in DOTTED}
 
 
-class _Labels:
-    def __init__(self, rows: Sequence[Row]) -> None:
-        self.models = labels_of({row.trial.model.canonical: row.trial.model for row in rows}.values())
-        self.datasets = labels_of({row.trial.dataset.canonical: row.trial.dataset for row in rows}.values())
-
-
-def _cells(side: Side, labels: _Labels) -> list[Cell]:
-    """The cells of one side: by settings, machine, threads and code. A trial without a result is missing in each."""
+def _cells(side: Side, models: Mapping[str, str], datasets: Mapping[str, str]) -> list[Cell]:
+    """Returns the cells of one side: one for each setting, environment and code. A trial without a result counts as
+    missing in each of them."""
     machines: dict[str, str] = {}
     groups: dict[str, dict[tuple[str, ...], list[Row]]] = {}
     absent: dict[str, list[Row]] = {}
@@ -87,19 +82,16 @@ def _cells(side: Side, labels: _Labels) -> list[Cell]:
         groups.setdefault(cell_id, {}).setdefault(key, []).append(row)
     found = []
     for cell_id in dict.fromkeys(row.trial.cell_id for row in side.rows):
-        for (machine, _, code), rows in groups.get(cell_id, {("", "", ""): []}).items():
-            found.append(_cell([*rows, *absent.get(cell_id, [])], machine, code, labels))
+        for (machine, _, code), known in groups.get(cell_id, {("", "", ""): []}).items():
+            rows = (*known, *absent.get(cell_id, []))
+            trial = rows[0].trial
+            model, dataset = models[trial.model.canonical], datasets[trial.dataset.canonical]
+            found.append(Cell(trial, model, dataset, rows, machine, code))
     return found
 
 
-def _cell(rows: list[Row], machine: str, code: str, labels: _Labels) -> Cell:
-    trial = rows[0].trial
-    model, dataset = labels.models[trial.model.canonical], labels.datasets[trial.dataset.canonical]
-    return Cell(trial, model, dataset, tuple(rows), machine, code)
-
-
 def _apart(a: Sequence[Cell], b: Sequence[Cell]) -> list[str]:
-    """The settings of which each side has one value, and not the same."""
+    """Returns the settings that have one value on each side, and not the same."""
     first, second = _values(a), _values(b)
     return [
         name
@@ -128,7 +120,7 @@ def _keyed(cells: Sequence[Cell], *, without: Sequence[str]) -> dict[Key, list[C
 
 
 def _paired(first: Sequence[Cell], second: Sequence[Cell]) -> list[tuple[Cell | None, Cell | None]]:
-    """The newest of each machine that both have; where they have none in common, the newest of each."""
+    """Returns the newest cells of each machine that both sides have; where they share none, the newest of each side."""
     one, other = _newest(first), _newest(second)
     common = [machine for machine in one if machine in other and one[machine].n and other[machine].n]
     if common:
@@ -146,7 +138,7 @@ def _newest(cells: Sequence[Cell]) -> dict[str, Cell]:
 
 
 def _age(cell: Cell) -> tuple[bool, str]:
-    """A cell with figures before one without; then the newest."""
+    """Returns what the best of several cells has most of: figures, then the latest time."""
     return cell.n > 0, cell.finished_at
 
 
@@ -155,6 +147,6 @@ def _best(cells: Iterable[Cell]) -> Cell | None:
 
 
 def describe(settings: Settings, *, names: Sequence[str]) -> str:
-    """`batch size 64, optimizer adam`: the settings of `names` but data set, model and device."""
+    """Returns `batch size 64, optimizer adam`: the settings of `names` without data set, model and device."""
     shown = [name for name in names if name in settings and name not in ("dataset", "model", "device")]
     return ", ".join(f"{axis_label(name)} {value_text(settings[name])}" for name in shown)

@@ -1,12 +1,12 @@
-"""B against A, cell by cell: ratio, verdict, and beside it the accuracy that a speed was bought with."""
+"""B against A as data: of each cell the ratio, the verdict, and the difference of accuracy."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -18,14 +18,11 @@ from bench.comparison.differences import Difference, differences, settings_apart
 from bench.comparison.matching import Match, Pair, describe, match
 from bench.comparison.sides import Side, named
 from bench.errors import BenchError
-from bench.results.doctor import newest
+from bench.results.doctor import Doctor, newest
 from bench.results.frame import pools
 from bench.statistics.intervals import Estimate, Ratio, geometric_mean_ratio, log_ratio
 from bench.statistics.power import detectable_ratio
 from bench.statistics.verdict import Verdict, verdict
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 ACCURACY = "test_accuracy"
 DEFAULT_METRIC = "train_samples_per_second"
@@ -36,7 +33,7 @@ Training = Literal["identical", "alike", "differently", "unknown"]
 
 
 @dataclass(frozen=True, eq=False)
-class Compared:
+class ComparedCell:
     """One cell on both sides. Ratios are B over A, of one figure a process; accuracies B less A, paired by seed.
 
     `smallest`: the doctor's smallest difference of both machines, the larger one. `detectable`: the smallest ratio
@@ -63,7 +60,7 @@ class Compared:
         return self.training == "differently"
 
     def label(self, names: Sequence[str], *, device: bool) -> str:
-        """Model, settings and device, as far as they tell cells apart."""
+        """Returns model, settings of `names` and device, as far as they tell cells apart."""
         models = "/".join(dict.fromkeys([self.a.model, self.b.model]))
         parts = [
             models if "model" in self.pair.settings else "",  # else the models are what is compared
@@ -83,7 +80,7 @@ class Comparison:
     a: Side
     b: Side
     metric: Metric
-    cells: tuple[Compared, ...]
+    cells: tuple[ComparedCell, ...]
     only_a: tuple[Pair, ...]
     only_b: tuple[Pair, ...]
     neither: tuple[Pair, ...]
@@ -95,43 +92,37 @@ class Comparison:
     several: int
 
     @cached_property
-    def compared(self) -> list[Compared]:
+    def compared(self) -> list[ComparedCell]:
         """The cells that have a ratio."""
         return [cell for cell in self.cells if cell.ratio is not None]
 
     def count(self, verdict: Verdict) -> int:
         return sum(cell.verdict == verdict for cell in self.compared)
 
-    @property
-    def frame(self) -> pd.DataFrame:
-        """One row a cell, for notebooks: the columns of cells.csv."""
-        from bench.comparison.tables import cells_frame
-
-        return cells_frame(self)
-
-    def __str__(self) -> str:
-        from bench.comparison.text import comparison_text
-
-        return comparison_text(self)
+    def name_of(self, cell: ComparedCell, *, without: str = "") -> str:
+        """Returns the name of a cell among the others, without one setting."""
+        names = [name for name in self.shown if name != without]
+        label = cell.label(names, device="device" in self.shown)
+        return f"{cell.a.dataset}, {label}" if "dataset" in self.shown else label
 
 
 def compare_sides(a: Side, b: Side, *, metric: str = DEFAULT_METRIC) -> Comparison:
-    """Compare `b` against `a`. BenchError: the metric is unknown, or they have no cell in common."""
+    """Compares `b` with `a`. Raises BenchError where the metric is unknown, or they have no cell in common."""
     a, b = named(a, b)
     measured = frozenset(name for side in (a, b) for result in side.results for name in result.metrics)
     chosen = metric_called(metric, measured=measured)
     found = match(a, b)
-    both = [pair for pair in found.pairs if pair.a is not None and pair.b is not None and pair.a.n and pair.b.n]
+    groups: dict[tuple[bool, bool], list[Pair]] = {}
+    for pair in found.pairs:
+        measured_on = (pair.a is not None and pair.a.n > 0, pair.b is not None and pair.b.n > 0)
+        groups.setdefault(measured_on, []).append(pair)
+    both, only_a, only_b, neither = (
+        tuple(groups.get(key, ())) for key in ((True, True), (True, False), (False, True), (False, False))
+    )
     if not both:
         raise BenchError(_nothing_in_common(a, b, found))
-    measured_twice = set(both)  # by identity: grids are large
-    rest = [pair for pair in found.pairs if pair not in measured_twice]
-    only_a = tuple(pair for pair in rest if pair.a is not None and pair.a.n)
-    only_b = tuple(pair for pair in rest if pair.b is not None and pair.b.n)
-    known = {*only_a, *only_b}
-    neither = tuple(pair for pair in rest if pair not in known)
-    smallest = _smallest_of(a, b) if chosen.name in DOCTORED else _nobody
-    cells = tuple(_compared(pair, chosen, smallest) for pair in both)
+    doctors = [*a.folder.doctors, *b.folder.doctors] if chosen.name in DOCTORED else []
+    cells = tuple(_compared(pair, chosen, doctors) for pair in both)
     overall, said = _overall(cells, chosen)
     return Comparison(
         a, b, chosen, cells, only_a, only_b, neither, overall, said, found.apart, _shown([*both, *only_a, *only_b]),
@@ -147,41 +138,30 @@ def _nothing_in_common(a: Side, b: Side, found: Match) -> str:
 
 
 def _shown(pairs: Sequence[Pair]) -> tuple[str, ...]:
-    """The settings that are not the same in all pairs."""
+    """Returns the settings that differ between pairs."""
     names = dict.fromkeys(name for pair in pairs for name in pair.settings)
     return tuple(name for name in names if len({pair.settings.get(name) for pair in pairs}) > 1)
 
 
-Smallest = Callable[[Cell, Cell], float | None]
+def _smallest(cells: Sequence[Cell], doctors: Sequence[Doctor]) -> float | None:
+    """Returns the doctor's smallest difference, the largest of the cells' machines; None where one has none."""
+    known = []
+    for cell in cells:
+        doctor = newest(doctors, machine=cell.machine)
+        share = None if doctor is None else doctor.smallest_difference(cell.trial.device)
+        if share is None or not 0 < share < math.inf:
+            return None
+        known.append(share)
+    return max(known)
 
 
-def _nobody(a: Cell, b: Cell) -> float | None:
-    return None
-
-
-def _smallest_of(a: Side, b: Side) -> Smallest:
-    """The doctor's word for a cell: the larger of both machines' and devices'; None where one of them has none."""
-    doctors = [*a.folder.doctors, *(b.folder.doctors if b.folder is not a.folder else ())]
-
-    def ask(one: Cell, other: Cell) -> float | None:
-        found = [
-            None if doctor is None else doctor.smallest_difference(cell.trial.device)
-            for cell in (one, other)
-            for doctor in (newest(doctors, machine=cell.machine),)
-        ]
-        known = [each for each in found if each is not None and 0 < each < math.inf]
-        return max(known) if len(known) == len(found) else None
-
-    return ask
-
-
-def _compared(pair: Pair, metric: Metric, smallest: Smallest) -> Compared:
+def _compared(pair: Pair, metric: Metric, doctors: Sequence[Doctor]) -> ComparedCell:
     assert pair.a is not None
     assert pair.b is not None
     a, b = pair.a, pair.b
     values, why = _values(a, b, metric.name)
     ratio = log_ratio(values[1], values[0]) if not why else None
-    share = smallest(a, b)
+    share = _smallest([a, b], doctors)
     said: Verdict
     if ratio is None:
         said = "ambiguous"
@@ -191,11 +171,11 @@ def _compared(pair: Pair, metric: Metric, smallest: Smallest) -> Compared:
         said = verdict(ratio, smallest_difference=share, higher_is_better=metric.higher_is_better)
     accuracy = paired_difference(b, a, metric=ACCURACY)
     detectable = None if ratio is None else _detectable(values[0], values[1])
-    return Compared(pair, a, b, ratio, why, said, share, detectable, accuracy, _training(a, b, accuracy))
+    return ComparedCell(pair, a, b, ratio, why, said, share, detectable, accuracy, _training(a, b, accuracy))
 
 
 def _values(a: Cell, b: Cell, metric: str) -> tuple[tuple[list[float], list[float]], str]:
-    """The figures of both sides, one a process; and why there is no ratio of them, where there is none."""
+    """Returns the figures of both sides, one a process, and why they have no ratio (empty where they have one)."""
     first, second = list(a.by_seed(metric).values()), list(b.by_seed(metric).values())
     together = [not pools(metric) and cell.trial.train.engine in TOGETHER for cell in (a, b)]
     alike = all(together)  # one figure each
@@ -220,14 +200,14 @@ def _detectable(a: Sequence[float], b: Sequence[float]) -> float | None:
 
 @cache
 def _detectable_log(n: int, others: int) -> float:
-    """Logarithm of the ratio at a spread of one; it grows with the spread. Kept: it takes a tenth of a second."""
+    """Returns the logarithm of the detectable ratio at a spread of one. It is cached: it takes a tenth of a second."""
     found = detectable_ratio(1.0, n, others=others)
     assert found is not None
     return math.log(found)
 
 
 def _training(a: Cell, b: Cell, accuracy: Estimate | None) -> Training:
-    """Whether both learnt the same: a cell that trains differently is not simply faster."""
+    """Returns whether both sides learnt the same: a cell that trains differently is not simply faster."""
     if accuracy is None:
         return "unknown"
     if _identical(a, b):
@@ -238,7 +218,7 @@ def _training(a: Cell, b: Cell, accuracy: Estimate | None) -> Training:
 
 
 def _identical(a: Cell, b: Cell) -> bool:
-    """Whether every seed that both have learnt the same to the bit."""
+    """Returns whether each seed that both have learnt the same to the bit."""
     for metric in LEARNT:
         first, second = a.by_seed(metric), b.by_seed(metric)
         if any(first[seed] != second[seed] for seed in first.keys() & second.keys()):
@@ -246,8 +226,8 @@ def _identical(a: Cell, b: Cell) -> bool:
     return True
 
 
-def _overall(cells: Sequence[Compared], metric: Metric) -> tuple[Ratio | None, Verdict]:
-    """Geometric mean of the cells' ratios, and what it allows to be said."""
+def _overall(cells: Sequence[ComparedCell], metric: Metric) -> tuple[Ratio | None, Verdict]:
+    """Returns the geometric mean of the cells' ratios, and its verdict."""
     found = [cell for cell in cells if cell.ratio is not None]
     if not found:
         return None, "ambiguous"

@@ -1,10 +1,10 @@
-"""Models over data sets: one figure each, the mean over its seeds, at one setting on one device of one machine."""
+"""A ranking as data: models over data sets, each by its mean over seeds, at one setting of one device and machine."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -17,6 +17,7 @@ from bench.comparison.sides import Folder
 from bench.errors import BenchError
 from bench.results.frame import latest
 from bench.statistics.intervals import Estimate, paired_t_interval, probability_better
+from bench.statistics.pareto import pareto_front
 from bench.statistics.profiles import Profile, performance_profile
 from bench.statistics.ranking import FEWEST_DATASETS, CriticalDifference, critical_difference
 from bench.statistics.tests import Outcome, wilcoxon_exact
@@ -26,32 +27,30 @@ COSTS = ("fit_seconds", "device_peak_allocated_bytes", "host_peak_bytes", "param
 
 
 @dataclass(frozen=True, eq=False)
-class Duel:
-    """Two models on one data set, paired by seed: `first` - `second`, P(first is better), Wilcoxon's test."""
+class SeedPair:
+    """Two models on one data set, paired by seed: the difference `first` - `second`, the share of seeds in which the
+    first is better, and Wilcoxon's test."""
 
     dataset: str
     first: str
     second: str
     difference: Estimate
     probability: float
-    outcome: Outcome
+    test: Outcome
 
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """The cells of one setting, by data set and model; a model that was not measured somewhere is not there.
-
-    `chosen`: of how many settings this is one.
-    """
+    """The cells of one setting, by data set and model. `chosen`: of how many settings this one was chosen."""
 
     metric: Metric
     sections: tuple[Section, ...]
     variant: Variant
-    chosen: int
+    chosen: int = 1
 
     @cached_property
     def table(self) -> dict[str, dict[str, Cell]]:
-        """Data set → model → its cell, of those that have the metric."""
+        """The cells that have the metric, by data set and model."""
         found = {}
         for section in self.sections:
             cells = {cell.model: cell for cell in section.at(self.variant) if cell.estimate(self.metric.name)}
@@ -81,7 +80,7 @@ class Ranking:
 
     @cached_property
     def ranks(self) -> CriticalDifference | None:
-        """None below six data sets: no claim of rank; see `profile`."""
+        """The average ranks. None below six data sets, where no rank is claimed; see `profile`."""
         if len(self.datasets) < FEWEST_DATASETS or len(self.complete) < 2:
             return None
         scores = [[self.score(dataset, model) for model in self.complete] for dataset in self.datasets]
@@ -89,7 +88,8 @@ class Ranking:
 
     @cached_property
     def profile(self) -> Profile | None:
-        """How often a model is within a factor of the best. None where a cost is zero: nothing is a factor of it."""
+        """The shares of data sets on which a model is within a factor of the best. None where a cost is zero: no factor
+        leads to it."""
         costs = np.array([[self._cost(dataset, model) for model in self.models] for dataset in self.datasets])
         if len(self.models) < 2 or not bool(np.all(np.isnan(costs) | (costs > 0))):
             return None
@@ -103,7 +103,7 @@ class Ranking:
 
     @property
     def cost_name(self) -> str:
-        """What `profile` calls a cost."""
+        """The name of the cost that `profile` is made of."""
         if self.metric.unit == "fraction":
             return "error (1 − accuracy)" if self.metric.name == DEFAULT_METRIC else f"1 − {self.metric.name}"
         return f"1 / {self.metric.name}" if self.metric.higher_is_better else self.metric.name
@@ -114,27 +114,27 @@ class Ranking:
         section = self.sections[0]
         return ", ".join(part for part in (section.device, section.describe(self.variant)) if part)
 
-    def duels(self) -> Iterator[Duel]:
-        """Every two models on every data set, the better one first; nothing where they share no seed."""
+    def seed_pairs(self) -> Iterator[SeedPair]:
+        """Yields each pair of models on each data set, the better one first; no pair without a common seed."""
         sign = 1 if self.metric.higher_is_better else -1
         for dataset, cells in self.table.items():
             order = sorted(cells, key=lambda model: -sign * self.score(dataset, model))
             for index, first in enumerate(order):
                 for second in order[index + 1 :]:
-                    found = duel(dataset, cells[first], cells[second], metric=self.metric)
+                    found = seed_pair(dataset, cells[first], cells[second], metric=self.metric)
                     if found is not None:
                         yield found
 
 
-def duel(dataset: str, a: Cell, b: Cell, *, metric: Metric) -> Duel | None:
-    """`a` less `b`, paired by seed; None where they share none."""
+def seed_pair(dataset: str, a: Cell, b: Cell, *, metric: Metric) -> SeedPair | None:
+    """Compares `a` with `b` by their seeds; None where they share none."""
     first, second = a.by_seed(metric.name), b.by_seed(metric.name)
     seeds = [seed for seed in first if seed in second]
     if not seeds:
         return None
     one, other = [first[seed] for seed in seeds], [second[seed] for seed in seeds]
     better = (one, other) if metric.higher_is_better else (other, one)
-    return Duel(
+    return SeedPair(
         dataset,
         a.model,
         b.model,
@@ -144,39 +144,47 @@ def duel(dataset: str, a: Cell, b: Cell, *, metric: Metric) -> Duel | None:
     )
 
 
-def rank(folder: Folder, *, metric: str = DEFAULT_METRIC) -> Ranking:
-    """The models of `folder` at one setting: the one at which the most of them were measured on the most data sets;
-    of several such, the first of the plan. BenchError: unknown metric, or no two models have it."""
+def rank(folder: Folder, *, metric: str = "") -> Ranking:
+    """Ranks the models of `folder` at the setting that has the most cells; of several such, the first of the plan.
+    Raises BenchError where the metric is unknown, or no two models have it."""
     measured = frozenset(name for result in folder.results for name in result.metrics)
-    chosen = metric_called(metric, measured=measured)
+    chosen = metric_called(metric or DEFAULT_METRIC, measured=measured)
     if not has_direction(chosen):
-        raise BenchError(f"--metric {metric}: nobody said whether more or less of it is better: no ranking by it")
-    sections = [each for each in sections_of(latest(folder.results, folder.suite).rows, folder.suite) if each.measured]
-    groups: dict[tuple[str, str], list[Section]] = {}
-    for section in sections:
-        groups.setdefault((section.device, section.machine), []).append(section)
-    options = [option for group in groups.values() for option in _options(group, chosen)]
+        raise BenchError(f"--metric {chosen.name}: nobody said whether more or less of it is better: no ranking by it")
+    groups: dict[tuple[object, ...], list[Section]] = {}
+    for section in sections_of(latest(folder.results, folder.suite).rows, folder.suite):
+        if section.measured:
+            groups.setdefault((section.device, section.machine, section.axes), []).append(section)
+    options = [
+        Ranking(chosen, tuple(group), variant)
+        for group in groups.values()
+        for variant in dict.fromkeys(variant for section in group for variant in section.variants)
+    ]
     best = max(options, key=lambda option: sum(map(len, option.table.values())), default=None)
     if best is None or len(best.models) < 2:
-        raise BenchError(f"{folder.name}: no two models have {metric} at one setting; there is nothing to rank")
-    return Ranking(chosen, best.sections, best.variant, len(options))
-
-
-def _options(group: Sequence[Section], metric: Metric) -> Iterator[Ranking]:
-    """Sections of one device and machine with the same axes, at each of their settings."""
-    by_axes: dict[tuple[str, ...], list[Section]] = {}
-    for section in group:
-        by_axes.setdefault(section.axes, []).append(section)
-    for alike in by_axes.values():
-        for variant in dict.fromkeys(variant for section in alike for variant in section.variants):
-            yield Ranking(metric, tuple(alike), variant, 1)
+        raise BenchError(f"{folder.name}: no two models have {chosen.name} at one setting; there is nothing to rank")
+    return replace(best, chosen=len(options))
 
 
 def costs_of(ranking: Ranking) -> list[Metric]:
-    """The costs that two cells of a data set or more have: time, memory (the device's before the host's), size,
-    energy."""
+    """Returns the costs that two cells or more have: time, memory (the device's, else the host's), size, energy."""
     cells = [cell for found in ranking.table.values() for cell in found.values()]
     found = [name for name in COSTS if sum(cell.estimate(name) is not None for cell in cells) > 1]
     if "device_peak_allocated_bytes" in found and "host_peak_bytes" in found:
         found.remove("host_peak_bytes")
     return [BUILT_IN[name] for name in found]
+
+
+def fronts(ranking: Ranking, cost: Metric) -> dict[str, list[str]]:
+    """Returns by data set the models that no other beats in both accuracy and `cost` (by means), the cheapest first."""
+    found = {}
+    for dataset, cells in ranking.table.items():
+        known = [
+            (model, price.mean, level.mean)
+            for model, cell in cells.items()
+            if (price := cell.estimate(cost.name)) and (level := cell.estimate(DEFAULT_METRIC))
+        ]
+        if len(known) > 1:
+            indices = pareto_front([price for _, price, _ in known], [level for *_, level in known])
+            found[dataset] = [known[index][0] for index in indices]
+    return found

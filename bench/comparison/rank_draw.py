@@ -1,4 +1,4 @@
-"""The critical-difference diagram, and performance profiles."""
+"""The plots of a ranking: critical-difference diagram, and performance profiles."""
 
 from __future__ import annotations
 
@@ -6,20 +6,9 @@ from typing import Any
 
 from bench.analysis.metric_words import shown_name
 from bench.comparison.rank import Ranking
-from bench.present.axes import legend, legend_lines, readable_ticks
+from bench.present.axes import legend, legend_lines, name_rows, readable_ticks
 from bench.present.format import plural
-from bench.present.style import (
-    FAINT,
-    INK,
-    LINE_INCHES,
-    SMALL,
-    TEXT,
-    Frame,
-    Style,
-    figure_with_axes,
-    shorten,
-    text_inches,
-)
+from bench.present.style import FAINT, INK, LINE_INCHES, Frame, Style, figure_with_axes, shorten, text_inches
 from bench.statistics.profiles import Profile
 from bench.statistics.ranking import CriticalDifference
 
@@ -29,7 +18,7 @@ MOST_FACTOR = 32.0  # of a profile's axis
 
 
 def critical_difference(ranking: Ranking, ranks: CriticalDifference, *, styles: dict[str, Style]) -> Any:
-    """Models from the best to the worst, their average ranks to the right; a line beside the rows joins those of
+    """Draws the models from the best to the worst, with their average ranks. A line beside the rows joins those of
     which no two can be told apart. (Demšar's diagram, turned, so that every name has a row.)"""
     what = shown_name(ranking.metric)
     told = "joined ones cannot be told apart" if ranks.groups else "all can be told apart"
@@ -46,21 +35,16 @@ def critical_difference(ranking: Ranking, ranks: CriticalDifference, *, styles: 
         style = styles[name]
         ax.plot([1, rank], [row, row], color=style.colour, linewidth=1.2, alpha=0.5)
         ax.plot([rank], [row], style.marker, color=style.colour, markersize=9, markeredgecolor="white")
-        ax.annotate(f"{rank:.2f}", xy=(1, row), xycoords=("axes fraction", "data"), xytext=(8, 0),
-                    textcoords="offset points", va="center", size=SMALL, annotation_clip=False)  # fmt: skip
     _groups(ax, ranks)
     ax.set_xlim(0.9, len(ranks.names) + 0.1)
     ax.set_xlabel("average rank (1 is the best)")
-    ax.set_yticks(range(len(ranks.names)), [shorten(name) for name in ranks.names], size=TEXT)
-    ax.set_ylim(len(ranks.names) - 0.4, -0.6)
-    ax.tick_params(axis="y", length=0)
-    ax.grid(visible=False, axis="y")
+    name_rows(ax, ranks.names, [f"{rank:.2f}" for rank in ranks.average_ranks])
     readable_ticks(ax.xaxis, log=False, whole=True)
     return figure
 
 
 def _groups(ax: Any, ranks: CriticalDifference) -> None:
-    """One line a group beside the rows, with a dot at each of its members: others that it passes are not in it."""
+    """Draws a line for each group, with a dot at each member. A row without a dot is not in the group."""
     width = ax.bbox.width / ax.figure.dpi
     for index, group in enumerate(ranks.groups):
         place = 1 + (0.65 + GROUP_INCHES * index) / width
@@ -72,7 +56,7 @@ def _groups(ax: Any, ranks: CriticalDifference) -> None:
 
 
 def profiles(ranking: Ranking, profile: Profile, *, styles: dict[str, Style]) -> Any:
-    """The share of data sets on which a model's cost is within a factor of the least one's."""
+    """Draws the share of data sets on which a model's cost is within a factor of the least cost."""
     models = ranking.models
     largest = min(MOST_FACTOR, max(1.1, float(profile.factors.max())) * 1.05)
     figure, (ax,) = figure_with_axes(

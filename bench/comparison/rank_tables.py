@@ -2,114 +2,149 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 
+from bench.analysis.cells import Cell
 from bench.analysis.metric_words import shown_name
-from bench.base.metrics import Metric
-from bench.comparison.rank import DEFAULT_METRIC, Duel, Ranking, costs_of
-from bench.comparison.rank_sentences import difference, fronts, p_text
-from bench.present.format import DASH, Scale, figure_pm, scale_of
-from bench.present.tables import Column, Table, TableCell
-from bench.statistics.intervals import Estimate
-from bench.statistics.ranking import CriticalDifference
+from bench.base.metrics import BUILT_IN, Metric
+from bench.comparison.rank import DEFAULT_METRIC, Ranking, SeedPair, costs_of, fronts
+from bench.present.format import DASH, Scale, difference, figure_pm, plural, scale_of, significant
+from bench.present.tables import Column, Columns, Table, TableCell, count_cell, estimate_cell, table_of
+from bench.statistics.power import fewest_pairs
+from bench.statistics.ranking import CriticalDifference, Pair
 
+ALPHA = 0.05
 RANKS = (
     "Pairwise Wilcoxon signed-rank tests over data sets, each the mean of its seeds, p adjusted for the number of "
     "pairs by Holm (Benavoli, Corani & Mangili 2016). n: data sets on which the two differ."
 )
 PAIRED = (
     "Differences are paired by seed: mean and 95 % interval (Student's t). P: the share of seeds in which the first "
-    "is better, a tie counting half. p: Wilcoxon's signed-rank test, exact; below six seeds it cannot reach 0.05, "
-    "whatever the models are. Not adjusted for the number of pairs."
+    "is better, a tie counting half. p: Wilcoxon's signed-rank test, exact, each pair alone."
 )
 FRONT = (
     "On the front: no other model is both cheaper and more accurate, by their means; what the intervals leave open, "
     "they leave open here too."
 )
-
-
-def average_ranks_table(ranks: CriticalDifference, ranking: Ranking) -> Table:
-    """Models by their average rank, and which of them cannot be told from which."""
-    heads = (Column("model", "model", numeric=False), Column("average_rank", "average rank"),
-             Column("alike", "cannot be told from", numeric=False))  # fmt: skip
-    rows = []
-    for name, rank in zip(ranks.names, ranks.average_ranks, strict=True):
-        alike = {other for group in ranks.groups if name in group for other in group} - {name}
-        text = ", ".join(other for other in ranks.names if other in alike) or "–"
-        rows.append((TableCell(name), TableCell(f"{rank:.2f}", rank), TableCell(text)))
-    title = f"Average ranks by {shown_name(ranking.metric)} over {ranks.n} data sets"
-    return Table("ranks", title, heads, tuple(rows), (RANKS,))
-
-
-def pairs_table(ranks: CriticalDifference) -> Table:
-    """Every pair over data sets, with its p."""
-    heads = (
-        Column("first", "model", numeric=False), Column("second", "against", numeric=False), Column("n", "n"),
-        Column("p", "p"), Column("adjusted_p", "p (Holm)"), Column("smallest_p", "least that it could be"),
-    )  # fmt: skip
-    rows = tuple(
-        (
-            TableCell(each.first),
-            TableCell(each.second),
-            TableCell(str(each.n), each.n),
-            *(TableCell(p_text(p), p) for p in (each.p, each.adjusted_p, each.smallest_adjusted_p)),
-        )
-        for each in ranks.pairs
-    )
-    return Table("rank-pairs", "Pairs of models over data sets", heads, rows, (RANKS,))
-
-
-def duels_table(duels: Sequence[Duel], metric: Metric) -> Table:
-    """Every pair of models on every data set, by seeds."""
-    heads = (
-        Column("dataset", "data set", numeric=False), Column("first", "model", numeric=False),
-        Column("second", "against", numeric=False), Column("difference", "difference", interval=True),
-        Column("probability", "P"), Column("p", "p"), Column("n", "seeds"), Column("smallest_p", "least p of n"),
-    )  # fmt: skip
-    rows = tuple(
-        (
-            TableCell(each.dataset), TableCell(each.first), TableCell(each.second),
-            TableCell(difference(each, metric), each.difference.mean, each.difference.low, each.difference.high),
-            TableCell(f"{each.probability:.2f}", each.probability), TableCell(p_text(each.outcome.p), each.outcome.p),
-            TableCell(str(each.difference.n), each.difference.n),
-            TableCell(p_text(each.outcome.smallest_p), each.outcome.smallest_p),
-        )
-        for each in duels
-    )  # fmt: skip
-    return Table("seed-pairs", f"Pairs of models by seeds: {shown_name(metric)}", heads, rows, (PAIRED,))
-
-
-def costs_table(ranking: Ranking) -> Table:
-    """Accuracy and every cost of every model, and on which fronts it is."""
-    costs = costs_of(ranking)
-    on = {cost.name: fronts(ranking, cost) for cost in costs}
-    names = (DEFAULT_METRIC, *(cost.name for cost in costs))
-    heads = [Column("dataset", "data set", numeric=False), Column("model", "model", numeric=False)]
-    columns: list[list[TableCell]] = [[], []]
-    cells = [(dataset, model, cell) for dataset, found in ranking.table.items() for model, cell in found.items()]
-    columns[0] = [TableCell(dataset) for dataset, *_ in cells]
-    columns[1] = [TableCell(model) for _, model, _ in cells]
-    for name, unit in zip(names, ("fraction", *(cost.unit for cost in costs)), strict=True):
-        found = [cell.estimate(name) for *_, cell in cells]
-        scale = scale_of(unit, [each.mean for each in found if each])
-        shown = name.replace("_seconds", "").replace("_bytes", "").replace("_joules", "").replace("_", " ")
-        heads.append(Column(name, shown + (f" ({scale.unit})" if scale.unit else ""), interval=True))
-        columns.append([_level(each, scale) for each in found])
-    heads.append(Column("front", "on the front against", numeric=False))
-    columns.append([TableCell(_fronts_of(dataset, model, on)) for dataset, model, _ in cells])
-    rows = tuple(zip(*columns, strict=True))
-    return Table("costs", "Accuracy against cost", tuple(heads), rows, (FRONT,))
-
-
-def _level(found: Estimate | None, scale: Scale) -> TableCell:
-    if found is None:
-        return TableCell(DASH)
-    return TableCell(figure_pm(found.mean, found.half, scale), found.mean, found.low, found.high)
-
-
 SHORT = {"fit_seconds": "time", "host_peak_bytes": "memory", "device_peak_allocated_bytes": "device memory",
          "parameters": "parameters", "energy_joules": "energy"}  # fmt: skip
 
 
-def _fronts_of(dataset: str, model: str, on: dict[str, dict[str, list[str]]]) -> str:
-    return ", ".join(SHORT[cost] for cost, found in on.items() if model in found.get(dataset, [])) or DASH
+def average_ranks_table(ranks: CriticalDifference, ranking: Ranking) -> Table:
+    """Models by their average rank, and from which others each cannot be told apart.
+
+    A terminal shows that as letters: two models that share one cannot be told apart (compact letter display).
+    """
+    rank_of = dict(zip(ranks.names, ranks.average_ranks, strict=True))
+
+    def alike(name: str) -> str:
+        others = {other for group in ranks.groups if name in group for other in group} - {name}
+        return ", ".join(other for other in ranks.names if other in others) or DASH
+
+    def letters(name: str) -> str:
+        return "".join(chr(ord("a") + index) for index, group in enumerate(ranks.groups[:26]) if name in group)
+
+    columns: Columns[str] = [
+        (Column("model", "model", numeric=False), str),
+        (Column("average_rank", "average rank"), lambda name: TableCell(f"{rank_of[name]:.2f}", rank_of[name])),
+        (Column("alike", "cannot be told from", numeric=False, place="files"), alike),
+        (Column("letters", "alike", numeric=False, place="terminal"), letters),
+    ]
+    title = f"Average ranks by {shown_name(ranking.metric)} over {ranks.n} data sets"
+    return table_of("ranks", title, ranks.names, columns, notes=[RANKS])
+
+
+def pairs_table(ranks: CriticalDifference) -> Table:
+    """Every pair of models over data sets, with its p."""
+    columns: Columns[Pair] = [
+        (Column("first", "model", numeric=False), lambda pair: pair.first),
+        (Column("second", "against", numeric=False), lambda pair: pair.second),
+        (Column("n", "n"), lambda pair: count_cell(pair.n)),
+        (Column("p", "p"), lambda pair: _p_cell(pair.p)),
+        (Column("adjusted_p", "p (Holm)"), lambda pair: _p_cell(pair.adjusted_p)),
+        (Column("smallest_p", "least that it could be"), lambda pair: _p_cell(pair.smallest_adjusted_p)),
+    ]
+    return table_of("rank-pairs", "Pairs of models over data sets", ranks.pairs, columns, notes=[RANKS])
+
+
+def seed_pairs_table(seed_pairs: Sequence[SeedPair], metric: Metric) -> Table:
+    """Every pair of models on every data set, by seeds. A star marks a p that so few seeds keep high."""
+    several = len({pair.dataset for pair in seed_pairs}) > 1
+
+    def where(pair: SeedPair) -> str:
+        return f"{pair.dataset}: " if several else ""
+
+    columns: Columns[SeedPair] = [
+        (Column("pair", "paired by seed", numeric=False, place="terminal"),
+         lambda pair: f"{where(pair)}{pair.first} − {pair.second}"),
+        (Column("dataset", "data set", numeric=False, place="files"), lambda pair: pair.dataset),
+        (Column("first", "model", numeric=False, place="files"), lambda pair: pair.first),
+        (Column("second", "against", numeric=False, place="files"), lambda pair: pair.second),
+        (Column("n", "seeds", place="terminal"), lambda pair: count_cell(pair.difference.n)),
+        (Column("difference", "difference", interval=True), partial(_difference_cell, metric)),
+        (Column("probability", "P"), lambda pair: TableCell(f"{pair.probability:.2f}", pair.probability)),
+        (Column("p", "p"), lambda pair: _p_cell(pair.test.p, mark="*" if pair.test.smallest_p > ALPHA else "")),
+        (Column("n", "seeds", place="files"), lambda pair: count_cell(pair.difference.n)),
+        (Column("smallest_p", "least p of n", place="files"), lambda pair: _p_cell(pair.test.smallest_p)),
+    ]  # fmt: skip
+    title = f"Pairs of models by seeds: {shown_name(metric)}"
+    return table_of("seed-pairs", title, seed_pairs, columns, notes=[PAIRED, *_least_p(seed_pairs)])
+
+
+def _least_p(seed_pairs: Sequence[SeedPair]) -> Iterator[str]:
+    """Yields what a star means, for each number of seeds that has one."""
+    for n, least in sorted(
+        {each.test.n: each.test.smallest_p for each in seed_pairs if each.test.smallest_p > ALPHA}.items()
+    ):
+        yield (
+            f"* with {plural(n, 'seed')} that differ p cannot go below {p_text(least)}, whatever the models are; "
+            f"it takes {fewest_pairs()} to reach {ALPHA}"
+        )
+
+
+def _difference_cell(metric: Metric, pair: SeedPair) -> TableCell:
+    """Returns the mean difference with its interval, in the unit of the metric."""
+    found = pair.difference
+    if metric.unit == "fraction":
+        text = difference(found)
+    else:
+        scale = scale_of(metric.unit, [found.mean])
+        text = f"{figure_pm(found.mean, found.half, scale).replace('-', '−')} {scale.unit}".strip()
+    return TableCell(text, found.mean, found.low, found.high)
+
+
+def _p_cell(p: float, *, mark: str = "") -> TableCell:
+    return TableCell(p_text(p) + mark, p)
+
+
+def p_text(p: float) -> str:
+    """`0.0625`, `0.031`: two digits, and a p of 1/16 in full."""
+    return f"{p:.{max(2, min(6, significant(p, 3)))}f}".rstrip("0").rstrip(".") if p >= 1e-6 else "< 0.000001"
+
+
+def costs_table(ranking: Ranking) -> Table:
+    """Accuracy and costs of every model, and on which fronts it is."""
+    costs = costs_of(ranking)
+    on = {cost.name: fronts(ranking, cost) for cost in costs}
+    cells = [(dataset, model, cell) for dataset, found in ranking.table.items() for model, cell in found.items()]
+
+    def fronts_of(row: tuple[str, str, Cell]) -> str:
+        dataset, model, _ = row
+        return ", ".join(SHORT[cost] for cost, found in on.items() if model in found.get(dataset, [])) or DASH
+
+    columns: Columns[tuple[str, str, Cell]] = [
+        (Column("dataset", "data set", numeric=False), lambda row: row[0]),
+        (Column("model", "model", numeric=False), lambda row: row[1]),
+    ]
+    for metric in (BUILT_IN[DEFAULT_METRIC], *costs):
+        scale = scale_of(metric.unit, [found.mean for *_, cell in cells if (found := cell.estimate(metric.name))])
+        head = metric.name.replace("_seconds", "").replace("_bytes", "").replace("_joules", "").replace("_", " ")
+        head += f" ({scale.unit})" if scale.unit else ""
+        columns.append((Column(metric.name, head, interval=True), partial(_level_cell, metric.name, scale)))
+    columns.append((Column("front", "on the front against", numeric=False), fronts_of))
+    return table_of("costs", "Accuracy against cost", cells, columns, notes=[FRONT])
+
+
+def _level_cell(metric: str, scale: Scale, row: tuple[str, str, Cell]) -> TableCell:
+    return estimate_cell(row[2].estimate(metric), scale)

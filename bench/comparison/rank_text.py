@@ -1,67 +1,90 @@
-"""What `bench compare --by model` prints of many models: ranks or profiles, pairs by seeds, fronts."""
+"""What `bench compare --by model` prints: the answer, ranks or profiles, pairs by seeds, fronts."""
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from bench.analysis.metric_words import shown_name
 from bench.base.metrics import Metric
-from bench.comparison.rank import Duel, Ranking, costs_of
-from bench.comparison.rank_sentences import ALPHA, answer, difference, fronts, p_text
-from bench.comparison.rank_tables import SHORT
-from bench.present.columns import aligned, cut
-from bench.present.doctor_text import printable_line
+from bench.comparison.rank import Ranking, SeedPair, costs_of, fronts
+from bench.comparison.rank_tables import ALPHA, SHORT, average_ranks_table, seed_pairs_table
+from bench.present.columns import aligned, cut, page_of, to_text, wrapped
 from bench.present.format import listing, plural
 from bench.statistics.power import fewest_pairs
 from bench.statistics.profiles import Profile
+from bench.statistics.ranking import FEWEST_DATASETS, CriticalDifference
 
-WIDTH = 80
-MOST_DUELS = 24
+MOST_SEED_PAIRS = 24
 FACTORS = (1.0, 1.1, 1.5, 2.0, 5.0)
-NAME, LEAST_NAME = 24, 12
+NAME = 24
+MORE = ": --output DIR writes all of them"
 
 
-def ranking_text(ranking: Ranking, *, width: int = WIDTH) -> str:
-    """The whole ranking for a terminal."""
+def ranking_text(ranking: Ranking) -> str:
+    """Returns the whole ranking for a terminal."""
     head = f"Models by {shown_name(ranking.metric)} · {plural(len(ranking.datasets), 'data set')} · {ranking.setting}"
-    blocks = [
-        _wrap(head, width),
-        [line for text in answer(ranking) for line in _wrap(text, width)],
-        list(_ranks(ranking)),
-        list(_profile(ranking, width)) if ranking.profile is not None else [],
-        duels_lines(list(ranking.duels()), ranking.metric, width),
-        list(_costs(ranking, width)),
-    ]
-    return "\n\n".join("\n".join(printable_line(line) for line in block) for block in blocks if block) + "\n"
+    return page_of(
+        [
+            wrapped(head),
+            [line for text in answer(ranking) for line in wrapped(text)],
+            _ranks(ranking),
+            _profile(ranking),
+            seed_pairs_text(list(ranking.seed_pairs()), ranking.metric, more=MORE),
+            _costs(ranking),
+        ]
+    )
 
 
-def _wrap(text: str, width: int, *, indent: str = "") -> list[str]:
-    return textwrap.wrap(text, width, break_on_hyphens=False, subsequent_indent=indent)
+def answer(ranking: Ranking) -> Iterator[str]:
+    """Yields the sentences of the answer: what the data sets show of the models."""
+    ranks = ranking.ranks
+    if ranks is None:
+        yield (
+            f"{plural(len(ranking.datasets), 'data set')}: no claim of rank is made below {FEWEST_DATASETS}. "
+            "The profile below says how often a model is how near to the best; pairs of seeds say it of one data set."
+        )
+    else:
+        yield from _ranked(ranks, ranking)
+    absent = [model for model in ranking.models if model not in ranking.complete]
+    if absent and ranks is not None:
+        yield f"Without {listing(absent)}: not measured on every data set."
+    if ranking.chosen > 1:
+        yield f"At {ranking.setting}: one of {ranking.chosen} settings, that with the most cells (the first of them)."
+
+
+def _ranked(ranks: CriticalDifference, ranking: Ranking) -> Iterator[str]:
+    best = ranks.names[0]
+    yield (
+        f"{best} has the best average rank, {ranks.average_ranks[0]:.2f} over {ranks.n} data sets, by "
+        f"{shown_name(ranking.metric)}."
+    )
+    alike = sorted({name for group in ranks.groups if best in group for name in group} - {best}, key=ranks.names.index)
+    if not ranks.could_show:
+        need = fewest_pairs(comparisons=len(ranks.pairs))
+        yield (
+            f"So few data sets cannot tell any two of {len(ranks.names)} models apart: with Holm for "
+            f"{plural(len(ranks.pairs), 'pair')} it takes {need} that differ (exact signed ranks)."
+        )
+    elif alike:
+        yield f"It cannot be told from {listing(alike)} (pairwise Wilcoxon, Holm, p > {ALPHA})."
+    else:
+        yield f"It can be told from every other model (pairwise Wilcoxon, Holm, p ≤ {ALPHA})."
 
 
 def _ranks(ranking: Ranking) -> Iterator[str]:
-    """Models by average rank; a letter for each group of which no two can be told apart (compact letter display)."""
-    ranks = ranking.ranks
-    if ranks is None:
-        return
-    rows = [["average rank", "", "alike"]]
-    for name, rank in zip(ranks.names, ranks.average_ranks, strict=True):
-        letters = "".join(chr(ord("a") + index) for index, group in enumerate(ranks.groups[:26]) if name in group)
-        rows.append([cut(name, NAME), f"{rank:.2f}", letters])
-    yield from aligned(rows, left=(0, 2))
-    yield "alike: two that share a letter cannot be told apart"
+    if ranking.ranks is not None:
+        yield to_text(average_ranks_table(ranking.ranks, ranking))
+        yield "alike: two that share a letter cannot be told apart"
 
 
-def _profile(ranking: Ranking, width: int) -> Iterator[str]:
-    """Shares of data sets at a few factors."""
+def _profile(ranking: Ranking) -> Iterator[str]:
+    """Yields the lines of the performance profile, at a few factors."""
     profile = ranking.profile
-    assert profile is not None
-    yield from _wrap(
-        f"Share of data sets on which a model's {ranking.cost_name} is at most so many times the least:", width
-    )
+    if profile is None:
+        return
+    yield from wrapped(f"Share of data sets on which a model's {ranking.cost_name} is at most so many times the least:")
     rows = [["", *(f"{factor:g}×" for factor in FACTORS)]]
     for model, shares in zip(ranking.models, profile.shares, strict=True):
         rows.append([cut(model, NAME), *(f"{_at(profile, shares, factor):.2f}" for factor in FACTORS)])
@@ -73,47 +96,24 @@ def _at(profile: Profile, shares: np.ndarray, factor: float) -> float:
     return float(shares[reached[-1]])
 
 
-def duels_lines(duels: Sequence[Duel], metric: Metric, width: int) -> list[str]:
-    """Pairs on every data set, those of the best first."""
-    if not duels:
-        return []
-    best = {found.dataset: found.first for found in reversed(duels)}
-    few = duels if len(duels) <= MOST_DUELS else [each for each in duels if each.first == best[each.dataset]]
-    shown = few[:MOST_DUELS]
-    rows = [["paired by seed", "seeds", "difference", "P", "p"], *(_row(each, metric) for each in shown)]
-    rest = sum(2 + max(map(len, column)) for column in list(zip(*rows, strict=True))[1:])
-    table = aligned([[cut(row[0], max(LEAST_NAME, width - rest)), *row[1:]] for row in rows])
-    lines, dataset = table[:1], ""
-    for each, line in zip(shown, table[1:], strict=True):
-        if each.dataset != dataset and len(best) > 1:
-            lines += _wrap(each.dataset, width)
-        dataset = each.dataset
-        lines.append(line)
-    if len(duels) > len(shown):
-        lines.append(f"… and {len(duels) - len(shown)} more pairs: --output DIR writes all of them")
-    return [*lines, *(line for text in _key(shown) for line in _wrap(text, width))]
+def seed_pairs_text(seed_pairs: Sequence[SeedPair], metric: Metric, *, more: str = "") -> str:
+    """Returns the pairs on each data set; of many, those of the best model."""
+    if not seed_pairs:
+        return ""
+    best = {pair.dataset: pair.first for pair in reversed(seed_pairs)}
+    few = (
+        seed_pairs
+        if len(seed_pairs) <= MOST_SEED_PAIRS
+        else [pair for pair in seed_pairs if pair.first == best[pair.dataset]]
+    )
+    table = seed_pairs_table(few[:MOST_SEED_PAIRS], metric)
+    left_out = len(seed_pairs) - len(table.rows)
+    parts = [to_text(table), *([f"… and {left_out} more pairs{more}"] if left_out else [])]
+    return "\n".join([*parts, *(line for note in table.notes for line in wrapped(note))])
 
 
-def _row(found: Duel, metric: Metric) -> list[str]:
-    p = p_text(found.outcome.p) + ("*" if found.outcome.smallest_p > ALPHA else "")
-    chance = f"{found.probability:.2f}"
-    name = f"{found.first} − {found.second}"
-    return [name, str(found.difference.n), difference(found, metric), chance, p]
-
-
-def _key(duels: Sequence[Duel]) -> Iterator[str]:
-    """What the columns mean; and where n, not the models, keeps p up."""
-    yield "P: share of seeds in which the first is better. p: Wilcoxon, exact, each pair alone."
-    floors = {each.outcome.n: each.outcome.smallest_p for each in duels if each.outcome.smallest_p > ALPHA}
-    for n, least in sorted(floors.items()):
-        yield (
-            f"* with {plural(n, 'seed')} that differ p cannot go below {p_text(least)}, whatever the models are; "
-            f"it takes {fewest_pairs()} to reach {ALPHA}"
-        )
-
-
-def _costs(ranking: Ranking, width: int) -> Iterator[str]:
-    """Which models nothing beats in both accuracy and a cost."""
+def _costs(ranking: Ranking) -> Iterator[str]:
+    """Yields the models that nothing beats in both accuracy and a cost."""
     costs = costs_of(ranking)
     if costs:
         yield "On the front (by means nothing else is both cheaper and more accurate), against"
@@ -123,4 +123,4 @@ def _costs(ranking: Ranking, width: int) -> Iterator[str]:
             alike.setdefault(", ".join(names), []).append(dataset)
         for named, where in alike.items():
             on = "" if len(where) == len(ranking.datasets) else f" on {listing(where)}"
-            yield from _wrap(f"- {SHORT[cost.name]}{on}: {named}", width, indent="  ")
+            yield from wrapped(f"- {SHORT[cost.name]}{on}: {named}", indent="  ")

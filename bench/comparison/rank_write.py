@@ -10,31 +10,25 @@ from bench.analysis.conditions import conditions
 from bench.analysis.metric_words import shown_name
 from bench.base.metrics import BUILT_IN
 from bench.comparison.rank import DEFAULT_METRIC, Ranking, costs_of
-from bench.comparison.rank_sentences import answer
-from bench.comparison.rank_tables import SHORT, average_ranks_table, costs_table, duels_table, pairs_table
-from bench.comparison.write import refuse_results, write_tables
-from bench.errors import BenchError
+from bench.comparison.rank_tables import SHORT, average_ranks_table, costs_table, pairs_table, seed_pairs_table
+from bench.comparison.rank_text import answer
+from bench.comparison.write import picture_links, refuse_results
+from bench.present.files import save_figures, table_section, write_tables, writing
 from bench.present.format import slug
-from bench.present.tables import Table, escape_markdown, to_markdown
+from bench.present.tables import Table, escape_markdown
 
 PAGE = "ranking.md"
-MOST_ROWS = 60
-MOST_PANELS = 2
 
 
 def write_ranking(ranking: Ranking, folder: Path) -> Path:
-    """Write everything into `folder`; returns the page. BenchError where it cannot be written."""
+    """Writes everything into `folder`; returns the page. BenchError where it cannot be written."""
     tables = list(_tables(ranking))
     refuse_results(folder)
-    try:
-        write_tables(tables, folder)
-        pictures = _draw(ranking, folder / "plots")
+    with writing(folder, "the ranking"):
+        write_tables(tables, folder / "tables")
+        pictures = save_figures(_figures(ranking), folder / "plots")
         page = "\n\n".join(_page(ranking, tables, pictures)) + "\n"
         (folder / PAGE).write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise BenchError(
-            f"{folder}: the ranking cannot be written there ({error.strerror or error}); choose another --output"
-        ) from error
     return folder / PAGE
 
 
@@ -42,30 +36,18 @@ def _tables(ranking: Ranking) -> Iterator[Table]:
     if ranking.ranks is not None:
         yield average_ranks_table(ranking.ranks, ranking)
         yield pairs_table(ranking.ranks)
-    if duels := list(ranking.duels()):
-        yield duels_table(duels, ranking.metric)
+    if seed_pairs := list(ranking.seed_pairs()):
+        yield seed_pairs_table(seed_pairs, ranking.metric)
     if costs_of(ranking):
         yield costs_table(ranking)
 
 
-def _draw(ranking: Ranking, folder: Path) -> dict[str, str]:
-    """Plots by file name, with what each shows."""
-    from bench.present import style  # matplotlib: half a second
-
-    folder.mkdir(parents=True, exist_ok=True)
-    styles = style.styles_of(ranking.models)
-    shown = {}
-    with style.setup():
-        for name, alt, figure in _figures(ranking, styles):
-            style.save(figure, folder / name)
-            shown[name] = alt
-    return shown
-
-
-def _figures(ranking: Ranking, styles: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
+def _figures(ranking: Ranking) -> Iterator[tuple[str, str, Any]]:
     from bench.comparison import rank_draw as draw
     from bench.plots.points import against
+    from bench.present.style import styles_of  # matplotlib: half a second
 
+    styles = styles_of(ranking.models)
     if ranking.ranks is not None:
         yield "critical-difference", "Average ranks", draw.critical_difference(ranking, ranking.ranks, styles=styles)
     if ranking.profile is not None:
@@ -84,11 +66,8 @@ def _page(ranking: Ranking, tables: list[Table], pictures: dict[str, str]) -> It
     yield f"# {escape_markdown(f'Models by {shown_name(ranking.metric)}')}"
     yield escape_markdown(" ".join(answer(ranking)))
     for table in tables:
-        yield f"## {escape_markdown(table.title)}"
-        yield to_markdown(table, most_rows=MOST_ROWS).rstrip()
-        yield f"This table: [CSV](tables/{table.name}.csv) · [LaTeX](tables/{table.name}.tex)"
+        yield from table_section(table)
     yield "## Plots"
-    for name, alt in pictures.items():
-        yield f"[![{escape_markdown(alt.replace('[', '(').replace(']', ')'))}](plots/{name}.png)](plots/{name}.svg)"
+    yield from picture_links(pictures)
     yield "## Conditions"
     yield "\n".join(f"- {escape_markdown(f'{each.title}: {conditions(each)}')}" for each in ranking.sections)

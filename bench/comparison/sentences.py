@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from bench.analysis.cells import Cell
 from bench.analysis.conditions import dates, machine, reasons
 from bench.analysis.metric_words import DOCTORED, factor_words, said, shown_name
 from bench.comparison.matching import Pair, describe
-from bench.comparison.pairs import Compared, Comparison
-from bench.comparison.sides import Side
+from bench.comparison.pairs import ComparedCell, Comparison
+from bench.comparison.sides import side_text
+from bench.comparison.tables import detectable_text
 from bench.present.format import listing, percent, plural, ranges, span, times
 from bench.statistics.verdict import Verdict
 
 MOST_NAMED = 4
 CHANCE_FROM = 5  # cells from which on it is said how many verdicts chance alone gives
-SIDES: tuple[Callable[[Compared], Cell], ...] = (lambda cell: cell.a, lambda cell: cell.b)
 ORDER: tuple[Verdict, ...] = ("faster", "slower", "same", "ambiguous")
 
 
 def answer(comparison: Comparison) -> str:
-    """What the comparison shows, in one paragraph."""
+    """Returns what the comparison shows, in one paragraph."""
     return " ".join(part for part in (_overall(comparison), _counts(comparison), _trains(comparison)) if part)
 
 
@@ -78,7 +77,7 @@ def _trains(comparison: Comparison) -> str:
 
 
 def remarks(comparison: Comparison) -> Iterator[str]:
-    """What has to be known: power, the doctor's word, what is missing or was chosen."""
+    """Yields what a reader has to know: power, the doctor's smallest difference, what is missing or was chosen."""
     yield from _power(comparison.compared)
     yield from _doctor(comparison)
     for name, pairs in (("A", comparison.only_a), ("B", comparison.only_b)):
@@ -103,30 +102,27 @@ def remarks(comparison: Comparison) -> Iterator[str]:
         yield f"{ran} on one side: the newest counts."
 
 
-def _shared(cells: Sequence[Compared]) -> int:
-    """Results that both sides hold: the same run, not another one like it."""
-    runs = [{(r.trial_id, r.run_id, r.finished_at) for cell in cells for r in side(cell).ok} for side in SIDES]
-    return len(runs[0] & runs[1])
+def _shared(cells: Sequence[ComparedCell]) -> int:
+    """Returns how many results both sides hold: the same run, not another one like it."""
+    sides = [cell.a for cell in cells], [cell.b for cell in cells]
+    a, b = ({(each.trial_id, each.run_id, each.finished_at) for cell in side for each in cell.ok} for side in sides)
+    return len(a & b)
 
 
-def _power(cells: Sequence[Compared]) -> Iterator[str]:
-    """What so many processes could not have shown."""
+def _power(cells: Sequence[ComparedCell]) -> Iterator[str]:
+    """Yields what so few processes could not have shown."""
     alone = [cell for cell in cells if min(cell.n) < 2]
     if alone:
         few = "n = 1" if len(alone) == len(cells) else f"n = 1 in {len(alone)} of {len(cells)} cells"
         yield f"{few}: one process has no interval, and cannot show any difference; run more seeds."
     known = [cell.detectable for cell in cells if cell.detectable is not None]
     if known and max(known) > 1:  # a count has no spread
-        ends = [_ratio(end) for end in dict.fromkeys([min(known), max(known)])]
+        ends = dict.fromkeys(detectable_text(end) for end in (min(known), max(known)))
         counts = span(n for cell in cells if min(cell.n) > 1 for n in cell.n)
         yield (
-            f"With {counts} processes a side and this spread, a ratio has to be {' to '.join(dict.fromkeys(ends))} or "
-            "more to show in four of five cases; less may be there, and not be seen."
+            f"With {counts} processes a side and this spread, a ratio has to be {' to '.join(ends)} or more to show in "
+            "four of five cases; less may be there, and not be seen."
         )
-
-
-def _ratio(value: float) -> str:
-    return f"{math.ceil(100 * value) / 100:.2f}" if value < 100 else "100"
 
 
 def _doctor(comparison: Comparison) -> Iterator[str]:
@@ -148,7 +144,7 @@ def _doctor(comparison: Comparison) -> Iterator[str]:
 
 
 def _only(name: str, pairs: Sequence[Pair], comparison: Comparison) -> str:
-    """Which cells only one side has; why, where the other has trials that did not end well."""
+    """Returns the cells that only one side has, and why the other has none where its trials failed."""
     labels = list(dict.fromkeys(_pair_label(pair, comparison) for pair in pairs))
     more = [f"{len(labels) - MOST_NAMED} more"] if len(labels) > MOST_NAMED else []
     text = f"Only in {name}: {listing([*labels[:MOST_NAMED], *more])}"
@@ -163,8 +159,14 @@ def _pair_label(pair: Pair, comparison: Comparison) -> str:
     return " · ".join(part for part in (cell.dataset, cell.model, settings) if part)
 
 
-def side_line(side: Side, cells: Sequence[Cell]) -> str:
-    """Under which conditions a side was measured: machine, threads, torch, day."""
+def side_lines(comparison: Comparison) -> Iterator[tuple[str, str, str]]:
+    """Yields for A and B the letter, the name of the side, and under which conditions it was measured."""
+    yield "A", side_text(comparison.a), _conditions([cell.a for cell in comparison.cells])
+    yield "B", side_text(comparison.b), _conditions([cell.b for cell in comparison.cells])
+
+
+def _conditions(cells: Sequence[Cell]) -> str:
+    """Returns machine, threads, torch, days and n of one side."""
     results = [result for cell in cells for result in cell.ok]
     facts = next((each.environment.facts for each in results if each.environment.facts), {})
     several = len({cell.machine for cell in cells})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -16,8 +16,13 @@ from bench.results.frame import Row, latest, threads_of
 from bench.results.store import Store
 from bench.suite.plan import Suite
 
-RECORDED = ("environment", "date", "commit")  # said of a result, not of its trial
 SHORT = 12  # digits of a commit that are shown; of an environment eight
+# What is said of a result, not of its trial.
+RECORDED: dict[str, Callable[[Result], str]] = {
+    "environment": lambda result: result.environment_id,
+    "date": lambda result: result.finished_at,
+    "commit": lambda result: str(result.environment.notes.get("commit") or "")[:SHORT],
+}
 MOST_LISTED = 8
 
 
@@ -35,8 +40,8 @@ class Folder:
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """One side: how it is called, its rows (a trial and its newest result, in an environment), and what else its
-    folder says. `axis` is the setting that it has one value of, where it was split off by one."""
+    """One side: its name, its rows (a trial and its newest result in an environment), and the folder they are from.
+    `axis`: the setting by which it was split off, if it was."""
 
     name: str
     rows: tuple[Row, ...]
@@ -49,7 +54,7 @@ class Side:
 
 
 def read_folder(store: Store, suite: Suite | None, *, name: str) -> Folder:
-    """Read all of `store`. BenchError where nothing is there, or where a newer bench wrote it."""
+    """Reads all of `store`. Raises BenchError where nothing is there, or a newer bench wrote it."""
     store.refresh_some()
     planned = None if suite is None else {trial.trial_id for trial in suite.trials()}
     kept = tuple(each for each in store.results if planned is None or each.trial_id in planned)
@@ -60,7 +65,7 @@ def read_folder(store: Store, suite: Suite | None, *, name: str) -> Folder:
 
 
 def _schemas(folder: Path) -> frozenset[int]:
-    """The `schema` of every line that can be read. A result in memory is always of this version."""
+    """Returns the `schema` of every line that can be read. (A result in memory is always of this version.)"""
     found = set()
     for path in sorted(folder.glob("*.jsonl")):
         for line in path.read_bytes().splitlines():
@@ -72,16 +77,16 @@ def _schemas(folder: Path) -> frozenset[int]:
 
 
 def whole(folder: Folder) -> Side:
-    """A folder as a side of its own."""
+    """Returns a whole folder as one side."""
     return Side(folder.name, latest(folder.results, folder.suite).rows, folder)
 
 
 def split(folder: Folder, by: str, *, values: Sequence[str] = ()) -> tuple[Side, Side]:
-    """Two values of `by` within `folder` as sides, in the order of `values`, or of the results.
+    """Returns two values of `by` within `folder` as sides, in the order of `values`, or of the results.
 
     `by`: environment, date (UTC) or commit of a result, or a setting: device, model, engine, precision, threads,
     batch_size, train.learning_rate, … A date, a commit or an environment may be given by its first characters.
-    BenchError: no such axis or value, or more than two and none chosen.
+    Raises BenchError: no such axis or value, or more than two and none chosen.
     """
     found = sides_by(folder, by, values=values)
     if not values and len(found) > 2:  # devices that this machine lacks are no choice
@@ -100,7 +105,7 @@ def split(folder: Folder, by: str, *, values: Sequence[str] = ()) -> tuple[Side,
 
 
 def sides_by(folder: Folder, by: str, *, values: Sequence[str] = ()) -> list[Side]:
-    """All values of `by` within `folder` as sides; those of `values` where some are given."""
+    """Returns all values of `by` within `folder` as sides, or those of `values`."""
     if by in RECORDED:
         return _by_record(folder, by, values)
     axis, rows = _axis(by), latest(folder.results, folder.suite).rows
@@ -112,13 +117,12 @@ def sides_by(folder: Folder, by: str, *, values: Sequence[str] = ()) -> list[Sid
     return [Side(each, tuple(groups[each]), folder, axis) for each in dict.fromkeys(chosen)]
 
 
-def _ordered(names: Iterable[str]) -> list[str]:
-    """Numbers by size; names in the order of the plan."""
-    found = list(names)
+def _ordered(names: Collection[str]) -> list[str]:
+    """Returns numbers by size, names in the order of the plan."""
     try:
-        return sorted(found, key=float)
+        return sorted(names, key=float)
     except ValueError:
-        return found
+        return list(names)
 
 
 def _choice(value: str, groups: dict[str, list[Row]], *, by: str, folder: str) -> str:
@@ -129,47 +133,31 @@ def _choice(value: str, groups: dict[str, list[Row]], *, by: str, folder: str) -
 
 
 def _by_record(folder: Folder, by: str, values: Sequence[str]) -> list[Side]:
-    """Results split before the newest of each trial is taken: an older one is not superseded by the other side's."""
-    read = _record(by)
-    groups: dict[str, list[Result]] = {}
+    """Splits the results before the newest of each trial is taken: a newer result of the other side replaces none."""
+    by_key: dict[str, list[Result]] = {}
     for result in sorted(folder.results, key=lambda each: each.finished_at):
-        if key := read(result):
-            groups.setdefault(key, []).append(result)
-    if values:
-        groups = {value: [each for key, found in groups.items() if key.startswith(value) for each in found]
-                  for value in values}  # fmt: skip
-    elif by == "date":
-        groups = _by_day(groups)
-    elif by == "environment":
-        groups = {_prefix(key, groups): found for key, found in groups.items()}
+        if key := RECORDED[by](result):
+            by_key.setdefault(key, []).append(result)
+    groups: dict[str, list[Result]] = {value: [] for value in values}
+    for key, found in by_key.items():
+        names = [value for value in groups if key.startswith(value)] if values else [_short(key, by_key, by=by)]
+        for name in names:
+            groups.setdefault(name, []).extend(found)
     if absent := [value for value, found in groups.items() if not found]:
         raise BenchError(f"--values {absent[0]}: no result of {folder.name} has a {by} that begins so")
     return [Side(name, latest(found).rows, folder) for name, found in groups.items()]
 
 
-def _by_day(groups: dict[str, list[Result]]) -> dict[str, list[Result]]:
-    days: dict[str, list[Result]] = {}
-    for moment, found in groups.items():
-        days.setdefault(moment[:10], []).extend(found)
-    return days
-
-
-def _prefix(key: str, others: dict[str, list[Result]]) -> str:
-    """The first eight characters, or as many as it takes to tell it from the others."""
-    length = next(n for n in (8, 12, len(key)) if n >= len(key) or len({each[:n] for each in others}) == len(others))
-    return key[:length]
-
-
-def _record(by: str) -> Callable[[Result], str]:
-    if by == "environment":
-        return lambda result: result.environment_id
+def _short(key: str, others: Collection[str], *, by: str) -> str:
+    """Returns a day, or the first characters of an environment: eight, or as many as tell it from the others."""
     if by == "date":
-        return lambda result: result.finished_at
-    return lambda result: str(result.environment.notes.get("commit") or "")[:SHORT]
+        return key[:10]
+    lengths = (8, 12, len(key)) if by == "environment" else ()
+    return next((key[:n] for n in lengths if len({each[:n] for each in others}) == len(others)), key)
 
 
 def _axis(by: str) -> str:
-    """The dotted name of a setting: `engine` → `train.engine`."""
+    """Returns the dotted name of a setting: `engine` → `train.engine`."""
     settings = [field.name for field in fields(TrainSettings) if field.name not in NOT_IDENTITY]
     if by in ("model", "device", "batch_size"):
         return by
@@ -182,7 +170,7 @@ def _axis(by: str) -> str:
 
 
 def _namer(axis: str, rows: Sequence[Row]) -> Callable[[Row], str]:
-    """How the value of a row is called. Threads are those that it ran with."""
+    """Returns what names the value of a row. Threads are those that it ran with."""
     if axis == "model":
         labels = labels_of({row.trial.model.canonical: row.trial.model for row in rows}.values())
         return lambda row: labels[row.trial.model.canonical]
@@ -192,12 +180,12 @@ def _namer(axis: str, rows: Sequence[Row]) -> Callable[[Row], str]:
 
 
 def named(a: Side, b: Side) -> tuple[Side, Side]:
-    """Both sides with names that differ: two folders of one name stand there by their paths."""
+    """Returns both sides with names that differ: equal ones get their letter."""
     if a.name != b.name:
         return a, b
     return replace(a, name=f"{a.name} (A)"), replace(b, name=f"{b.name} (B)")
 
 
 def side_text(side: Side) -> str:
-    """`threads 2`, or the name of a folder."""
+    """Returns `threads 2`, or the name of a folder."""
     return f"{axis_label(side.axis)} {side.name}" if side.axis not in ("", "model", "device") else side.name

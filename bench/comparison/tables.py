@@ -1,20 +1,20 @@
-"""A comparison as tables: for people (Markdown, LaTeX) and as a frame and CSV for machines."""
+"""The tables of a comparison: cells, batch sizes, differences; and the frame with every number."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bench.analysis.cells import Cell, axis_label, value_text
 from bench.analysis.metric_words import said, shown_name
-from bench.comparison.batches import Best, Series, best_batches, crossovers
+from bench.comparison.batches import BatchSeries, Best, best_batches, crossovers
+from bench.comparison.differences import Difference
 from bench.comparison.matching import Pair
-from bench.comparison.pairs import Compared, Comparison
-from bench.present.format import DASH, figure_pm, number, plural, scale_of, signed, supported, times
-from bench.present.tables import Column, Table, TableCell
+from bench.comparison.pairs import ComparedCell, Comparison
+from bench.present.format import DASH, difference, number, plural, scale_of
+from bench.present.tables import Column, Columns, Table, TableCell, count_cell, estimate_cell, ratio_cell, table_of
 from bench.statistics.crossover import Crossover
-from bench.statistics.intervals import Estimate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,8 +23,8 @@ RATIOS = "Ratio: B / A, geometric means over processes; in brackets its 95 % int
 DIFFERENT = "≠ trains differently: accuracies of the same seeds differ (95 % t-interval); not simply faster or slower."
 DETECTABLE = "Could show: the smallest ratio that so many processes would show in four of five cases, at their spread."
 SELECTED = (
-    "The best batch size of each side is the fastest of those tried: a selection. A maximum of means is too high by "
-    "chance, and the interval does not know of the choice."
+    "Each side stands at the fastest of the batch sizes that were tried. That is a selection: a maximum of means is "
+    "too high by chance, and the interval does not know of the choice."
 )
 CROSSED = (
     "B is faster from this batch size on, at every larger one that was tried; between two of them the ratio is taken "
@@ -33,133 +33,81 @@ CROSSED = (
 )
 
 
-def difference_text(found: Estimate | None) -> str:
-    """`+0.003 [−0.010, 0.016]`: a difference of accuracies with its interval."""
-    if found is None:
-        return DASH
-    if found.low is None or found.high is None:
-        return signed(found.mean)
-    decimals = min(5, max(3, supported(found.half or 0)))
-    ends = [signed(end, decimals=decimals).removeprefix("+") for end in (found.low, found.high)]
-    return f"{signed(found.mean, decimals=decimals)} [{ends[0]}, {ends[1]}]"
-
-
-def verdict_text(cell: Compared, comparison: Comparison) -> str:
-    """`faster`, with a mark where both learnt something else."""
+def verdict_text(cell: ComparedCell, comparison: Comparison) -> str:
+    """Returns `faster`, with a mark where the cell trains differently."""
     if cell.ratio is None:
         return DASH
     return said(cell.verdict, comparison.metric) + (" ≠" if cell.trains_differently else "")
 
 
 def cells_table(comparison: Comparison) -> Table:
-    """One row a cell, all settings fixed as they are."""
-    columns = [*_setting_columns(comparison), *_side_columns(comparison), *_ratio_columns(comparison)]
-    if any(cell.accuracy for cell in comparison.cells):
-        columns.append(_accuracy_column(comparison))
-    heads, cells = zip(*columns, strict=True)
-    title = f"{comparison.b.name} against {comparison.a.name}: {shown_name(comparison.metric)}"
-    return Table("cells", title, heads, tuple(zip(*cells, strict=True)), tuple(_notes(comparison)))
-
-
-Filled = tuple[Column, list[TableCell]]
-
-
-def _column(column: Column, cells: Sequence[Compared], make: Callable[[Compared], TableCell]) -> Filled:
-    return column, [make(cell) for cell in cells]
-
-
-def _setting_columns(comparison: Comparison) -> list[Filled]:
-    """Data set, model, device, and the settings that tell cells apart."""
-    cells = comparison.cells
-    found = [
-        _column(Column("dataset", "data set", numeric=False), cells, lambda cell: TableCell(cell.a.dataset)),
-        _column(Column("model", "model", numeric=False), cells, lambda cell: TableCell(_both(cell, "model"))),
-        _column(Column("device", "device", numeric=False), cells, lambda cell: TableCell(_devices(cell))),
-    ]
-    for name in comparison.shown:
-        if name not in ("dataset", "model", "device"):
-            found.append((Column(name, axis_label(name)), [_setting(cell, name) for cell in cells]))
-    return found
-
-
-def _setting(cell: Compared, name: str) -> TableCell:
-    value = cell.pair.settings.get(name)
-    plain = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-    return TableCell(value_text(value), plain)
-
-
-def _both(cell: Compared, name: str) -> str:
-    return " / ".join(dict.fromkeys([getattr(cell.a, name), getattr(cell.b, name)]))
-
-
-def _devices(cell: Compared) -> str:
-    return " / ".join(dict.fromkeys([cell.a.trial.device, cell.b.trial.device]))
-
-
-def _side_columns(comparison: Comparison) -> list[Filled]:
-    """The figure of each side and its n."""
-    metric = comparison.metric
-    means = [
-        each.mean for cell in comparison.cells for side in (cell.a, cell.b) if (each := side.estimate(metric.name))
-    ]
-    scale = scale_of(metric.unit, means)
+    """One row a cell. A terminal has one name for all settings, and one n."""
+    metric = comparison.metric.name
+    levels = [found.mean for cell in comparison.cells for side in (cell.a, cell.b) if (found := side.estimate(metric))]
+    scale = scale_of(comparison.metric.unit, levels)
     unit = f" ({scale.unit})" if scale.unit else ""
-
-    def level(found: Estimate | None) -> TableCell:
-        if found is None:
-            return TableCell(DASH)
-        return TableCell(figure_pm(found.mean, found.half, scale), found.mean, found.low, found.high)
-
-    found: list[Filled] = []
-    for key, name in (("a", "A"), ("b", "B")):
-        sides = [getattr(cell, key) for cell in comparison.cells]
-        found.append(
-            (Column(key, f"{name}{unit}", interval=True), [level(side.estimate(metric.name)) for side in sides])
-        )
-        found.append((Column(f"n_{key}", f"n {name}"), [TableCell(str(side.n), side.n) for side in sides]))
-    return found
-
-
-def _ratio_columns(comparison: Comparison) -> list[Filled]:
-    cells = comparison.cells
-
-    def ratio(cell: Compared) -> TableCell:
-        if cell.ratio is None:
-            return TableCell(DASH)
-        found = cell.ratio
-        return TableCell(times(found.ratio, found.low, found.high), found.ratio, found.low, found.high)
-
-    def could(cell: Compared) -> TableCell:
-        return TableCell(DASH) if cell.detectable is None else TableCell(detectable_text(cell), cell.detectable)
-
-    return [
-        _column(Column("ratio", "ratio B / A", interval=True), cells, ratio),
-        _column(
-            Column("verdict", "B is", numeric=False), cells, lambda cell: TableCell(verdict_text(cell, comparison))
-        ),
-        _column(Column("could_show", "could show"), cells, could),
-    ]
+    columns: Columns[ComparedCell] = [
+        (Column("group", "", place="group"), lambda cell: f"{cell.a.dataset} · {_devices(cell, '/')}"),
+        (Column("name", "", numeric=False, place="terminal"), lambda cell: cell.label(comparison.shown, device=False)),
+        (Column("n", "n", place="terminal"), lambda cell: "/".join(dict.fromkeys(map(str, cell.n)))),
+        (Column("dataset", "data set", numeric=False, place="files"), lambda cell: cell.a.dataset),
+        (Column("model", "model", numeric=False, place="files"), _models),
+        (Column("device", "device", numeric=False, place="files"), _devices),
+        *((Column(name, axis_label(name), place="files"), partial(_setting, name)) for name in _settings(comparison)),
+        (Column("a", f"A{unit}", interval=True, place="files"),
+         lambda cell: estimate_cell(cell.a.estimate(metric), scale)),
+        (Column("n_a", "n A", place="files"), lambda cell: count_cell(cell.a.n)),
+        (Column("b", f"B{unit}", interval=True, place="files"),
+         lambda cell: estimate_cell(cell.b.estimate(metric), scale)),
+        (Column("n_b", "n B", place="files"), lambda cell: count_cell(cell.b.n)),
+        (Column("ratio", "ratio B / A", interval=True), lambda cell: ratio_cell(cell.ratio)),
+        (Column("verdict", "B is", numeric=False), lambda cell: verdict_text(cell, comparison)),
+        (Column("could_show", "could show", place="files"),
+         lambda cell: TableCell(detectable_text(cell.detectable), cell.detectable)),
+    ]  # fmt: skip
+    if any(cell.accuracy for cell in comparison.cells):
+        columns.append((Column("accuracy_difference", "accuracy B − A", interval=True), _accuracy))
+    title = f"{comparison.b.name} against {comparison.a.name}: {shown_name(comparison.metric)}"
+    return table_of("cells", title, comparison.cells, columns, notes=_notes(comparison))
 
 
-def detectable_text(cell: Compared) -> str:
-    """`1.04`, of a ratio; rounded up."""
-    found = cell.detectable or 1.0
-    return f"{math.ceil(100 * found) / 100:.2f}" if found < 100 else "> 100"
+def _settings(comparison: Comparison) -> list[str]:
+    """Returns the settings that have a column of their own."""
+    return [name for name in comparison.shown if name not in ("dataset", "model", "device")]
 
 
-def _accuracy_column(comparison: Comparison) -> Filled:
-    def make(cell: Compared) -> TableCell:
-        found = cell.accuracy
-        if found is None:
-            return TableCell(DASH)
-        text = "the same" if cell.training == "identical" else difference_text(found)
-        return TableCell(text, found.mean, found.low, found.high)
+def _setting(name: str, cell: ComparedCell) -> TableCell:
+    value = cell.pair.settings.get(name)
+    number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return TableCell(value_text(value), number)
 
-    return _column(Column("accuracy_difference", "accuracy B − A", interval=True), comparison.cells, make)
+
+def _models(cell: ComparedCell) -> str:
+    return " / ".join(dict.fromkeys([cell.a.model, cell.b.model]))
+
+
+def _devices(cell: ComparedCell, between: str = " / ") -> str:
+    return between.join(dict.fromkeys([cell.a.trial.device, cell.b.trial.device]))
+
+
+def detectable_text(ratio: float | None) -> str:
+    """Returns `1.04`: the smallest ratio that would show, rounded up."""
+    if ratio is None:
+        return DASH
+    return f"{math.ceil(100 * ratio) / 100:.2f}" if ratio < 100 else "> 100"
+
+
+def _accuracy(cell: ComparedCell) -> TableCell:
+    found = cell.accuracy
+    if found is None:
+        return TableCell(DASH)
+    return TableCell(
+        "the same" if cell.training == "identical" else difference(found), found.mean, found.low, found.high
+    )
 
 
 def _notes(comparison: Comparison) -> list[str]:
-    """What marks and columns mean, as far as they occur."""
+    """Returns what marks and columns mean, as far as they occur."""
     notes = [f"A: {comparison.a.name}. B: {comparison.b.name}. ± : 95 % interval over processes (t). {RATIOS}"]
     if any(cell.trains_differently for cell in comparison.cells):
         notes.append(DIFFERENT)
@@ -173,70 +121,60 @@ def _notes(comparison: Comparison) -> list[str]:
 
 
 def best_table(comparison: Comparison) -> Table | None:
-    """Each side at its own best batch size; None where there are no two."""
+    """Each side at its fastest batch size; None where there are no two sizes."""
+    columns: Columns[Best] = [
+        (Column("cell", "cell", numeric=False), lambda best: comparison.name_of(best.first, without="batch_size")),
+        (Column("a_batch_size", "batch size A"), lambda best: count_cell(best.a.trial.batch_size)),
+        (Column("b_batch_size", "batch size B"), lambda best: count_cell(best.b.trial.batch_size)),
+        (Column("ratio", "ratio B / A", interval=True), lambda best: ratio_cell(best.ratio)),
+        (Column("tried", "tried"), lambda best: count_cell(best.tried)),
+    ]
     found = list(best_batches(comparison))
-    if not found:
-        return None
-    heads = (
-        Column("cell", "cell", numeric=False), Column("a_batch_size", "batch size A"),
-        Column("b_batch_size", "batch size B"), Column("ratio", "ratio B / A", interval=True), Column("tried", "tried"),
-    )  # fmt: skip
-    rows = tuple(_best_row(best, comparison) for best in found)
-    return Table("best-batch", "Each side at its fastest batch size", heads, rows, (RATIOS, SELECTED))
-
-
-def _best_row(best: Best, comparison: Comparison) -> tuple[TableCell, ...]:
-    sizes = [cell.trial.batch_size for cell in (best.a, best.b)]
-    found = best.ratio
-    return (
-        TableCell(series_label(best.first, comparison)),
-        *(TableCell(f"{size:,}", size) for size in sizes),
-        TableCell(times(found.ratio, found.low, found.high), found.ratio, found.low, found.high),
-        TableCell(str(best.tried), best.tried),
-    )
-
-
-def series_label(cell: Compared, comparison: Comparison) -> str:
-    """The cell without its batch size."""
-    names = [name for name in comparison.shown if name != "batch_size"]
-    dataset = f"{cell.a.dataset}, " if "dataset" in comparison.shown else ""
-    return dataset + cell.label(names, device="device" in comparison.shown)
+    title = "Each side at its fastest batch size"
+    return table_of("best-batch", title, found, columns, notes=[RATIOS, SELECTED]) if found else None
 
 
 def crossover_table(comparison: Comparison) -> Table | None:
     """From which batch size on B is faster; None where there are no two batch sizes."""
+    columns: Columns[tuple[BatchSeries, Crossover]] = [
+        (Column("cell", "cell", numeric=False), lambda row: comparison.name_of(row[0].cells[0], without="batch_size")),
+        (Column("crossover", "B faster from batch size", interval=True), lambda row: _crossover_cell(*row)),
+        (
+            Column("tried", "tried", numeric=False, place="files"),
+            lambda row: ", ".join(f"{size:,}" for size in row[0].sizes),
+        ),
+    ]
     found = crossovers(comparison)
-    if not found:
-        return None
-    heads = (Column("cell", "cell", numeric=False), Column("crossover", "B faster from batch size", interval=True),
-             Column("tried", "tried", numeric=False))  # fmt: skip
-    rows = tuple(_crossover_row(series, crossed, comparison) for series, crossed in found)
-    return Table("crossover", "From which batch size on B is faster", heads, rows, (CROSSED,))
+    title = "From which batch size on B is faster"
+    return table_of("crossover", title, found, columns, notes=[CROSSED]) if found else None
 
 
-def _crossover_row(series: Series, found: Crossover, comparison: Comparison) -> tuple[TableCell, ...]:
-    ends = [None if end is None or not 0 < end < math.inf else end for end in (found.low, found.high)]
-    at = found.at if 0 < found.at < math.inf else None
-    tried = ", ".join(f"{size:,}" for size in series.sizes)
-    return (
-        TableCell(series_label(series.cells[0], comparison)),
-        TableCell(crossover_text(found, series), at, ends[0], ends[1]),
-        TableCell(tried),
+def _crossover_cell(series: BatchSeries, found: Crossover) -> TableCell:
+    """Returns `180 [150, 220]`; `≤ 16`: from the smallest one on; `> 512`: not even at the largest."""
+    at, low, high = (
+        end if end is not None and 0 < end < math.inf else None for end in (found.at, found.low, found.high)
     )
-
-
-def crossover_text(found: Crossover, series: Series) -> str:
-    """`180 [150, 220]`; `≤ 16` from the smallest one on, `> 512` not even at the largest."""
     text = _size(found.at, series)
-    if found.low is None or found.high is None:
-        return text
-    return f"{text} [{_size(found.low, series)}, {_size(found.high, series)}]"
+    if found.low is not None and found.high is not None:
+        text += f" [{_size(found.low, series)}, {_size(found.high, series)}]"
+    return TableCell(text, at, low, high)
 
 
-def _size(at: float, series: Series) -> str:
+def _size(at: float, series: BatchSeries) -> str:
     if at == 0:
         return f"≤ {series.sizes[0]:,}"
     return f"> {series.sizes[-1]:,}" if math.isinf(at) else number(at, decimals=0)
+
+
+def differences_table(comparison: Comparison) -> Table:
+    """Everything recorded that differs between the two sides."""
+    columns: Columns[Difference] = [
+        (Column("kind", "kind", numeric=False), lambda each: each.kind),
+        (Column("what", "what", numeric=False), lambda each: each.what),
+        (Column("a", "A", numeric=False), lambda each: each.a),
+        (Column("b", "B", numeric=False), lambda each: each.b),
+    ]
+    return table_of("differences", "What differs between A and B", comparison.differences, columns)
 
 
 def cells_frame(comparison: Comparison) -> pd.DataFrame:
@@ -252,19 +190,16 @@ def cells_frame(comparison: Comparison) -> pd.DataFrame:
 def _absent_row(pair: Pair, side: str, comparison: Comparison) -> dict[str, Any]:
     cell = pair.either
     own = {"dataset": cell.dataset, "model": cell.model, "device": cell.trial.device}
-    return own | _plain(pair.settings, comparison) | {"verdict": "", "why": f"only in {side}"}
+    settings = {name: pair.settings.get(name) for name in _settings(comparison)}
+    return own | settings | {"verdict": "", "why": f"only in {side}"}
 
 
-def _plain(settings: dict[str, Any], comparison: Comparison) -> dict[str, Any]:
-    return {n: settings.get(n) for n in comparison.shown if n not in ("dataset", "model", "device")}
-
-
-def _frame_row(cell: Compared, comparison: Comparison) -> dict[str, Any]:
+def _frame_row(cell: ComparedCell, comparison: Comparison) -> dict[str, Any]:
     found, accuracies = cell.ratio, cell.accuracy
     levels = [side.estimate(comparison.metric.name) for side in (cell.a, cell.b)]
     return {
-        "dataset": cell.a.dataset, "model": _both(cell, "model"), "device": _devices(cell),
-        **_plain(cell.pair.settings, comparison),
+        "dataset": cell.a.dataset, "model": _models(cell), "device": _devices(cell),
+        **{name: cell.pair.settings.get(name) for name in _settings(comparison)},
         "a": levels[0].mean if levels[0] else None, "b": levels[1].mean if levels[1] else None,
         "n_a": cell.n[0], "n_b": cell.n[1],
         "ratio": found and found.ratio, "ratio_low": found and found.low, "ratio_high": found and found.high,

@@ -1,34 +1,30 @@
-"""A metric from run to run: one panel for what may be compared, one line a model, a mark where the level changed."""
+"""The plot of a history: a panel for what may be compared, a line a model, a mark where the level changed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bench.base.metrics import Metric
-from bench.history.series import Point
+from bench.history.steps import Run, Trend
 from bench.present.axes import axis_text, label_right, panel_title, readable_ticks, scale_axis, seeds, spans_decades
 from bench.present.format import Scale, scale_of
 from bench.present.label_places import thinned
 from bench.present.style import DPI, FAINT, SMALL, Frame, Style, figure_with_axes, shorten, text_inches
-from bench.statistics.intervals import t_interval
-
-if TYPE_CHECKING:
-    from bench.history.steps import Told
 
 MOST_PANELS, MOST_MODELS = 6, 8
 KEY = "small: every process · large: mean and 95 % interval · vertical line: change point, with its ratio and p"
 
 
-def history(found: Sequence[Told], metric: Metric, *, title: str, styles: dict[str, Style]) -> Any:
-    """The figure of the first series of the first groups; the tables have all. Runs stand in their order, evenly:
-    dates bunch together. Every series has at least two points."""
-    groups: dict[str, list[Told]] = {}
-    for each in found:
-        groups.setdefault(each.group, []).append(each)
+def history(trends: Sequence[Trend], metric: Metric, *, title: str, styles: dict[str, Style]) -> Any:
+    """Draws the first series of the first groups; the tables have all. Runs stand evenly, in their order: dates bunch
+    together. Every series has at least two runs."""
+    groups: dict[str, list[Trend]] = {}
+    for trend in trends:
+        groups.setdefault(trend.group, []).append(trend)
     shown = {name: group[:MOST_MODELS] for name, group in list(groups.items())[:MOST_PANELS]}
-    names = {each.model for group in shown.values() for each in group}
-    left_out = len(found) - sum(map(len, shown.values()))
+    names = {trend.model for group in shown.values() for trend in group}
+    left_out = len(trends) - sum(map(len, shown.values()))
     figure, axes = figure_with_axes(
         title, [KEY, *([f"{left_out} other series are in the table"] if left_out else [])],
         rows=len(shown), columns=1, panel_inches=2.6, gap_inches=0.95,
@@ -40,52 +36,51 @@ def history(found: Sequence[Told], metric: Metric, *, title: str, styles: dict[s
     return figure
 
 
-def _panel(ax: Any, group: Sequence[Told], metric: Metric, styles: dict[str, Style]) -> None:
-    points = sorted((point for each in group for point in each.series.points), key=lambda point: point.at)
-    places = {run: place for place, run in enumerate(dict.fromkeys(_run(point) for point in points))}
-    values = [value for point in points for value in point.values]
+def _panel(ax: Any, group: Sequence[Trend], metric: Metric, styles: dict[str, Style]) -> None:
+    runs = sorted((run for trend in group for run in trend.runs), key=lambda run: run.point.at)
+    places = {key: place for place, key in enumerate(dict.fromkeys(_key(run) for run in runs))}
+    values = [value for run in runs for value in run.point.values]
     scale = scale_of(metric.unit, values)
     figures = [value / scale.divisor for value in values]
     log = metric.unit != "fraction" and spans_decades(figures) and scale_axis(ax.yaxis, figures)
-    ends = [(each.model, *_line(ax, each, places, scale, styles[each.model])) for each in group]
+    ends = [(trend.model, *_line(ax, trend, places, scale, styles[trend.model])) for trend in group]
     if metric.timing and not log:
         ax.set_ylim(bottom=0)
     ax.set_xlim(-0.5, len(places) - 0.5)
     readable_ticks(ax.yaxis, log=log)
-    _runs(ax, points, places)
+    _mark_runs(ax, runs, places)
     ax.set_ylabel(axis_text(metric, scale.unit) + (", log" if log else ""))
     label_right(ax, ends, styles)
 
 
-def _line(ax: Any, each: Told, places: dict[str, int], scale: Scale, style: Style) -> tuple[float, float]:
-    """Draw one series; returns where it ends."""
-    points = each.series.points
-    x = [places[_run(point)] for point in points]
-    found = [t_interval(point.values) for point in points]
-    means = [one.mean / scale.divisor for one in found]
-    halves = [(one.half or 0.0) / scale.divisor for one in found]
-    for place, point in zip(x, points, strict=True):
-        seeds(ax, place, [value / scale.divisor for value in point.values], style)
+def _line(ax: Any, trend: Trend, places: dict[str, int], scale: Scale, style: Style) -> tuple[float, float]:
+    """Draws one series; returns where it ends."""
+    x = [places[_key(run)] for run in trend.runs]
+    means = [run.mean.mean / scale.divisor for run in trend.runs]
+    halves = [(run.mean.half or 0.0) / scale.divisor for run in trend.runs]
+    for place, run in zip(x, trend.runs, strict=True):
+        seeds(ax, place, [value / scale.divisor for value in run.point.values], style)
     ax.errorbar(x, means, yerr=halves if any(halves) else None, color=style.colour, marker=style.marker, capsize=3,
                 markersize=6, elinewidth=1.2, markeredgecolor="white", markeredgewidth=0.5)  # fmt: skip
-    for index, text in each.changes.items():
-        ax.axvline(x[index] - 0.5, color=style.colour, linestyle=(0, (3, 2)), linewidth=1.1)
-        ax.annotate(
-            text.partition(":")[0], (x[index] - 0.5, means[index]), xytext=(4, 10), textcoords="offset points",
-            size=SMALL, color=style.colour, va="bottom",
-        )  # fmt: skip
+    for place, mean, run in zip(x, means, trend.runs, strict=True):
+        if run.change:
+            ax.axvline(place - 0.5, color=style.colour, linestyle=(0, (3, 2)), linewidth=1.1)
+            ax.annotate(
+                run.change.partition(":")[0], (place - 0.5, mean), xytext=(4, 10), textcoords="offset points",
+                size=SMALL, color=style.colour, va="bottom",
+            )  # fmt: skip
     return float(x[-1]), means[-1]
 
 
-def _run(point: Point) -> str:
-    return f"{point.first.run_id} {point.first.environment_id}"
+def _key(run: Run) -> str:
+    return f"{run.point.first.run_id} {run.point.first.environment_id}"
 
 
-def _runs(ax: Any, points: Sequence[Point], places: dict[str, int]) -> None:
-    """Day and commit below each run, as many as fit side by side."""
+def _mark_runs(ax: Any, runs: Sequence[Run], places: dict[str, int]) -> None:
+    """Writes day and commit below the runs, as many as fit side by side."""
     texts: dict[int, str] = {}
-    for point in points:
-        texts.setdefault(places[_run(point)], f"{point.at[:10]}\n{point.commit or 'no commit'}")
+    for run in runs:
+        texts.setdefault(places[_key(run)], f"{run.point.at[:10]}\n{run.point.commit or 'no commit'}")
     at = sorted(texts)
     pixels = [float(ax.transData.transform((place, 0.5))[0]) for place in at]
     shown = thinned(pixels, [text_inches("2026-00-00", size=SMALL) * DPI] * len(at), gap=8)

@@ -1,12 +1,13 @@
-"""A metric from run to run: one series for each cell and machine, one point for each run of it."""
+"""The series of a metric: one for each cell and machine, with a point for each run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from bench.base.records import TOGETHER, Json, Result, Trial, canonical_json, digest
+from bench.present.columns import cut
 from bench.results.frame import pools
 
 # Facts of an environment that an upgrade changes. All others are the machine: a series never goes across them.
@@ -14,6 +15,7 @@ SAID = (
     "torch", "cuda", "cudnn", "driver", "blas", "mkl", "onednn", "cpu_capability", "python", "kernel", "os", "switches",
 )  # fmt: skip
 SOFTWARE = frozenset({*SAID, "torch_git"})
+CODE = {"bench/worker": "bench itself", "dataset": "the data set", "model": "the model"}
 GIB = 2**30
 
 
@@ -30,7 +32,7 @@ class Point:
 
     @cached_property
     def at(self) -> str:
-        """When the last of them was done: UTC, ISO 8601."""
+        """The time when its last result was done: UTC, ISO 8601."""
         return max(result.finished_at for result in self.results)
 
     @cached_property
@@ -46,7 +48,7 @@ class Point:
 
     @property
     def commit(self) -> str:
-        """`3c40aa2c`, `3c40aa2c+` with changes that were not committed, empty where it is not known."""
+        """`3c40aa2c`; `3c40aa2c+` with changes that were not committed; empty where it is not known."""
         notes = self.first.environment.notes
         return f"{str(notes.get('commit') or '')[:8]}{'+' if notes.get('commit') and notes.get('dirty') else ''}"
 
@@ -70,7 +72,7 @@ class Series:
 
 
 def hardware(result: Result) -> str:
-    """Which machine a result is from, whatever software is on it; the environment's id where that does not say."""
+    """Returns an id of the machine that a result is from, whatever software is on it."""
     facts = {name: value for name, value in result.environment.facts.items() if name not in SOFTWARE}
     if isinstance(facts.get("memory_bytes"), int):
         facts["memory_bytes"] = round(facts["memory_bytes"] / GIB)  # a kernel leaves a little more or less of it
@@ -78,7 +80,7 @@ def hardware(result: Result) -> str:
 
 
 def series_of(results: Iterable[Result], metric: str) -> list[Series]:
-    """The series of every cell that has `metric`, in the order in which they first ran. Only results that are ok."""
+    """Returns the series of every cell that has `metric`, in the order of their first runs. Only `ok` results count."""
     groups: dict[tuple[str, str, int], dict[tuple[str, str, str], list[Result]]] = {}
     for result in sorted(results, key=lambda each: (each.finished_at, each.run_id)):
         if result.status == "ok" and metric in result.metrics:
@@ -93,12 +95,17 @@ def _series(machine: str, threads: int, runs: Sequence[Sequence[Result]], metric
 
 
 def differences(before: Point, after: Point) -> list[str]:
-    """What is not the same in two runs, in words: versions, code by its part, commit. What could explain a change."""
+    """Returns what could explain a change between two runs, in words: versions, source files, commit."""
     a, b = before.first, after.first
-    found = list(_facts(a, b))
-    parts = [name for name in dict.fromkeys([*a.code, *b.code]) if a.code.get(name) != b.code.get(name)]
-    if parts:
-        found.append(f"code of {', '.join(_part(name) for name in parts)}")
+    old, new = a.environment.facts, b.environment.facts
+    found = [
+        f"{name} {_text(old.get(name))} → {_text(new.get(name))}" for name in SAID if old.get(name) != new.get(name)
+    ]
+    if old.get("torch") == new.get("torch") and old.get("torch_git") != new.get("torch_git"):
+        found.append("another build of torch")
+    files = [name for name in dict.fromkeys([*a.code, *b.code]) if a.code.get(name) != b.code.get(name)]
+    if files:
+        found.append(f"code of {', '.join(CODE.get(name, f'the {name}') for name in files)}")
     elif a.code_id != b.code_id:
         found.append("code")
     if before.commit != after.commit:
@@ -106,23 +113,5 @@ def differences(before: Point, after: Point) -> list[str]:
     return found
 
 
-def _facts(a: Result, b: Result) -> Iterator[str]:
-    for name in SAID:
-        old, new = a.environment.facts.get(name), b.environment.facts.get(name)
-        if old != new:
-            yield f"{name} {_short(old)} → {_short(new)}"
-    if a.environment.facts.get("torch_git") != b.environment.facts.get("torch_git") and not _differs(a, b, "torch"):
-        yield "another build of torch"
-
-
-def _differs(a: Result, b: Result, name: str) -> bool:
-    return a.environment.facts.get(name) != b.environment.facts.get(name)
-
-
-def _short(value: Json) -> str:
-    text = "unknown" if value is None else str(value)
-    return text if len(text) <= 32 else f"{text[:31]}…"
-
-
-def _part(name: str) -> str:
-    return {"bench/worker": "bench itself", "dataset": "the data set", "model": "the model"}.get(name, f"the {name}")
+def _text(value: Json) -> str:
+    return "unknown" if value is None else cut(str(value), 32)

@@ -1,26 +1,24 @@
-"""Loss against learning rate, one panel a cell: what a range test saw, and where it suggests to start."""
+"""The plot of range tests: loss against learning rate, a panel a cell, with the suggested rates."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from bench.lr_find.curve import Curve
 from bench.present.axes import panel_title
 from bench.present.format import tick
 from bench.present.style import FAINT, INK, SMALL, Frame, Style, figure_with_axes, shorten
-
-if TYPE_CHECKING:
-    from bench.lr_find.write import Curve
 
 COLUMNS = 3
 KEY = "faint: the loss of each batch · line: smoothed · solid line down: steepest · dashed: lowest / 10"
 
 
-def rates(curves: Sequence[tuple[Curve, str]], *, title: str, styles: dict[str, Style]) -> Any:
-    """A panel for each of `curves` (with its name), models in their colours; rates on a logarithmic axis."""
+def rates(curves: Sequence[Curve], *, title: str, styles: dict[str, Style]) -> Any:
+    """Draws a panel for each curve, models in their colours, rates on a logarithmic axis."""
     columns = min(COLUMNS, len(curves))
     rows = math.ceil(len(curves) / columns)
     figure, axes = figure_with_axes(
@@ -28,8 +26,8 @@ def rates(curves: Sequence[tuple[Curve, str]], *, title: str, styles: dict[str, 
         frame=Frame(left=0.75, right=0.25, bottom=0.6), named=True,
     )  # fmt: skip
     figure.subplots_adjust(wspace=0.28)
-    for ax, (curve, name) in zip(axes, curves, strict=False):
-        panel_title(ax, shorten(name, most=34 if columns == COLUMNS else 60))
+    for ax, curve in zip(axes, curves, strict=False):
+        panel_title(ax, shorten(curve.name, most=34 if columns == COLUMNS else 60))
         _panel(ax, curve, styles[curve.trial.model.label])
     for place, ax in enumerate(axes):
         if place >= len(curves):

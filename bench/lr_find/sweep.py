@@ -1,4 +1,4 @@
-"""The processes of `bench lr-find`: one range test a cell, in the process that a trial would have. Stores nothing."""
+"""Runs the range tests of `bench lr-find`: one a cell, in the process that a trial would have. Stores nothing."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from bench.execute.executors.local import Executor, LocalExecutor
 from bench.execute.jobs import scratch
 from bench.execute.lock import MeasureLock
 from bench.execute.prepare import Options, Prepared, data_root, prepare, read
-from bench.execute.progress import Voice, describe_trial, varying
+from bench.execute.progress import Voice
 from bench.execute.signals import signals_raise
+from bench.lr_find.curve import Curve, names_of
 
 LOWEST_STEPS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Which learning rates are tried: `steps` of them, by equal factors. Raises BenchError where they make no sense."""
+    """The learning rates to try: `steps` of them, by equal factors. Raises BenchError where they make no sense."""
 
     lowest: float = 1e-6
     highest: float | None = None  # None: 1; for sgd, whose rates are higher, 100
@@ -34,26 +35,13 @@ class Range:
             raise BenchError(f"--steps {self.steps}: needs {LOWEST_STEPS} to 100000")
 
     def end(self, optimizer: str) -> float:
-        """The last rate for an optimizer."""
+        """Returns the last rate for an optimizer."""
         return self.highest if self.highest is not None else 100.0 if optimizer == "sgd" else 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Swept:
-    """What became of one range test: rates and losses (n,), step by step; `reason` where there are none."""
-
-    trial: Trial
-    suite_rates: tuple[float, ...]  # those that the suite trains this cell with
-    status: str
-    reason: str
-    rates: tuple[float, ...] = ()
-    losses: tuple[float, ...] = ()
-    smoothed: tuple[float, ...] = ()
-    diverged: bool = False
-
-
-def sweep(options: Options, wanted: Range, *, voice: Voice) -> tuple[Prepared, list[Swept]]:
-    """Sweep every cell of the suite, under the lock that every run takes. BenchError: the user's mistakes; Stopped."""
+def sweep(options: Options, wanted: Range, *, voice: Voice) -> tuple[Prepared, list[Curve]]:
+    """Tests every cell of the suite, under the lock that every run takes. Raises BenchError (a mistake of the user), or
+    Stopped."""
     executor, lock = LocalExecutor(), MeasureLock()
     with signals_raise():
         try:
@@ -64,11 +52,10 @@ def sweep(options: Options, wanted: Range, *, voice: Voice) -> tuple[Prepared, l
                 voice.say("waiting: another run is measuring on this machine")
                 lock.acquire()
             executor.start()
-            axes = varying(prepared.suite)
             found = []
-            for number, (trial, rates) in enumerate(cells, start=1):
-                voice.say(f"[{number}/{len(cells)}] {describe_trial(trial, axes)}")
-                found.append(_one(executor, prepared, trial, rates, wanted))
+            for number, (name, cell) in enumerate(zip(names_of([trial for trial, _ in cells]), cells, strict=True), 1):
+                voice.say(f"[{number}/{len(cells)}] {name}")
+                found.append(_swept(executor, prepared, Curve(name, *cell), wanted))
             return prepared, found
         finally:
             executor.close()
@@ -77,8 +64,8 @@ def sweep(options: Options, wanted: Range, *, voice: Voice) -> tuple[Prepared, l
 
 
 def cells_of(trials: Iterator[Trial]) -> list[tuple[Trial, tuple[float, ...]]]:
-    """The first seed of every cell, with the rates that the suite trains it with: cells that differ in nothing but
-    learning rate, schedule, length and engine have one curve."""
+    """Returns the first seed of every cell, with the rates that the suite trains it with. Cells that differ in nothing
+    but learning rate, schedule, length and engine have one curve."""
     found: dict[str, tuple[Trial, list[float]]] = {}
     for trial in trials:
         plain = replace(
@@ -107,14 +94,15 @@ def _refuse(cells: Sequence[tuple[Trial, tuple[float, ...]]]) -> None:
         )
 
 
-def _one(executor: Executor, prepared: Prepared, trial: Trial, rates: tuple[float, ...], wanted: Range) -> Swept:
-    suite, catalogue = prepared.suite, prepared.catalogue
+def _swept(executor: Executor, prepared: Prepared, curve: Curve, wanted: Range) -> Curve:
+    """Runs the range test of `curve`; returns the curve with its losses."""
+    suite, catalogue, trial = prepared.suite, prepared.catalogue, curve.trial
     device = catalogue.devices[trial.device]
     if not device.available:
-        return Swept(trial, rates, "skipped", device.reason)
+        return replace(curve, status="skipped", reason=device.reason)
     for kind, name in (("model", trial.model.name), ("dataset", trial.dataset.name)):
         if why := suite.unknown.get(f"{kind}:{name}"):
-            return Swept(trial, rates, "failed", why)
+            return replace(curve, status="failed", reason=why)
     with scratch() as folder:
         request: dict[str, Json] = {
             "trial": trial.to_json(),
@@ -129,11 +117,10 @@ def _one(executor: Executor, prepared: Prepared, trial: Trial, rates: tuple[floa
         ending = executor.run(request, timeout_seconds=trial.measure.timeout_seconds, on_progress=lambda what: None)
     said = ending.outcome or {"status": ending.status, "reason": ending.reason}
     samples = said.get("samples", {})
-    return Swept(
-        trial,
-        rates,
-        said["status"],
-        said["reason"],
+    return replace(
+        curve,
+        status=said["status"],
+        reason=said["reason"],
         rates=tuple(samples.get("learning_rate", ())),
         losses=tuple(samples.get("loss", ())),
         smoothed=tuple(samples.get("smoothed_loss", ())),

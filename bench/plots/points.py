@@ -12,6 +12,7 @@ from bench.present.axes import (
     axis_text,
     label_beside,
     legend,
+    name_rows,
     panel_title,
     readable_ticks,
     scale_axis,
@@ -20,7 +21,7 @@ from bench.present.axes import (
     within,
 )
 from bench.present.format import Scale, figure_pm, scale_of
-from bench.present.style import FAINT, INK, SMALL, TEXT, Frame, Style, figure_with_axes, shorten, text_inches
+from bench.present.style import FAINT, INK, SMALL, Frame, Style, figure_with_axes, shorten, text_inches
 from bench.statistics.pareto import pareto_front
 
 ROW_INCHES = 0.42
@@ -70,7 +71,7 @@ def strip(
         panel_title(ax, heading)
         for row, cell in enumerate(group):
             _strip_row(ax, row, cell, metric=metric, divisor=scale.divisor, style=styles[cell.model])
-        _row_names(ax, group, metric, scale, name)
+        name_rows(ax, [name(cell) for cell in group], [_text(cell, metric, scale) for cell in group])
     axes[-1].set_xlabel(axis_text(metric, scale.unit))
     within(axes[-1].xaxis, metric)
     readable_ticks(axes[-1].xaxis, log=False)
@@ -82,19 +83,6 @@ def _frame(cells: Sequence[Cell], metric: Metric, scale: Scale, name: Name = mod
     left = max(text_inches(shorten(name(cell))) for cell in cells)
     right = max(text_inches(_text(cell, metric, scale), size=SMALL) for cell in cells)
     return Frame(left=left + 0.35, right=right + 0.35)
-
-
-def _row_names(ax: Any, cells: Sequence[Cell], metric: Metric, scale: Scale, name: Name = model_name) -> None:
-    """One row a cell from the top: its name on the left, its figure on the right."""
-    for row, cell in enumerate(cells):
-        ax.annotate(
-            _text(cell, metric, scale), xy=(1, row), xycoords=("axes fraction", "data"), xytext=(8, 0),
-            textcoords="offset points", va="center", size=SMALL, annotation_clip=False,
-        )  # fmt: skip
-    ax.set_yticks(range(len(cells)), [shorten(name(cell)) for cell in cells], size=TEXT)
-    ax.set_ylim(len(cells) - 0.4, -0.6)
-    ax.tick_params(axis="y", length=0)
-    ax.grid(visible=False, axis="y")
 
 
 def _text(cell: Cell, metric: Metric, scale: Scale) -> str:
@@ -143,7 +131,7 @@ def bars(
             ax.errorbar(mean, row, xerr=found.half / scale.divisor, fmt="none", ecolor=INK, capsize=4, elinewidth=1.4)
         values = [value / scale.divisor for value in cell.by_seed(metric.name).values()]
         ax.plot(values, [row + 0.17] * len(values), style.marker, color=INK, markersize=3.5, markerfacecolor="none")
-    _row_names(ax, cells, metric, scale, name)
+    name_rows(ax, [cell.model for cell in cells], [_text(cell, metric, scale) for cell in cells])
     ax.set_xlim(left=0)
     ax.set_xlabel(axis_text(metric, scale.unit))
     readable_ticks(ax.xaxis, log=False)

@@ -19,7 +19,7 @@ from matplotlib.ticker import (
 from bench.base.metrics import Metric
 from bench.present.format import tick
 from bench.present.label_places import Box, Point, beside, spread, thinned
-from bench.present.style import DPI, FAINT, INK, LINE_INCHES, SMALL, WIDTH_INCHES, Style, shorten, text_inches
+from bench.present.style import DPI, FAINT, INK, LINE_INCHES, SMALL, TEXT, WIDTH_INCHES, Style, shorten, text_inches
 from bench.statistics.intervals import Estimate
 
 MOST_MARKED = 14  # values of an axis that each get a tick of their own
@@ -218,6 +218,17 @@ def legend_columns(models: Sequence[str]) -> int:
     """How many names fit side by side."""
     widest = max(text_inches(shorten(model), size=SMALL) for model in models) + HANDLE_INCHES
     return max(1, min(LEGEND_COLUMNS, len(models), int((WIDTH_INCHES - 0.2) / widest)))
+
+
+def name_rows(ax: Any, names: Sequence[str], texts: Sequence[str], *, most: int = 28) -> None:
+    """Rows from the top: the name of each on the left, in `most` characters, and its figure on the right."""
+    for row, text in enumerate(texts):
+        ax.annotate(text, xy=(1, row), xycoords=("axes fraction", "data"), xytext=(8, 0), textcoords="offset points",
+                    va="center", size=SMALL, annotation_clip=False)  # fmt: skip
+    ax.set_yticks(range(len(names)), [shorten(name, most=most) for name in names], size=TEXT)
+    ax.set_ylim(len(names) - 0.4, -0.6)
+    ax.tick_params(axis="y", length=0)
+    ax.grid(visible=False, axis="y")
 
 
 def panel_title(ax: Any, text: str) -> None:

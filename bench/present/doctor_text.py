@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 
+from bench.present.columns import page_of, printable_line, wrapped
 from bench.present.format import figure, listing, percent, plural, printable, scale_of, significant, times
 from bench.results.doctor import Doctor, Finding
 
-WIDTH = 80
 # What was tried, what was put in, what was read; the verdict takes the rest.
 COLUMNS = (16, 26, 24)
 HEADS = ("proof", "put in", "read", "verdict")
@@ -26,16 +26,11 @@ def doctor_text(doctor: Doctor, *, stored_at: str = "") -> str:
     blocks.append([line for each in doctor.findings if each.verdict != "ok" for line in _why(each)])
     devices = dict.fromkeys(each.device for each in doctor.comparisons)
     blocks += [list(_comparisons(doctor, device)) for device in devices]
-    blocks.append([line for text in _peaks(doctor.peaks) for line in _wrapped(text)])
-    blocks.append([line for text in doctor.advice for line in _wrapped(f"- {text}", indent="  ")])
+    blocks.append([line for text in _peaks(doctor.peaks) for line in wrapped(text)])
+    blocks.append([line for text in doctor.advice for line in wrapped(f"- {text}", indent="  ")])
     blocks.append([f"stored  {stored_at}"] if stored_at else [])
-    blocks.append(_wrapped(last_sentence(doctor)))
-    return "\n\n".join("\n".join(map(printable_line, lines)) for lines in blocks if lines)
-
-
-def printable_line(line: str) -> str:
-    """`line` without what a terminal would obey; its spaces stay."""
-    return "".join(each if each.isprintable() else "?" for each in line).rstrip()
+    blocks.append(wrapped(last_sentence(doctor)))
+    return page_of(map(printable_line, lines) for lines in blocks).rstrip("\n")
 
 
 def last_sentence(doctor: Doctor) -> str:
@@ -63,11 +58,7 @@ def _row(texts: Sequence[str]) -> str:
 
 
 def _why(finding: Finding) -> list[str]:
-    return _wrapped(f"{finding.verdict}: {finding.name}, {finding.injected}: {finding.detail}", indent="  ")
-
-
-def _wrapped(text: str, *, indent: str = "") -> list[str]:
-    return textwrap.wrap(text, WIDTH, subsequent_indent=indent, break_on_hyphens=False)
+    return wrapped(f"{finding.verdict}: {finding.name}, {finding.injected}: {finding.detail}", indent="  ")
 
 
 def _comparisons(doctor: Doctor, device: str) -> Iterator[str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bench.base.records import digest
+from bench.statistics.intervals import Estimate
 
 DASH = "–"
 SAFE = re.compile(r"[^A-Za-z0-9_.-]+")
@@ -163,6 +164,17 @@ def times(value: float, low: float | None = None, high: float | None = None) -> 
     shown = [number(each, decimals=decimals if each >= 10.0**-decimals else significant(each, 1))
              for each in (value, low, high)]  # fmt: skip
     return f"{shown[0]} [{shown[1]}, {shown[2]}]"
+
+
+def difference(found: Estimate | None) -> str:
+    """A difference of shares: `+0.003`, or with its interval `+0.003 [−0.010, 0.016]`; a dash where there is none."""
+    if found is None:
+        return DASH
+    if found.low is None or found.high is None:
+        return signed(found.mean)
+    decimals = min(5, max(3, supported(found.half or 0)))
+    low, high = (signed(end, decimals=decimals).removeprefix("+") for end in (found.low, found.high))
+    return f"{signed(found.mean, decimals=decimals)} [{low}, {high}]"
 
 
 def plural(count: int, noun: str) -> str:

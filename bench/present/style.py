@@ -15,6 +15,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 
+from bench.present.columns import cut
+
 WIDTH_INCHES = 8.0
 DPI = 150  # 1200 pixels wide: sharp where a README shows 800
 TEXT, SMALL, TITLE = 10.0, 9.0, 12.0  # points; 9 is the least at 800 pixels
@@ -174,5 +176,4 @@ def save(figure: Figure, stem: Path) -> None:
 
 def shorten(text: str, *, most: int = 28) -> str:
     """A label that fits beside a plot: the middle left out of a long one."""
-    keep = (most - 1) // 2
-    return text if len(text) <= most else f"{text[: most - 1 - keep]}…{text[len(text) - keep :]}"
+    return cut(text, most)

@@ -5,15 +5,19 @@ from __future__ import annotations
 import csv
 import io
 import re
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeVar
 
-from bench.present.format import printable, raw
+from bench.present.format import DASH, Scale, figure_pm, printable, raw, times
 from bench.registry import report_format
+from bench.statistics.intervals import Estimate, Ratio
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,30 @@ class TableCell:
     best: bool = False
 
 
+def count_cell(count: int) -> TableCell:
+    """`1,024`"""
+    return TableCell(f"{count:,}", count)
+
+
+def estimate_cell(found: Estimate | None, scale: Scale) -> TableCell:
+    """`0.912 ± 0.014`, in the unit of `scale`; a dash where there is none."""
+    if found is None:
+        return TableCell(DASH)
+    return TableCell(figure_pm(found.mean, found.half, scale), found.mean, found.low, found.high)
+
+
+def ratio_cell(found: Ratio | None) -> TableCell:
+    """`0.57 [0.55, 0.59]`; a dash where there is none."""
+    if found is None:
+        return TableCell(DASH)
+    return TableCell(times(found.ratio, found.low, found.high), found.ratio, found.low, found.high)
+
+
+# Everywhere, in files alone, on a terminal alone. On a terminal the text of `group` stands once, over the rows that
+# share it, and that of `above` in a line of its own, over its row.
+Place = Literal["all", "files", "terminal", "group", "above"]
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """`head` is for people, with the unit; `key` for machines."""
@@ -35,6 +63,7 @@ class Column:
     head: str
     numeric: bool = True
     interval: bool = False
+    place: Place = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +84,25 @@ class Table:
         if any(len(row) != len(self.columns) for row in self.rows):
             raise ValueError(f"table {self.name}: a row has not {len(self.columns)} cells")
 
+    @property
+    def in_files(self) -> Table:
+        """The table without what stands on a terminal alone."""
+        kept = [index for index, column in enumerate(self.columns) if column.place in ("all", "files")]
+        rows = tuple(tuple(row[index] for index in kept) for row in self.rows)
+        return replace(self, columns=tuple(self.columns[index] for index in kept), rows=rows)
+
+
+Columns = list[tuple[Column, Callable[[Item], TableCell | str]]]  # each with what makes its cell of an item
+
+
+def table_of(
+    name: str, title: str, items: Iterable[Item], columns: Columns[Item], *, notes: Iterable[str] = ()
+) -> Table:
+    """A table with a row for each item."""
+    found = [[make(item) for _, make in columns] for item in items]
+    rows = tuple(tuple(TableCell(cell) if isinstance(cell, str) else cell for cell in row) for row in found)
+    return Table(name, title, tuple(column for column, _ in columns), rows, tuple(notes))
+
 
 # Markdown: GitHub reads HTML and markup inside of cells.
 _MARKDOWN = re.compile(r"([\\`*_<>|#~$]|\](?=[(\[:]))")
@@ -74,6 +122,7 @@ def to_markdown(table: Table, *, most_rows: int | None = None) -> str:
     """The table and its notes; after `most_rows` it says how many more there are."""
     from tabulate import tabulate
 
+    table = table.in_files
     shown = table.rows[:most_rows]
     body = tabulate(
         [[_markdown_cell(cell) for cell in row] for row in shown],
@@ -107,6 +156,7 @@ def quote_formula(text: str) -> str:
 
 def to_csv(table: Table) -> str:
     """Numbers in full precision, `_low` and `_high` beside those that have an interval; what is not there is empty."""
+    table = table.in_files
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     heads = [
@@ -142,6 +192,7 @@ def escape_latex(text: str) -> str:
 
 def to_latex(table: Table) -> str:
     """A `table` environment; needs the package booktabs."""
+    table = table.in_files
     lines = [r"\toprule", " & ".join(escape_latex(column.head) for column in table.columns) + r" \\", r"\midrule"]
     lines += [" & ".join(_latex_cell(cell) for cell in row) + r" \\" for row in table.rows]
     align = "".join("r" if column.numeric else "l" for column in table.columns)

@@ -15,6 +15,7 @@ import pytest
 from bench.base.records import Component, Environment, Result, TrainSettings, Trial
 from bench.comparison.pairs import Comparison, compare_sides
 from bench.comparison.sides import Folder, split, whole
+from bench.comparison.text import comparison_text
 from bench.errors import BenchError
 from bench.results.doctor import Doctor, SelfComparison
 
@@ -100,13 +101,13 @@ def test_words_fit_the_metric(make: ModuleType, metric: str, b_over_a: float, ve
 
     found = compare(side(0.5), side(0.5 * b_over_a), metric=metric)
     assert found.cells[0].verdict == verdict
-    assert f"B is {word} than A" in str(found)
+    assert f"B is {word} than A" in comparison_text(found)
 
 
 def test_the_same_is_said_by_the_doctors_word_only(make: ModuleType) -> None:
     a, b = (cell(make, random.Random(seed), 8, sd=0.01) for seed in (1, 2))
     assert compare(a, b).cells[0].verdict == "ambiguous"
-    assert "Nothing is called the same without the doctor" in str(compare(a, b))
+    assert "Nothing is called the same without the doctor" in comparison_text(compare(a, b))
     assert compare(a, b, doctors=[doctor(make, 0.05)]).cells[0].verdict == "same"
     assert compare(a, b, doctors=[doctor(make, 0.001)]).cells[0].verdict == "ambiguous"
     other = [doctor(make, 0.05, environment=make.OTHER_MACHINE)]
@@ -152,7 +153,7 @@ def test_one_process_has_no_interval_and_it_is_said(make: ModuleType) -> None:
     assert one.ratio is not None
     assert one.ratio.ratio == pytest.approx(0.5)
     assert (one.ratio.low, one.verdict, one.detectable) == (None, "ambiguous", None)
-    text = str(found)
+    text = comparison_text(found)
     assert "n = 1: one process has no interval" in text
     assert "slower" not in text
 
@@ -161,7 +162,7 @@ def test_a_cell_that_trains_differently_is_not_simply_faster(make: ModuleType) -
     a, b = (cell(make, random.Random(seed), 5, speed=speed) for seed, speed in ((1, 1e5), (2, 2e5)))
     worse = [replace(each, metrics={**each.metrics, "test_accuracy": 0.8}) for each in b]
     assert [compare(a, other).cells[0].training for other in (b, worse)] == ["identical", "differently"]
-    text = str(compare(a, worse))
+    text = comparison_text(compare(a, worse))
     assert "faster ≠" in text
     assert "not simply so" in text
     other_loss = [replace(each, metrics={**each.metrics, "train_loss": 0.1 * each.trial.seed}) for each in b]
@@ -178,14 +179,14 @@ def test_what_is_missing_on_a_side_is_said(make: ModuleType) -> None:
     extra = [measured(make, trial, 1e5) for trial in trials(2, model="linear")]
     found = compare(a, [*a[:2], *failed, *extra])
     assert [len(pairs) for pairs in (found.cells, found.only_a, found.only_b, found.neither)] == [1, 1, 1, 0]
-    text = " ".join(str(found).split())
+    text = " ".join(comparison_text(found).split())
     assert "Only in A: digits · cnn (the other side: 3 failed: ValueError: no)." in text
     assert "Only in B: digits · linear." in text
     assert found.cells[0].n == (3, 2)
     some = [replace(each, metrics={SPEED: 1.0} if each.trial.seed else {}) for each in a[:3]]
     partly = compare(a[:3], some)
     assert partly.compared == []
-    assert "No ratio for 1 cell: B has train_samples_per_second in 2 of 3 trials." in str(partly)
+    assert "No ratio for 1 cell: B has train_samples_per_second in 2 of 3 trials." in comparison_text(partly)
 
 
 def test_nothing_in_common_is_an_error_that_says_why(make: ModuleType) -> None:
@@ -218,8 +219,8 @@ def test_the_cause_stands_in_what_differs(make: ModuleType) -> None:
     ]
     again = cell(make, random.Random(2), 3)
     assert compare(again, again).differences == ()
-    assert "Nothing that is recorded differs" in str(compare(again, again))
-    assert "stands on both sides 3 times" in str(compare(again, again))
+    assert "Nothing that is recorded differs" in comparison_text(compare(again, again))
+    assert "stands on both sides 3 times" in comparison_text(compare(again, again))
 
 
 def test_timings_of_other_machines_are_never_pooled(make: ModuleType) -> None:
@@ -243,7 +244,7 @@ def test_the_mean_of_ratios_is_geometric(make: ModuleType) -> None:
     assert found.overall is not None
     assert abs(found.overall.ratio - 1) < 1e-9
     assert [one.verdict for one in found.cells] == ["faster", "slower"]
-    assert "Of 2 cells 1 is faster and 1 is slower." in " ".join(str(found).split())
+    assert "Of 2 cells 1 is faster and 1 is slower." in " ".join(comparison_text(found).split())
 
 
 def test_it_is_said_what_so_few_processes_could_show(make: ModuleType) -> None:
@@ -253,5 +254,5 @@ def test_it_is_said_what_so_few_processes_could_show(make: ModuleType) -> None:
     assert one.detectable is not None
     spread = math.log(one.detectable)
     assert 0.02 < spread < 0.15
-    text = " ".join(str(compare(cell(make, draw, 5), cell(make, draw, 5))).split())
+    text = " ".join(comparison_text(compare(cell(make, draw, 5), cell(make, draw, 5))).split())
     assert "With 5 processes a side and this spread, a ratio has to be 1." in text

@@ -17,7 +17,7 @@ import pytest
 
 import bench
 from bench.base.records import Component, Result, Trial
-from bench.comparison.ask import Asked, compare
+from bench.cli.compare import compare
 from bench.errors import EXIT_COMPARED, EXIT_OK, BenchError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,14 +69,14 @@ def test_what_fails_and_what_does_not(
     make: ModuleType, folders: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before, after = folders
-    assert compare(Asked(before, after)) == EXIT_OK
-    assert compare(Asked(after, before, fail_on=("slower", "accuracy", "missing"))) == EXIT_OK
+    assert compare(before, after) == EXIT_OK
+    assert compare(after, before, fail_on="slower,accuracy,missing") == EXIT_OK
     less = write(tmp_path / "less", results(make, 1.0, accuracy=0.8))
-    assert compare(Asked(before, less, fail_on=("slower",))) == EXIT_OK
-    assert compare(Asked(before, less, fail_on=("accuracy",))) == EXIT_COMPARED
+    assert compare(before, less, fail_on="slower") == EXIT_OK
+    assert compare(before, less, fail_on="accuracy") == EXIT_COMPARED
     one = write(tmp_path / "one", results(make, 1.0, names=("mlp",)))
-    assert compare(Asked(before, one, fail_on=("slower",))) == EXIT_OK
-    assert compare(Asked(before, one, fail_on=("missing",))) == EXIT_COMPARED
+    assert compare(before, one, fail_on="slower") == EXIT_OK
+    assert compare(before, one, fail_on="missing") == EXIT_COMPARED
     assert "--fail-on: 3 of the cells of A cannot be compared with B" in capsys.readouterr().out
 
 
@@ -84,24 +84,24 @@ def test_what_fails_and_what_does_not(
     ("asked", "text"),
     [
         ({}, "a second folder is missing"),
-        ({"second": Path("x"), "by": "device"}, "--by compares within one folder"),
-        ({"second": Path("x"), "values": ("a", "b")}, "--values chooses values of --by"),
-        ({"by": "device", "fail_on": ("slow",)}, "--fail-on slow: unknown; did you mean slower?"),
-        ({"second": Path("nowhere")}, "nowhere: no such suite file or folder"),
+        ({"b": Path("x"), "by": "device"}, "--by compares within one folder"),
+        ({"b": Path("x"), "values": "a,b"}, "--values chooses values of --by"),
+        ({"by": "device", "fail_on": "slow"}, "--fail-on slow: unknown; did you mean slower?"),
+        ({"b": Path("nowhere")}, "nowhere: no such suite file or folder"),
         ({"by": "seed"}, "--by seed: unknown axis"),
         ({"by": "device", "metric": "samples"}, "has measured only cpu"),
     ],
 )
 def test_mistakes_are_one_line(folders: tuple[Path, Path], asked: dict[str, object], text: str) -> None:
     with pytest.raises(BenchError) as error:
-        compare(Asked(folders[0], **asked))  # type: ignore[arg-type]
+        compare(folders[0], **asked)  # type: ignore[arg-type]
     assert text in str(error.value)
     assert "\n" not in str(error.value)
 
 
 def test_files_hold_what_was_compared(folders: tuple[Path, Path], tmp_path: Path) -> None:
     out = tmp_path / "out"
-    assert compare(Asked(*folders, output=out)) == EXIT_OK
+    assert compare(*folders, output=out) == EXIT_OK
     page = (out / "compare.md").read_text(encoding="utf-8")
     assert "it takes 1.10 times as long" in page
     assert "| slower" in page
@@ -123,7 +123,7 @@ def test_files_hold_what_was_compared(folders: tuple[Path, Path], tmp_path: Path
 def test_from_which_batch_size_a_device_wins(make: ModuleType, tmp_path: Path) -> None:
     folder = write(tmp_path / "both", results(make, 1.0, names=("mlp",), devices=("cpu", "cuda")))
     out = tmp_path / "out"
-    compare(Asked(folder, by="device", output=out))
+    compare(folder, by="device", output=out)
     with (out / "tables/crossover.csv").open(encoding="utf-8", newline="") as file:
         (row,) = csv.DictReader(file)
     low, at, high = (float(row[f"crossover{end}"]) for end in ("_low", "", "_high"))
@@ -141,12 +141,12 @@ def test_names_are_text(make: ModuleType, tmp_path: Path, capsys: pytest.Capture
     sides = [
         write(tmp_path / name, results(make, factor, names=(hostile, "b"))) for name, factor in (("a", 1), ("b", 2))
     ]
-    compare(Asked(*sides, output=tmp_path / "out"))
+    compare(*sides, output=tmp_path / "out")
     assert "\x1b" not in capsys.readouterr().out
     for path in (tmp_path / "out").rglob("*.md"):
         assert "<script>" not in path.read_text(encoding="utf-8")
     before = dict(mpl.rcParams)
-    compare(Asked(*sides, output=tmp_path / "out"))
+    compare(*sides, output=tmp_path / "out")
     assert dict(mpl.rcParams) == before
 
 

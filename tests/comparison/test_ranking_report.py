@@ -13,12 +13,12 @@ from types import ModuleType
 import pytest
 
 from bench.base.records import Component, Result, Trial
-from bench.comparison.ask import Asked, compare
+from bench.cli.compare import compare
 from bench.comparison.pairs import compare_sides
-from bench.comparison.rank import Ranking, rank
-from bench.comparison.rank_sentences import fronts
+from bench.comparison.rank import Ranking, costs_of, fronts, rank
 from bench.comparison.rank_text import ranking_text
 from bench.comparison.sides import Folder, split
+from bench.comparison.text import comparison_text
 from bench.errors import EXIT_OK, BenchError
 
 MODELS = ("poor", "good", "best")
@@ -100,10 +100,10 @@ def test_a_model_that_is_missing_somewhere_is_not_ranked_but_profiled(make: Modu
 
 
 def test_pairs_of_seeds_say_the_floor_of_p(make: ModuleType) -> None:
-    (first, *_) = ranked(results(make, 1, seeds=5)).duels()
+    (first, *_) = ranked(results(make, 1, seeds=5)).seed_pairs()
     assert (first.first, first.second, first.probability) == ("best", "good", 1.0)
     assert first.difference.excludes(0)
-    assert (first.outcome.p, first.outcome.smallest_p) == (0.0625, 0.0625)
+    assert (first.test.p, first.test.smallest_p) == (0.0625, 0.0625)
     text = flat(ranked(results(make, 1, seeds=5)))
     assert "best − good 5 +0.0" in text
     assert "0.0625*" in text
@@ -115,21 +115,15 @@ def test_lower_is_better_turns_the_ranks(make: ModuleType) -> None:
     found = ranked(results(make, 7), metric="fit_seconds")
     assert found.ranks is not None
     assert found.ranks.names[0] == "poor"
-    first = next(iter(found.duels()))
+    first = next(iter(found.seed_pairs()))
     assert (first.first, first.second, first.probability) == ("poor", "good", 1.0)
 
 
 def test_the_front_holds_what_nothing_beats(make: ModuleType) -> None:
     found = ranked(results(make, 1))
-    by_name = {cost.name: fronts(found, cost)["set0"] for cost in _costs(found)}
+    by_name = {cost.name: fronts(found, cost)["set0"] for cost in costs_of(found)}
     assert by_name == {"fit_seconds": ["poor", "good", "best"], "parameters": ["poor", "best"]}
     assert "- parameters: poor, best" in ranking_text(found)
-
-
-def _costs(found: Ranking) -> list[object]:
-    from bench.comparison.rank import costs_of
-
-    return list(costs_of(found))
 
 
 def test_files_and_terminal(make: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -137,7 +131,7 @@ def test_files_and_terminal(make: ModuleType, tmp_path: Path, capsys: pytest.Cap
     lines = [json.dumps(replace(each, curves={}).to_json()) + "\n" for each in results(make, 7)]
     (tmp_path / "mine/trials/run.jsonl").write_text("".join(lines))
     out = tmp_path / "out"
-    assert compare(Asked(tmp_path / "mine", by="model", output=out)) == EXIT_OK
+    assert compare(tmp_path / "mine", by="model", output=out) == EXIT_OK
     assert max(map(len, capsys.readouterr().out.removesuffix(f"{out}/ranking.md\n").splitlines())) <= 80
     assert {"critical-difference.png", "profiles.svg", "accuracy-time-set0.png"} <= {
         p.name for p in out.glob("plots/*")
@@ -151,14 +145,14 @@ def test_files_and_terminal(make: ModuleType, tmp_path: Path, capsys: pytest.Cap
     svg = (out / "plots/critical-difference.svg").read_text(encoding="utf-8")
     assert "all can be told apart" in svg
     with pytest.raises(BenchError, match="choose two models with --values"):
-        compare(Asked(tmp_path / "mine", by="model", fail_on=("slower",)))
+        compare(tmp_path / "mine", by="model", fail_on="slower")
 
 
 def test_two_models_by_cell_are_paired_by_seed_too(make: ModuleType) -> None:
     timed = [replace(each, metrics={**each.metrics, "train_samples_per_second": 1e5 + each.trial.seed})
              for each in results(make, 1, models=("good", "best"))]  # fmt: skip
     found = compare_sides(*split(Folder("mine", tuple(timed), None, (), frozenset({1})), "model"))
-    text = " ".join(str(found).split())
+    text = " ".join(comparison_text(found).split())
     assert "best − good 5 +0.0" in text
     assert "1.00 0.0625*" in text
 
