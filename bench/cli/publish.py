@@ -21,7 +21,7 @@ def publish(
     targets: Annotated[
         list[Path],
         typer.Argument(
-            metavar="[opt.RESULTS] DOC...",
+            metavar="[RESULTS] DOC...",
             help="Documents (.md, .rst); before them the results, for blocks that name none themselves.",
         ),
     ],
@@ -50,7 +50,7 @@ def publish(
     given = targets[0] if targets[0].is_dir() or targets[0].suffix.lower() not in SYNTAX else None
     documents = targets[1:] if given is not None else targets
     if not documents:
-        raise BenchError(f"{targets[0]}: and which document? bench publish opt.RESULTS DOC.md")
+        raise BenchError(f"{targets[0]}: and which document? bench publish RESULTS DOC.md")
 
     opened = _opener(results, data_root, plugin or ())
     # All are made before the first is written: a mistake in one leaves every document as it was.
