@@ -24,10 +24,10 @@ def compare(
     metric: Annotated[
         str, typer.Option(metavar="NAME", help="The metric [default: train_samples_per_second; of models, accuracy].")
     ] = "",
-    output: Annotated[Path | None, typer.Option(metavar="DIR", help="Where tables and plots go.")] = None,
+    output: Annotated[Path | None, typer.Option(metavar="DIR", help="Write tables and plots into DIR.")] = None,
     fail_on: Annotated[
         str | None,
-        typer.Option(metavar="WHAT[,WHAT]", help="Exit code 3 where a cell is slower, accuracy less, missing."),
+        typer.Option(metavar="WHAT[,WHAT]", help="Exit code 3 where a cell is: slower, accuracy (less), missing."),
     ] = None,
     results: opt.Results = opt.RESULTS,
     data_root: opt.DataRoot = None,

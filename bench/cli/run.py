@@ -39,7 +39,7 @@ def run(
     shard: opt.Shard = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Run all trials again; earlier results stay on file.")] = False,
     retry: Annotated[
-        str | None, typer.Option(metavar="STATUS[,STATUS]", help="Run these again: failed,timeout,oom,crashed.")
+        str | None, typer.Option(metavar="STATUS[,STATUS]", help="Run again what ended so: failed,timeout,oom,crashed.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run, and train nothing.")] = False,
     plugin: opt.Plugin = None,
@@ -47,9 +47,14 @@ def run(
         float | None, typer.Option(metavar="SECONDS", help="Limit for a trial, in place of the suite's.")
     ] = None,
     budget: Annotated[
-        str | None, typer.Option(metavar="TIME", help="90s, 30m, 1h30m: all cells once, then seeds that decide most.")
+        str | None,
+        typer.Option(
+            metavar="TIME", help="Stop after 90s, 30m, 1h30m: all cells once, then the seeds that decide most."
+        ),
     ] = None,
-    no_report: Annotated[bool, typer.Option("--no-report", help="Store results; `bench report` renders them.")] = False,
+    no_report: Annotated[
+        bool, typer.Option("--no-report", help="Only store results; `bench report` renders them later.")
+    ] = False,
 ) -> int:
     """Train what has no result yet, store it, render the report.
 
