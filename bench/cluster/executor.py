@@ -1,6 +1,6 @@
 """The Ray executor: one job is one Ray task. Ray finds the node; there the job runs as it does on this machine.
 
-A task asks for all CPUs of a node (the fewest that one has), one GPU where its device is CUDA, and one of a resource
+A task asks for all CPUs of a node (the fewest that one has), the GPUs that its device takes, and one of a resource
 that every Ray node has one of without declaring it: so no node runs two at a time, whatever else it has. The lock of
 the machine guards what Ray does not know of: two nodes on one machine, a run beside the cluster.
 """
@@ -37,7 +37,7 @@ class Needs:
     """What a task asks Ray for. `only`, `never`: ids of nodes that are alive."""
 
     cpus: float = 1
-    gpu: bool = False
+    gpus: int = 0
     only: tuple[str, ...] = ()
     never: tuple[str, ...] = ()
 
@@ -47,7 +47,7 @@ class Needs:
         label = f"in({','.join(self.only)})" if self.only else f"!in({','.join(self.never)})" if self.never else ""
         return {
             "num_cpus": self.cpus,
-            "num_gpus": 1 if self.gpu else 0,
+            "num_gpus": self.gpus,
             "resources": {SLOT: 1},
             "max_retries": 0,
             "scheduling_strategy": "SPREAD",
@@ -154,9 +154,8 @@ class RayExecutor(Executor):
         """One job, to its end."""
         order = order_of(request, timeout_seconds=timeout_seconds, given=request["data_root"])
         self._bundle = None  # plugins may be others than those of the job before
-        needs = Needs(
-            cpus=min(node["CPU"] for node in self.nodes().values()), gpu=wants_gpu(request["trial"]["device"])
-        )
+        cpus = min(node["CPU"] for node in self.nodes().values())
+        needs = Needs(cpus, request.get("ray_gpus", 0))
         for reference in self.submit(order, needs):
             word = self.ray.get(reference)
             if "progress" in word:
@@ -184,7 +183,7 @@ def order_of(
 ) -> dict[str, Json]:
     """What a node is told of a job: the request without the places of this machine. `given`: --data-root."""
     others = [{key: one[key] for key in ("trial", "attributes")} for one in request.get("others", ())]
-    own = {key: request[key] for key in ("trial", "attributes", "locations")}
+    own = {key: request[key] for key in ("trial", "attributes", "locations", "fork_is_safe") if key in request}
     return {
         "request": own | {"others": others},
         "timeout_seconds": timeout_seconds,
@@ -197,11 +196,6 @@ def ending_of(word: Mapping[str, Json]) -> Ending:
     """The ending that a node tells."""
     told = word["ended"]
     return Ending(told["outcome"], told["status"], told["reason"])
-
-
-def wants_gpu(device: str) -> bool:
-    """Whether a trial on that device needs what Ray counts as a GPU."""
-    return device == "cuda"
 
 
 def current_cluster() -> str | None:

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from bench.base.records import NOT_THERE, Json, Result, Trial, canonical_json, digest
-from bench.cluster.executor import wants_gpu
 from bench.execute.plan import Identifier, Planned
 from bench.results.store import newest
 from bench.suite.catalogue import Catalogue, DeviceInfo
@@ -37,12 +36,13 @@ class Kind:
         facts = self.catalogue.environment.facts
         cores = self.catalogue.physical_cores
         parts = [str(facts.get("cpu", "unknown processor")), f"{cores} core{'' if cores == 1 else 's'}"]
-        return ", ".join([*parts, str(facts["gpu"])] if self.gpu and facts.get("gpu") else parts)
+        cards = [info.description for info in self.catalogue.devices.values() if info.available and info.ray_gpus]
+        return ", ".join([*parts, *(card for card in cards if self.gpu and card)])
 
     def can(self, device: str) -> bool:
         """Whether a task of this sort finds the device here."""
         info = self.catalogue.devices.get(device)
-        return self.gpu == wants_gpu(device) and info is not None and info.available
+        return info is not None and info.available and self.gpu == bool(info.ray_gpus)
 
 
 class Kinds:
@@ -53,6 +53,11 @@ class Kinds:
 
     def __iter__(self) -> Iterator[Kind]:
         return iter(self._kinds.values())
+
+    def gpus_for(self, device: str) -> int:
+        """How many of Ray's GPUs a trial on `device` takes."""
+        found = [kind.catalogue.devices.get(device) for kind in self]
+        return max((info.ray_gpus for info in found if info is not None), default=0)
 
     def of(self, told: dict[str, Json], *, gpu: bool, node: str) -> Kind:
         """The kind of a node that says this of itself, as a task sees it that asked for a GPU or did not."""
@@ -72,7 +77,6 @@ def joined(own: Catalogue, kinds: Sequence[Kind]) -> Catalogue:
     return replace(
         own,
         devices=devices,
-        best_device=next((name for name in ("cuda", "mps") if name in devices and devices[name].available), "cpu"),
         physical_cores=first.physical_cores,
         environment=first.environment,
     )

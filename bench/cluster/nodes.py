@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from bench.cluster.executor import Needs, RayExecutor, wants_gpu
+from bench.cluster.executor import Needs, RayExecutor
 from bench.cluster.kinds import Kind, Kinds
 from bench.errors import BenchError
 from bench.execute.progress import Voice
@@ -95,11 +95,11 @@ class Cluster:
 
     def fitting(self, device: str, kind: Kind | None) -> list[str]:
         """Nodes that are there and may run a trial on `device`; of one kind, where one is given."""
-        gpu = wants_gpu(device)
+        gpus = self.kinds.gpus_for(device)
         return [
             node
             for node in self.usable
-            if (not gpu or self.alive[node].get("GPU", 0) >= 1) and (kind is None or node in kind.nodes)
+            if self.alive[node].get("GPU", 0) >= gpus and (kind is None or node in kind.nodes)
         ]
 
     def needs(self, device: str, kind: Kind | None, *, avoid: Collection[str] = ()) -> Needs | None:
@@ -109,7 +109,7 @@ class Cluster:
             return None
         return Needs(
             cpus=min(self.alive[node]["CPU"] for node in nodes),
-            gpu=wants_gpu(device),
+            gpus=self.kinds.gpus_for(device),
             only=tuple(nodes) if kind is not None else (),
             never=tuple(node for node in self.alive if node in self.unusable or node in avoid),
         )

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.base.records import Json
-from bench.cluster.executor import ending_of, order_of, wants_gpu
+from bench.cluster.executor import ending_of, order_of
 from bench.cluster.kinds import ClusterIdentifier, Kind
 from bench.cluster.nodes import PATIENCE_SECONDS
 from bench.errors import BenchError
@@ -135,7 +135,10 @@ class ClusterRunner(Runner):
                 self.flying[flight.task] = flight
 
     def _group(self, flight: Flight) -> object:
-        return flight.wanted or wants_gpu(flight.device)
+        return flight.wanted or self._takes_gpu(flight)
+
+    def _takes_gpu(self, flight: Flight) -> bool:
+        return self.cluster.kinds.gpus_for(flight.device) > 0
 
     def _kind_for(self, flight: Flight) -> Kind | None:
         """With --place environment: the kind of the cell. A new cell goes where the fewest jobs a node are."""
@@ -230,7 +233,7 @@ class ClusterRunner(Runner):
         elif "waiting" in word:
             self._say_once("waiting: another run is measuring on a node of the cluster")
         elif "began" in word:
-            flight.kind = self.cluster.kinds.of(word["began"], gpu=wants_gpu(flight.device), node=flight.node)
+            flight.kind = self.cluster.kinds.of(word["began"], gpu=self._takes_gpu(flight), node=flight.node)
             flight.began = now()
             self.voice.trial_begins(trial)
             self.presence.job_begins(flight.job, limit_seconds=self.order.limit_seconds(flight.job))

@@ -179,6 +179,7 @@ class Runner:
             "data_root": str(data_root(self.prepared.options.data_root)),
             "locations": {name: places.get(f"{trial.dataset.canonical}|{name}", "") for name in trial.dataset.files},
             "plugins": list(self.plugins),
+            **self.prepared.catalogue.devices[trial.device].needs,
         }
 
     def result(self, planned: Planned, said: dict[str, Json], *, began: str, where: Identifier | None = None) -> Result:

@@ -112,6 +112,7 @@ def _swept(executor: Executor, prepared: Prepared, curve: Curve, wanted: Range) 
             },
             "plugins": [spec for spec, told in catalogue.plugins.items() if not told.error],
             "scratch": str(folder),
+            **device.needs,
             "rates": {"lowest": wanted.lowest, "highest": wanted.end(trial.train.optimizer), "steps": wanted.steps},
         }
         ending = executor.run(request, timeout_seconds=trial.measure.timeout_seconds, on_progress=lambda what: None)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from bench.base.records import Environment, Json
 from bench.suite.setting_types import Kind
+
+HOST = "cpu"  # the device that every machine has
 
 
 @dataclass(frozen=True)
@@ -42,14 +44,30 @@ class Described:
 
 @dataclass(frozen=True)
 class DeviceInfo:
-    """A registered device, whether it can be used here, and if not, why."""
+    """A registered device, whether it can be used here, and if not, why.
+
+    The other fields are what the device says of itself: bench.worker.devices.base says what each is.
+    """
 
     available: bool
     reason: str = ""
     description: str = ""
+    label: str = ""
     source: str = ""
     source_sha256: str = ""
     plugin: str = ""
+    rank: int = 0
+    is_host: bool = False
+    fork_is_safe: bool = True
+    ray_gpus: int = 0
+    peak_rows: int = 0
+    facts: Mapping[str, Json] = field(default_factory=dict)
+    depends_on: Sequence[str] = ()
+
+    @property
+    def needs(self) -> dict[str, Json]:
+        """What an executor has to know of a trial's device, for its request."""
+        return {"fork_is_safe": self.fork_is_safe, "ray_gpus": self.ray_gpus}
 
 
 @dataclass(frozen=True)
@@ -67,12 +85,17 @@ class Catalogue:
     models: Mapping[str, Described]
     datasets: Mapping[str, Described]
     devices: Mapping[str, DeviceInfo]
-    best_device: str
     metrics: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
     plugins: Mapping[str, PluginInfo] = field(default_factory=dict)
     physical_cores: int = 1
     environment: Environment = field(default_factory=lambda: Environment({}))
     worker_sha256: str = ""
+
+    @property
+    def best_device(self) -> str:
+        """What `auto` takes: the device of the highest rank that is there; the host where none outranks it."""
+        there = [name for name, device in self.devices.items() if device.available]
+        return max(there, key=lambda name: (self.devices[name].rank, self.devices[name].is_host), default=HOST)
 
     @classmethod
     def from_json(cls, value: Mapping[str, Json]) -> Catalogue:
@@ -81,7 +104,6 @@ class Catalogue:
             models={name: Described.from_json(item) for name, item in value["models"].items()},
             datasets={name: Described.from_json(item) for name, item in value["datasets"].items()},
             devices={name: DeviceInfo(**item) for name, item in value["devices"].items()},
-            best_device=value["best_device"],
             metrics=value.get("metrics", {}),
             plugins={name: PluginInfo(**item) for name, item in value.get("plugins", {}).items()},
             physical_cores=value.get("physical_cores", 1),

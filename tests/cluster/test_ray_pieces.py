@@ -29,14 +29,19 @@ SEEDS = (0, 1, 2)
 def told(cpu: str, *, cores: int = 4, cuda: bool = False) -> dict[str, Any]:
     """What a node says of itself."""
     devices = {
-        "cpu": {"available": True, "source_sha256": "a" * 64},
-        "cuda": {"available": cuda, "reason": "" if cuda else "no GPU", "source_sha256": "b" * 64},
+        "cpu": {"available": True, "source_sha256": "a" * 64, "is_host": True},
+        "cuda": {
+            "available": cuda,
+            "reason": "" if cuda else "no GPU",
+            "source_sha256": "b" * 64,
+            "rank": 20,
+            "ray_gpus": 1,
+        },
     }
     return {
         "models": {"linear": {"source_sha256": "c" * 64}},
         "datasets": {"synthetic": {"source_sha256": "d" * 64}},
         "devices": devices,
-        "best_device": "cpu",
         "plugins": {},
         "physical_cores": cores,
         "environment": {"facts": {"cpu": cpu}, "notes": {}},
@@ -75,8 +80,7 @@ def own() -> Catalogue:
     return Catalogue(
         models={"linear": Described()},
         datasets={"synthetic": Described()},
-        devices={"cpu": DeviceInfo(True), "cuda": DeviceInfo(False, "no GPU here")},
-        best_device="cpu",
+        devices={"cpu": DeviceInfo(True), "cuda": DeviceInfo(False, "no GPU here", rank=20, ray_gpus=1)},
         environment=Environment({"cpu": "driver"}),
     )
 
@@ -209,7 +213,7 @@ def test_the_same_code_is_the_same_bundle_and_lies_ready(tmp_path: Path, monkeyp
     folder = Path(boot.unpacked([one.content], one.sha256))
     assert (folder / one.plugins[str(plugin)]).read_text() == "import beside\n"
     assert (folder / "bench/_models/linear.py").is_file()
-    assert (folder / "bench/execute/cluster/node.py").is_file()
+    assert (folder / "bench/cluster/node.py").is_file()
     assert len(list(folder.glob("plugins/*/inner/more.py"))) == 1
     assert not list(folder.rglob("secret.py"))
     assert not list(folder.rglob("*.pyc"))

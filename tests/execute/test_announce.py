@@ -25,7 +25,6 @@ def catalogue(plugins: Mapping[str, PluginInfo] | None = None) -> Catalogue:
         models={"mlp": Described()},
         datasets={"digits": Described()},
         devices={"cpu": DeviceInfo(True), "mps": DeviceInfo(False, "mps: no Apple GPU on this machine")},
-        best_device="cpu",
         plugins=plugins or {},
         physical_cores=2,
         environment=Environment({"cpu": "Intel(R) Xeon(R) Processor", "torch": "2.15.0+cu132"}),

@@ -21,7 +21,6 @@ def catalogue(*, cuda: bool = True, model_sha256: str = "0" * 64, facts: str = "
         models={"mlp": Described(source_sha256=model_sha256)},
         datasets={"digits": Described()},
         devices={"cpu": DeviceInfo(True), "cuda": DeviceInfo(cuda, "" if cuda else ABSENT)},
-        best_device="cpu",
         plugins={},
         physical_cores=2,
         environment=Environment({"cpu": facts}),

@@ -294,10 +294,12 @@ def fake_nvml(monkeypatch: pytest.MonkeyPatch) -> FakeNvml:
 def fake_gpu(register: Callable[..., None]) -> str:
     """Name of a device that says it is an NVIDIA card, and calculates on the processor."""
     from bench.worker.devices.cpu import Cpu
+    from bench.worker.devices.cuda import Cuda
 
     class Gpu(Cpu):
-        name = "cuda"  # what reads the card's energy, and not the processor's
+        name = "cuda"
         torch_device = torch.device("cpu")
+        watch, energy_meter = Cuda.watch, Cuda.energy_meter
 
         def uuid(self) -> str:
             return "GPU-1"

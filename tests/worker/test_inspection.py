@@ -127,10 +127,10 @@ def test_the_normalisation_is_the_one_that_standard_does(declared: Any) -> None:
 
 
 def test_what_is_looked_at_here_makes_no_result_another_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    from bench.worker.catalogue import kept as remembered
+    from bench.worker.catalogue import kept
 
     read: list[str] = []
-    monkeypatch.setattr(remembered, "files_digest", lambda paths: read.extend(map(str, paths)) or "")
+    monkeypatch.setattr(kept, "files_digest", lambda paths: read.extend(map(str, paths)) or "")
     worker_digest()
     assert any(path.endswith("worker/trial/trial.py") for path in read)
     assert not [path for path in read if "inspection" in path]

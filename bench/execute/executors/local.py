@@ -77,7 +77,7 @@ class LocalExecutor(Executor):
         raise BenchError(f"the process that trials are forked from does not start: {lost}")
 
     def _begin(self, request: dict[str, Json]) -> TrialProcess:
-        if not fork_is_safe() or request["trial"]["device"] == "mps":
+        if not (fork_is_safe() and request.get("fork_is_safe", True)):
             return Spawned(request)
         self.start()
         assert self._template is not None

@@ -6,14 +6,18 @@ import ast
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.base.records import COMMON_DATASET_SETTINGS, Json
 from bench.errors import BenchError
 from bench.registry import DATASETS, DEVICES, METRICS, MODELS
 from bench.worker.catalogue.kept import PACKAGE, files_digest, sha256
 
+if TYPE_CHECKING:
+    from bench.worker.devices.base import Device
+
 KINDS = ("models", "datasets", "devices", "metrics")
+TOLD_OF_DEVICES = ("rank", "is_host", "fork_is_safe", "ray_gpus", "peak_rows", "depends_on")
 
 
 def registered() -> dict[str, dict[str, Any]]:
@@ -50,11 +54,13 @@ def data_set(entry: Any) -> dict[str, Json]:
 
 
 def device(entry: Any) -> dict[str, Json]:
-    """Whether a device can be used here; if not, why."""
-    found = entry.build()
+    """Whether a device can be used here; if not, why. And what the parent has to know of it."""
+    found: Device = entry.build()
     reason = found.unavailable()
-    described = "" if reason else found.describe()
-    return {"available": not reason, "reason": reason, "description": described, "plugin": ""} | _source(entry.source)
+    of_itself: dict[str, Json] = {name: getattr(found, name) for name in TOLD_OF_DEVICES}
+    if not reason:
+        of_itself |= {"description": found.describe(), "label": found.label(), "facts": dict(found.facts())}
+    return {"available": not reason, "reason": reason, "plugin": ""} | of_itself | _source(entry.source)
 
 
 def metric(entry: Any) -> dict[str, Json]:

@@ -67,6 +67,11 @@ def built(kind: type[T], value: Any) -> T:
     return kind(**{name: _field(each) for name, each in given.items()})
 
 
+def all_built(kind: type[T], value: Any) -> list[T]:
+    """A list of them."""
+    return [built(kind, each) for each in items(value)]
+
+
 def _field(value: Any) -> Any:
     if type(value) is list:
         return tuple(numbers(value))

@@ -41,13 +41,24 @@ def physical_cores() -> int:
     return max(1, min(psutil.cpu_count(logical=False) or allowed, allowed))
 
 
-def system_facts(cpu_model: str) -> dict[str, Any]:
+def cpu_model() -> str:
+    """Model name of the processor, as the kernel gives it."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith(("model name", "Model")):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def system_facts() -> dict[str, Any]:
     """Operating system, processor, memory, limits of the container, GPU and driver: what takes no torch to know."""
     return {
         "os": platform.system(),
         "kernel": platform.release(),
         "machine": platform.machine(),
-        "cpu": cpu_model,
+        "cpu": cpu_model(),
         "cores": psutil.cpu_count(logical=False),
         "logical_cores": psutil.cpu_count(logical=True),
         "usable_cores": physical_cores(),

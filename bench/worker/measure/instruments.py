@@ -132,12 +132,8 @@ class _Multiplies(_Known):
 class Late(Cpu):
     """A device that has done nothing of what it was asked for until somebody waits for it, as a GPU may."""
 
-    name = "doctor-late"
+    name, torch_name = "doctor-late", "cpu"
     pending_seconds = 0.0
-
-    @property
-    def torch_device(self) -> torch.device:
-        return torch.device("cpu")
 
     def synchronize(self) -> None:
         seconds, Late.pending_seconds = Late.pending_seconds, 0.0

@@ -79,8 +79,6 @@ def settle() -> None:
     """The settings of a trial's process."""
     die_with_parent()
     keep_freed_memory()
-    # Read by CUDA when it starts, which is later in this process; without it cuBLAS refuses to be deterministic.
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 
 def _say(measured: int) -> None:

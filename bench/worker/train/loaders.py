@@ -225,7 +225,7 @@ class Loaded(Source):
             sampler=order,
             generator=seeds,
             num_workers=num_workers,
-            pin_memory=pin_memory and device.type != "cpu",
+            pin_memory=pin_memory,
             persistent_workers=num_workers > 0,
             worker_init_fn=_WorkerStart(seed) if num_workers else None,
         )

@@ -76,14 +76,14 @@ class FitLog:
 class _Losses:
     """The losses of a block's steps, until it is over.
 
-    On the CPU each is copied into a place that was there before. A small tensor kept a step takes its memory from the
+    On the host each is copied into a place that was there before. A small tensor kept a step takes its memory from the
     gap that the last batch left, so that the next batch no longer fits it: the heap grew by 15 MiB for a linear model
     on MNIST. On a GPU small and large tensors lie apart, and a copy would be a launch.
     """
 
-    def __init__(self, device: torch.device, most: int, models: tuple[int, ...]) -> None:
+    def __init__(self, most: int, models: tuple[int, ...], *, on_host: bool) -> None:
         self._buffer = torch.zeros((most, *models), dtype=torch.float32)
-        self._places = list(self._buffer.unbind()) if device.type == "cpu" else []
+        self._places = list(self._buffer.unbind()) if on_host else []
         self._kept: list[torch.Tensor] = []
 
     def run(self, step: Step, chunk: list[Ready]) -> None:
@@ -121,7 +121,7 @@ class Loop:
     _losses: _Losses = field(init=False)
 
     def __post_init__(self) -> None:
-        self._losses = _Losses(self.device.torch_device, self.steps_per_block, self.models)
+        self._losses = _Losses(self.steps_per_block, self.models, on_host=self.device.is_host)
 
     def run(self) -> FitLog:
         """Go on behind the epochs of the log. Raises Diverged at the first loss that is not finite."""

@@ -11,6 +11,7 @@ from bench.base.records import Trial
 from bench.worker.common.messages import Request
 from bench.worker.datasets.prepare import Prepared, build_set, prepare
 from bench.worker.datasets.splits import Images, Splits, scaling
+from bench.worker.devices.base import Device
 from bench.worker.evaluate.accuracy import Held
 from bench.worker.train import loaders
 from bench.worker.train.augment import Augmentation
@@ -34,9 +35,9 @@ def open_set(request: Request, device: torch.device) -> Opened:
     return Opened(splits, loaders.Scale.on(device, affine.shift, affine.scale), limits)
 
 
-def load(request: Request, device: torch.device) -> TrialData:
+def load(request: Request, device: Device) -> TrialData:
     """The data set of a trial and everything that is made of it. Raises Unavailable, DataError, BenchError."""
-    trial, opened = request.trial, open_set(request, device)
+    trial, opened = request.trial, open_set(request, device.torch_device)
     prepared = prepare(opened.splits, seed=trial.seed, validation_split=trial.train.validation_split, **opened.limits)
     return TrialData.build(prepared, opened.scale, trial=trial, device=device)
 
@@ -55,10 +56,10 @@ class TrialData:
     class_names: tuple[str, ...]
 
     @classmethod
-    def build(cls, prepared: Prepared, scale: loaders.Scale, *, trial: Trial, device: torch.device) -> TrialData:
+    def build(cls, prepared: Prepared, scale: loaders.Scale, *, trial: Trial, device: Device) -> TrialData:
         images, labels = prepared.train
         memory_format = loaders.FORMATS[trial.train.memory_format]
-        common: dict[str, Any] = {"device": device, "scale": scale, "memory_format": memory_format}
+        common: dict[str, Any] = {"device": device.torch_device, "scale": scale, "memory_format": memory_format}
         augmentation = Augmentation.of(trial.train, fill=scale.black, seed=trial.seed, memory_format=memory_format)
         train = common | {"batch_size": trial.batch_size, "seed": trial.seed, "augmentation": augmentation}
         size = len(prepared.test.labels)
@@ -67,7 +68,9 @@ class TrialData:
             source = resident = loaders.Resident(images, labels, **train)
             probe = Held.around(resident, size)
         else:
-            train |= {"num_workers": trial.train.num_workers, "pin_memory": trial.train.pin_memory}
+            # Memory of the host that is pinned is copied faster to another device: on the host nothing is copied.
+            pin_memory = trial.train.pin_memory and not device.is_host
+            train |= {"num_workers": trial.train.num_workers, "pin_memory": pin_memory}
             source = loaders.Loaded(images, labels, **train)
             probe = Held(images[:size], labels[:size], **common)
         validation = Held(*prepared.validation, **common) if len(prepared.validation[1]) else None

@@ -41,7 +41,7 @@ class Run:
         engine, device = engine_and_device(self.trial)
         threads = self.outcome.threads = set_up(self.trial, device)
         with engine.open(self.request.scratch):
-            data = load(self.request, device.torch_device)
+            data = load(self.request, device)
             shop = Workshop(
                 self.trial,
                 engine,

@@ -108,7 +108,7 @@ def _how_split(metrics: dict[str, float | None], device: Device) -> dict[str, st
     """How the parts of a step were read."""
     if metrics["step_launch_seconds"] is not None:
         compute = f"{device.how_marks}, around steps that ran without a gap behind a kernel that held the device"
-    elif device.name == "cpu":
+    elif device.is_host:
         compute = "the time of the timed blocks"
     else:
         compute = "the time of the timed blocks: what launching takes is in it"
@@ -147,7 +147,7 @@ def fill(
         contention_share=watch.contention.share,
         pressure_share=watch.contention.over_wall("pressure_seconds"),
         throttled_share=watch.contention.over_wall("throttled_seconds"),
-        of_device=watch.card.notes() if watch.card else (),
+        of_device=watch.device.notes(),
         warmup_steps=trial.measure.warmup_steps,
         loader_workers=trial.train.num_workers if trial.train.loader == "dataloader" else 0,
     )

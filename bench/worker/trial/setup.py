@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 
 import numpy as np
@@ -37,6 +38,8 @@ def engine_and_device(trial: Trial) -> tuple[Engine, Device]:
     """What a trial runs on. Raises Unavailable where one cannot do what is asked, BenchError where settings clash."""
     settings = trial.train
     engine, device = ENGINES[settings.engine](), DEVICES.get(trial.device).build()
+    for name, value in device.variables.items():  # before anything asks the driver
+        os.environ.setdefault(name, value)
     if missing := device.unavailable() or device.cannot(settings.precision):
         raise Unavailable(missing)
     if refused := optimizers.refuse(settings):
@@ -106,7 +109,7 @@ class Workshop:
         engine = engine or self.engine
         model = self.build()
         parameters = [p for p in model.parameters() if p.requires_grad]
-        capturable = engine.capturable and self.device.torch_device.type == "cuda"
+        capturable = engine.capturable and self.device.counts_steps
         rate = self._rate_on_device() if engine.capturable and self.train.schedule != "none" else None
         optimizer = optimizers.make_optimizer(parameters, self.train, capturable=capturable, rate=rate)
         model.train()

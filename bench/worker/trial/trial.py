@@ -111,7 +111,7 @@ class _Run:
             self._go()
 
     def _go(self) -> None:
-        data = load(self.request, self.device.torch_device)
+        data = load(self.request, self.device)
         self.shop = Workshop(
             self.trial,
             self.engine,

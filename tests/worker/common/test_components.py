@@ -62,7 +62,7 @@ BROKEN_MODELS = """
 import sys
 from pathlib import Path
 from bench.errors import BenchError
-from bench.worker import components
+from bench.worker.common import discover as components
 components.models_folder = lambda: Path(sys.argv[1])
 for _ in range(2):
     try:

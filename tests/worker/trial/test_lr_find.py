@@ -61,7 +61,7 @@ def test_losses_are_those_of_a_loop_by_hand(sweep: Callable[..., Outcome]) -> No
     asked = Trial(Component("synthetic", {"train": 320, "test": 50}), Component("linear"), 0, 64, "cpu",
                   TrainSettings(threads=1, epochs=1))  # fmt: skip
     engine, device = engine_and_device(asked)
-    data = load(Request(asked, Path(), {}, (), None, {}), device.torch_device)
+    data = load(Request(asked, Path(), {}, (), None, {}), device)
     shop = Workshop(asked, engine, device=device, threads=1, input_shape=data.input_shape, num_classes=10,
                     train_size=data.train_size)  # fmt: skip
     model, losses = shop.build(), []
