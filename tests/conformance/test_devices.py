@@ -15,12 +15,12 @@ from bench.base.records import canonical_json
 from bench.registry import DEVICES
 from bench.suite.catalogue import DeviceInfo
 from bench.worker.catalogue import entries
-from bench.worker.common import discover as components
+from bench.worker.common import discover
 from bench.worker.devices.base import Device
 from bench.worker.devices.cuda import Cuda
 from bench.worker.devices.mps import Mps
 
-components.load_builtin()
+discover.load_builtin()
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = [entry.name for entry in DEVICES]
 

@@ -25,11 +25,11 @@ def main(wanted: list[str]) -> None:
     """Print the catalogue."""
     signal.signal(signal.SIGTERM, plugins.end)
     die_with_parent(signal.SIGTERM)
-    from bench.worker.common import discover as components
+    from bench.worker.common import discover
     from bench.worker.measure import environment
 
     builtin = _builtin()
-    specs = list(dict.fromkeys([*wanted, *components.installed_plugins()]))
+    specs = list(dict.fromkeys([*wanted, *discover.installed_plugins()]))
     parts = plugins.describe_plugins(specs, began=BEGAN)
     catalogue: dict[str, Json] = {kind: dict(builtin[kind]) for kind in KINDS}
     catalogue["plugins"] = {}
@@ -52,10 +52,10 @@ def _builtin() -> dict[str, Json]:
     key = builtin_key()
     if known := kept("builtin", key):
         return known
-    from bench.worker.common import discover as components
+    from bench.worker.common import discover
     from bench.worker.measure.environment import torch_facts
 
-    components.load_builtin()
+    discover.load_builtin()
     found: dict[str, Json] = {
         kind: {name: told(kind, entry) for name, entry in entries.items()} for kind, entries in registered().items()
     }

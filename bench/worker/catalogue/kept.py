@@ -110,14 +110,14 @@ def files_digest(paths: Iterable[Path]) -> str:
 
 def builtin_key() -> str:
     """What the built-in catalogue comes from, beside what its devices depend on: our files and torch's build."""
-    from bench.worker.common import discover as components
+    from bench.worker.common import discover
 
     try:
         torch_files = (metadata.distribution("torch").read_text("RECORD") or "").encode()
     except metadata.PackageNotFoundError as missing:
         raise BenchError("torch is not installed: pip install torch torchvision") from missing
     parts = [
-        files_digest([*PACKAGE.rglob("*.py"), *components.models_folder().glob("*.py")]),
+        files_digest([*PACKAGE.rglob("*.py"), *discover.models_folder().glob("*.py")]),
         hashlib.sha256(torch_files).hexdigest(),
         sys.version,
         sys.executable,

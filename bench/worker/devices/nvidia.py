@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bench.worker.common import checked_values
+from bench.worker.common import checked
 from bench.worker.devices.base import DeviceWatch
 from bench.worker.measure.energy import Meter
 
@@ -161,10 +161,10 @@ class CardWatch(DeviceWatch):
         return {name: [float(v) for v in values if v is not None] for name, values in found.items() if any(values)}
 
     def state_dict(self) -> dict[str, Any]:
-        return {name: [checked_values.flat(each) for each in getattr(self, name)] for name in ("before", "after")}
+        return {name: [checked.flat(each) for each in getattr(self, name)] for name in ("before", "after")}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.before, self.after = (checked_values.all_built(Reading, state[name]) for name in ("before", "after"))
+        self.before, self.after = (checked.all_built(Reading, state[name]) for name in ("before", "after"))
 
 
 def clock_share(reading: Reading) -> float | None:

@@ -15,7 +15,7 @@ from bench.base.records import Trial
 from bench.worker.devices.base import Device
 from bench.worker.train.loaders import Source
 from bench.worker.train.schedules import Schedule
-from bench.worker.train.steps import PLAIN, Recipe, Step
+from bench.worker.train.steps import Recipe, Step
 
 
 class Learner(NamedTuple):
@@ -57,15 +57,7 @@ class Engine(ABC):
         return {}
 
     @abstractmethod
-    def step(
-        self,
-        model: nn.Module,
-        optimizer: torch.optim.Optimizer,
-        *,
-        precision: str,
-        device: Device,
-        recipe: Recipe = PLAIN,
-    ) -> Step:
+    def step(self, model: nn.Module, optimizer: torch.optim.Optimizer, recipe: Recipe, *, device: Device) -> Step:
         """One step of `model` with `optimizer`."""
 
     def attach(self, learner: Learner, source: Source) -> None:

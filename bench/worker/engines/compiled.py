@@ -26,7 +26,7 @@ from bench.worker.common.failures import first_line
 from bench.worker.devices.base import Device
 from bench.worker.engines.base import Engine, Learner, first_batch
 from bench.worker.train.loaders import Fetch, Source
-from bench.worker.train.steps import PLAIN, Recipe, Step, eager_step
+from bench.worker.train.steps import Recipe, Step, eager_step
 
 CACHE = "TORCHINDUCTOR_CACHE_DIR"
 COLD = "cold: no cache of compiled code from before; without the import of the compiler"
@@ -71,17 +71,9 @@ class Compiled(Engine):
         torch.compiler.set_stance("fail_on_recompile")
         return {"compile_seconds": seconds}
 
-    def step(
-        self,
-        model: nn.Module,
-        optimizer: torch.optim.Optimizer,
-        *,
-        precision: str,
-        device: Device,
-        recipe: Recipe = PLAIN,
-    ) -> Step:
+    def step(self, model: nn.Module, optimizer: torch.optim.Optimizer, recipe: Recipe, *, device: Device) -> Step:
         compiled = torch.compile(model, fullgraph=True, dynamic=False)
-        step = eager_step(compiled, optimizer, precision=precision, device=device.torch_device, recipe=recipe)
+        step = eager_step(compiled, optimizer, recipe, device=device.torch_device)
 
         def explained(fetch: Fetch) -> torch.Tensor:
             try:

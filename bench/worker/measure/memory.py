@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.worker.common import checked_values as plain
+from bench.worker.common import checked
 from bench.worker.devices.base import Device
 from bench.worker.measure.tree import HOW, TreePeak
 
@@ -161,7 +161,7 @@ class Peaks:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up the peaks of the process before: what counts is the larger one. ValueError: they are none."""
         names = ("host", "tree", "allocated", "reserved")
-        host, tree, allocated, reserved = (None if (v := state[n]) is None else plain.whole(v) for n in names)
+        host, tree, allocated, reserved = (None if (v := state[n]) is None else checked.whole(v) for n in names)
         self.host.at_least(host)
         if self.tree is not None:
             self.tree.at_least(tree)

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.worker.common import checked_values
+from bench.worker.common import checked
 from bench.worker.devices.base import Device, DeviceWatch
 from bench.worker.measure import contention
 from bench.worker.measure.contention import Contention, Counters
@@ -71,18 +71,18 @@ class Watch:
         energy = self.energy
         return {
             "wall_seconds": self.contention.wall_seconds,
-            "stretches": [checked_values.flat(each) for each in self.contention.stretches],
+            "stretches": [checked.flat(each) for each in self.contention.stretches],
             "device": self.device.state_dict(),
             "block_joules": energy.block_joules if energy and energy.meter else None,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on behind what a process before this one read. ValueError: it is no such thing; nothing is changed."""
-        wall = checked_values.numbers(state["wall_seconds"])
-        stretches = checked_values.all_built(Counters, state["stretches"])
-        joules = None if state["block_joules"] is None else checked_values.numbers(state["block_joules"])
-        checked_values.same_length({"wall_seconds": wall, "stretches": stretches})
-        self.device.load_state_dict(checked_values.mapping(state["device"]))
+        wall = checked.numbers(state["wall_seconds"])
+        stretches = checked.all_built(Counters, state["stretches"])
+        joules = None if state["block_joules"] is None else checked.numbers(state["block_joules"])
+        checked.same_length({"wall_seconds": wall, "stretches": stretches})
+        self.device.load_state_dict(checked.mapping(state["device"]))
         self.contention.wall_seconds, self.contention.stretches = wall, stretches
         if self.energy is not None and joules is not None:
             self.energy.block_joules = joules

@@ -53,7 +53,7 @@ def rehearse(*, plugins: bool) -> None:
         else:
             batch = held.images, held.labels
             flops.count(lambda: functional.cross_entropy(model(batch[0]), batch[1]), samples=BATCH)
-            eager_step(model, optimizer, precision="float32", device=cpu)(given(batch))
+            eager_step(model, optimizer, device=cpu)(given(batch))
         torch.ones(PARALLEL_SIZE).exp_()  # what starts threads, where there is more than one
         contention.read()
         memory.release()

@@ -57,14 +57,14 @@ def _import_everything() -> None:
     import torch._dynamo
     import torch.utils.flop_counter
 
-    from bench.worker.common import discover as components
+    from bench.worker.common import discover
     from bench.worker.evaluate import diagnosis
     from bench.worker.process import rehearsal
     from bench.worker.trial import trial
 
     with _without("pandas"):
         import sklearn.metrics
-    components.load_builtin()
+    discover.load_builtin()
     diagnosis.rehearse()
     # What is imported is all that this was for.
     del h5py, numpy, rehearsal, sklearn, torch, trial

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from bench.worker.common import checked_values as plain
+from bench.worker.common import checked
 from bench.worker.common.failures import Diverged
 from bench.worker.devices.base import Device
 from bench.worker.measure import clock
@@ -61,16 +61,25 @@ class FitLog:
 
     def state_dict(self) -> dict[str, Any]:
         """All but what the process itself has to measure."""
-        return {"blocks": plain.flat(self.blocks), "epochs": [plain.flat(epoch) for epoch in self.epochs]}
+        return {
+            "blocks": checked.flat(self.blocks),
+            "epochs": [checked.flat(epoch) for epoch in self.epochs],
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on behind what `state` holds. Raises ValueError where it is no log, and changes nothing then."""
-        blocks, epochs = state["blocks"], [plain.built(EpochLog, each) for each in plain.items(state["epochs"])]
-        seconds, steps, samples = (plain.numbers(blocks[name]) for name in ("seconds", "steps", "samples"))
-        plain.same_length({"seconds": seconds, "steps": steps, "samples": samples})
+        blocks, epochs = (
+            state["blocks"],
+            [checked.built(EpochLog, each) for each in checked.items(state["epochs"])],
+        )
+        seconds, steps, samples = (checked.numbers(blocks[name]) for name in ("seconds", "steps", "samples"))
+        checked.same_length({"seconds": seconds, "steps": steps, "samples": samples})
         if [each.epoch for each in epochs] != list(range(1, len(epochs) + 1)):
             raise ValueError("epochs that do not follow each other")
-        self.blocks, self.epochs = clock.Blocks(seconds, plain.wholes(steps), plain.wholes(samples)), epochs
+        self.blocks, self.epochs = (
+            clock.Blocks(seconds, checked.wholes(steps), checked.wholes(samples)),
+            epochs,
+        )
 
 
 class _Losses:
@@ -111,7 +120,7 @@ class Loop:
     epochs: int
     steps: int | None
     steps_per_block: int
-    on_epoch: Callable[[EpochLog], None]
+    on_epoch: Callable[[EpochLog], object]
     on_block: Callable[[int, float], None] = lambda epoch, loss: None  # loss: its running mean
     watch: Watch = field(default_factory=Watch)
     models: tuple[int, ...] = ()  # shape of a step's loss: one number, or one a model

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from bench.base.records import Precision
 from bench.worker.train.loaders import Fetch
 from bench.worker.train.optimizers import autocast
 
@@ -23,6 +24,7 @@ Step = Callable[[Fetch], torch.Tensor]  # trains on the batch that the call give
 class Recipe:
     """What a step does beside the plain thing. Each field's default asks for nothing."""
 
+    precision: Precision = "float32"
     label_smoothing: float = 0.0  # share of a label that is spread over all classes (Szegedy, arXiv 1512.00567)
     l1: float = 0.0  # times the sum of |w| over the weights; see `l1_penalty`
     gradient_clip: float = 0.0  # most that the L2 norm of all gradients together may be; 0: any
@@ -36,17 +38,16 @@ PLAIN = Recipe()
 def eager_step(
     model: Callable[[torch.Tensor], torch.Tensor],
     optimizer: torch.optim.Optimizer,
-    *,
-    precision: str,
-    device: torch.device,
     recipe: Recipe = PLAIN,
+    *,
+    device: torch.device,
 ) -> Step:
     """One step as everybody writes it. Its loss is mean cross-entropy, of smoothed labels where that is asked for.
 
     `model` gives logits (N, K) for images (N, C, H, W): a module, or what an engine made of it. An L1 penalty moves the
     weights and is not in the loss that the step gives, as the L2 of weight decay is not.
     """
-    smoothing = recipe.label_smoothing
+    precision, smoothing = recipe.precision, recipe.label_smoothing
 
     def forward(fetch: Fetch) -> torch.Tensor:
         images, labels = fetch()

@@ -42,8 +42,17 @@ def load(request: Request, device: Device) -> TrialData:
     return TrialData.build(prepared, opened.scale, trial=trial, device=device)
 
 
-@dataclass(frozen=True, slots=True)
-class TrialData:
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Sizes:
+    """What a model has to know of its data, and how many samples it trains on."""
+
+    train_size: int
+    input_shape: tuple[int, int, int]
+    class_names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class TrialData(Sizes):
     """The splits as the trial uses them."""
 
     source: loaders.Source
@@ -51,9 +60,6 @@ class TrialData:
     validation: Held | None
     test: Held
     test_images: Images  # (N, C, H, W) as they lie in the data set, for the eye
-    train_size: int
-    input_shape: tuple[int, int, int]
-    class_names: tuple[str, ...]
 
     @classmethod
     def build(cls, prepared: Prepared, scale: loaders.Scale, *, trial: Trial, device: Device) -> TrialData:
@@ -70,12 +76,15 @@ class TrialData:
         else:
             # Memory of the host that is pinned is copied faster to another device: on the host nothing is copied.
             pin_memory = trial.train.pin_memory and not device.is_host
-            train |= {"num_workers": trial.train.num_workers, "pin_memory": pin_memory}
-            source = loaders.Loaded(images, labels, **train)
+            source = loaders.Loaded(images, labels, **train, num_workers=trial.train.num_workers, pin_memory=pin_memory)
             probe = Held(images[:size], labels[:size], **common)
-        validation = Held(*prepared.validation, **common) if len(prepared.validation[1]) else None
-        test = Held(*prepared.test, **common)
-        shape = prepared.input_shape
         return cls(
-            source, probe, validation, test, prepared.test.images, len(labels), shape, tuple(prepared.class_names)
+            source=source,
+            probe=probe,
+            validation=Held(*prepared.validation, **common) if len(prepared.validation[1]) else None,
+            test=Held(*prepared.test, **common),
+            test_images=prepared.test.images,
+            train_size=len(labels),
+            input_shape=prepared.input_shape,
+            class_names=tuple(prepared.class_names),
         )

@@ -14,7 +14,7 @@ from torch import nn
 from bench.base.records import Trial
 from bench.errors import BenchError
 from bench.registry import METRICS
-from bench.worker.common.messages import Outcome, Request
+from bench.worker.common.messages import Request, TrialOutcome
 from bench.worker.datasets.splits import Images
 from bench.worker.devices.base import Device
 from bench.worker.engines.base import Learner
@@ -122,7 +122,7 @@ def last_of(curves: dict[str, list[float | None]], *, epoch: int = 0) -> dict[st
 
 
 def fill(
-    outcome: Outcome,
+    outcome: TrialOutcome,
     *,
     trial: Trial,
     log: FitLog,
@@ -169,7 +169,7 @@ def _samples(log: FitLog, found: Inference) -> dict[str, list[float]]:
 
 def save(
     request: Request,
-    outcome: Outcome,
+    outcome: TrialOutcome,
     *,
     model: nn.Module,
     last: Evaluation,

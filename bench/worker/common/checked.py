@@ -30,6 +30,10 @@ def numbers(value: Any) -> list[float]:
     return [number(each) for each in items(value)]
 
 
+def numbers_or_none(value: Any) -> list[float | None]:
+    return [number_or_none(each) for each in items(value)]
+
+
 def whole(value: Any) -> int:
     if type(value) is not int or abs(value) >= MOST_WHOLE:
         raise ValueError(f"{value!r:.40} where a whole number belongs")
