@@ -218,7 +218,7 @@ class ClusterRunner(Runner):
             self._heard(writer, flight, word)
 
     def _drop(self, task: Any) -> None:
-        self.presence.job_ends(self.flying.pop(task).job)
+        self.status_file.job_ends(self.flying.pop(task).job)
         self.room = True
 
     def _errors(self) -> Any:
@@ -236,7 +236,7 @@ class ClusterRunner(Runner):
             flight.kind = self.cluster.kinds.of(word["began"], gpu=self._takes_gpu(flight), node=flight.node)
             flight.began = now()
             self.voice.trial_begins(trial)
-            self.presence.job_begins(flight.job, limit_seconds=self.order.limit_seconds(flight.job))
+            self.status_file.job_begins(flight.job, limit_seconds=self.order.limit_seconds(flight.job))
         elif "progress" in word:
             self._progress(trial, word["progress"])
         elif "ended" in word:

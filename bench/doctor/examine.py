@@ -14,10 +14,9 @@ from bench.doctor.advice import Circumstances, advice
 from bench.doctor.trials import Bench, Measured, TrialFailed
 from bench.execute.ask_worker import ask_catalogue
 from bench.execute.executors.local import LocalExecutor
-from bench.execute.lock import MeasureLock
+from bench.execute.measuring import measuring
 from bench.execute.progress import Voice
 from bench.execute.run import now
-from bench.execute.signals import signals_raise
 from bench.results.doctor import Doctor, Finding, SelfComparison, Verdict
 from bench.statistics.noise import PER_SIDE, noise
 from bench.suite.catalogue import HOST, Catalogue
@@ -43,18 +42,10 @@ def examine(voice: Voice) -> Doctor:
     Raises BenchError where no trial can be run at all, Stopped on a signal.
     """
     seen, began = Circumstances.now(), time.monotonic()
-    executor, lock = LocalExecutor(), MeasureLock()
-    with signals_raise():
-        try:
-            if not lock.try_acquire():
-                voice.say("waiting: another run is measuring on this machine")
-                lock.acquire()
-            executor.start()
-            catalogue = ask_catalogue()
-            return _Examination(Bench(executor, catalogue.devices), catalogue, voice).doctor(seen, began=began)
-        finally:
-            executor.close()
-            lock.release()
+    executor = LocalExecutor()
+    with measuring(executor, voice):
+        catalogue = ask_catalogue()
+        return _Examination(Bench(executor, catalogue.devices), catalogue, voice).doctor(seen, began=began)
 
 
 class _Examination:

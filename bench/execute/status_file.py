@@ -15,7 +15,7 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-class Presence:
+class StatusFile:
     """The file of this run. A job that has ended leaves it with the next write: until then its results say so."""
 
     def __init__(self, store: Store, run_id: str, *, again: Sequence[str], budget_seconds: float | None) -> None:

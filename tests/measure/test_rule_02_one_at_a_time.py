@@ -16,6 +16,7 @@ import pytest
 
 from bench.base.records import Component
 from bench.results.store import Store
+from bench.worker.common import messages
 from bench.worker.common.messages import Channel
 
 SUITE = """
