@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 
 from bench.base.records import Trial
-from bench.cluster.prepare import prepared_on_cluster
+from bench.cluster.nodes import prepared_on_cluster
 from bench.cluster.runner import ClusterRunner
 from bench.execute.opening_lines import wrapped
 from bench.execute.prepare import Options

@@ -22,9 +22,7 @@ def measuring(executor: Executor, voice: Voice) -> Iterator[None]:
     lock = MeasureLock()
     with signals_raise():
         try:
-            if not lock.try_acquire():
-                voice.say(WAITING)
-                lock.acquire()
+            lock.acquire(lambda: voice.say(WAITING))
             executor.start()
             yield
         finally:

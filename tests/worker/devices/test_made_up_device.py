@@ -17,7 +17,7 @@ import pytest
 
 from bench.analysis.conditions import device as words_for
 from bench.base.records import Environment, Result
-from bench.cluster.kinds import Kinds, joined
+from bench.cluster.node_groups import NodeGroups, joined
 from bench.cluster.nodes import Cluster
 from bench.execute.ask_worker import catalogue_question
 from bench.registry import DEVICES
@@ -173,16 +173,16 @@ def test_engines_ask_it_what_it_can(plugin: str, run_trial: Any, monkeypatch: py
 def test_a_cluster_gives_it_what_ray_counts_as_a_gpu(plugin: str, monkeypatch: pytest.MonkeyPatch) -> None:
     absent = asked(plugin)
     monkeypatch.setenv("ACCELERATOR", NAME)
-    kinds = Kinds()
-    kinds.of(absent, gpu=False, node="1")
-    kinds.of(asked(plugin), gpu=True, node="2")
-    whole = joined(Catalogue.from_json(absent), list(kinds))
+    groups = NodeGroups()
+    groups.of(absent, gpu=False, node="1")
+    groups.of(asked(plugin), gpu=True, node="2")
+    whole = joined(Catalogue.from_json(absent), list(groups))
     assert whole.best_device == "accelerator"
-    assert [kind.name.endswith(f", {NAME}") for kind in kinds] == [False, True]
-    assert [kind.can("accelerator") for kind in kinds] == [False, True]
+    assert [group.name.endswith(f", {NAME}") for group in groups] == [False, True]
+    assert [group.can("accelerator") for group in groups] == [False, True]
     voice = SimpleNamespace(say=lambda line: None)
     cluster = Cluster(SimpleNamespace(), (), voice)  # type: ignore[arg-type]
-    cluster.kinds, cluster.alive = kinds, {"1": {"CPU": 4.0}, "2": {"CPU": 8.0, "GPU": 1.0}}
+    cluster.groups, cluster.alive = groups, {"1": {"CPU": 4.0}, "2": {"CPU": 8.0, "GPU": 1.0}}
     needs, on_cpu = cluster.needs("accelerator", None), cluster.needs("cpu", None)
     assert needs is not None
     assert on_cpu is not None
