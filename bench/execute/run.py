@@ -27,6 +27,9 @@ from bench.suite.plan import Suite
 from bench.suite.read import SuiteFile
 from bench.suite.stored import suite_to_json
 
+# What a process says of its trial that goes into the result as it is.
+SAID = ("status", "reason", "traceback", "metrics", "samples", "curves", "valid", "instruments")
+
 
 @dataclass(frozen=True, slots=True)
 class Ran:
@@ -212,15 +215,8 @@ class Runner:
             environment_id=planned.environment_id,
             code_id=planned.code_id,
             code=planned.code,
-            status=said["status"],
-            reason=said["reason"],
-            traceback=said.get("traceback", ""),
-            metrics=said.get("metrics", {}),
-            samples=said.get("samples", {}),
-            curves=said.get("curves", {}),
-            valid=said.get("valid"),
+            **{name: said[name] for name in SAID if name in said},
             validity_notes=tuple(said.get("validity_notes", ())),
-            instruments=said.get("instruments", {}),
             threads=where.threads(planned.trial),
             environment=where.catalogue.environment,
             started_at=began,

@@ -167,7 +167,7 @@ class AllSeedsRun(TrainingRun):
         whole = TrialOutcome(metrics=dict(self.outcome.metrics), samples=dict(self.outcome.samples))
         whole.metrics.pop("time_to_target_seconds", None)
         images, labels = data.test.first(self.trial.batch_size).batch(0, self.trial.batch_size)
-        first = Held.of(images[0] if images.dim() == 5 else images, labels, self.device.torch_device)
+        first = Held(images[0] if images.dim() == 5 else images, labels, self.device.torch_device)
         found = self.measure_inference(stack.unstacked(0), first)
         count = len(self.seeds)
         record.fill(whole, trial=self.trial, log=log, found=found, peaks=self.peaks, watch=self.watch, models=count)

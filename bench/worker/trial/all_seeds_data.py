@@ -14,7 +14,7 @@ from bench.worker.common.messages import Request
 from bench.worker.datasets.prepare import Split, draw_parts, own_test
 from bench.worker.datasets.splits import Images
 from bench.worker.train.augment import Augmentation, augmentations_of
-from bench.worker.train.loaders import Batch, Ready, Resident, Scale, Source, even_parts
+from bench.worker.train.loaders import Batch, Fetch, Ready, Resident, Scale, Source, even_parts
 from bench.worker.trial.data import Sizes, open_set
 
 
@@ -76,56 +76,32 @@ class SeedsSource(Source):
     def epoch(self, *, steps_per_chunk: int) -> Iterator[list[Ready]]:
         order = torch.stack([torch.randperm(self.rows.shape[1], generator=each) for each in self._orders])
         batches = self.rows.gather(1, order.to(self.rows.device)).split(self.batch_size, dim=1)
-        fetches: Sequence[SeedsGather]
+        drawn: Sequence[torch.Tensor | None] = [None] * len(batches)
         if self.augmentations:
             drawn = self._chances(self.rows.shape[1]).split(self.batch_size, dim=1)
-            fetches = [self._augmented(rows, chances) for rows, chances in zip(batches, drawn, strict=True)]
-        else:
-            fetches = [SeedsGather(self.pool, rows) for rows in batches]
-        for start, end in even_parts(len(fetches), most=steps_per_chunk):
-            yield [Ready(fetch, fetch.rows.numel()) for fetch in fetches[start:end]]
+        ready = [Ready(self._gather(rows, chances), rows.numel()) for rows, chances in zip(batches, drawn, strict=True)]
+        for start, end in even_parts(len(ready), most=steps_per_chunk):
+            yield ready[start:end]
 
-    def fetch(self, rows: torch.Tensor) -> SeedsGather:
+    def fetch(self, rows: torch.Tensor) -> Fetch:
         """The batch of places `rows` (K, b) in the pool, moved about where that is asked for."""
-        return (
-            self._augmented(rows, self._chances(rows.shape[1])) if self.augmentations else SeedsGather(self.pool, rows)
-        )
+        return self._gather(rows, self._chances(rows.shape[1]) if self.augmentations else None)
 
     def _chances(self, samples: int) -> torch.Tensor:
         """(K, samples, CHANCES): of each seed those that it would draw alone."""
         return torch.stack([each.chances(samples) for each in self.augmentations])
 
-    def _augmented(self, rows: torch.Tensor, chances: torch.Tensor) -> SeedsGather:
-        return AugmentedSeedsGather(self.pool, rows, augmentation=self.augmentations[0], chances=chances)
+    def _gather(self, rows: torch.Tensor, chances: torch.Tensor | None) -> Fetch:
+        """The call that gives a batch; its images are moved about by chances (K, b, CHANCES), where there are some."""
+        if chances is None:
+            return lambda: gathered(self.pool, rows)
+        augmentation = self.augmentations[0]
 
+        def moved() -> Batch:
+            images, labels = gathered(self.pool, rows)
+            return augmentation(images.flatten(0, 1), chances.flatten(0, 1)).view(images.shape), labels
 
-class SeedsGather:
-    """A batch of every seed that is yet to be gathered."""
-
-    __slots__ = ("pool", "rows")
-
-    def __init__(self, pool: Resident, rows: torch.Tensor) -> None:
-        self.pool, self.rows = pool, rows
-
-    def __call__(self) -> Batch:
-        return gathered(self.pool, self.rows)
-
-
-class AugmentedSeedsGather(SeedsGather):
-    """A batch of every seed whose images are moved about once they are gathered, by chances (K, b, CHANCES)."""
-
-    __slots__ = ("augmentation", "chances")
-
-    def __init__(
-        self, pool: Resident, rows: torch.Tensor, *, augmentation: Augmentation, chances: torch.Tensor
-    ) -> None:
-        super().__init__(pool, rows)
-        self.augmentation, self.chances = augmentation, chances
-
-    def __call__(self) -> Batch:
-        images, labels = super().__call__()
-        moved = self.augmentation(images.flatten(0, 1), self.chances.flatten(0, 1))
-        return moved.view(images.shape), labels
+        return moved
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -77,12 +77,12 @@ class TrialData(Sizes):
             # Memory of the host that is pinned is copied faster to another device: on the host nothing is copied.
             pin_memory = trial.train.pin_memory and not device.is_host
             source = loaders.Loaded(images, labels, **train, num_workers=trial.train.num_workers, pin_memory=pin_memory)
-            probe = Held(images[:size], labels[:size], **common)
+            probe = Held.of_arrays(images[:size], labels[:size], **common)
         return cls(
             source=source,
             probe=probe,
-            validation=Held(*prepared.validation, **common) if len(prepared.validation[1]) else None,
-            test=Held(*prepared.test, **common),
+            validation=Held.of_arrays(*prepared.validation, **common) if len(prepared.validation[1]) else None,
+            test=Held.of_arrays(*prepared.test, **common),
             test_images=prepared.test.images,
             train_size=len(labels),
             input_shape=prepared.input_shape,
