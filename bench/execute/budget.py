@@ -82,7 +82,7 @@ class Budgeted(Order):
             yield cell.jobs.popleft()
 
     def limit_seconds(self, job: Job) -> float:
-        """Its own limit, or what is left of the budget and a little more: the run ends in time whatever was thought."""
+        """Returns its own limit, or what is left of the budget and a little more: so the run ends in time."""
         own, most = super().limit_seconds(job), self._most_seconds()
         if most < own:
             self._shortened.add(job[0].trial.trial_id)
@@ -151,7 +151,7 @@ class Budgeted(Order):
         return [pair for arena in self._arenas() for pair in open_pairs(arena, indifference=INDIFFERENCE)]
 
     def _seconds(self, cell: _Cell) -> float | None:
-        """What the cell's next job is expected to take; None where nothing like it has run."""
+        """Returns the seconds that the cell's next job is expected to take; None where nothing like it has run."""
         job = cell.jobs[0]
         trial = job[0].trial
         known = self._costs.job(kind_of(trial, seeds=len(job)), length_of(trial))

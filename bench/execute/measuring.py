@@ -1,4 +1,4 @@
-"""This machine for ourselves, as long as something is measured on it."""
+"""The lock of the machine and the executor, held together while something is measured."""
 
 from __future__ import annotations
 

@@ -78,14 +78,14 @@ def run_here(options: Options, executor: Executor, *, voice: Voice, meanwhile: C
 
 
 def read_writable(options: Options) -> SuiteFile:
-    """The suite file, where its results can be written. Raises BenchError: one line."""
+    """Reads the suite file, and refuses a results folder that cannot be written. Raises BenchError: one line."""
     file = read(options)
     Store(options.results / file.name).refuse_unwritable()
     return file
 
 
 def planned_and_said(prepared: Prepared, voice: Voice, *, first: Iterable[str] = ()) -> Plan:
-    """The plan, stored beside the results, and told: the lines `first`, then its own."""
+    """Makes the plan, stores it beside the results, and tells it: the lines `first`, then its own."""
     plan = prepared.plan()
     if plan.total:  # a shard without a trial leaves what is stored as it is
         prepared.store.save_suite(suite_to_json(prepared.suite))
@@ -96,7 +96,7 @@ def planned_and_said(prepared: Prepared, voice: Voice, *, first: Iterable[str] =
 
 
 def ran_of(prepared: Prepared, trained: int) -> Ran:
-    """What a run leaves that has trained so many trials."""
+    """Returns what a run leaves that has trained so many trials."""
     errors = tuple(told.error for told in prepared.catalogue.plugins.values() if told.error)
     return Ran(prepared.suite, prepared.store, exit_code(prepared), trained, errors)
 
@@ -123,7 +123,7 @@ class Runner:
         return trained
 
     def run(self, plan: Plan, order: Order) -> int:
-        """Number of trials that were started. OSError of the disk becomes a BenchError that says what is safe."""
+        """Runs the plan. Returns how many trials were started. Raises BenchError where the disk takes no more."""
         writer = self.prepared.store.writer(self.run_id)
         try:
             for planned in plan.settled:
@@ -196,7 +196,7 @@ class Runner:
             self.voice.progress(trial, what)
 
     def shared(self, trial: Trial) -> dict[str, Json]:
-        """What all trials of a job have in common: where things lie on this machine."""
+        """Returns what all trials of a job share: where things lie on this machine, what their device needs."""
         places = self.prepared.suite.locations
         return {
             "data_root": str(data_root(self.prepared.options.data_root)),
@@ -206,7 +206,7 @@ class Runner:
         }
 
     def result(self, planned: Planned, said: dict[str, Json], *, began: str, where: Identifier | None = None) -> Result:
-        """What is stored of a trial that ran `where`."""
+        """Returns what is stored of a trial that ran `where`."""
         where = where or self.identifier
         return Result(
             trial=planned.trial,
@@ -238,7 +238,7 @@ def keep_budget(prepared: Prepared, order: Order, *, seconds: float) -> None:
 
 
 def exit_code(prepared: Prepared) -> int:
-    """0 where the newest result of every planned trial, here and with this code, is ok or skipped; else 1.
+    """Returns 0 where the newest result of every planned trial, here and with this code, is ok or skipped; else 1.
 
     What a budget left out is no failure.
     """

@@ -20,7 +20,7 @@ class Ending:
 
 
 def oom_kills() -> int:
-    """How often the kernel has killed for want of memory: in our cgroups (v2, v1), else on the machine."""
+    """Returns how often the kernel has killed for lack of memory: in our cgroups (v2, v1), else on the machine."""
     total = 0
     folders = [Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/memory")]
     try:
@@ -41,7 +41,7 @@ def oom_kills() -> int:
 
 
 def ending(outcome: dict[str, Json] | None, *, wait_status: int, oom_kills_before: int) -> Ending:
-    """What a wait status means, where the process may have said what became of the trial before it ended."""
+    """Returns what a wait status means. `outcome`: what the process said of its trial before it ended, if anything."""
     if outcome is not None:
         return Ending(outcome)
     code = os.waitstatus_to_exitcode(wait_status)

@@ -95,7 +95,7 @@ class LocalExecutor(Executor):
 
 
 def fork_is_safe() -> bool:
-    """On macOS the system's own libraries start threads: a fork of such a process may hang."""
+    """Whether trials may be forked here: on macOS the system's libraries start threads, and such a fork may hang."""
     return sys.platform == "linux"
 
 
@@ -173,7 +173,7 @@ def _watch(process: TrialProcess, *, timeout_seconds: float, on_progress: OnProg
 
 
 class _Lines:
-    """JSON lines out of a pipe. What is no JSON object is no word of ours, and is dropped."""
+    """Reads JSON lines out of a pipe. What is no JSON object is not ours, and is dropped."""
 
     def __init__(self) -> None:
         self._buffer, self.ended = b"", False
@@ -221,7 +221,7 @@ class Template:
         self.link.sendall(line[sent:])
 
     def words(self) -> list[dict[str, Json]]:
-        """What it has said; sets `gone` where it has ended."""
+        """Returns what it has said; sets `gone` where it has ended."""
         found: list[dict[str, Json]] = []
         try:
             found = self._lines.read(self.link.fileno())

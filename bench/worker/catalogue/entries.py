@@ -27,7 +27,7 @@ def registered() -> dict[str, dict[str, Any]]:
 
 
 def told(kind: str, entry: Any) -> dict[str, Json]:
-    """What the parent is told of an entry. Raises BenchError where its settings cannot be told."""
+    """Returns what the parent is told of an entry. Raises BenchError where its settings cannot be told."""
     tell = {"models": component, "datasets": data_set, "devices": device, "metrics": metric}
     return tell[kind](entry)
 

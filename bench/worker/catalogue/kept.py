@@ -27,7 +27,7 @@ NO_TRIAL = (
 
 
 def kept(name: str, key: str) -> dict[str, Json]:
-    """What was kept under `key`; empty where nothing was, or where something that it depends on has changed since."""
+    """Returns what was kept under `key`; empty where nothing was, or where what it depends on has changed since."""
     try:
         depends_on: list[str] = json.loads(_path(name, key).read_bytes())
         found: dict[str, Json] = json.loads(_path(name, key, depends_on).read_bytes())
@@ -62,7 +62,7 @@ def _path(name: str, key: str, depends_on: Iterable[str] | None = None) -> Path:
 
 
 def as_it_is(what: str) -> str:
-    """What a device depends on (see `Device.depends_on`), now: a variable, the names of files, or a file's content."""
+    """Returns what a device depends on (see `Device.depends_on`) as it is now: a variable, names of files, a file."""
     if what.startswith("$"):
         return os.environ.get(what[1:], "unset")
     if "*" in what:
@@ -79,12 +79,12 @@ def _unchanged(files: Mapping[str, str]) -> bool:
 
 
 def sha256(path: Path) -> str:
-    """Of a file's content, in hex. Raises OSError."""
+    """Returns the SHA-256 of a file's content, in hex. Raises OSError."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def worker_digest() -> str:
-    """SHA-256 of the worker's own training and measuring code; the files of one data set or device stand apart.
+    """Returns the SHA-256 of the worker's training and measuring code; files of one data set or device stand apart.
 
     The doctor's instruments, the range test, and what fetches, converts, exports and inspects are in no trial of a
     suite: to edit them makes no result another one's.

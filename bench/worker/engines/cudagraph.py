@@ -25,7 +25,7 @@ REHEARSALS = 3
 
 
 class CudaGraph(Engine):
-    """Captured on the model's own weights, which the capture leaves alone: capturing runs nothing."""
+    """Captures the step of the model itself. Capturing runs nothing, so it leaves the weights alone."""
 
     name = "cudagraph"
     capturable = True

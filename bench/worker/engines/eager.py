@@ -12,7 +12,7 @@ from bench.worker.train.steps import Recipe, Step, eager_step
 
 
 class Eager(Engine):
-    """The plain step, as it stands in bench.worker.train.steps. There is nothing that it cannot."""
+    """The plain step of bench.worker.train.steps. It runs every trial."""
 
     name = "eager"
 

@@ -33,7 +33,7 @@ DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropou
 
 
 class Vectorized(Engine):
-    """One process, one stack of models, one record a seed."""
+    """Trains all seeds in one process, as one stack of models. Each seed has a record of its own."""
 
     name = "vectorized"
 
@@ -151,7 +151,7 @@ def stacked_step(stack: Stack, optimizer: torch.optim.Optimizer, recipe: Recipe,
 
 
 def per_seed_clip(stacked: Sequence[torch.Tensor], most: float) -> Callable[[], None] | None:
-    """The call that does to the gradients (K, ...) of each seed what torch.nn.utils.clip_grad_norm_ does to those of
+    """Returns the call that clips the gradients (K, ...) of each seed as torch.nn.utils.clip_grad_norm_ clips those of
     one model; None where `most`, the largest norm, is 0."""
     if not most:
         return None

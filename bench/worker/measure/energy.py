@@ -19,7 +19,7 @@ PACKAGE, MEMORY = re.compile(r"intel-rapl:\d+"), re.compile(r"intel-rapl:\d+:\d+
 
 
 class Meter(ABC):
-    """A counter of energy that only grows. Blocks shorter than `resolution_seconds` are beneath it."""
+    """A counter of energy that only grows. It cannot measure blocks shorter than `resolution_seconds`."""
 
     how: str
     resolution_seconds: float
@@ -60,7 +60,7 @@ def _zones(folder: Path) -> list[Path]:
 
 
 class _Zone:
-    """One counter, unwrapped."""
+    """One counter. Where it starts again at 0, the total goes on."""
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / "energy_uj"
@@ -130,7 +130,7 @@ class Energy:
 
 
 def open_energy(open_meter: Callable[[], Meter]) -> Energy:
-    """The counter of what a trial runs on, where `open_meter` raises no OSError: that says why there is none."""
+    """Opens the counter of a trial's device. An OSError of `open_meter` says why there is none."""
     try:
         return Energy(open_meter())
     except (OSError, ValueError) as error:

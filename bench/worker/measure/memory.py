@@ -60,7 +60,7 @@ def release() -> None:
 
 @dataclass(slots=True)
 class HostPeak:
-    """Peak of this process over the moment of `start`, in bytes.
+    """The peak of this process's memory over what it held at `start`, in bytes.
 
     `pause` before evaluation and `resume` after it keep evaluation out: the peak is the largest over the stretches
     between, and what an evaluation leaves in the heap moves the baseline. Pages of files that come in meanwhile (code
@@ -177,7 +177,7 @@ class Peaks:
         }
 
     def instruments(self) -> dict[str, str]:
-        """How each was read: a peak that was only sampled is called so."""
+        """Returns how each figure was read: a peak that was only sampled is called so."""
         found = {"host_peak_bytes": self.host.how}
         if self.how_device:
             found |= dict.fromkeys(("device_peak_allocated_bytes", "device_peak_reserved_bytes"), self.how_device)

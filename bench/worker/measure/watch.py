@@ -45,7 +45,7 @@ class Watch:
         return self.energy is not None and self.energy.meter is not None
 
     def block_begins(self) -> int:
-        """Nanoseconds that reading took."""
+        """Reads the counter of energy before a block. Returns the nanoseconds that this took."""
         start = time.perf_counter_ns()
         if self.energy is not None:
             self.energy.block_begins()
@@ -77,7 +77,7 @@ class Watch:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on behind what a process before this one read. ValueError: it is no such thing; nothing is changed."""
+        """Go on behind what a process before this one read. Raises ValueError where it is no such thing."""
         wall = checked.numbers(state["wall_seconds"])
         stretches = checked.all_built(Counters, state["stretches"])
         joules = None if state["block_joules"] is None else checked.numbers(state["block_joules"])

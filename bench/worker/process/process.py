@@ -76,7 +76,7 @@ def stand_by(link: socket.socket, *, measured: int, rehearses: bool, plugins: bo
 
 
 def settle() -> None:
-    """The settings of a trial's process."""
+    """Sets up a trial's process."""
     die_with_parent()
     keep_freed_memory()
 

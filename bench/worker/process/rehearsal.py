@@ -67,7 +67,7 @@ def _model() -> nn.Module:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """With more, torch would start them."""
+    """Sets torch to one thread: more would be started."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

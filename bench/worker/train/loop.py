@@ -190,7 +190,7 @@ class Loop:
             left -= len(chunk)
 
     def _block(self, chunk: list[Ready]) -> int:
-        """Nanoseconds of the timed window."""
+        """Runs a block of steps. Returns the nanoseconds of its timed window."""
         start = clock.read(self.device)
         self._losses.run(self.step, chunk)
         return clock.read(self.device) - start
