@@ -62,6 +62,7 @@ class ClusterRunner(Runner):
     """Keeps every node supplied, takes back what comes, and is the only one who writes."""
 
     identifier: ClusterIdentifier
+    writer: Writer
     order: Order
 
     def __init__(self, prepared: ClusterPrepared, voice: Voice) -> None:
@@ -77,19 +78,19 @@ class ClusterRunner(Runner):
         self.told: set[str] = set()
 
     def train(self, writer: Writer, order: Order) -> int:
-        self.order = order
+        self.writer, self.order = writer, order
         try:
             while self._draw() or self.flying:
                 if self.cluster.refresh():
                     self._call_back()
                 if self.room:
-                    self._supply(writer)
-                self._listen(writer)
+                    self._supply()
+                self._listen()
         except Stopped as signal:
             for flight in self.flying.values():
                 if flight.group is not None and not flight.ended:
                     ending = Ending(None, "interrupted", f"the run was stopped by {signal}")
-                    self._store(writer, flight, ending)
+                    self._store(flight, ending)
             self._cancel()
             raise
         return self.started
@@ -118,7 +119,7 @@ class ClusterRunner(Runner):
                     except (StopIteration, self.ray.exceptions.RayError):
                         self._drop(task)
 
-    def _supply(self, writer: Writer) -> None:
+    def _supply(self) -> None:
         """Hand jobs to Ray until every group of nodes has one a node and one ahead."""
         self.room = False
         flying = Counter(self._group(flight) for flight in self.flying.values())
@@ -127,7 +128,7 @@ class ClusterRunner(Runner):
             nodes = self.cluster.fitting(flight.device, flight.wanted)
             needs = self.cluster.needs(flight.device, flight.wanted, avoid=flight.avoid)
             if needs is None:
-                self._no_node(writer, flight)
+                self._no_node(flight)
             elif flying[self._group(flight)] < AHEAD * len(nodes):
                 self.waiting.remove(flight)
                 flight.alone_since = None
@@ -170,7 +171,7 @@ class ClusterRunner(Runner):
             drivers=str(data_root(None)),
         )
 
-    def _no_node(self, writer: Writer, flight: Flight) -> None:
+    def _no_node(self, flight: Flight) -> None:
         """No node fits a job now. One that went may come again; after a while the job's trials are `skipped`."""
         flight.alone_since = flight.alone_since or time.monotonic()
         if time.monotonic() - flight.alone_since > PATIENCE_SECONDS:
@@ -178,9 +179,9 @@ class ClusterRunner(Runner):
             reason = f"no node {what} is left in the cluster; run again when there is one"
             flight.group = flight.wanted
             self.waiting.remove(flight)
-            self._store(writer, flight, Ending(None, "skipped", reason))
+            self._store(flight, Ending(None, "skipped", reason))
 
-    def _listen(self, writer: Writer) -> None:
+    def _listen(self) -> None:
         """Take up what the next task has to say; wait no longer than half a second."""
         if not self.flying:
             time.sleep(WAIT_SECONDS if self.waiting else 0)
@@ -190,7 +191,7 @@ class ClusterRunner(Runner):
             ready, _ = self.ray.wait(list(self.flying), num_returns=1, timeout=WAIT_SECONDS)
         for task in ready:
             self.heard = time.monotonic()
-            self._take(writer, task)
+            self._take(task)
         if not ready:
             self.room = True
             if time.monotonic() - self.heard > SAY_SECONDS and not any(f.node for f in self.flying.values()):
@@ -198,7 +199,7 @@ class ClusterRunner(Runner):
                     "waiting: no node of the cluster has all its CPUs free; something else of Ray runs there"
                 )
 
-    def _take(self, writer: Writer, task: Any) -> None:
+    def _take(self, task: Any) -> None:
         errors, flight = self.ray.exceptions, self.flying[task]
         try:
             with signals_wait():
@@ -206,7 +207,7 @@ class ClusterRunner(Runner):
         except StopIteration:
             self._drop(task)
             if not flight.ended:
-                self._lost(writer, flight, "the task ended without a word")
+                self._lost(flight, "the task ended without a word")
         except errors.RayTaskError as error:
             if not isinstance(error.cause, BenchError | OSError):
                 raise
@@ -214,19 +215,19 @@ class ClusterRunner(Runner):
         except errors.OutOfMemoryError:
             reason = "Ray ended it: the node has no more memory"
             ended = {"outcome": None, "status": "oom", "reason": reason}
-            self._end(writer, flight, {"ended": ended, "files": {}, "log": b""})
+            self._end(flight, {"ended": ended, "files": {}, "log": b""})
         except errors.RayError as error:
             self._drop(task)
             if not flight.ended:
-                self._lost(writer, flight, type(error).__name__)
+                self._lost(flight, type(error).__name__)
         else:
-            self._heard(writer, flight, word)
+            self._heard(flight, word)
 
     def _drop(self, task: Any) -> None:
         self.status_file.job_ends(self.flying.pop(task).job)
         self.room = True
 
-    def _heard(self, writer: Writer, flight: Flight, word: dict[str, Json]) -> None:
+    def _heard(self, flight: Flight, word: dict[str, Json]) -> None:
         trial = flight.job[0].trial
         if "on" in word:
             flight.node = word["on"]
@@ -240,9 +241,9 @@ class ClusterRunner(Runner):
         elif "progress" in word:
             self._progress(trial, word["progress"])
         elif "ended" in word:
-            self._end(writer, flight, word)
+            self._end(flight, word)
 
-    def _end(self, writer: Writer, flight: Flight, word: dict[str, Json]) -> None:
+    def _end(self, flight: Flight, word: dict[str, Json]) -> None:
         """A job has come back: store it, unless another node may do better."""
         ending = Ending(**word["ended"])
         said = list(outcomes(ending, len(flight.job)))
@@ -260,9 +261,9 @@ class ClusterRunner(Runner):
                 write_whole(self.prepared.store.artifact_path(self.run_id, planned.trial.trial_id), content)
         if word["log"]:
             write_whole(self.prepared.store.log_path(self.run_id, flight.job[0].trial.trial_id), word["log"])
-        self._store(writer, flight, ending)
+        self._store(flight, ending)
 
-    def _store(self, writer: Writer, flight: Flight, ending: Ending) -> None:
+    def _store(self, flight: Flight, ending: Ending) -> None:
         where: Identifier = self.identifier.of(flight.group) if flight.group else self.identifier
         if ending.status == "timeout" and (cut := self.order.cut(flight.job)):
             ending = Ending(None, "interrupted", cut)
@@ -272,19 +273,19 @@ class ClusterRunner(Runner):
                 said = said | {"reason": f"{said['reason']} (on {flight.group.name})"}
             own = where.planned(planned.trial)
             result = self.result(own, said, began=flight.began or now(), where=where)
-            writer.append(result)
+            self.writer.append(result)
             results.append(result)
             self.started += 1
             if ending.status != "interrupted":
                 self.voice.trial_ends(result)
         self.order.tell(results)
 
-    def _lost(self, writer: Writer, flight: Flight, why: str) -> None:
+    def _lost(self, flight: Flight, why: str) -> None:
         """A worker or a node is gone, and the job with it: again, elsewhere; not for ever."""
         losses = flight.losses + 1
         if losses > LOSSES:
             reason = f"lost with its Ray worker or node {losses} times ({why})"
-            self._store(writer, flight, Ending(None, "crashed", reason))
+            self._store(flight, Ending(None, "crashed", reason))
             return
         self.voice.say(f"ray: a worker or node is gone ({why}); its trial runs again")
         if self.cluster.refresh(now=True):

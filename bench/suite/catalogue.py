@@ -27,7 +27,7 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Described:
+class ComponentInfo:
     """A registered model or data set."""
 
     summary: str = ""
@@ -37,7 +37,7 @@ class Described:
     plugin: str = ""
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Json]) -> Described:
+    def from_json(cls, value: Mapping[str, Json]) -> ComponentInfo:
         own = {key: value.get(key, "") for key in ("summary", "source", "source_sha256", "plugin")}
         return cls(settings={key: Setting(**setting) for key, setting in value.get("settings", {}).items()}, **own)
 
@@ -82,8 +82,8 @@ class PluginInfo:
 class Catalogue:
     """All that is registered, and the machine it was asked on."""
 
-    models: Mapping[str, Described]
-    datasets: Mapping[str, Described]
+    models: Mapping[str, ComponentInfo]
+    datasets: Mapping[str, ComponentInfo]
     devices: Mapping[str, DeviceInfo]
     metrics: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
     plugins: Mapping[str, PluginInfo] = field(default_factory=dict)
@@ -101,8 +101,8 @@ class Catalogue:
     def from_json(cls, value: Mapping[str, Json]) -> Catalogue:
         """Raises KeyError or TypeError where `value` is not what a worker's `describe` gives."""
         return cls(
-            models={name: Described.from_json(item) for name, item in value["models"].items()},
-            datasets={name: Described.from_json(item) for name, item in value["datasets"].items()},
+            models={name: ComponentInfo.from_json(item) for name, item in value["models"].items()},
+            datasets={name: ComponentInfo.from_json(item) for name, item in value["datasets"].items()},
             devices={name: DeviceInfo(**item) for name, item in value["devices"].items()},
             metrics=value.get("metrics", {}),
             plugins={name: PluginInfo(**item) for name, item in value.get("plugins", {}).items()},

@@ -20,7 +20,7 @@ from bench.cluster.node_groups import ClusterIdentifier, NodeGroup, NodeGroups, 
 from bench.cluster.nodes import Cluster
 from bench.errors import BenchError
 from bench.execute.plan import Identifier, make_plan
-from bench.suite.catalogue import Catalogue, Described, DeviceInfo
+from bench.suite.catalogue import Catalogue, ComponentInfo, DeviceInfo
 from bench.suite.plan import Axis, Suite
 
 SEEDS = (0, 1, 2)
@@ -78,8 +78,8 @@ def suite() -> Suite:
 def own() -> Catalogue:
     """The driver's: it has no GPU, and is another machine."""
     return Catalogue(
-        models={"linear": Described()},
-        datasets={"synthetic": Described()},
+        models={"linear": ComponentInfo()},
+        datasets={"synthetic": ComponentInfo()},
         devices={"cpu": DeviceInfo(True), "cuda": DeviceInfo(False, "no GPU here", rank=20, ray_gpus=1)},
         environment=Environment({"cpu": "driver"}),
     )

@@ -119,7 +119,7 @@ def settings_of(build: Callable[..., Any]) -> dict[str, Json]:
         if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
             continue
         required = parameter.default is inspect.Parameter.empty
-        default = None if required else plain(parameter.default)
+        default = None if required else as_json(parameter.default)
         kind = hints.get(name, type(default) if default is not None else Any)
         try:
             schema = TypeAdapter(kind).json_schema()
@@ -130,8 +130,8 @@ def settings_of(build: Callable[..., Any]) -> dict[str, Json]:
     return found
 
 
-def plain(value: Any) -> Json:
+def as_json(value: Any) -> Json:
     """A default as JSON holds it: tuples become lists, paths text."""
     if isinstance(value, tuple | list):
-        return [plain(entry) for entry in value]
+        return [as_json(entry) for entry in value]
     return str(value) if isinstance(value, Path) else value

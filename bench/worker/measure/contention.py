@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from bench.worker.measure.environment import cgroup_folders, text_of
+from bench.base.kernel import cgroup_folders, text_of
 
 TASKS = Path("/proc/self/task")
 PRESSURE = Path("/proc/pressure/cpu")

@@ -19,6 +19,8 @@ from typing import Any
 
 import psutil
 
+from bench.base.kernel import cgroup_folders, text_of
+
 # Variables that change what torch and its libraries calculate, or how fast. None is set on most machines; those that
 # are make another environment.
 SWITCHES = (
@@ -83,16 +85,6 @@ def container_limits() -> dict[str, str]:
             if value and not value.startswith(("max", "-1")) and not (value.isdigit() and int(value) >= 2**60):
                 found[name] = value
     return found
-
-
-def cgroup_folders() -> list[Path]:
-    """The folders of the control groups that this process is in, of v1 and v2; some may not be there."""
-    root, folders = Path("/sys/fs/cgroup"), []
-    for line in text_of(Path("/proc/self/cgroup")).splitlines():
-        _, controllers, path = line.split(":", 2)
-        names = [root] if not controllers else [root / name for name in (controllers, *controllers.split(","))]
-        folders += [base / path.lstrip("/") for base in names]
-    return folders
 
 
 def nvidia_facts() -> dict[str, Any]:
@@ -170,14 +162,6 @@ def clock_notes(cpu: Path = CPU) -> dict[str, Any]:
     elif no_turbo := text_of(cpu.parent / "intel_pstate/no_turbo"):
         found["cpu_boost"] = no_turbo == "0"
     return found
-
-
-def text_of(path: Path) -> str:
-    """What a file of the kernel says; empty where it cannot be read."""
-    try:
-        return path.read_text().strip()
-    except OSError:
-        return ""
 
 
 def caches(cpu: Path = CPU) -> dict[str, str]:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.worker.measure.environment import text_of
+from bench.base.kernel import text_of
 
 PROC = Path("/proc")
 PSS = re.compile(rb"^Pss_(?:Anon|Shmem):\s+(\d+) kB", re.MULTILINE)  # Linux 5.9 and newer
