@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from bench.cluster import executor as _ray  # noqa: F401  # registers itself, as the next one does
-from bench.cluster.prepare import prepared_on_cluster
+from bench.cluster.nodes import prepared_on_cluster
 from bench.cluster.run import run_on_cluster
 from bench.execute.executors import inline as _inline  # noqa: F401
 from bench.execute.executors.local import Executor

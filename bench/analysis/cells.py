@@ -13,6 +13,7 @@ from functools import cached_property
 from bench.base.records import (
     NOT_IDENTITY,
     Component,
+    Environment,
     Json,
     MeasureSettings,
     Result,
@@ -233,9 +234,14 @@ class Section:
         return [row.result for cell in self.cells for row in cell.rows if row.result is not None]
 
     @property
-    def facts(self) -> Mapping[str, Json]:
+    def environment(self) -> Environment:
         """What is known of its machine and software; empty where nothing ran."""
-        return next((result.environment.facts for result in self.results if result.environment.facts), {})
+        return next((result.environment for result in self.results if result.environment.facts), Environment({}))
+
+    @property
+    def facts(self) -> Mapping[str, Json]:
+        """The facts of its environment."""
+        return self.environment.facts
 
     @cached_property
     def statuses(self) -> Counter[str]:

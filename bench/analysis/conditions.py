@@ -20,7 +20,7 @@ def conditions(section: Section) -> str:
     facts = section.facts
     parts = [
         machine(facts),
-        device(section.device, facts),
+        device(section.device, section.environment),
         _threads(section),
         f"torch {facts.get('torch') or UNKNOWN}",
         dates(section.results) or "not run yet",
@@ -33,7 +33,7 @@ def conditions(section: Section) -> str:
 def conditions_short(section: Section, *others: Section) -> str:
     """What stands in a plot: device (of `others` too), machine, threads, torch."""
     facts = section.facts
-    devices = listing([device(each.device, facts) for each in (section, *others)])
+    devices = listing([device(each.device, section.environment) for each in (section, *others)])
     parts = [devices, machine(facts), _threads(section), f"torch {facts.get('torch') or UNKNOWN}"]
     return ", ".join(part for part in parts if "as in the table" not in part)
 
@@ -44,12 +44,14 @@ def machine(facts: Mapping[str, Json]) -> str:
     return f"{name or 'machine unknown'}" + (f", {plural(int(cores), 'core')}" if cores else "")
 
 
-def device(name: str, facts: Mapping[str, Json]) -> str:
-    """`CPU`, or the GPU by its name."""
-    if name == "cpu":
-        return "CPU"
-    gpu = facts.get("gpu") if name == "cuda" else None
-    return f"GPU ({name}): {gpu}" if gpu else f"device {name}"
+def device(name: str, environment: Environment) -> str:
+    """What the device calls itself: `CPU`, `GPU (cuda): NVIDIA H200`."""
+    told = environment.notes.get("devices")
+    if isinstance(told, dict) and isinstance(told.get(name), str):
+        return str(told[name])
+    # Results of older versions say nothing of devices but the card's name among the facts.
+    gpu = environment.facts.get("gpu") if name == "cuda" else None
+    return "CPU" if name == "cpu" else f"GPU ({name}): {gpu}" if gpu else f"device {name}"
 
 
 def dates(results: Iterable[Result]) -> str:

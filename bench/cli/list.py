@@ -14,7 +14,7 @@ from bench.cli import options as opt
 from bench.errors import EXIT_OK, BenchError, nearest
 
 if TYPE_CHECKING:
-    from bench.suite.catalogue import Catalogue, Described, DeviceInfo, Setting
+    from bench.suite.catalogue import Catalogue, ComponentInfo, DeviceInfo, Setting
 
 LISTS = ("models", "datasets", "devices", "metrics", "suites")
 INSTALLED_SUITES = Path(__file__).resolve().parents[1] / "_suites"
@@ -89,7 +89,7 @@ def _metric(unit: str, higher_is_better: bool, meaning: str) -> str:
     return f"[{unit or '-'}, {'higher' if higher_is_better else 'lower'} is better] {meaning}"
 
 
-def _components(entries: Mapping[str, Described]) -> str:
+def _components(entries: Mapping[str, ComponentInfo]) -> str:
     from bench.suite.mistakes import describe
 
     lines = []

@@ -31,7 +31,7 @@ def job(bundle: list[Any], sha256: str, order: dict[str, Any]) -> Iterator[dict[
 
 def look(bundle: list[Any], sha256: str, plugins: list[str], places: dict[str, str]) -> dict[str, Any]:
     """A Ray task: what the node that it runs on has, without the settings of models and data sets."""
-    found: dict[str, Any] = code(bundle, sha256).described(plugins, places)
+    found: dict[str, Any] = code(bundle, sha256).catalogue(plugins, places)
     return found
 
 

@@ -1,6 +1,6 @@
 """The Ray executor: one job is one Ray task. Ray finds the node; there the job runs as it does on this machine.
 
-A task asks for all CPUs of a node (the fewest that one has), one GPU where its device is CUDA, and one of a resource
+A task asks for all CPUs of a node (the fewest that one has), the GPUs that its device takes, and one of a resource
 that every Ray node has one of without declaring it: so no node runs two at a time, whatever else it has. The lock of
 the machine guards what Ray does not know of: two nodes on one machine, a run beside the cluster.
 """
@@ -37,7 +37,7 @@ class Needs:
     """What a task asks Ray for. `only`, `never`: ids of nodes that are alive."""
 
     cpus: float = 1
-    gpu: bool = False
+    gpus: int = 0
     only: tuple[str, ...] = ()
     never: tuple[str, ...] = ()
 
@@ -47,7 +47,7 @@ class Needs:
         label = f"in({','.join(self.only)})" if self.only else f"!in({','.join(self.never)})" if self.never else ""
         return {
             "num_cpus": self.cpus,
-            "num_gpus": 1 if self.gpu else 0,
+            "num_gpus": self.gpus,
             "resources": {SLOT: 1},
             "max_retries": 0,
             "scheduling_strategy": "SPREAD",
@@ -68,7 +68,7 @@ class RayExecutor(Executor):
         self.address, self.told = address, ""
         self._ray: Any = None
         self._bundle: tuple[Any, Bundle] | None = None
-        self._functions: dict[Any, Any] = {}
+        self._functions: dict[str, Any] = {}
 
     @property
     def ray(self) -> Any:
@@ -77,7 +77,7 @@ class RayExecutor(Executor):
         return self._ray
 
     def start(self) -> None:
-        """Connect. `told` says to what. BenchError: nothing answers there."""
+        """Connect; `told` says to what. Raises BenchError where nothing answers."""
         if self._ray is not None:
             return
         address = self.address or current_cluster()
@@ -96,13 +96,6 @@ class RayExecutor(Executor):
             self._ray = ray
         self.told = f"ray: the cluster at {address}" if address else "ray: no cluster runs here; one of this machine"
 
-    def ship(self, plugins: Sequence[str]) -> Bundle:
-        """Put the code where the nodes can fetch it. BenchError: it is too much."""
-        bundle = make_bundle(plugins)
-        with signals_wait():
-            self._bundle = (self.ray.put(bundle.content), bundle)
-        return bundle
-
     def nodes(self) -> dict[str, Mapping[str, float]]:
         """The nodes that are alive and may run something, with their resources."""
         with signals_wait():
@@ -111,52 +104,47 @@ class RayExecutor(Executor):
 
     def look(self, node: str, *, gpu: bool, plugins: Sequence[str]) -> Any:
         """Reference to the catalogue of a node, as a task sees it that asks for a GPU, or for none."""
-        from bench.cluster import boot
-
-        reference, bundle = self._code(plugins)
         options = {
             "num_cpus": 0,
             "num_gpus": GPU_GLANCE if gpu else 0,
             "max_retries": 0,
             "label_selector": {"ray.io/node-id": f"in({node})"},
         }
-        with signals_wait():
-            task = self._function(boot.look).options(**options)
-            return task.remote([reference], bundle.sha256, list(plugins), dict(bundle.plugins))
+        reference, bundle = self._code(plugins)
+        return self._remote("look", options, [reference], bundle.sha256, list(plugins), dict(bundle.plugins))
 
     def submit(self, order: dict[str, Json], needs: Needs) -> Any:
         """Begin a job. What comes back generates references to what happens to it (see boot.job)."""
-        from bench.cluster import boot
-
         reference, bundle = self._code(order["plugins"])
-        with signals_wait():
-            task = self._function(boot.job).options(num_returns="streaming", **needs.options())
-            return task.remote([reference], bundle.sha256, order | {"places": dict(bundle.plugins)})
+        options = {"num_returns": "streaming", **needs.options()}
+        return self._remote("job", options, [reference], bundle.sha256, order | {"places": dict(bundle.plugins)})
 
     def _code(self, plugins: Sequence[str]) -> tuple[Any, Bundle]:
+        """The code, where the nodes can fetch it. Raises BenchError where it is too much."""
         if self._bundle is None:
-            self.ship(plugins)
-        assert self._bundle is not None
+            bundle = make_bundle(plugins)
+            with signals_wait():
+                self._bundle = (self.ray.put(bundle.content), bundle)
         return self._bundle
 
-    def _function(self, function: Any) -> Any:
-        """A function of `boot` as a Ray function: by value, since the nodes may have no bench or another one."""
+    def _remote(self, name: str, options: dict[str, Any], *arguments: Any) -> Any:
+        """Call a function of `boot` on the cluster: by value, since the nodes may have no bench or another one."""
         import ray.cloudpickle
 
         from bench.cluster import boot
 
-        if function not in self._functions:  # Ray keeps each that it is given
-            ray.cloudpickle.register_pickle_by_value(boot)
-            self._functions[function] = self.ray.remote(function)
-        return self._functions[function]
+        with signals_wait():
+            if name not in self._functions:  # Ray keeps each that it is given
+                ray.cloudpickle.register_pickle_by_value(boot)
+                self._functions[name] = self.ray.remote(getattr(boot, name))
+            return self._functions[name].options(**options).remote(*arguments)
 
     def run(self, request: dict[str, Json], *, timeout_seconds: float, on_progress: OnProgress) -> Ending:
         """One job, to its end."""
         order = order_of(request, timeout_seconds=timeout_seconds, given=request["data_root"])
         self._bundle = None  # plugins may be others than those of the job before
-        needs = Needs(
-            cpus=min(node["CPU"] for node in self.nodes().values()), gpu=wants_gpu(request["trial"]["device"])
-        )
+        cpus = min(node["CPU"] for node in self.nodes().values())
+        needs = Needs(cpus, request.get("ray_gpus", 0))
         for reference in self.submit(order, needs):
             word = self.ray.get(reference)
             if "progress" in word:
@@ -167,7 +155,7 @@ class RayExecutor(Executor):
                     Path(artifacts[number]).write_bytes(content)
                 if word["log"] and request.get("log"):
                     Path(request["log"]).write_bytes(word["log"])
-                return ending_of(word)
+                return Ending(**word["ended"])
         return Ending(None, "crashed", "the task ended without a word")
 
     def close(self) -> None:
@@ -184,24 +172,13 @@ def order_of(
 ) -> dict[str, Json]:
     """What a node is told of a job: the request without the places of this machine. `given`: --data-root."""
     others = [{key: one[key] for key in ("trial", "attributes")} for one in request.get("others", ())]
-    own = {key: request[key] for key in ("trial", "attributes", "locations")}
+    own = {key: request[key] for key in ("trial", "attributes", "locations", "fork_is_safe") if key in request}
     return {
         "request": own | {"others": others},
         "timeout_seconds": timeout_seconds,
         "plugins": list(request["plugins"]),
         "data_roots": {"given": given, "drivers": drivers},
     }
-
-
-def ending_of(word: Mapping[str, Json]) -> Ending:
-    """The ending that a node tells."""
-    told = word["ended"]
-    return Ending(told["outcome"], told["status"], told["reason"])
-
-
-def wants_gpu(device: str) -> bool:
-    """Whether a trial on that device needs what Ray counts as a GPU."""
-    return device == "cuda"
 
 
 def current_cluster() -> str | None:

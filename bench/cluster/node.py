@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
@@ -64,9 +65,7 @@ def _next(words: queue.SimpleQueue[dict[str, Json] | None]) -> dict[str, Json] |
 def _job(order: dict[str, Json], words: queue.SimpleQueue[dict[str, Json] | None]) -> None:
     lock = MeasureLock()
     try:
-        if not lock.try_acquire():
-            words.put({"waiting": True})
-            lock.acquire()
+        lock.acquire(lambda: words.put({"waiting": True}))
         _measured(order, words.put)
     finally:
         lock.release()
@@ -75,7 +74,7 @@ def _job(order: dict[str, Json], words: queue.SimpleQueue[dict[str, Json] | None
 
 def _measured(order: dict[str, Json], say: Say) -> None:
     plugins = in_bundle(order["plugins"], order["places"])
-    say({"began": described(order["plugins"], order["places"])})
+    say({"began": catalogue(order["plugins"], order["places"])})
     with _folder() as folder:
         request = _here(order, folder, plugins)
         if why := _other_data(request):
@@ -85,7 +84,7 @@ def _measured(order: dict[str, Json], say: Say) -> None:
                 request, timeout_seconds=order["timeout_seconds"], on_progress=lambda what: say({"progress": what})
             )
         left = _left(folder)
-    say({"ended": _told(ending), **left})
+    say({"ended": asdict(ending), **left})
 
 
 def in_bundle(plugins: Sequence[str], places: dict[str, str]) -> list[str]:
@@ -93,21 +92,22 @@ def in_bundle(plugins: Sequence[str], places: dict[str, str]) -> list[str]:
     return [str(BUNDLE / places[spec]) if spec in places else spec for spec in plugins]
 
 
-def described(plugins: Sequence[str], places: dict[str, str]) -> dict[str, Json]:
-    """The catalogue of this node, without settings; plugins are called as the driver calls them.
+def catalogue(plugins: Sequence[str], places: dict[str, str]) -> dict[str, Json]:
+    """What this node has, without settings; plugins are called as the driver calls them. Raises BenchError.
 
-    Asked once in a process for each set of visible GPUs. Raises BenchError.
+    It is asked for once in a process for each set of GPUs that Ray shows it.
     """
     _forget_threads_of_ray()
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-    found: dict[str, Json] = json.loads(_described(tuple(in_bundle(plugins, places)), visible))
-    names = dict(zip(in_bundle(plugins, places), plugins, strict=True))
+    here = in_bundle(plugins, places)
+    found: dict[str, Json] = json.loads(_catalogue(tuple(here), visible))
+    names = dict(zip(here, plugins, strict=True))
     found["plugins"] = {names.get(spec, spec): told for spec, told in found["plugins"].items()}
     return found
 
 
 @cache
-def _described(plugins: tuple[str, ...], visible: str) -> str:
+def _catalogue(plugins: tuple[str, ...], visible: str) -> str:
     found = catalogue_question(plugins).answer()
     for kind in ("models", "datasets"):
         for told in found[kind].values():
@@ -140,11 +140,8 @@ def _folder() -> Iterator[Path]:
     mine = f"bench-ray-{os.getuid()}-{digest(str(MeasureLock().path))[:6]}-"
     for left in Path(tempfile.gettempdir()).glob(f"{mine}*"):
         shutil.rmtree(left, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=mine))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=mine, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 def _here(order: dict[str, Json], folder: Path, plugins: Sequence[str]) -> dict[str, Json]:
@@ -154,7 +151,6 @@ def _here(order: dict[str, Json], folder: Path, plugins: Sequence[str]) -> dict[
     for number, one in enumerate(each):
         one["artifact"] = str(folder / f"{number}.h5")
     places = {"log": str(folder / "log"), "scratch": str(folder / "scratch"), "plugins": list(plugins)}
-    request.pop("checkpoints", None)  # the driver's folder is not here
     return request | places | {"data_root": str(data_root(order["data_roots"]))}
 
 
@@ -177,10 +173,6 @@ def _other_data(request: dict[str, Json]) -> str:
         if wanted.get(setting) not in (None, "absent", file_sha256(path)):
             return f"{setting} = {Path(path).name}: another file than the one that the run was planned with"
     return ""
-
-
-def _told(ending: Ending) -> dict[str, Json]:
-    return {"outcome": ending.outcome, "status": ending.status, "reason": ending.reason}
 
 
 def _left(folder: Path) -> dict[str, Json]:

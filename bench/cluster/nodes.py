@@ -1,17 +1,24 @@
-"""The nodes of a cluster while a run lasts: who is there, of which kind, and who cannot run trials."""
+"""The nodes of a cluster while a run lasts: who is there, of which group, who cannot run trials; and its plan."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
-from bench.cluster.executor import Needs, RayExecutor, wants_gpu
-from bench.cluster.kinds import Kind, Kinds
+from bench.cluster.executor import Needs, RayExecutor
+from bench.cluster.node_groups import ClusterIdentifier, NodeGroup, NodeGroups, joined
 from bench.errors import BenchError
+from bench.execute.ask_worker import catalogue_question
+from bench.execute.prepare import Options, Prepared, prepare_with
 from bench.execute.progress import Voice
 from bench.execute.signals import signals_wait
+from bench.present.format import plural
+from bench.suite.catalogue import Catalogue
+from bench.suite.read import SuiteFile
 
 LOOK_SECONDS = 120.0  # for the first word of a node: it unpacks the code and may import torch from a cold disk
 PATIENCE_SECONDS = 60.0  # for a node: one that went may come again
@@ -23,7 +30,7 @@ class Cluster:
 
     def __init__(self, executor: RayExecutor, plugins: Sequence[str], voice: Voice) -> None:
         self.executor, self.plugins, self.voice = executor, plugins, voice
-        self.kinds = Kinds()
+        self.groups = NodeGroups()
         self.alive: dict[str, Mapping[str, float]] = {}
         self.unusable: dict[str, str] = {}  # node → why it cannot run trials
         self._looked: set[str] = set()
@@ -45,9 +52,7 @@ class Cluster:
         while not self.alive and time.monotonic() < stop:
             time.sleep(1.0)
             self.refresh(now=True)
-        if not self.usable:
-            why = next(iter(self.unusable.values()), "it has no node with a CPU")
-            raise BenchError(f"--executor ray: no node of the cluster can run trials: {why}")
+        self._refuse_unusable(next(iter(self.unusable.values()), "it has no node with a CPU"))
 
     @property
     def usable(self) -> list[str]:
@@ -59,6 +64,9 @@ class Cluster:
         if node not in self.unusable:
             self.unusable[node] = why
             self.voice.say(f"ray: a node gets no more trials: {why}")
+        self._refuse_unusable(why)
+
+    def _refuse_unusable(self, why: str) -> None:
         if not self.usable:
             raise BenchError(f"--executor ray: no node of the cluster can run trials: {why}")
 
@@ -91,26 +99,22 @@ class Cluster:
             self._looked.discard(node)
         else:
             self._looked.add(node)
-            self.kinds.of(told, gpu=gpu, node=node)
+            self.groups.of(told, gpu=gpu, node=node)
 
-    def fitting(self, device: str, kind: Kind | None) -> list[str]:
-        """Nodes that are there and may run a trial on `device`; of one kind, where one is given."""
-        gpu = wants_gpu(device)
-        return [
-            node
-            for node in self.usable
-            if (not gpu or self.alive[node].get("GPU", 0) >= 1) and (kind is None or node in kind.nodes)
-        ]
+    def fitting(self, device: str, group: NodeGroup | None) -> list[str]:
+        """Nodes that are there and may run a trial on `device`; of one group, where one is given."""
+        gpus, among = self.groups.gpus_for(device), self.usable if group is None else group.nodes
+        return [node for node in self.usable if self.alive[node].get("GPU", 0) >= gpus and node in among]
 
-    def needs(self, device: str, kind: Kind | None, *, avoid: Collection[str] = ()) -> Needs | None:
+    def needs(self, device: str, group: NodeGroup | None, *, avoid: Collection[str] = ()) -> Needs | None:
         """What a task asks for, so that a node is wholly its own; None where no node would do now."""
-        nodes = [node for node in self.fitting(device, kind) if node not in avoid]
+        nodes = [node for node in self.fitting(device, group) if node not in avoid]
         if not nodes:
             return None
         return Needs(
             cpus=min(self.alive[node]["CPU"] for node in nodes),
-            gpu=wants_gpu(device),
-            only=tuple(nodes) if kind is not None else (),
+            gpus=self.groups.gpus_for(device),
+            only=tuple(nodes) if group is not None else (),
             never=tuple(node for node in self.alive if node in self.unusable or node in avoid),
         )
 
@@ -118,8 +122,39 @@ class Cluster:
         """`3 nodes: 2 × AMD EPYC 7763, 64 cores; 1 × …`."""
         count = Counter[str]()
         for node in self.usable:
-            of = [kind for kind in self.kinds if node in kind.nodes]
-            if of:
-                count[max(of, key=lambda kind: kind.gpu).name] += 1
-        kinds = "; ".join(f"{number} × {name}" for name, number in count.items())
-        return f"{len(self.usable)} node{'' if len(self.usable) == 1 else 's'}: {kinds}"
+            if of := [group for group in self.groups if node in group.nodes]:
+                count[max(of, key=lambda group: group.gpu).name] += 1
+        names = "; ".join(f"{number} × {name}" for name, number in count.items())
+        return f"{plural(len(self.usable), 'node')}: {names}"
+
+
+@dataclass(slots=True)
+class ClusterPrepared(Prepared):
+    """A suite resolved for a cluster."""
+
+    cluster: Cluster
+
+    def identifier(self) -> ClusterIdentifier:
+        return ClusterIdentifier(
+            self.suite,
+            self.catalogue,
+            groups=list(self.cluster.groups),
+            results=self.store.results,
+            cells=self.options.place == "environment",
+        )
+
+
+@contextmanager
+def prepared_on_cluster(options: Options, file: SuiteFile, voice: Voice) -> Iterator[ClusterPrepared]:
+    """The plan for a cluster, connected as long as this lasts. BenchError: one line."""
+    executor = RayExecutor(options.address)
+    try:
+        executor.start()
+        voice.say(executor.told)
+        question = catalogue_question(file.plugins)
+        cluster = Cluster(executor, file.plugins, voice)
+        cluster.wait_for_nodes()
+        found = prepare_with(joined(Catalogue.from_json(question.answer()), list(cluster.groups)), options, file=file)
+        yield ClusterPrepared(found.file, found.suite, found.catalogue, found.store, options, cluster)
+    finally:
+        executor.close()

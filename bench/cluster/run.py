@@ -10,16 +10,13 @@ import time
 from collections.abc import Callable
 
 from bench.base.records import Trial
-from bench.cluster.prepare import prepared_on_cluster
+from bench.cluster.nodes import prepared_on_cluster
 from bench.cluster.runner import ClusterRunner
-from bench.execute.opening_lines import head, wrapped
-from bench.execute.order import run_order
-from bench.execute.prepare import Options, read
+from bench.execute.opening_lines import wrapped
+from bench.execute.prepare import Options
 from bench.execute.progress import Voice
-from bench.execute.run import Ran, keep_budget, ran_of
+from bench.execute.run import Ran, planned_and_said, ran_of, read_writable
 from bench.execute.signals import signals_raise
-from bench.results.store import Store
-from bench.suite.stored import suite_to_json
 
 
 def run_on_cluster(options: Options, *, voice: Voice, meanwhile: Callable[[], None]) -> Ran:
@@ -27,27 +24,18 @@ def run_on_cluster(options: Options, *, voice: Voice, meanwhile: Callable[[], No
     began = time.monotonic()
     with signals_raise():
         try:
-            file = read(options)
-            Store(options.results / file.name).refuse_unwritable()
+            file = read_writable(options)
             with prepared_on_cluster(options, file, voice) as prepared:
-                plan = prepared.plan()
-                if plan.total:
-                    prepared.store.save_suite(suite_to_json(prepared.suite))
-                for line in wrapped(prepared.cluster.text()):
-                    voice.say(line)
-                for line in head(prepared.suite, plan, catalogue=prepared.catalogue, results=prepared.store.results):
-                    voice.say(line)
+                plan = planned_and_said(prepared, voice, first=wrapped(prepared.cluster.text()))
                 if any(_wants_checkpoints(planned.trial) for planned in plan.to_run):
                     voice.say("ray: no checkpoints on a cluster; a trial that is cut off starts from its beginning")
                 if plan.to_run:
                     meanwhile()
                 runner = ClusterRunner(prepared, voice)
                 try:
-                    order = run_order(plan, prepared.suite, results=prepared.store.results, began=began)
-                    trained = runner.run(plan, order)
-                    keep_budget(prepared, order, seconds=time.monotonic() - began)
+                    trained = runner.run_all(plan, began=began)
                 finally:
-                    runner.presence.ends()
+                    runner.status_file.ends()
                 return ran_of(prepared, trained)
         finally:
             voice.end()

@@ -9,12 +9,12 @@ import time
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bench.base.records import Json
-from bench.cluster.executor import ending_of, order_of, wants_gpu
-from bench.cluster.kinds import ClusterIdentifier, Kind
-from bench.cluster.nodes import PATIENCE_SECONDS
+from bench.cluster.executor import order_of
+from bench.cluster.node_groups import ClusterIdentifier, NodeGroup
+from bench.cluster.nodes import PATIENCE_SECONDS, ClusterPrepared
 from bench.errors import BenchError
 from bench.execute.executors.exit_status import Ending
 from bench.execute.jobs import Job, outcomes, request
@@ -25,9 +25,6 @@ from bench.execute.progress import Voice
 from bench.execute.run import Runner, now
 from bench.execute.signals import Stopped, signals_wait
 from bench.results.store import Writer, write_whole
-
-if TYPE_CHECKING:
-    from bench.cluster.prepare import ClusterPrepared
 
 LOSSES = 3  # how often a job is lost with a worker or a node before that is what became of it
 SAY_SECONDS = 10.0  # after which it is said that nothing begins
@@ -42,10 +39,10 @@ class Flight:
     """A job that is to run or runs: where, since when, how often it was lost, which nodes could not run it."""
 
     job: Job
-    wanted: Kind | None = None
+    wanted: NodeGroup | None = None
     task: Any = None
     node: str = ""
-    kind: Kind | None = None
+    group: NodeGroup | None = None
     began: str = ""
     losses: int = 0
     avoid: set[str] = field(default_factory=set)
@@ -56,18 +53,23 @@ class Flight:
     def device(self) -> str:
         return self.job[0].trial.device
 
+    def again(self, *, losses: int = 0) -> Flight:
+        """The same job, to be handed out once more; `losses`: how often it was lost since."""
+        return Flight(self.job, losses=self.losses + losses, avoid=self.avoid)
+
 
 class ClusterRunner(Runner):
     """Keeps every node supplied, takes back what comes, and is the only one who writes."""
 
     identifier: ClusterIdentifier
+    writer: Writer
     order: Order
 
     def __init__(self, prepared: ClusterPrepared, voice: Voice) -> None:
         super().__init__(prepared, prepared.cluster.executor, voice)
         self.cluster, self.ray = prepared.cluster, prepared.cluster.executor.ray
         self.by_cell = prepared.options.place == "environment"
-        self.place: dict[str, Kind] = {}  # cell → the kind that it belongs to
+        self.place: dict[str, NodeGroup] = {}  # cell → the group that it belongs to
         self.flying: dict[Any, Flight] = {}
         self.waiting: deque[Flight] = deque()
         self.started = 0
@@ -76,19 +78,19 @@ class ClusterRunner(Runner):
         self.told: set[str] = set()
 
     def train(self, writer: Writer, order: Order) -> int:
-        self.order = order
+        self.writer, self.order = writer, order
         try:
             while self._draw() or self.flying:
                 if self.cluster.refresh():
                     self._call_back()
                 if self.room:
-                    self._supply(writer)
-                self._listen(writer)
+                    self._supply()
+                self._listen()
         except Stopped as signal:
             for flight in self.flying.values():
-                if flight.kind is not None and not flight.ended:
+                if flight.group is not None and not flight.ended:
                     ending = Ending(None, "interrupted", f"the run was stopped by {signal}")
-                    self._store(writer, flight, ending)
+                    self._store(flight, ending)
             self._cancel()
             raise
         return self.started
@@ -106,7 +108,7 @@ class ClusterRunner(Runner):
 
     def _cancel(self) -> None:
         """Ask the nodes to end what they run and to tidy up. What does not answer ends with the connection."""
-        errors, stop = self._errors(), time.monotonic() + GRACE_SECONDS
+        stop = time.monotonic() + GRACE_SECONDS
         with signals_wait():
             for task in self.flying:
                 self.ray.cancel(task)
@@ -114,19 +116,19 @@ class ClusterRunner(Runner):
                 for task in self.ray.wait(list(self.flying), num_returns=1, timeout=WAIT_SECONDS)[0]:
                     try:
                         self.ray.get(next(task))  # what it said before
-                    except (StopIteration, errors.RayError):
+                    except (StopIteration, self.ray.exceptions.RayError):
                         self._drop(task)
 
-    def _supply(self, writer: Writer) -> None:
+    def _supply(self) -> None:
         """Hand jobs to Ray until every group of nodes has one a node and one ahead."""
         self.room = False
         flying = Counter(self._group(flight) for flight in self.flying.values())
         for flight in [self.waiting[i] for i in range(min(LOOKAHEAD, len(self.waiting)))]:
-            flight.wanted = self._kind_for(flight)
+            flight.wanted = self._group_for(flight)
             nodes = self.cluster.fitting(flight.device, flight.wanted)
             needs = self.cluster.needs(flight.device, flight.wanted, avoid=flight.avoid)
             if needs is None:
-                self._no_node(writer, flight)
+                self._no_node(flight)
             elif flying[self._group(flight)] < AHEAD * len(nodes):
                 self.waiting.remove(flight)
                 flight.alone_since = None
@@ -135,22 +137,27 @@ class ClusterRunner(Runner):
                 self.flying[flight.task] = flight
 
     def _group(self, flight: Flight) -> object:
-        return flight.wanted or wants_gpu(flight.device)
+        return flight.wanted or self._takes_gpu(flight)
 
-    def _kind_for(self, flight: Flight) -> Kind | None:
-        """With --place environment: the kind of the cell. A new cell goes where the fewest jobs a node are."""
+    def _takes_gpu(self, flight: Flight) -> bool:
+        return self.cluster.groups.gpus_for(flight.device) > 0
+
+    def _group_for(self, flight: Flight) -> NodeGroup | None:
+        """With --place environment: the group of the cell. A new cell goes where the fewest jobs a node are."""
         if not self.by_cell:
             return None
         trial = flight.job[0].trial
         if trial.cell_id not in self.place:
-            kinds = [kind for kind in self.cluster.kinds if self.cluster.fitting(trial.device, kind)]
-            able = [kind for kind in kinds if kind.can(trial.device)]
+            able = [
+                group
+                for group in self.cluster.groups
+                if group.can(trial.device) and self.cluster.fitting(trial.device, group)
+            ]
             load = Counter(flying.wanted for flying in self.flying.values())
-            freest = min(able, key=lambda k: load[k] / len(self.cluster.fitting(trial.device, k)), default=None)
-            if (found := self.identifier.kind_of_cell(trial) or freest) is None:
-                return None
-            self.place[trial.cell_id] = found
-        return self.place[trial.cell_id]
+            freest = min(able, key=lambda g: load[g] / len(self.cluster.fitting(trial.device, g)), default=None)
+            if found := self.identifier.group_of_cell(trial) or freest:
+                self.place[trial.cell_id] = found
+        return self.place.get(trial.cell_id)
 
     def _order(self, flight: Flight) -> dict[str, Json]:
         trials = [planned.trial for planned in flight.job]
@@ -164,17 +171,17 @@ class ClusterRunner(Runner):
             drivers=str(data_root(None)),
         )
 
-    def _no_node(self, writer: Writer, flight: Flight) -> None:
+    def _no_node(self, flight: Flight) -> None:
         """No node fits a job now. One that went may come again; after a while the job's trials are `skipped`."""
         flight.alone_since = flight.alone_since or time.monotonic()
         if time.monotonic() - flight.alone_since > PATIENCE_SECONDS:
             what = f"with the environment of its cell ({flight.wanted.name})" if flight.wanted else flight.device
             reason = f"no node {what} is left in the cluster; run again when there is one"
-            flight.kind = flight.wanted
+            flight.group = flight.wanted
             self.waiting.remove(flight)
-            self._store(writer, flight, Ending(None, "skipped", reason))
+            self._store(flight, Ending(None, "skipped", reason))
 
-    def _listen(self, writer: Writer) -> None:
+    def _listen(self) -> None:
         """Take up what the next task has to say; wait no longer than half a second."""
         if not self.flying:
             time.sleep(WAIT_SECONDS if self.waiting else 0)
@@ -184,7 +191,7 @@ class ClusterRunner(Runner):
             ready, _ = self.ray.wait(list(self.flying), num_returns=1, timeout=WAIT_SECONDS)
         for task in ready:
             self.heard = time.monotonic()
-            self._take(writer, task)
+            self._take(task)
         if not ready:
             self.room = True
             if time.monotonic() - self.heard > SAY_SECONDS and not any(f.node for f in self.flying.values()):
@@ -192,56 +199,53 @@ class ClusterRunner(Runner):
                     "waiting: no node of the cluster has all its CPUs free; something else of Ray runs there"
                 )
 
-    def _take(self, writer: Writer, task: Any) -> None:
-        errors, flight = self._errors(), self.flying[task]
+    def _take(self, task: Any) -> None:
+        errors, flight = self.ray.exceptions, self.flying[task]
         try:
             with signals_wait():
                 word = self.ray.get(next(task))
         except StopIteration:
             self._drop(task)
             if not flight.ended:
-                self._lost(writer, flight, "the task ended without a word")
+                self._lost(flight, "the task ended without a word")
         except errors.RayTaskError as error:
             if not isinstance(error.cause, BenchError | OSError):
                 raise
             self._unusable(flight, str(error.cause))
         except errors.OutOfMemoryError:
-            self._end(writer, flight, {"ended": _memory(), "files": {}, "log": b""})
+            reason = "Ray ended it: the node has no more memory"
+            ended = {"outcome": None, "status": "oom", "reason": reason}
+            self._end(flight, {"ended": ended, "files": {}, "log": b""})
         except errors.RayError as error:
             self._drop(task)
             if not flight.ended:
-                self._lost(writer, flight, type(error).__name__)
+                self._lost(flight, type(error).__name__)
         else:
-            self._heard(writer, flight, word)
+            self._heard(flight, word)
 
     def _drop(self, task: Any) -> None:
-        self.presence.job_ends(self.flying.pop(task).job)
+        self.status_file.job_ends(self.flying.pop(task).job)
         self.room = True
 
-    def _errors(self) -> Any:
-        import ray.exceptions
-
-        return ray.exceptions
-
-    def _heard(self, writer: Writer, flight: Flight, word: dict[str, Json]) -> None:
+    def _heard(self, flight: Flight, word: dict[str, Json]) -> None:
         trial = flight.job[0].trial
         if "on" in word:
             flight.node = word["on"]
         elif "waiting" in word:
             self._say_once("waiting: another run is measuring on a node of the cluster")
         elif "began" in word:
-            flight.kind = self.cluster.kinds.of(word["began"], gpu=wants_gpu(flight.device), node=flight.node)
+            flight.group = self.cluster.groups.of(word["began"], gpu=self._takes_gpu(flight), node=flight.node)
             flight.began = now()
             self.voice.trial_begins(trial)
-            self.presence.job_begins(flight.job, limit_seconds=self.order.limit_seconds(flight.job))
+            self.status_file.job_begins(flight.job, limit_seconds=self.order.limit_seconds(flight.job))
         elif "progress" in word:
             self._progress(trial, word["progress"])
         elif "ended" in word:
-            self._end(writer, flight, word)
+            self._end(flight, word)
 
-    def _end(self, writer: Writer, flight: Flight, word: dict[str, Json]) -> None:
+    def _end(self, flight: Flight, word: dict[str, Json]) -> None:
         """A job has come back: store it, unless another node may do better."""
-        ending = ending_of(word)
+        ending = Ending(**word["ended"])
         said = list(outcomes(ending, len(flight.job)))
         if said[0]["status"] == "interrupted":  # by itself: the node's disk takes no more
             self._unusable(flight, said[0]["reason"])
@@ -250,48 +254,48 @@ class ClusterRunner(Runner):
         if said[0]["status"] == "skipped":
             flight.avoid.add(flight.node)
             if self.cluster.needs(flight.device, flight.wanted, avoid=flight.avoid) is not None:
-                self.waiting.appendleft(Flight(flight.job, losses=flight.losses, avoid=flight.avoid))
+                self.waiting.appendleft(flight.again())
                 return
         for number, planned in enumerate(flight.job):
             if content := word["files"].get(number):
                 write_whole(self.prepared.store.artifact_path(self.run_id, planned.trial.trial_id), content)
         if word["log"]:
             write_whole(self.prepared.store.log_path(self.run_id, flight.job[0].trial.trial_id), word["log"])
-        self._store(writer, flight, ending)
+        self._store(flight, ending)
 
-    def _store(self, writer: Writer, flight: Flight, ending: Ending) -> None:
-        where: Identifier = self.identifier.of(flight.kind) if flight.kind else self.identifier
+    def _store(self, flight: Flight, ending: Ending) -> None:
+        where: Identifier = self.identifier.of(flight.group) if flight.group else self.identifier
         if ending.status == "timeout" and (cut := self.order.cut(flight.job)):
             ending = Ending(None, "interrupted", cut)
         results = []
         for planned, said in zip(flight.job, outcomes(ending, len(flight.job)), strict=True):
-            if said["status"] == "skipped" and flight.kind and flight.node:
-                said = said | {"reason": f"{said['reason']} (on {flight.kind.name})"}
+            if said["status"] == "skipped" and flight.group and flight.node:
+                said = said | {"reason": f"{said['reason']} (on {flight.group.name})"}
             own = where.planned(planned.trial)
             result = self.result(own, said, began=flight.began or now(), where=where)
-            writer.append(result)
+            self.writer.append(result)
             results.append(result)
             self.started += 1
             if ending.status != "interrupted":
                 self.voice.trial_ends(result)
         self.order.tell(results)
 
-    def _lost(self, writer: Writer, flight: Flight, why: str) -> None:
+    def _lost(self, flight: Flight, why: str) -> None:
         """A worker or a node is gone, and the job with it: again, elsewhere; not for ever."""
         losses = flight.losses + 1
         if losses > LOSSES:
             reason = f"lost with its Ray worker or node {losses} times ({why})"
-            self._store(writer, flight, Ending(None, "crashed", reason))
+            self._store(flight, Ending(None, "crashed", reason))
             return
         self.voice.say(f"ray: a worker or node is gone ({why}); its trial runs again")
         if self.cluster.refresh(now=True):
             self._call_back()
-        self.waiting.appendleft(Flight(flight.job, losses=losses, avoid=flight.avoid))
+        self.waiting.appendleft(flight.again(losses=1))
 
     def _unusable(self, flight: Flight, why: str) -> None:
         """The node cannot run trials: the job goes elsewhere."""
         flight.ended = True
-        self.waiting.appendleft(Flight(flight.job, losses=flight.losses, avoid=flight.avoid))
+        self.waiting.appendleft(flight.again())
         self.cluster.give_up(flight.node, why)
 
     def _call_back(self) -> None:
@@ -301,14 +305,9 @@ class ClusterRunner(Runner):
                 with signals_wait():
                     self.ray.cancel(task, force=True)
                 self._drop(task)
-                self.waiting.appendleft(Flight(flight.job, losses=flight.losses, avoid=flight.avoid))
+                self.waiting.appendleft(flight.again())
 
     def _say_once(self, line: str) -> None:
         if line not in self.told:
             self.told.add(line)
             self.voice.say(line)
-
-
-def _memory() -> dict[str, Json]:
-    reason = "Ray ended it: the node has no more memory"
-    return {"outcome": None, "status": "oom", "reason": reason}

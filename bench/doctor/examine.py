@@ -14,13 +14,12 @@ from bench.doctor.advice import Circumstances, advice
 from bench.doctor.trials import Bench, Measured, TrialFailed
 from bench.execute.ask_worker import ask_catalogue
 from bench.execute.executors.local import LocalExecutor
-from bench.execute.lock import MeasureLock
+from bench.execute.measuring import measuring
 from bench.execute.progress import Voice
 from bench.execute.run import now
-from bench.execute.signals import signals_raise
 from bench.results.doctor import Doctor, Finding, SelfComparison, Verdict
 from bench.statistics.noise import PER_SIDE, noise
-from bench.suite.catalogue import Catalogue
+from bench.suite.catalogue import HOST, Catalogue
 
 MODELS = ("linear", "mlp", "cnn")
 # As many images as the digits have, and as many epochs as most suites train for: as noisy as what people measure.
@@ -43,18 +42,10 @@ def examine(voice: Voice) -> Doctor:
     Raises BenchError where no trial can be run at all, Stopped on a signal.
     """
     seen, began = Circumstances.now(), time.monotonic()
-    executor, lock = LocalExecutor(), MeasureLock()
-    with signals_raise():
-        try:
-            if not lock.try_acquire():
-                voice.say("waiting: another run is measuring on this machine")
-                lock.acquire()
-            executor.start()
-            catalogue = ask_catalogue()
-            return _Examination(Bench(executor), catalogue, voice).doctor(seen, began=began)
-        finally:
-            executor.close()
-            lock.release()
+    executor = LocalExecutor()
+    with measuring(executor, voice):
+        catalogue = ask_catalogue()
+        return _Examination(Bench(executor, catalogue.devices), catalogue, voice).doctor(seen, began=began)
 
 
 class _Examination:
@@ -63,12 +54,12 @@ class _Examination:
     def __init__(self, bench: Bench, catalogue: Catalogue, voice: Voice) -> None:
         self.bench, self.catalogue, self.voice = bench, catalogue, voice
         self.threads = catalogue.physical_cores
-        self.devices = tuple(dict.fromkeys(("cpu", catalogue.best_device)))
+        self.devices = tuple(dict.fromkeys((HOST, catalogue.best_device)))
         self.findings: list[Finding] = []
         self.comparisons: list[SelfComparison] = []
 
     def doctor(self, seen: Circumstances, *, began: float) -> Doctor:
-        for name, proof in proofs.proofs(self.catalogue.best_device):
+        for name, proof in proofs.proofs(self.devices):
             self.voice.say(f"  {name} …")
             self.findings += proofs.run(self.bench, proof, name=name)
         for device in self.devices:
@@ -101,11 +92,12 @@ class _Examination:
         self.findings.append(nothing_claimed(found, device=device))
 
     def _peaks(self, device: str) -> dict[str, float]:
-        """Threads → FLOP/s. On the CPU with one thread and with all; elsewhere threads do not count."""
-        found = {}
-        for threads in sorted({1, self.threads}) if device == "cpu" else [self.threads]:
+        """Threads → FLOP/s. On the host with one thread and with all; elsewhere threads do not count."""
+        found, info = {}, self.catalogue.devices[device]
+        for threads in sorted({1, self.threads}) if info.is_host else [self.threads]:
+            rows = product_rows(threads) if info.is_host else info.peak_rows
             try:
-                found[str(threads)] = peak(self.bench, device=device, threads=threads)
+                found[str(threads)] = peak(self.bench, device=device, threads=threads, rows=rows)
             except TrialFailed as failed:
                 self.findings.append(Finding("peak", device, "nothing", "doubtful", str(failed)))
         return found
@@ -168,17 +160,14 @@ def nothing_claimed(comparisons: list[SelfComparison], *, device: str) -> Findin
     return Finding("A against A", f"no difference ({device})", measured, verdict, detail)
 
 
-def peak(bench: Bench, *, device: str, threads: int) -> float:
-    """FLOP/s of a product of two square float32 matrices: 2·size³ operations over the time of the best block."""
-    size = product_size(device, threads)
+def peak(bench: Bench, *, device: str, threads: int, rows: int) -> float:
+    """FLOP/s of a product of two square float32 matrices: 2·rows³ operations over the time of the best block."""
     steps = {"samples": 256, "epochs": 8, "warmup_steps": 3}
-    measured = bench.trial("doctor-matmul", {"size": size}, device=device, threads=threads, **steps)
+    measured = bench.trial("doctor-matmul", {"size": rows}, device=device, threads=threads, **steps)
     blocks = zip(measured.samples["block_seconds"], measured.samples["block_steps"], strict=True)
-    return float(2 * size**3 / min(seconds / steps for seconds, steps in blocks))
+    return float(2 * rows**3 / min(seconds / steps for seconds, steps in blocks))
 
 
-def product_size(device: str, threads: int) -> int:
-    """Rows of the matrices: large enough to keep every core busy, small enough to be done in a second."""
-    if device != "cpu":
-        return 8192
+def product_rows(threads: int) -> int:
+    """Rows of the host's matrices: large enough to keep every core busy, small enough to be done in a second."""
     return 1024 if threads <= 4 else 2048 if threads <= 16 else 4096

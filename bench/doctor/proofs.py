@@ -41,14 +41,14 @@ SCHEDSTAT = Path("/proc/self/schedstat")
 Proof = Callable[[Bench], Iterator[Finding]]
 
 
-def proofs(device: str) -> Iterator[tuple[str, Proof]]:
-    """What is being tried, and how; `device` is the best one there is."""
+def proofs(devices: Sequence[str]) -> Iterator[tuple[str, Proof]]:
+    """What is being tried, and how; `devices`: the host, and the best one there is."""
     yield "clock", clock
     yield "known delay", delay
     yield "warm-up", warm_up
     yield "synchronisation", synchronisation
     yield "counted samples", counted
-    for name in dict.fromkeys(("cpu", device)):
+    for name in devices:
         yield f"known allocation on {name}", partial(memory, device=name)
     yield "contention", contention
 
@@ -202,7 +202,7 @@ def counted(bench: Bench) -> Iterator[Finding]:
 
 def memory(bench: Bench, *, device: str) -> Iterator[Finding]:
     """What a forward pass allocates is in the peak."""
-    metric = "host_peak_bytes" if device == "cpu" else "device_peak_allocated_bytes"
+    metric = "host_peak_bytes" if bench.is_host(device) else "device_peak_allocated_bytes"
     for mebibytes in MEBIBYTES:
         found = bench.trial(
             "doctor-memory", {"mebibytes": mebibytes}, device=device, warmup_steps=1, samples=256, epochs=1

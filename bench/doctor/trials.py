@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from bench.base.cache import cache_folder
 from bench.base.records import Component, Json, MeasureSettings, TrainSettings, Trial
 from bench.execute.executors.local import Executor
+from bench.suite.catalogue import HOST, DeviceInfo
 
 INSTRUMENTS = "bench.worker.measure.instruments"
 TIMEOUT_SECONDS = 60.0
@@ -55,15 +56,19 @@ class Measured:
 class Bench:
     """Runs one trial after the other through the executor that `bench run` uses."""
 
-    def __init__(self, executor: Executor) -> None:
-        self._executor = executor
+    def __init__(self, executor: Executor, devices: Mapping[str, DeviceInfo]) -> None:
+        self._executor, self._devices = executor, devices
+
+    def is_host(self, device: str) -> bool:
+        """Whether what a trial on `device` allocates is memory of the host."""
+        return self._devices[device].is_host
 
     def trial(
         self,
         model: str,
         settings: Mapping[str, Json] | None = None,
         *,
-        device: str = "cpu",
+        device: str = HOST,
         samples: int = 1024,
         test: int = 64,
         batch_size: int = 64,
@@ -83,23 +88,26 @@ class Bench:
             train=TrainSettings(**{"threads": 1, **train}),
             measure=MeasureSettings(warmup_steps=warmup_steps),
         )
-        ending = self._executor.run(_request(trial), timeout_seconds=TIMEOUT_SECONDS, on_progress=lambda what: None)
+        ending = self._executor.run(
+            self._request(trial), timeout_seconds=TIMEOUT_SECONDS, on_progress=lambda what: None
+        )
         said = ending.outcome or {"status": ending.status, "reason": ending.reason}
         if said["status"] != "ok":
             raise TrialFailed(f"the trial of {model} ended as {said['status']}: {said['reason']}")
         return Measured(said["metrics"], said["samples"], tuple(said["validity_notes"]))
 
-
-def _request(trial: Trial) -> dict[str, Json]:
-    return {
-        "trial": trial.to_json(),
-        "data_root": str(cache_folder()),
-        "locations": {},
-        "plugins": [INSTRUMENTS],
-        "artifact": None,
-        "attributes": {},
-        "log": None,
-    }
+    def _request(self, trial: Trial) -> dict[str, Json]:
+        known = self._devices.get(trial.device)  # the instruments' own device is in no catalogue
+        return {
+            "trial": trial.to_json(),
+            "data_root": str(cache_folder()),
+            "locations": {},
+            "plugins": [INSTRUMENTS],
+            "artifact": None,
+            "attributes": {},
+            "log": None,
+            **(known.needs if known else {}),
+        }
 
 
 @contextmanager

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from bench.base.records import Component, Result, Trial
-from bench.execute.jobs import Job, jobs, timeout_seconds
+from bench.execute.jobs import Job, jobs
+from bench.execute.order import Order
 from bench.execute.plan import Plan
 from bench.planning.costs import Costs, kind_of, length_of, seen
 from bench.statistics.allocation import Contestant, decisions_per_second, open_pairs
@@ -37,12 +38,14 @@ class _Cell:
     under_way: int = 0  # seeds
 
 
-class Budgeted:
+class Budgeted(Order):
     """An order that chooses each job by the results of those before, while `left_seconds()` lasts. It may be asked
     again when it had nothing: results of what was under way may have opened a pair.
 
     `results`: those that lie in the folder; what is there of the plan counts, and tells what trials cost.
     """
+
+    chooses = True
 
     def __init__(
         self,
@@ -73,16 +76,14 @@ class Budgeted:
         self._out_of_time = False
         self.why: Why = ""
 
-    chooses = True
-
     def __iter__(self) -> Iterator[Job]:
         while (cell := self._next()) is not None:
             cell.under_way += len(cell.jobs[0])
             yield cell.jobs.popleft()
 
     def limit_seconds(self, job: Job) -> float:
-        """Its own limit, or what is left of the budget and a little more: the run ends in time whatever was thought."""
-        own, most = timeout_seconds([planned.trial for planned in job]), self._most_seconds()
+        """Returns its own limit, or what is left of the budget and a little more: so the run ends in time."""
+        own, most = super().limit_seconds(job), self._most_seconds()
         if most < own:
             self._shortened.add(job[0].trial.trial_id)
         return min(own, most)
@@ -150,7 +151,7 @@ class Budgeted:
         return [pair for arena in self._arenas() for pair in open_pairs(arena, indifference=INDIFFERENCE)]
 
     def _seconds(self, cell: _Cell) -> float | None:
-        """What the cell's next job is expected to take; None where nothing like it has run."""
+        """Returns the seconds that the cell's next job is expected to take; None where nothing like it has run."""
         job = cell.jobs[0]
         trial = job[0].trial
         known = self._costs.job(kind_of(trial, seeds=len(job)), length_of(trial))

@@ -25,7 +25,7 @@ Job = tuple[Planned, ...]
 
 
 def jobs(planned: Iterable[Planned]) -> list[Job]:
-    """The jobs, in the order of the first trial of each."""
+    """Returns the jobs, in the order of the first trial of each."""
     found: dict[object, list[Planned]] = {}
     for number, each in enumerate(planned):
         found.setdefault((each.trial.cell_id, *each.key[1:]) if each.trial.together else number, []).append(each)
@@ -33,7 +33,7 @@ def jobs(planned: Iterable[Planned]) -> list[Job]:
 
 
 def timeout_seconds(trials: Sequence[Trial]) -> float:
-    """What a job may take: as long as its trials may take one after the other."""
+    """Returns how long a job may take: as long as its trials may take one after the other."""
     return sum(trial.measure.timeout_seconds for trial in trials)
 
 
@@ -85,7 +85,7 @@ def scratch() -> Iterator[Path]:
 
 
 def tidy(log: Path) -> None:
-    """Remove a log that says nothing; take names and the home path out of one that does: results get published."""
+    """Removes an empty log; takes names and the home path out of any other: results get published."""
     with suppress(OSError):
         text = log.read_bytes().decode("utf-8", "surrogateescape")
         if not text:

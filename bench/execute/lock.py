@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,9 +23,11 @@ class MeasureLock:
         """True where the lock is ours now."""
         return self._acquire(fcntl.LOCK_EX | fcntl.LOCK_NB)
 
-    def acquire(self) -> None:
-        """Sleep until the lock is ours."""
-        self._acquire(fcntl.LOCK_EX)
+    def acquire(self, waits: Callable[[], object] = lambda: None) -> None:
+        """Sleep until the lock is ours; `waits` is called before, where somebody else measures now."""
+        if not self.try_acquire():
+            waits()
+            self._acquire(fcntl.LOCK_EX)
 
     def release(self) -> None:
         if self._descriptor is not None:

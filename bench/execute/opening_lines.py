@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from bench.base.records import Result, Trial
 from bench.execute.plan import Plan, estimate_seconds
 from bench.execute.progress import duration_text
+from bench.present.format import plural
 from bench.suite.catalogue import Catalogue
 from bench.suite.mistakes import axis_text, printable
 from bench.suite.plan import Suite
@@ -24,7 +25,7 @@ def head(suite: Suite, plan: Plan, *, catalogue: Catalogue, results: Sequence[Re
     trials = [planned.trial for planned in plan.to_run] or suite.trials()
     lines = [
         title_line(suite),
-        f"{plan.total:,} trial{'' if plan.total == 1 else 's'} = {axes_text(suite)}",
+        f"{plural(plan.total, 'trial')} = {axes_text(suite)}",
         *counts(plan),
         *(f"plugin: {printable(plugin.error)}" for plugin in catalogue.plugins.values() if plugin.error),
         machine_text(catalogue, trials) + time_text(plan, results),
@@ -70,14 +71,10 @@ def machine_text(catalogue: Catalogue, trials: Iterable[Trial]) -> str:
     facts = catalogue.environment.facts
     cores = catalogue.physical_cores
     threads = sorted({trial.train.threads or cores for trial in trials})
-    parts = [str(facts.get("cpu", "unknown processor")), _counted([cores], "core")]
-    parts += [_counted(threads, "thread")] if threads else []
+    parts = [str(facts.get("cpu", "unknown processor")), plural(cores, "core")]
+    parts += [f"{', '.join(map(str, threads))} thread{'' if threads == [1] else 's'}"] if threads else []
     # What follows the + names a build, as cu132 does.
     return f"{', '.join(parts)} · torch {str(facts.get('torch', '?')).partition('+')[0]}"
-
-
-def _counted(numbers: Sequence[int], what: str) -> str:
-    return f"{', '.join(map(str, numbers))} {what}{'' if list(numbers) == [1] else 's'}"
 
 
 def time_text(plan: Plan, results: Sequence[Result]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from typing import Protocol
 
 from bench.base.records import Result
 from bench.execute.jobs import Job, jobs, timeout_seconds
@@ -13,37 +12,11 @@ from bench.suite.budget import Budget
 from bench.suite.plan import Suite
 
 
-class Order(Protocol):
-    """The jobs that are to be run. What a job gave is told, for those who choose by it.
-
-    `chooses`: by results; then no more is drawn at a time than can begin at once, and it is asked again after each.
-    """
-
-    @property
-    def chooses(self) -> bool: ...
-
-    def __iter__(self) -> Iterator[Job]: ...
-
-    def limit_seconds(self, job: Job) -> float:
-        """What the job may take."""
-        ...
-
-    def cut(self, job: Job) -> str:
-        """Why a job that took too long was ended, where that was not its own limit; else an empty string."""
-        ...
-
-    def tell(self, results: Sequence[Result]) -> None:
-        """What became of a job."""
-        ...
-
-    def spent(self, seconds: float) -> Budget | None:
-        """What became of the budget in a run that took `seconds`; None where there was none."""
-        ...
-
-
-class AsPlanned:
+class Order:
     """Every job, in the order of the plan."""
 
+    # Whether jobs are chosen by results: then no more is drawn at a time than can begin at once, and it is asked again
+    # after each.
     chooses = False
 
     def __init__(self, plan: Plan) -> None:
@@ -53,15 +26,18 @@ class AsPlanned:
         return self._jobs
 
     def limit_seconds(self, job: Job) -> float:
+        """How long the job may take."""
         return timeout_seconds([planned.trial for planned in job])
 
     def cut(self, job: Job) -> str:
+        """Why a job that took too long was ended, where that was not its own limit; else an empty string."""
         return ""
 
     def tell(self, results: Sequence[Result]) -> None:
-        """The order hangs on no result."""
+        """Take up the results of a job."""
 
     def spent(self, seconds: float) -> Budget | None:
+        """What became of the budget in a run that took `seconds`; None where there was none."""
         return None
 
 
@@ -69,7 +45,7 @@ def run_order(plan: Plan, suite: Suite, *, results: Sequence[Result], began: flo
     """The order of the plan, or what the suite's budget chooses; `began`: time.monotonic() when its time began."""
     budget = suite.budget
     if budget is None:
-        return AsPlanned(plan)
+        return Order(plan)
     from bench.execute.budget import Budgeted  # numpy, scipy
 
     def left_seconds() -> float:

@@ -16,16 +16,16 @@ from pathlib import Path
 from bench.base.records import Result, Trial
 from bench.execute.executors.local import LocalExecutor
 from bench.execute.jobs import Job, jobs
-from bench.execute.lock import MeasureLock
-from bench.execute.order import AsPlanned
+from bench.execute.measuring import measuring
+from bench.execute.order import Order
 from bench.execute.plan import Identifier, Plan
 from bench.execute.prepare import Options, Prepared, prepare, read
 from bench.execute.progress import Voice, describe_trial
 from bench.execute.run import Runner
-from bench.execute.signals import signals_raise
 from bench.planning.costs import Costs, kind_of, seen
 from bench.planning.estimate import Ahead, estimate, read_prices
 from bench.planning.lengths import lengths, sampled, shortened
+from bench.present.format import plural
 from bench.results.store import Store
 
 # A kind whose first trial took longer has no second one: it would cost more than it tells.
@@ -102,21 +102,15 @@ class _Pilot:
         began = time.monotonic()
         chosen, self._done.of_kinds = sampled(map(_trials, unknown))
         self._done.kinds = len(chosen)
-        lock, executor = MeasureLock(), LocalExecutor()
-        with tempfile.TemporaryDirectory(prefix="bench-pilot-") as folder, signals_raise():
+        executor = LocalExecutor()
+        with tempfile.TemporaryDirectory(prefix="bench-pilot-") as folder, measuring(executor, self._voice):
             # A budget is the run's, not the pilot's; results lie in a folder that is gone with it.
             aside = replace(self._prepared, store=Store(Path(folder)), suite=replace(self._prepared.suite, budget=None))
             self._runner = Runner(aside, executor, Voice(quiet=True))
             try:
-                if not lock.try_acquire():
-                    self._voice.say("waiting: another run is measuring on this machine")
-                    lock.acquire()
-                executor.start()
                 self._all(chosen, costs)
             finally:
-                self._runner.presence.ends()
-                executor.close()
-                lock.release()
+                self._runner.status_file.ends()
         self._done.seconds = time.monotonic() - began
         return self._done
 
@@ -155,7 +149,7 @@ class _Pilot:
         plan = Plan(to_run=[self._identifier.planned(trial) for trial in trials])
         store = self._runner.prepared.store
         store.refresh()
-        self._runner.run(plan, AsPlanned(plan))
+        self._runner.run(plan, Order(plan))
         results = store.refresh()
         self._done.trials += len(results)
         took = results[0].metrics.get("total_seconds")
@@ -166,5 +160,4 @@ class _Pilot:
 
 def lengths_text(trial: Trial) -> str:
     """`1 epoch`, `200 steps`."""
-    count, word = (trial.train.epochs, "epoch") if trial.train.steps is None else (trial.train.steps, "step")
-    return f"{count:,} {word}{'' if count == 1 else 's'}"
+    return plural(trial.train.epochs, "epoch") if trial.train.steps is None else plural(trial.train.steps, "step")

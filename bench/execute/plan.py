@@ -75,7 +75,7 @@ class Identifier:
         )
 
     def _code(self, trial: Trial) -> tuple[str, dict[str, str]]:
-        """Digest of the sources that a trial's result comes from, and each of them by name."""
+        """Returns the digest of the sources that a trial's result comes from, and each of them by name."""
         key = trial.model.name, trial.dataset.name, trial.device
         if key not in self._codes:
             code = {"bench/worker": self.catalogue.worker_sha256[:16]}
@@ -93,7 +93,7 @@ class Identifier:
         return digest(canonical_json({spec: plugin.sha256 for spec, plugin in self.catalogue.plugins.items()}))
 
     def source_name(self, trial: Trial, part: str) -> str:
-        """The file that a part of the code stands in, to be shown."""
+        """Returns the file that a part of the code stands in, for people."""
         if part in ("model", "dataset"):
             name = trial.model.name if part == "model" else trial.dataset.name
             found = (self.catalogue.models if part == "model" else self.catalogue.datasets).get(name)
@@ -102,7 +102,7 @@ class Identifier:
 
 
 def parse_retry(retry: str | None) -> frozenset[str]:
-    """Statuses out of `--retry failed,timeout`. BenchError on an unknown one."""
+    """Returns the statuses of `--retry failed,timeout`. Raises BenchError on an unknown one."""
     wanted = [word.strip() for word in (retry or "").split(",") if word.strip()]
     for word in wanted:
         if word not in STATUSES:
@@ -155,7 +155,7 @@ def _explain(
     other_code: dict[tuple[str, str], Result],
     anywhere: set[str],
 ) -> None:
-    """Why a trial that has results is not there."""
+    """Counts why a trial that has results runs again: its code has changed, or they are of another environment."""
     before = other_code.get((planned.trial.trial_id, planned.environment_id))
     if before is not None and before.status not in NOT_THERE:
         for part in changed(before.code, planned.code):
@@ -165,12 +165,12 @@ def _explain(
 
 
 def changed(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
-    """The parts of the code that differ."""
+    """Returns the parts of the code that differ."""
     return (part for part, value in now.items() if before.get(part) != value)
 
 
 def estimate_seconds(to_run: Sequence[Planned], results: Sequence[Result]) -> float | None:
-    """Seconds that the trials will take, from what the same cell, else the same model and data, took before.
+    """Returns how long the trials will take, from what the same cell, else the same model and data, took before.
 
     None where nothing like one of them has run here.
     """

@@ -1,4 +1,4 @@
-"""What a run stands on before it starts: the command line, the suite on this machine, what is stored, the executor."""
+"""What a run needs before it starts: the command line, the suite on this machine, what is stored."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Prepared:
     options: Options
 
     def plan(self) -> Plan:
-        """What is to run now; reads results that others have written meanwhile."""
+        """Returns what is to run now; reads results that others have written meanwhile."""
         self.store.refresh()
         return make_plan(
             self.suite.trials(),
@@ -63,7 +63,7 @@ class Prepared:
         )
 
     def identifier(self) -> Identifier:
-        """What completes the identity of trials where they are going to run."""
+        """Returns what completes the identity of trials where they are going to run."""
         return Identifier(self.suite, self.catalogue)
 
 
@@ -77,7 +77,7 @@ def data_root(given: Path | None) -> Path:
 
 
 def read(options: Options) -> SuiteFile:
-    """Everything that can be refused before any process is started. BenchError: one line."""
+    """Reads the suite file, and refuses what can be refused before a process starts. Raises BenchError: one line."""
     parse_retry(options.retry)
     parse_budget(options.budget)
     if options.place not in PLACES:
@@ -97,7 +97,7 @@ def prepare(options: Options, file: SuiteFile) -> Prepared:
 
 
 def prepare_with(catalogue: Catalogue, options: Options, *, file: SuiteFile) -> Prepared:
-    """The same, for what a catalogue knows."""
+    """Does the same with a catalogue that is there already."""
     suite = resolve(
         file,
         catalogue,

@@ -1,4 +1,4 @@
-"""What a command that reads results opens: the folder, its plan, and the results that are of the plan."""
+"""Opens a folder of results: its store, its plan, and the results that belong to the plan."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from bench.suite.stored import suite_from_json
 def open_results(
     target: Path, *, results: Path, data_root: Path | None, plugins: Sequence[str]
 ) -> tuple[Store, Suite | None]:
-    """The store that `target` names, and its plan: resolved anew for a suite file, the stored one for a folder."""
+    """Returns the store that `target` names, and its plan: of a suite file resolved anew, of a folder as stored."""
     if target.suffix == ".toml" or target.is_file():
         file = read_suite(target, plugins=plugins)
         catalogue = ask_catalogue(file.plugins)
@@ -37,7 +37,7 @@ def open_results(
 
 
 def _budget_of(store: Store) -> Budget | None:
-    """That of the run that stored its plan last: a suite file does not say it."""
+    """Returns the budget of the run that stored its plan last: a suite file does not say it."""
     with suppress(BenchError):  # a damaged plan; the one that is asked for comes from the suite file
         if (stored := store.load_suite()) is not None:
             return suite_from_json(stored).budget
@@ -45,7 +45,7 @@ def _budget_of(store: Store) -> Budget | None:
 
 
 def of_the_plan(results: Sequence[Result], suite: Suite | None) -> tuple[list[Result], int]:
-    """The results of planned trials, and how many others lie in the folder."""
+    """Returns the results of planned trials, and how many others lie in the folder."""
     if suite is None:
         return list(results), 0
     wanted = {trial.trial_id for trial in suite.trials()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -14,16 +14,21 @@ from bench.execute.executors.exit_status import Ending
 from bench.execute.executors.local import Executor
 from bench.execute.jobs import Job, checkpoints, outcomes, request, scratch, tidy
 from bench.execute.lock import MeasureLock
+from bench.execute.measuring import WAITING
 from bench.execute.opening_lines import head
 from bench.execute.order import Order, run_order
 from bench.execute.plan import Identifier, Plan, Planned, parse_retry
 from bench.execute.prepare import Options, Prepared, data_root, prepare, read
 from bench.execute.progress import Voice, describe_trial, varying
 from bench.execute.signals import Stopped, signals_raise
-from bench.execute.status_file import Presence
+from bench.execute.status_file import StatusFile
 from bench.results.store import Store, Writer, cannot_write, newest
 from bench.suite.plan import Suite
+from bench.suite.read import SuiteFile
 from bench.suite.stored import suite_to_json
+
+# What a process says of its trial that goes into the result as it is.
+SAID = ("status", "reason", "traceback", "metrics", "samples", "curves", "valid", "instruments")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,42 +50,53 @@ def run_here(options: Options, executor: Executor, *, voice: Voice, meanwhile: C
     lock, began, runner = MeasureLock(), time.monotonic(), None
     with signals_raise():
         try:
-            file = read(options)
-            Store(options.results / file.name).refuse_unwritable()
+            file = read_writable(options)
             # Importing torch overlaps with planning, unless that would disturb somebody's measurement.
             alone = lock.try_acquire()
             if alone:
                 executor.start()
             prepared = prepare(options, file)
-            plan = prepared.plan()
-            if plan.total:  # a shard without a trial leaves what is stored as it is
-                prepared.store.save_suite(suite_to_json(prepared.suite))
-            for line in head(prepared.suite, plan, catalogue=prepared.catalogue, results=prepared.store.results):
-                voice.say(line)
+            plan = planned_and_said(prepared, voice)
             runner = Runner(prepared, executor, voice)
             if plan.to_run and not alone:
                 if not lock.try_acquire():
-                    voice.say("waiting: another run is measuring on this machine")
-                    runner.presence.waits(plan)
+                    voice.say(WAITING)
+                    runner.status_file.waits(plan)
                     lock.acquire()
                     began = time.monotonic()  # of a budget: what was waited is not spent
                 plan = prepared.plan()
             if plan.to_run:
                 meanwhile()
-            order = run_order(plan, prepared.suite, results=prepared.store.results, began=began)
-            ran = runner.run(plan, order)
-            keep_budget(prepared, order, seconds=time.monotonic() - began)
+            trained = runner.run_all(plan, began=began)
         finally:
             if runner is not None:
-                runner.presence.ends()
+                runner.status_file.ends()
             executor.close()
             lock.release()
             voice.end()
-    return ran_of(prepared, ran)
+    return ran_of(prepared, trained)
+
+
+def read_writable(options: Options) -> SuiteFile:
+    """Reads the suite file, and refuses a results folder that cannot be written. Raises BenchError: one line."""
+    file = read(options)
+    Store(options.results / file.name).refuse_unwritable()
+    return file
+
+
+def planned_and_said(prepared: Prepared, voice: Voice, *, first: Iterable[str] = ()) -> Plan:
+    """Makes the plan, stores it beside the results, and tells it: the lines `first`, then its own."""
+    plan = prepared.plan()
+    if plan.total:  # a shard without a trial leaves what is stored as it is
+        prepared.store.save_suite(suite_to_json(prepared.suite))
+    own = head(prepared.suite, plan, catalogue=prepared.catalogue, results=prepared.store.results)
+    for line in (*first, *own):
+        voice.say(line)
+    return plan
 
 
 def ran_of(prepared: Prepared, trained: int) -> Ran:
-    """What a run leaves that has trained so many trials."""
+    """Returns what a run leaves that has trained so many trials."""
     errors = tuple(told.error for told in prepared.catalogue.plugins.values() if told.error)
     return Ran(prepared.suite, prepared.store, exit_code(prepared), trained, errors)
 
@@ -93,21 +109,28 @@ class Runner:
         self.run_id = new_run_id()
         again = ("*",) if prepared.options.fresh else tuple(parse_retry(prepared.options.retry))
         budget = prepared.suite.budget
-        self.presence = Presence(
+        self.status_file = StatusFile(
             prepared.store, self.run_id, again=again, budget_seconds=budget.seconds if budget else None
         )
         self.plugins = tuple(spec for spec, told in prepared.catalogue.plugins.items() if not told.error)
         self.identifier = prepared.identifier()
 
+    def run_all(self, plan: Plan, *, began: float) -> int:
+        """Run the plan in its order, or as its budget chooses; `began`: time.monotonic() when its time began."""
+        order = run_order(plan, self.prepared.suite, results=self.prepared.store.results, began=began)
+        trained = self.run(plan, order)
+        keep_budget(self.prepared, order, seconds=time.monotonic() - began)
+        return trained
+
     def run(self, plan: Plan, order: Order) -> int:
-        """Number of trials that were started. OSError of the disk becomes a BenchError that says what is safe."""
+        """Runs the plan. Returns how many trials were started. Raises BenchError where the disk takes no more."""
         writer = self.prepared.store.writer(self.run_id)
         try:
             for planned in plan.settled:
                 writer.append(self._settled(planned))
             if plan.to_run:
                 self.voice.begin(len(plan.to_run), axes=varying(self.prepared.suite))
-                self.presence.begins(plan)
+                self.status_file.begins(plan)
             return self.train(writer, order)
         except OSError as error:
             raise cannot_write(writer.path, str(error.strerror)) from error
@@ -131,7 +154,7 @@ class Runner:
         kept = checkpoints(job, store=self.prepared.store, resume=not self.prepared.options.fresh)
         stopped: Stopped | None = None
         limit_seconds = order.limit_seconds(job)
-        self.presence.job_begins(job, limit_seconds=limit_seconds)
+        self.status_file.job_begins(job, limit_seconds=limit_seconds)
         try:
             with scratch() as folder:
                 wanted = request(trials, store=self.prepared.store, run_id=self.run_id, log=log, scratch=folder)
@@ -144,7 +167,7 @@ class Runner:
             stopped, ending = signal, Ending(None, "interrupted", f"the run was stopped by {signal}")
         finally:
             tidy(log)
-            self.presence.job_ends(job)
+            self.status_file.job_ends(job)
         cut = order.cut(job) if ending.status == "timeout" else ""
         if cut:
             ending = Ending(None, "interrupted", cut)
@@ -173,16 +196,17 @@ class Runner:
             self.voice.progress(trial, what)
 
     def shared(self, trial: Trial) -> dict[str, Json]:
-        """What all trials of a job have in common: where things lie on this machine."""
+        """Returns what all trials of a job share: where things lie on this machine, what their device needs."""
         places = self.prepared.suite.locations
         return {
             "data_root": str(data_root(self.prepared.options.data_root)),
             "locations": {name: places.get(f"{trial.dataset.canonical}|{name}", "") for name in trial.dataset.files},
             "plugins": list(self.plugins),
+            **self.prepared.catalogue.devices[trial.device].needs,
         }
 
     def result(self, planned: Planned, said: dict[str, Json], *, began: str, where: Identifier | None = None) -> Result:
-        """What is stored of a trial that ran `where`."""
+        """Returns what is stored of a trial that ran `where`."""
         where = where or self.identifier
         return Result(
             trial=planned.trial,
@@ -191,15 +215,8 @@ class Runner:
             environment_id=planned.environment_id,
             code_id=planned.code_id,
             code=planned.code,
-            status=said["status"],
-            reason=said["reason"],
-            traceback=said.get("traceback", ""),
-            metrics=said.get("metrics", {}),
-            samples=said.get("samples", {}),
-            curves=said.get("curves", {}),
-            valid=said.get("valid"),
+            **{name: said[name] for name in SAID if name in said},
             validity_notes=tuple(said.get("validity_notes", ())),
-            instruments=said.get("instruments", {}),
             threads=where.threads(planned.trial),
             environment=where.catalogue.environment,
             started_at=began,
@@ -221,7 +238,7 @@ def keep_budget(prepared: Prepared, order: Order, *, seconds: float) -> None:
 
 
 def exit_code(prepared: Prepared) -> int:
-    """0 where the newest result of every planned trial, here and with this code, is ok or skipped; else 1.
+    """Returns 0 where the newest result of every planned trial, here and with this code, is ok or skipped; else 1.
 
     What a budget left out is no failure.
     """

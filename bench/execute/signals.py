@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 
 class Stopped(BaseException):
@@ -25,15 +26,8 @@ def signals_raise() -> Iterator[None]:
         signal.signal(signal.SIGTERM, signal.SIG_IGN if number == signal.SIGTERM else signal.SIG_DFL)
         raise Stopped(number)
 
-    try:
-        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not the main thread: a notebook's kernel has its own ways
-        before = {}
-    try:
+    with _handled_by(stop):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager
@@ -43,6 +37,7 @@ def signals_wait() -> Iterator[None]:
     For calls into a library that would lose what a handler raises.
     """
     noted: list[tuple[int, FrameType | None]] = []
+    before: dict[int, Any] = {}
 
     def note(number: int, frame: FrameType | None) -> None:
         if noted:
@@ -51,14 +46,23 @@ def signals_wait() -> Iterator[None]:
         noted.append((number, frame))
 
     try:
-        before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # as above
+        with _handled_by(note) as before:
+            yield
+    finally:
+        for came, frame in noted:
+            if callable(handler := before[came]):
+                handler(came, frame)
+
+
+@contextmanager
+def _handled_by(handler: Callable[[int, FrameType | None], None]) -> Iterator[dict[int, Any]]:
+    """Both signals go to `handler` until the block is left. Gives the handlers that were there before."""
+    try:
+        before: dict[int, Any] = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not the main thread: a notebook's kernel has its own ways
         before = {}
     try:
-        yield
+        yield before
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        for came, frame in noted:
-            if callable(handler := before[signal.Signals(came)]):
-                handler(came, frame)
+        for number, old in before.items():
+            signal.signal(number, old)

@@ -1,4 +1,4 @@
-"""What a run says of itself, for `bench status`: one small write where a job begins, none while it runs."""
+"""The file of a run that `bench status` reads: one small write where a job begins, none while it runs."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-class Presence:
-    """The file of this run. A job that has ended leaves it with the next write: until then its results say so."""
+class StatusFile:
+    """Writes the file of this run. A job that has ended stays in it until the next write; its results tell."""
 
     def __init__(self, store: Store, run_id: str, *, again: Sequence[str], budget_seconds: float | None) -> None:
         self._store, self._run_id = store, run_id
@@ -27,17 +27,17 @@ class Presence:
         self._jobs: dict[str, tuple[Job, str, float]] = {}
 
     def waits(self, plan: Plan) -> None:
-        """Another run measures on this machine."""
+        """Writes that the run waits: another one measures on this machine."""
         self._plan = plan
         self._write(waiting=True)
 
     def begins(self, plan: Plan) -> None:
-        """The jobs come now."""
+        """Takes up the plan, before the first job."""
         sweep(self._store.folder)
         self._plan = plan
 
     def job_begins(self, job: Job, *, limit_seconds: float) -> None:
-        """The one write a job."""
+        """Writes that a job begins."""
         self._jobs[job[0].trial.trial_id] = (job, _now(), limit_seconds)
         self._write()
 
@@ -45,7 +45,7 @@ class Presence:
         self._jobs.pop(job[0].trial.trial_id, None)
 
     def ends(self) -> None:
-        """The run is over, however it ended."""
+        """Removes the file: the run is over, however it ended."""
         self._beacon.remove()
 
     def _write(self, *, waiting: bool = False) -> None:

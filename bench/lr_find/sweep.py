@@ -9,7 +9,7 @@ from bench.base.records import Json, Trial
 from bench.errors import BenchError
 from bench.execute.executors.local import Executor, LocalExecutor
 from bench.execute.jobs import scratch
-from bench.execute.lock import MeasureLock
+from bench.execute.measuring import measuring
 from bench.execute.prepare import Options, Prepared, data_root, prepare, read
 from bench.execute.progress import Voice
 from bench.execute.signals import signals_raise
@@ -42,25 +42,16 @@ class Range:
 def sweep(options: Options, wanted: Range, *, voice: Voice) -> tuple[Prepared, list[Curve]]:
     """Tests every cell of the suite, under the lock that every run takes. Raises BenchError (a mistake of the user), or
     Stopped."""
-    executor, lock = LocalExecutor(), MeasureLock()
+    executor, found = LocalExecutor(), []
     with signals_raise():
-        try:
-            prepared = prepare(options, read(options))
-            cells = cells_of(prepared.suite.trials())
-            _refuse(cells)
-            if not lock.try_acquire():
-                voice.say("waiting: another run is measuring on this machine")
-                lock.acquire()
-            executor.start()
-            found = []
+        prepared = prepare(options, read(options))
+        cells = cells_of(prepared.suite.trials())
+        _refuse(cells)
+        with measuring(executor, voice):
             for number, (name, cell) in enumerate(zip(names_of([trial for trial, _ in cells]), cells, strict=True), 1):
                 voice.say(f"[{number}/{len(cells)}] {name}")
                 found.append(_swept(executor, prepared, Curve(name, *cell), wanted))
-            return prepared, found
-        finally:
-            executor.close()
-            lock.release()
-            voice.end()
+    return prepared, found
 
 
 def cells_of(trials: Iterator[Trial]) -> list[tuple[Trial, tuple[float, ...]]]:
@@ -112,6 +103,7 @@ def _swept(executor: Executor, prepared: Prepared, curve: Curve, wanted: Range) 
             },
             "plugins": [spec for spec, told in catalogue.plugins.items() if not told.error],
             "scratch": str(folder),
+            **device.needs,
             "rates": {"lowest": wanted.lowest, "highest": wanted.end(trial.train.optimizer), "steps": wanted.steps},
         }
         ending = executor.run(request, timeout_seconds=trial.measure.timeout_seconds, on_progress=lambda what: None)

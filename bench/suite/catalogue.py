@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from bench.base.records import Environment, Json
 from bench.suite.setting_types import Kind
+
+HOST = "cpu"  # the device that every machine has
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Described:
+class ComponentInfo:
     """A registered model or data set."""
 
     summary: str = ""
@@ -35,21 +37,37 @@ class Described:
     plugin: str = ""
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Json]) -> Described:
+    def from_json(cls, value: Mapping[str, Json]) -> ComponentInfo:
         own = {key: value.get(key, "") for key in ("summary", "source", "source_sha256", "plugin")}
         return cls(settings={key: Setting(**setting) for key, setting in value.get("settings", {}).items()}, **own)
 
 
 @dataclass(frozen=True)
 class DeviceInfo:
-    """A registered device, whether it can be used here, and if not, why."""
+    """A registered device, whether it can be used here, and if not, why.
+
+    The other fields are what the device says of itself: bench.worker.devices.base says what each is.
+    """
 
     available: bool
     reason: str = ""
     description: str = ""
+    label: str = ""
     source: str = ""
     source_sha256: str = ""
     plugin: str = ""
+    rank: int = 0
+    is_host: bool = False
+    fork_is_safe: bool = True
+    ray_gpus: int = 0
+    peak_rows: int = 0
+    facts: Mapping[str, Json] = field(default_factory=dict)
+    depends_on: Sequence[str] = ()
+
+    @property
+    def needs(self) -> dict[str, Json]:
+        """What an executor has to know of a trial's device, for its request."""
+        return {"fork_is_safe": self.fork_is_safe, "ray_gpus": self.ray_gpus}
 
 
 @dataclass(frozen=True)
@@ -64,24 +82,28 @@ class PluginInfo:
 class Catalogue:
     """All that is registered, and the machine it was asked on."""
 
-    models: Mapping[str, Described]
-    datasets: Mapping[str, Described]
+    models: Mapping[str, ComponentInfo]
+    datasets: Mapping[str, ComponentInfo]
     devices: Mapping[str, DeviceInfo]
-    best_device: str
     metrics: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
     plugins: Mapping[str, PluginInfo] = field(default_factory=dict)
     physical_cores: int = 1
     environment: Environment = field(default_factory=lambda: Environment({}))
     worker_sha256: str = ""
 
+    @property
+    def best_device(self) -> str:
+        """What `auto` takes: the device of the highest rank that is there; the host where none outranks it."""
+        there = [name for name, device in self.devices.items() if device.available]
+        return max(there, key=lambda name: (self.devices[name].rank, self.devices[name].is_host), default=HOST)
+
     @classmethod
     def from_json(cls, value: Mapping[str, Json]) -> Catalogue:
         """Raises KeyError or TypeError where `value` is not what a worker's `describe` gives."""
         return cls(
-            models={name: Described.from_json(item) for name, item in value["models"].items()},
-            datasets={name: Described.from_json(item) for name, item in value["datasets"].items()},
+            models={name: ComponentInfo.from_json(item) for name, item in value["models"].items()},
+            datasets={name: ComponentInfo.from_json(item) for name, item in value["datasets"].items()},
             devices={name: DeviceInfo(**item) for name, item in value["devices"].items()},
-            best_device=value["best_device"],
             metrics=value.get("metrics", {}),
             plugins={name: PluginInfo(**item) for name, item in value.get("plugins", {}).items()},
             physical_cores=value.get("physical_cores", 1),

@@ -10,7 +10,7 @@ from bench.base.cache import file_sha256
 from bench.base.privacy import published
 from bench.base.records import Component, Json, canonical_json
 from bench.errors import nearest
-from bench.suite.catalogue import Catalogue, Described, Setting
+from bench.suite.catalogue import Catalogue, ComponentInfo, Setting
 from bench.suite.mistakes import Key, Mistake, show
 from bench.suite.setting_types import Kind
 
@@ -74,7 +74,7 @@ class Builder:
         return Built(Component(name, checked), texts, texts)
 
     def _known(
-        self, axis: str, name: str, settings: dict[str, Json], *, described: Described, key: Key, complete: bool
+        self, axis: str, name: str, settings: dict[str, Json], *, described: ComponentInfo, key: Key, complete: bool
     ) -> Built:
         known = described.settings
         _refuse_unknown(f"{_WORDS[axis]} {name}", settings, known, key=key)

@@ -30,6 +30,7 @@ from bench.worker.common.answer import Say, answer, register_all
 from bench.worker.common.failures import first_line
 from bench.worker.common.messages import Request
 from bench.worker.datasets.files import replacing
+from bench.worker.devices.cpu import Cpu
 from bench.worker.evaluate.accuracy import evaluate
 from bench.worker.trial import checkpoints, data
 from bench.worker.trial.learner_state import load_model_state
@@ -51,7 +52,7 @@ def export(wanted: Mapping[str, Json]) -> str:
     refuse_missing(wanted["format"])
     register_all(wanted["plugins"])
     request = Request.from_json(wanted)
-    loaded = data.load(request, torch.device("cpu"))
+    loaded = data.load(request, Cpu())
     trial = request.trial
     model = MODELS.get(trial.model.name).build(loaded.input_shape, len(loaded.class_names), **trial.model.settings)
     model.eval()

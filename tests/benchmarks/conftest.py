@@ -15,7 +15,7 @@ from torch import nn
 
 from bench.execute.lock import MeasureLock
 from bench.registry import MODELS
-from bench.worker.common import discover as components
+from bench.worker.common import discover
 from bench.worker.train.loaders import Scale
 
 CPU = torch.device("cpu")
@@ -55,7 +55,7 @@ class Workshop:
     scale = Scale.on(CPU, [0.0], [255.0])
 
     def __init__(self) -> None:
-        components.load_builtin()
+        discover.load_builtin()
 
     def data(self, samples: int) -> tuple[np.ndarray, np.ndarray]:
         """Images (N, 1, 28, 28) uint8 and labels (N,) int64, of noise."""

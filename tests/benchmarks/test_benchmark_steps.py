@@ -23,7 +23,7 @@ def suite_step(workshop: Any, model: nn.Module, batch_size: int) -> Callable[[],
     [chunk] = loader.epoch(steps_per_chunk=SAMPLES)
     fetches = cycle([ready.fetch for ready in chunk])
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
-    step = eager_step(model, optimizer, precision="float32", device=workshop.device)
+    step = eager_step(model, optimizer, device=workshop.device)
     return lambda: step(next(fetches))
 
 

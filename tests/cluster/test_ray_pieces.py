@@ -1,4 +1,4 @@
-"""What the Ray executor is made of, as far as it needs no Ray: the code that travels, kinds of nodes, who is there."""
+"""What the Ray executor is made of, as far as it needs no Ray: the code that travels, groups of nodes, who is there."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ import pytest
 
 from bench.base.records import Component, Environment, Result, Trial
 from bench.cluster import boot, bundle, executor
-from bench.cluster.kinds import ClusterIdentifier, Kind, Kinds, joined
 from bench.cluster.node import data_root
+from bench.cluster.node_groups import ClusterIdentifier, NodeGroup, NodeGroups, joined
 from bench.cluster.nodes import Cluster
 from bench.errors import BenchError
 from bench.execute.plan import Identifier, make_plan
-from bench.suite.catalogue import Catalogue, Described, DeviceInfo
+from bench.suite.catalogue import Catalogue, ComponentInfo, DeviceInfo
 from bench.suite.plan import Axis, Suite
 
 SEEDS = (0, 1, 2)
@@ -29,14 +29,19 @@ SEEDS = (0, 1, 2)
 def told(cpu: str, *, cores: int = 4, cuda: bool = False) -> dict[str, Any]:
     """What a node says of itself."""
     devices = {
-        "cpu": {"available": True, "source_sha256": "a" * 64},
-        "cuda": {"available": cuda, "reason": "" if cuda else "no GPU", "source_sha256": "b" * 64},
+        "cpu": {"available": True, "source_sha256": "a" * 64, "is_host": True},
+        "cuda": {
+            "available": cuda,
+            "reason": "" if cuda else "no GPU",
+            "source_sha256": "b" * 64,
+            "rank": 20,
+            "ray_gpus": 1,
+        },
     }
     return {
         "models": {"linear": {"source_sha256": "c" * 64}},
         "datasets": {"synthetic": {"source_sha256": "d" * 64}},
         "devices": devices,
-        "best_device": "cpu",
         "plugins": {},
         "physical_cores": cores,
         "environment": {"facts": {"cpu": cpu}, "notes": {}},
@@ -45,9 +50,9 @@ def told(cpu: str, *, cores: int = 4, cuda: bool = False) -> dict[str, Any]:
 
 
 @pytest.fixture
-def kinds() -> Kinds:
-    """Two nodes of a kind, one of another, which has a GPU."""
-    found = Kinds()
+def groups() -> NodeGroups:
+    """Two nodes of a group, one of another, which has a GPU."""
+    found = NodeGroups()
     found.of(told("slow"), gpu=False, node="1")
     found.of(told("slow"), gpu=False, node="2")
     found.of(told("fast"), gpu=False, node="3")
@@ -73,10 +78,9 @@ def suite() -> Suite:
 def own() -> Catalogue:
     """The driver's: it has no GPU, and is another machine."""
     return Catalogue(
-        models={"linear": Described()},
-        datasets={"synthetic": Described()},
-        devices={"cpu": DeviceInfo(True), "cuda": DeviceInfo(False, "no GPU here")},
-        best_device="cpu",
+        models={"linear": ComponentInfo()},
+        datasets={"synthetic": ComponentInfo()},
+        devices={"cpu": DeviceInfo(True), "cuda": DeviceInfo(False, "no GPU here", rank=20, ray_gpus=1)},
         environment=Environment({"cpu": "driver"}),
     )
 
@@ -88,33 +92,33 @@ def result_of(identifier: Identifier, trial: Trial, *, status: Any = "ok") -> Re
 
 
 @pytest.fixture
-def identify(kinds: Kinds, suite: Suite) -> Callable[..., ClusterIdentifier]:
+def identify(groups: NodeGroups, suite: Suite) -> Callable[..., ClusterIdentifier]:
     def make(results: Any = (), *, cells: bool = False) -> ClusterIdentifier:
-        return ClusterIdentifier(suite, joined(own(), list(kinds)), kinds=list(kinds), results=results, cells=cells)
+        return ClusterIdentifier(suite, joined(own(), list(groups)), groups=list(groups), results=results, cells=cells)
 
     return make
 
 
-def test_nodes_that_are_alike_are_one_kind(kinds: Kinds) -> None:
-    assert [(kind.name, kind.gpu, kind.nodes) for kind in kinds] == [
+def test_nodes_that_are_alike_are_one_group(groups: NodeGroups) -> None:
+    assert [(group.name, group.gpu, group.nodes) for group in groups] == [
         ("slow, 4 cores", False, {"1", "2"}),
         ("fast, 4 cores", False, {"3"}),
         ("fast, 4 cores", True, {"3"}),
     ]
 
 
-def test_a_device_is_there_if_a_node_has_it(kinds: Kinds) -> None:
-    whole = joined(own(), list(kinds))
+def test_a_device_is_there_if_a_node_has_it(groups: NodeGroups) -> None:
+    whole = joined(own(), list(groups))
     assert whole.devices["cuda"].available
     assert whole.best_device == "cuda"
-    without = joined(own(), [kind for kind in kinds if not kind.gpu])
+    without = joined(own(), [group for group in groups if not group.gpu])
     assert without.devices["cuda"].reason == "no GPU (no node of the cluster has it)"
 
 
-def test_a_trial_is_there_if_any_kind_has_it(
-    suite: Suite, kinds: Kinds, identify: Callable[..., ClusterIdentifier]
+def test_a_trial_is_there_if_any_group_has_it(
+    suite: Suite, groups: NodeGroups, identify: Callable[..., ClusterIdentifier]
 ) -> None:
-    slow, fast, _ = kinds
+    slow, fast, _ = groups
     one, two, _ = suite.trials()
     by = identify()
     results = [
@@ -128,18 +132,18 @@ def test_a_trial_is_there_if_any_kind_has_it(
     assert by.of(slow).planned(one).environment_id != by.of(fast).planned(one).environment_id
 
 
-def test_with_cells_placed_a_trial_is_there_if_its_cells_kind_has_it(
-    suite: Suite, kinds: Kinds, identify: Callable[..., ClusterIdentifier]
+def test_with_cells_placed_a_trial_is_there_if_its_cells_group_has_it(
+    suite: Suite, groups: NodeGroups, identify: Callable[..., ClusterIdentifier]
 ) -> None:
-    slow, fast, _ = kinds
+    slow, fast, _ = groups
     one, two, three = suite.trials()
     by = identify()
     results = [result_of(by.of(fast), one), result_of(by.of(fast), two), result_of(by.of(slow), three)]
     placed = identify(results, cells=True)
-    assert placed.kind_of_cell(three) is fast
+    assert placed.group_of_cell(three) is fast
     plan = make_plan(suite.trials(), placed, results=results)
     assert [planned.trial.seed for planned in plan.to_run] == [2]
-    assert identify(cells=True).kind_of_cell(one) is None
+    assert identify(cells=True).group_of_cell(one) is None
 
 
 class Executor:
@@ -153,11 +157,11 @@ class Executor:
 
 
 @pytest.fixture
-def cluster(kinds: Kinds, monkeypatch: pytest.MonkeyPatch) -> Cluster:
+def cluster(groups: NodeGroups, monkeypatch: pytest.MonkeyPatch) -> Cluster:
     nodes = {"1": {"CPU": 8.0}, "2": {"CPU": 4.0}, "3": {"CPU": 16.0, "GPU": 8.0}}
     voice = SimpleNamespace(say=lambda line: None)
     found = Cluster(Executor(nodes), (), voice)  # type: ignore[arg-type]
-    found.kinds = kinds
+    found.groups = groups
     monkeypatch.setattr(found, "_look", lambda new: None)
     found.refresh(now=True)
     return found
@@ -176,8 +180,8 @@ def test_a_task_asks_for_a_whole_node(cluster: Cluster) -> None:
     assert (gpu.cpus, gpu.options()["num_gpus"]) == (16, 1)
 
 
-def test_a_task_is_kept_to_its_kind_and_off_bad_nodes(cluster: Cluster, kinds: Kinds) -> None:
-    slow = next(iter(kinds))
+def test_a_task_is_kept_to_its_group_and_off_bad_nodes(cluster: Cluster, groups: NodeGroups) -> None:
+    slow = next(iter(groups))
     cluster.give_up("2", "no disk")
     placed, free = cluster.needs("cpu", slow), cluster.needs("cpu", None)
     assert placed is not None
@@ -209,7 +213,7 @@ def test_the_same_code_is_the_same_bundle_and_lies_ready(tmp_path: Path, monkeyp
     folder = Path(boot.unpacked([one.content], one.sha256))
     assert (folder / one.plugins[str(plugin)]).read_text() == "import beside\n"
     assert (folder / "bench/_models/linear.py").is_file()
-    assert (folder / "bench/execute/cluster/node.py").is_file()
+    assert (folder / "bench/cluster/node.py").is_file()
     assert len(list(folder.glob("plugins/*/inner/more.py"))) == 1
     assert not list(folder.rglob("secret.py"))
     assert not list(folder.rglob("*.pyc"))
@@ -256,11 +260,11 @@ def test_without_ray_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPat
         executor.RayExecutor()
 
 
-def test_a_kind_is_known_by_what_can_change_a_figure(kinds: Kinds) -> None:
-    slow = next(iter(kinds))
-    assert kinds.of(told("slow"), gpu=False, node="9") is slow
+def test_a_group_is_known_by_what_can_change_a_figure(groups: NodeGroups) -> None:
+    slow = next(iter(groups))
+    assert groups.of(told("slow"), gpu=False, node="9") is slow
     edited = told("slow")
     edited["models"]["linear"]["source_sha256"] = "f" * 64
-    assert kinds.of(edited, gpu=False, node="9") is not slow
-    assert isinstance(slow, Kind)
+    assert groups.of(edited, gpu=False, node="9") is not slow
+    assert isinstance(slow, NodeGroup)
     assert replace(slow.catalogue, physical_cores=8) != slow.catalogue

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import ast
+import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
+from bench.base.records import canonical_json
 from bench.registry import DEVICES
-from bench.worker.common import discover as components
+from bench.suite.catalogue import DeviceInfo
+from bench.worker.catalogue import entries
+from bench.worker.common import discover
 from bench.worker.devices.base import Device
 from bench.worker.devices.cuda import Cuda
 from bench.worker.devices.mps import Mps
 
-components.load_builtin()
+discover.load_builtin()
+ROOT = Path(__file__).resolve().parents[2]
 NAMES = [entry.name for entry in DEVICES]
 
 
@@ -45,6 +52,34 @@ def test_a_device_that_is_there_waits_and_measures(name: str) -> None:
     device.set_deterministic(True)
     device.set_precision("float32")
     assert device.cannot("float32") == ""
+
+
+# Where a device's name may stand outside of the devices: as the name of a fact, or to read what older versions stored.
+SPOKEN_OF = {"bench/analysis/conditions.py", "bench/history/series.py", "bench/worker/measure/environment.py"}
+
+
+def test_nobody_else_asks_a_device_for_its_name() -> None:
+    """What depends on the kind of device is a member of `Device`, so that a new device is one file."""
+    files = [*(ROOT / "bench").rglob("*.py"), *(ROOT / "models").glob("*.py")]
+    asking = {
+        str(path.relative_to(ROOT))
+        for path in files
+        if "devices" not in path.parts
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and node.value in ("cuda", "mps")
+    }
+    assert asking == SPOKEN_OF
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_the_parent_is_told_of_a_device_is_all_that_it_knows(name: str) -> None:
+    told = entries.device(DEVICES.get(name))
+    info = DeviceInfo(**json.loads(canonical_json(told)))
+    device: Device = DEVICES.get(name).build()
+    for field in entries.TOLD_OF_DEVICES:
+        assert getattr(info, field) == json.loads(canonical_json(getattr(device, field)))
+    assert info.needs == {"fork_is_safe": device.fork_is_safe, "ray_gpus": device.ray_gpus}
+    assert info.label == ("" if device.unavailable() else device.label())
 
 
 def test_tf32_is_refused_off_nvidia() -> None:

@@ -24,6 +24,7 @@ from bench.doctor.trials import Bench, burner, some_core
 from bench.execute.executors.local import LocalExecutor
 from bench.execute.progress import Voice
 from bench.results.doctor import Finding
+from bench.suite.catalogue import DeviceInfo
 
 SLOW_CLOCK = """
 import time
@@ -53,10 +54,13 @@ def breaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], N
     return put
 
 
+DEVICES = {"cpu": DeviceInfo(True, is_host=True)}
+
+
 @pytest.fixture
 def bench() -> Iterator[Bench]:
     executor = LocalExecutor()
-    yield Bench(executor)
+    yield Bench(executor, DEVICES)
     executor.close()
 
 
@@ -155,7 +159,7 @@ def test_a_broken_instrument_is_wrong_and_a_whole_one_is_not(
     def found() -> list[str]:
         executor = LocalExecutor()
         try:
-            return verdicts(list(proof(Bench(executor), **settings)))
+            return verdicts(list(proof(Bench(executor, DEVICES), **settings)))
         finally:
             executor.close()
 
@@ -204,7 +208,7 @@ def test_a_trial_that_does_not_end_is_wrong_and_the_reason_is_told(breaks: Calla
     breaks(NO_TRIAL_ENDS)
     executor = LocalExecutor()
     try:
-        (finding,) = proofs.run(Bench(executor), proofs.counted, name="counted samples")
+        (finding,) = proofs.run(Bench(executor, DEVICES), proofs.counted, name="counted samples")
     finally:
         executor.close()
     assert finding.verdict == "WRONG"

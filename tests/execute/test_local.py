@@ -180,11 +180,16 @@ def test_a_plugin_is_never_imported_by_the_template(executor: Any, tmp_path: Pat
     assert "unknown model 'corrupts'" in without["reason"]
 
 
-def test_a_spawned_trial_gives_the_same_numbers(executor: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("of", ["the system", "the device"])
+def test_a_spawned_trial_gives_the_same_numbers(
+    of: str, executor: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where forks are not safe, be it here or on the trial's device."""
     forked = run(executor, request_for(tmp_path, "mlp"))
-    monkeypatch.setattr(local, "fork_is_safe", lambda: False)
+    monkeypatch.setattr(local, "fork_is_safe", lambda: of == "the device")
     spawning = local.LocalExecutor()
-    spawned = run(spawning, request_for(tmp_path, "mlp"))
+    spawned = run(spawning, request_for(tmp_path, "mlp") | {"fork_is_safe": of == "the system"})
+    assert spawning._template is None
     spawning.close()
     assert spawned["status"] == "ok", spawned
     assert spawned["metrics"]["test_loss"] == forked["metrics"]["test_loss"]

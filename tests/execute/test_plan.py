@@ -10,7 +10,7 @@ import pytest
 
 from bench.base.records import STATUSES, Component, Environment, Result, Status
 from bench.execute.plan import Identifier, Plan, make_plan
-from bench.suite.catalogue import Catalogue, Described, DeviceInfo
+from bench.suite.catalogue import Catalogue, ComponentInfo, DeviceInfo
 from bench.suite.plan import Axis, Suite
 
 ABSENT = "cuda: no CUDA device on this machine"
@@ -18,10 +18,9 @@ ABSENT = "cuda: no CUDA device on this machine"
 
 def catalogue(*, cuda: bool = True, model_sha256: str = "0" * 64, facts: str = "EPYC") -> Catalogue:
     return Catalogue(
-        models={"mlp": Described(source_sha256=model_sha256)},
-        datasets={"digits": Described()},
+        models={"mlp": ComponentInfo(source_sha256=model_sha256)},
+        datasets={"digits": ComponentInfo()},
         devices={"cpu": DeviceInfo(True), "cuda": DeviceInfo(cuda, "" if cuda else ABSENT)},
-        best_device="cpu",
         plugins={},
         physical_cores=2,
         environment=Environment({"cpu": facts}),

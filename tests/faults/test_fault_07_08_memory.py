@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from bench.execute.executors import exit_status as endings
+from bench.base import kernel
+from bench.execute.executors import exit_status
 
 # The real thing within limits: RLIMIT_AS for the process, and a cgroup that the kernel kills in.
 GREEDY = """
@@ -165,14 +166,15 @@ def test_every_counter_of_the_kernel_is_read(counter: str, tmp_path: Path, monke
     path.parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / "proc/self").mkdir(parents=True, exist_ok=True)
     (tmp_path / "proc/self/cgroup").write_text(groups[counter])
-    monkeypatch.setattr(endings, "Path", lambda name: tmp_path / str(name).lstrip("/"))
+    for module in (exit_status, kernel):
+        monkeypatch.setattr(module, "Path", lambda name: tmp_path / str(name).lstrip("/"))
     path.write_text(text.format(2))
-    before = endings.oom_kills()
-    killed = endings.ending(None, wait_status=signal.SIGKILL, oom_kills_before=before)
+    before = exit_status.oom_kills()
+    killed = exit_status.ending(None, wait_status=signal.SIGKILL, oom_kills_before=before)
     assert killed.status == "crashed"
     path.write_text(text.format(3))
-    assert endings.ending(None, wait_status=signal.SIGKILL, oom_kills_before=before).status == "oom"
-    assert endings.ending(None, wait_status=signal.SIGSEGV, oom_kills_before=before).status == "crashed"
+    assert exit_status.ending(None, wait_status=signal.SIGKILL, oom_kills_before=before).status == "oom"
+    assert exit_status.ending(None, wait_status=signal.SIGSEGV, oom_kills_before=before).status == "crashed"
 
 
 @pytest.mark.slow

@@ -20,8 +20,8 @@ from torch import nn
 from bench.base.records import Component, MeasureSettings, Result, TrainSettings, Trial
 from bench.registry import DEVICES, MODELS
 from bench.results.store import Store
-from bench.worker.common import discover as components
-from bench.worker.common.messages import Outcome, Request
+from bench.worker.common import discover
+from bench.worker.common.messages import Request, TrialOutcome
 from bench.worker.trial import trial
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -119,9 +119,9 @@ class Silent:
 
 
 @pytest.fixture
-def run_trial(tmp_path: Path) -> Iterator[Callable[..., Outcome]]:
+def run_trial(tmp_path: Path) -> Iterator[Callable[..., TrialOutcome]]:
     """`run_trial("mlp", train={...}, ...)` runs one trial in this very process and gives its outcome."""
-    components.load_builtin()
+    discover.load_builtin()
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
 
     def run(
@@ -133,7 +133,7 @@ def run_trial(tmp_path: Path) -> Iterator[Callable[..., Outcome]]:
         artifact: Path | None = None,
         channel: Any = None,
         **other: Any,
-    ) -> Outcome:
+    ) -> TrialOutcome:
         asked = Trial(
             dataset=dataset or Component("synthetic", {"train": 320, "test": 100}),
             model=Component(model) if isinstance(model, str) else model,
@@ -157,7 +157,7 @@ def register() -> Iterator[Callable[..., None]]:
     entered: list[tuple[Any, str]] = []
 
     def enter(name: str, build: Callable[..., Any], *, registry: Any = MODELS) -> None:
-        components.load_builtin()
+        discover.load_builtin()
         registry.register(name)(build)
         entered.append((registry, name))
 
@@ -294,10 +294,12 @@ def fake_nvml(monkeypatch: pytest.MonkeyPatch) -> FakeNvml:
 def fake_gpu(register: Callable[..., None]) -> str:
     """Name of a device that says it is an NVIDIA card, and calculates on the processor."""
     from bench.worker.devices.cpu import Cpu
+    from bench.worker.devices.cuda import Cuda
 
     class Gpu(Cpu):
-        name = "cuda"  # what reads the card's energy, and not the processor's
+        name = "cuda"
         torch_device = torch.device("cpu")
+        watch, energy_meter = Cuda.watch, Cuda.energy_meter
 
         def uuid(self) -> str:
             return "GPU-1"

@@ -16,8 +16,8 @@ import pytest
 
 from bench.base.records import Component
 from bench.results.store import Store
-from bench.worker.common import channel
-from bench.worker.common.channel import Channel
+from bench.worker.common import messages
+from bench.worker.common.messages import Channel
 
 SUITE = """
 name = "NAME"
@@ -140,7 +140,7 @@ def wait_for(holds: Callable[[], bool]) -> None:
 
 def test_progress_is_told_at_most_twice_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
-    monkeypatch.setattr(channel.time, "monotonic", lambda: now)
+    monkeypatch.setattr(messages.time, "monotonic", lambda: now)
     reading, writing = os.pipe()
     speaking = Channel(writing)
     for step in range(1000):  # 20 s of blocks of 20 ms

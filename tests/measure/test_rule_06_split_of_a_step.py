@@ -87,8 +87,8 @@ def test_a_resident_set_is_not_transferred(run_trial: Any, register: Any, own_cl
 class Queue(Cpu):
     """A card as its host sees it: work begins when it was asked for and what came before it is done."""
 
-    name = "queue"
-    torch_device = torch.device("cpu")
+    name, torch_name = "queue", "cpu"
+    is_host = False
     how_marks, can_hold = "marks of a queue", True
     clock: Any
     free = 0  # nanoseconds on the host's clock: when all that was asked for is done

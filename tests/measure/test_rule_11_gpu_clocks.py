@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bench.worker.measure.gpu import Card, CardWatch
+from bench.worker.devices.nvidia import Card, CardWatch
 
 
 def kinds(outcome: Any) -> list[str]:

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from bench.worker.measure import energy
+from bench.worker.devices import cpu, nvidia
+from bench.worker.devices.cpu import Cpu
+from bench.worker.devices.mps import Mps
 from bench.worker.measure.energy import Energy, Meter, RaplMeter, open_energy
 
 RANGE = 262_143_328_850
@@ -95,13 +97,13 @@ def test_a_counter_that_only_root_may_read_says_so(rapl: Rapl, monkeypatch: pyte
         return read(path, *given, **named)
 
     monkeypatch.setattr(Path, "read_text", refuse)
-    found = open_energy(device="cpu", card=None)
+    found = open_energy(Cpu().energy_meter)
     assert found.meter is None
     assert "read by root only" in found.how
 
 
 def test_a_trial_reads_the_energy_of_its_timed_blocks(run_trial: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(energy, "RaplMeter", lambda: Steady(0.0))
+    monkeypatch.setattr(cpu, "RaplMeter", lambda: Steady(0.0))
     outcome = run_trial(measure={"energy": True})
     blocks = len(outcome.samples["block_seconds"])
     assert outcome.samples["block_joules"] == [3.0] * blocks
@@ -111,7 +113,7 @@ def test_a_trial_reads_the_energy_of_its_timed_blocks(run_trial: Any, monkeypatc
 
 
 def test_blocks_shorter_than_the_counters_step_are_empty_not_0(run_trial: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(energy, "RaplMeter", lambda: Steady(1000.0))
+    monkeypatch.setattr(cpu, "RaplMeter", lambda: Steady(1000.0))
     outcome = run_trial(measure={"energy": True})
     assert "energy_joules" not in outcome.to_json()["metrics"]
     assert outcome.instruments["energy_joules"].startswith("not measured: blocks last")
@@ -142,7 +144,7 @@ def test_a_counter_that_stops_answering_leaves_nothing_half_measured() -> None:
 def test_a_card_is_read_by_its_own_counter(
     run_trial: Any, fake_gpu: str, fake_nvml: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(energy.CardMeter, "resolution_seconds", 0.0)
+    monkeypatch.setattr(nvidia.CardMeter, "resolution_seconds", 0.0)
     outcome = run_trial(device=fake_gpu, measure={"energy": True})
     assert set(outcome.samples["block_joules"]) == {50.0}  # the fake grows by 50,000 mJ a reading
     assert outcome.metrics["energy_joules"] == 50.0 * len(outcome.samples["block_seconds"])
@@ -166,4 +168,4 @@ def test_an_old_card_has_no_counter(run_trial: Any, fake_gpu: str, fake_nvml: An
 
 
 def test_a_device_without_a_known_counter_says_so() -> None:
-    assert open_energy(device="mps", card=None).how == "not measured: no energy counter is known for mps"
+    assert open_energy(Mps().energy_meter).how == "not measured: no energy counter is known for mps"

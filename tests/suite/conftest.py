@@ -54,7 +54,6 @@ CATALOGUE: dict[str, Any] = {
         "cuda": {"available": False, "reason": "no CUDA device on this machine"},
         "mps": {"available": False, "reason": "no Apple GPU on this machine"},
     },
-    "best_device": "cpu",
     "plugins": {},
     "physical_cores": 2,
     "environment": {"facts": {"os": "Linux"}, "notes": {}},

@@ -13,8 +13,8 @@ import torch
 
 from bench.base.records import Component, MeasureSettings, TrainSettings, Trial
 from bench.registry import MODELS
-from bench.worker.common import discover as components
-from bench.worker.common.messages import Outcome, Place, Request
+from bench.worker.common import discover
+from bench.worker.common.messages import CheckpointPlace, Request, TrialOutcome
 from bench.worker.trial import trial
 
 
@@ -29,13 +29,13 @@ class Silent:
 
 
 @pytest.fixture
-def run_trial(tmp_path: Path) -> Iterator[Callable[..., Outcome]]:
+def run_trial(tmp_path: Path) -> Iterator[Callable[..., TrialOutcome]]:
     """`run_trial("mlp", train={...}, measure={...}, ...)` runs one trial here and gives its outcome.
 
     `others`: seed → artifact of further trials of its cell, in the same process. `checkpoints`: their folder;
     `channel`: who is told of its progress.
     """
-    components.load_builtin()
+    discover.load_builtin()
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
 
     def run(
@@ -51,7 +51,7 @@ def run_trial(tmp_path: Path) -> Iterator[Callable[..., Outcome]]:
         others: Mapping[int, Path | None] | None = None,
         checkpoints: Path | None = None,
         channel: Silent | None = None,
-    ) -> Outcome:
+    ) -> TrialOutcome:
         asked = Trial(
             dataset=dataset or Component("synthetic", {"train": 320, "test": 100}),
             model=Component(model) if isinstance(model, str) else model,
@@ -67,7 +67,7 @@ def run_trial(tmp_path: Path) -> Iterator[Callable[..., Outcome]]:
             return Request(one, tmp_path, {}, (), artifact, {"trial_id": one.trial_id}, scratch=tmp_path / "scratch")
 
         rest = tuple(request(seed, path) for seed, path in (others or {}).items())
-        place = None if checkpoints is None else Place(checkpoints, "e" * 16, "c" * 16, resume=True)
+        place = None if checkpoints is None else CheckpointPlace(checkpoints, "e" * 16, "c" * 16, resume=True)
         whole = replace(request(seed, artifact), others=rest, checkpoints=place)
         return trial.run(whole, channel or Silent(), started_ns=time.perf_counter_ns())  # type: ignore[arg-type]
 

@@ -68,9 +68,10 @@ def test_torch_export_answers_as_the_trained_model_did(model: str, trained: Any,
     exporting.export(asked)
     program = torch.export.load(io.BytesIO(Path(asked["output"]).read_bytes())).module()
     from bench.worker.common.messages import Request
+    from bench.worker.devices.cpu import Cpu
     from bench.worker.trial import data
 
-    test = data.load(Request.from_json(asked), torch.device("cpu")).test
+    test = data.load(Request.from_json(asked), Cpu()).test
     for size in (1, 3, 100):  # what was traced with 50 answers to any number
         found = program(test.batch(0, size)[0]).detach().numpy()
         assert np.allclose(found, logits_of(asked)[:size], atol=1e-5)

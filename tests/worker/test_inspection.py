@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bench.worker.catalogue.kept import worker_digest
-from bench.worker.datasets.prepare import Part, prepare
+from bench.worker.datasets.prepare import Split, prepare
 from bench.worker.datasets.splits import Splits
 from bench.worker.inspection import figures
 from bench.worker.inspection.figures import copies, part_figures, spread
@@ -16,9 +16,9 @@ from bench.worker.inspection.figures import copies, part_figures, spread
 RNG = np.random.default_rng(0)
 
 
-def part(count: int, *, shape: tuple[int, int, int] = (3, 5, 4), classes: int = 4, kind: type = np.uint8) -> Part:
+def part(count: int, *, shape: tuple[int, int, int] = (3, 5, 4), classes: int = 4, kind: type = np.uint8) -> Split:
     images = RNG.integers(0, 256, (count, *shape)).astype(kind)
-    return Part(images, RNG.integers(0, classes, count).astype(np.int64))
+    return Split(images, RNG.integers(0, classes, count).astype(np.int64))
 
 
 @pytest.fixture(params=[None, 2000], ids=["at once", "in pieces"])
@@ -107,7 +107,7 @@ def test_copies_are_found_within_the_parts_and_between_them(kind: type) -> None:
 def test_zero_and_minus_zero_are_one_number() -> None:
     images = np.zeros((2, 1, 2, 2), dtype=np.float32)
     images[1, 0, 0, 0] = -0.0
-    given = Part(images, np.zeros(2, dtype=np.int64))
+    given = Split(images, np.zeros(2, dtype=np.int64))
     assert int(copies(given, part(1, shape=(1, 2, 2)))["train_count"]) == 1
 
 
@@ -127,10 +127,10 @@ def test_the_normalisation_is_the_one_that_standard_does(declared: Any) -> None:
 
 
 def test_what_is_looked_at_here_makes_no_result_another_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    from bench.worker.catalogue import kept as remembered
+    from bench.worker.catalogue import kept
 
     read: list[str] = []
-    monkeypatch.setattr(remembered, "files_digest", lambda paths: read.extend(map(str, paths)) or "")
+    monkeypatch.setattr(kept, "files_digest", lambda paths: read.extend(map(str, paths)) or "")
     worker_digest()
     assert any(path.endswith("worker/trial/trial.py") for path in read)
     assert not [path for path in read if "inspection" in path]

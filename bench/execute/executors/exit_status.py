@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.base.kernel import cgroup_folders, text_of
 from bench.base.records import Json
 
 
@@ -20,28 +22,16 @@ class Ending:
 
 
 def oom_kills() -> int:
-    """How often the kernel has killed for want of memory: in our cgroups (v2, v1), else on the machine."""
-    total = 0
-    folders = [Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/memory")]
-    try:
-        for line in Path("/proc/self/cgroup").read_text().splitlines():
-            _, controllers, path = line.split(":", 2)
-            if controllers in ("", "memory"):
-                folders += [base / path.lstrip("/") for base in folders[:2]]
-    except (OSError, ValueError):
-        pass
-    files = [folder / name for folder in set(folders) for name in ("memory.events", "memory.oom_control")]
-    for file in [*files, Path("/proc/vmstat")]:
-        try:
-            counters = dict(line.split()[:2] for line in file.read_text().splitlines() if " " in line)
-            total += int(counters.get("oom_kill", 0))
-        except (OSError, ValueError):
-            continue
-    return total
+    """Returns how often the kernel has killed for lack of memory: in our cgroups (v2, v1), else on the machine."""
+    root = Path("/sys/fs/cgroup")
+    folders = {root, root / "memory", *cgroup_folders()}
+    files = [folder / name for folder in folders for name in ("memory.events", "memory.oom_control")]
+    counters = [re.search(r"^oom_kill (\d+)$", text_of(file), re.MULTILINE) for file in (*files, Path("/proc/vmstat"))]
+    return sum(int(found[1]) for found in counters if found)
 
 
 def ending(outcome: dict[str, Json] | None, *, wait_status: int, oom_kills_before: int) -> Ending:
-    """What a wait status means, where the process may have said what became of the trial before it ended."""
+    """Returns what a wait status means. `outcome`: what the process said of its trial before it ended, if anything."""
     if outcome is not None:
         return Ending(outcome)
     code = os.waitstatus_to_exitcode(wait_status)

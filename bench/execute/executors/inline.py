@@ -27,10 +27,10 @@ class InlineExecutor(Executor):
 
     def run(self, request: dict[str, Json], *, timeout_seconds: float, on_progress: OnProgress) -> Ending:
         started_ns = time.perf_counter_ns()
-        components = importlib.import_module("bench.worker.common.discover")
+        discover = importlib.import_module("bench.worker.common.discover")
         messages = importlib.import_module("bench.worker.common.messages")
         trial = importlib.import_module("bench.worker.trial.trial")
-        components.load_builtin()
+        discover.load_builtin()
 
         class Direct:
             def progress(self, **what: Json) -> None:

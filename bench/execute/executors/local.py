@@ -14,7 +14,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
-from typing import IO
+from typing import IO, Any
 
 from bench.base.records import Json, canonical_json
 from bench.errors import BenchError
@@ -77,7 +77,7 @@ class LocalExecutor(Executor):
         raise BenchError(f"the process that trials are forked from does not start: {lost}")
 
     def _begin(self, request: dict[str, Json]) -> TrialProcess:
-        if not fork_is_safe() or request["trial"]["device"] == "mps":
+        if not (fork_is_safe() and request.get("fork_is_safe", True)):
             return Spawned(request)
         self.start()
         assert self._template is not None
@@ -95,8 +95,19 @@ class LocalExecutor(Executor):
 
 
 def fork_is_safe() -> bool:
-    """On macOS the system's own libraries start threads: a fork of such a process may hang."""
+    """Whether trials may be forked here: on macOS the system's libraries start threads, and such a fork may hang."""
     return sys.platform == "linux"
+
+
+def _start_worker(role: str, descriptor: int, **streams: Any) -> subprocess.Popen[bytes]:
+    """A process of bench.worker in a session of its own, which speaks on `descriptor`."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "bench.worker", role, str(descriptor)],
+        pass_fds=[descriptor],
+        env={**os.environ, **WORKER_ENVIRONMENT},
+        start_new_session=True,
+        **streams,
+    )
 
 
 class TemplateLost(Exception):
@@ -162,17 +173,17 @@ def _watch(process: TrialProcess, *, timeout_seconds: float, on_progress: OnProg
 
 
 class _Lines:
-    """JSON lines out of a pipe. What is no JSON object is no word of ours, and is dropped."""
+    """Reads JSON lines out of a pipe. What is no JSON object is not ours, and is dropped."""
 
     def __init__(self) -> None:
-        self._buffer, self._ended = b"", False
+        self._buffer, self.ended = b"", False
 
     def open(self, descriptor: int) -> list[int]:
-        return [] if self._ended else [descriptor]
+        return [] if self.ended else [descriptor]
 
     def read(self, descriptor: int) -> list[dict[str, Json]]:
         part = os.read(descriptor, 1 << 20)
-        self._ended = not part
+        self.ended = not part
         self._buffer += part
         *lines, self._buffer = self._buffer.split(b"\n")
         found = []
@@ -186,7 +197,7 @@ class _Lines:
     def drain(self, descriptor: int) -> list[dict[str, Json]]:
         """What is still in the pipe; does not wait for more."""
         found: list[dict[str, Json]] = []
-        while not self._ended and select.select([descriptor], [], [], 0)[0]:
+        while not self.ended and select.select([descriptor], [], [], 0)[0]:
             found += self.read(descriptor)
         return found
 
@@ -197,16 +208,9 @@ class Template:
     def __init__(self) -> None:
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed in `close`
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.link, self._buffer = ours, b""
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "bench.worker", "template", str(theirs.fileno())],
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            stdout=self._errors,
-            stderr=self._errors,
-            env={**os.environ, **WORKER_ENVIRONMENT},
-            start_new_session=True,
-        )
+        self.link, self._lines = ours, _Lines()
+        streams = {"stdin": subprocess.DEVNULL, "stdout": self._errors, "stderr": self._errors}
+        self._process = _start_worker("template", theirs.fileno(), **streams)
         theirs.close()
         self.ready, self.gone = False, False
 
@@ -217,14 +221,13 @@ class Template:
         self.link.sendall(line[sent:])
 
     def words(self) -> list[dict[str, Json]]:
-        """What it has said; sets `gone` where it has ended."""
+        """Returns what it has said; sets `gone` where it has ended."""
+        found: list[dict[str, Json]] = []
         try:
-            part = self.link.recv(65536)
+            found = self._lines.read(self.link.fileno())
+            self.gone = self._lines.ended
         except ConnectionError:
-            part = b""
-        self.gone = not part
-        *lines, self._buffer = (self._buffer + part).split(b"\n")
-        found: list[dict[str, Json]] = [json.loads(line) for line in lines]
+            self.gone = True
         self.ready = self.ready or any("ready" in word for word in found)
         return found
 
@@ -279,15 +282,8 @@ class Spawned(TrialProcess):
 
     def __init__(self, request: dict[str, Json]) -> None:
         self.pipe, writing = os.pipe()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "bench.worker", "spawn", str(writing)],
-            pass_fds=[writing],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, **WORKER_ENVIRONMENT},
-            start_new_session=True,
-        )
+        nowhere = subprocess.DEVNULL
+        self._process = _start_worker("spawn", writing, stdin=subprocess.PIPE, stdout=nowhere, stderr=nowhere)
         os.close(writing)
         self.pid = self._process.pid
         assert self._process.stdin is not None

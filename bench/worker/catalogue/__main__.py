@@ -25,12 +25,11 @@ def main(wanted: list[str]) -> None:
     """Print the catalogue."""
     signal.signal(signal.SIGTERM, plugins.end)
     die_with_parent(signal.SIGTERM)
-    from bench.worker.common import discover as components
-    from bench.worker.devices.processor import cpu_model
+    from bench.worker.common import discover
     from bench.worker.measure import environment
 
     builtin = _builtin()
-    specs = list(dict.fromkeys([*wanted, *components.installed_plugins()]))
+    specs = list(dict.fromkeys([*wanted, *discover.installed_plugins()]))
     parts = plugins.describe_plugins(specs, began=BEGAN)
     catalogue: dict[str, Json] = {kind: dict(builtin[kind]) for kind in KINDS}
     catalogue["plugins"] = {}
@@ -38,10 +37,12 @@ def main(wanted: list[str]) -> None:
         catalogue["plugins"][spec] = {"error": part["error"], "sha256": part["sha256"]}
         for kind in KINDS:
             catalogue[kind] |= part[kind]
-    catalogue["best_device"] = next(n for n in ("cuda", "mps", "cpu") if catalogue["devices"][n]["available"])
     catalogue["physical_cores"] = environment.physical_cores()
-    facts = environment.system_facts(cpu_model()) | builtin["torch"]
-    catalogue["environment"] = {"facts": facts, "notes": environment.notes()}
+    here = {name: told for name, told in catalogue["devices"].items() if told["available"]}
+    facts = environment.system_facts() | builtin["torch"]
+    facts |= {name: told["facts"] for name, told in here.items() if told["facts"]}
+    notes = environment.notes() | {"devices": {name: told["label"] for name, told in here.items()}}
+    catalogue["environment"] = {"facts": facts, "notes": notes}
     catalogue["worker_sha256"] = worker_digest()
     sys.stdout.write(canonical_json(catalogue) + "\n")
 
@@ -51,10 +52,10 @@ def _builtin() -> dict[str, Json]:
     key = builtin_key()
     if known := kept("builtin", key):
         return known
-    from bench.worker.common import discover as components
+    from bench.worker.common import discover
     from bench.worker.measure.environment import torch_facts
 
-    components.load_builtin()
+    discover.load_builtin()
     found: dict[str, Json] = {
         kind: {name: told(kind, entry) for name, entry in entries.items()} for kind, entries in registered().items()
     }

@@ -6,14 +6,18 @@ import ast
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.base.records import COMMON_DATASET_SETTINGS, Json
 from bench.errors import BenchError
 from bench.registry import DATASETS, DEVICES, METRICS, MODELS
 from bench.worker.catalogue.kept import PACKAGE, files_digest, sha256
 
+if TYPE_CHECKING:
+    from bench.worker.devices.base import Device
+
 KINDS = ("models", "datasets", "devices", "metrics")
+TOLD_OF_DEVICES = ("rank", "is_host", "fork_is_safe", "ray_gpus", "peak_rows", "depends_on")
 
 
 def registered() -> dict[str, dict[str, Any]]:
@@ -23,7 +27,7 @@ def registered() -> dict[str, dict[str, Any]]:
 
 
 def told(kind: str, entry: Any) -> dict[str, Json]:
-    """What the parent is told of an entry. Raises BenchError where its settings cannot be told."""
+    """Returns what the parent is told of an entry. Raises BenchError where its settings cannot be told."""
     tell = {"models": component, "datasets": data_set, "devices": device, "metrics": metric}
     return tell[kind](entry)
 
@@ -50,11 +54,13 @@ def data_set(entry: Any) -> dict[str, Json]:
 
 
 def device(entry: Any) -> dict[str, Json]:
-    """Whether a device can be used here; if not, why."""
-    found = entry.build()
+    """Whether a device can be used here; if not, why. And what the parent has to know of it."""
+    found: Device = entry.build()
     reason = found.unavailable()
-    described = "" if reason else found.describe()
-    return {"available": not reason, "reason": reason, "description": described, "plugin": ""} | _source(entry.source)
+    of_itself: dict[str, Json] = {name: getattr(found, name) for name in TOLD_OF_DEVICES}
+    if not reason:
+        of_itself |= {"description": found.describe(), "label": found.label(), "facts": dict(found.facts())}
+    return {"available": not reason, "reason": reason, "plugin": ""} | of_itself | _source(entry.source)
 
 
 def metric(entry: Any) -> dict[str, Json]:
@@ -113,7 +119,7 @@ def settings_of(build: Callable[..., Any]) -> dict[str, Json]:
         if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
             continue
         required = parameter.default is inspect.Parameter.empty
-        default = None if required else plain(parameter.default)
+        default = None if required else as_json(parameter.default)
         kind = hints.get(name, type(default) if default is not None else Any)
         try:
             schema = TypeAdapter(kind).json_schema()
@@ -124,8 +130,8 @@ def settings_of(build: Callable[..., Any]) -> dict[str, Json]:
     return found
 
 
-def plain(value: Any) -> Json:
+def as_json(value: Any) -> Json:
     """A default as JSON holds it: tuples become lists, paths text."""
     if isinstance(value, tuple | list):
-        return [plain(entry) for entry in value]
+        return [as_json(entry) for entry in value]
     return str(value) if isinstance(value, Path) else value

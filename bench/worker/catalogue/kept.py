@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -11,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 
 from bench.base import cache
-from bench.base.records import Json, canonical_json
+from bench.base.records import Json, canonical_json, digest
 from bench.errors import BenchError
 
 PACKAGE = Path(__file__).resolve().parents[2]
@@ -26,46 +27,64 @@ NO_TRIAL = (
 
 
 def kept(name: str, key: str) -> dict[str, Json]:
-    """What was kept under `key`; empty where nothing was, or where a file that it names has changed since."""
+    """Returns what was kept under `key`; empty where nothing was, or where what it depends on has changed since."""
     try:
-        found: dict[str, Json] = json.loads(_path(name, key).read_bytes())
-    except (OSError, ValueError):
+        depends_on: list[str] = json.loads(_path(name, key).read_bytes())
+        found: dict[str, Json] = json.loads(_path(name, key, depends_on).read_bytes())
+    except (OSError, ValueError, TypeError, AttributeError):
         return {}
     return found if _unchanged(found.get("files", {})) else {}
 
 
 def keep(name: str, key: str, found: dict[str, Json]) -> None:
-    """Keep what was found. A folder that cannot be written costs time only."""
+    """Keep what was found, by what its devices depend on. A folder that cannot be written costs time only."""
     if found.get("error"):  # what failed may work in a moment: a package gets installed, a server answers
         return
-    path = _path(name, key)
+    depends_on = sorted({each for device in found["devices"].values() for each in device["depends_on"]})
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.with_suffix(f".{os.getpid()}")
-        aside.write_text(canonical_json(found))
-        aside.rename(path)
+        _write(_path(name, key, depends_on), found)
+        _write(_path(name, key), depends_on)
     except OSError:
         pass
 
 
-def _path(name: str, key: str) -> Path:
-    return cache.cache_folder() / "catalogue" / f"{name}-{key}.json"
+def _write(path: Path, value: Json) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_suffix(f".{os.getpid()}")
+    aside.write_text(canonical_json(value))
+    aside.rename(path)
+
+
+def _path(name: str, key: str, depends_on: Iterable[str] | None = None) -> Path:
+    """The file of what was found while what it depends on was as it is now; without `depends_on` the list of that."""
+    now = "" if depends_on is None else f"-{digest(canonical_json({each: as_it_is(each) for each in depends_on}))}"
+    return cache.cache_folder() / "catalogue" / f"{name}-{key}{now}.json"
+
+
+def as_it_is(what: str) -> str:
+    """Returns what a device depends on (see `Device.depends_on`) as it is now: a variable, names of files, a file."""
+    if what.startswith("$"):
+        return os.environ.get(what[1:], "unset")
+    if "*" in what:
+        return str(sorted(glob.glob(what)))  # noqa: PTH207  # an absolute pattern
+    path = Path(what)
+    return path.read_text(errors="replace") if path.is_file() else ""
 
 
 def _unchanged(files: Mapping[str, str]) -> bool:
     try:
-        return all(sha256(Path(path)) == digest for path, digest in files.items())
+        return all(sha256(Path(path)) == known for path, known in files.items())
     except OSError:
         return False
 
 
 def sha256(path: Path) -> str:
-    """Of a file's content, in hex. Raises OSError."""
+    """Returns the SHA-256 of a file's content, in hex. Raises OSError."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def worker_digest() -> str:
-    """SHA-256 of the worker's own training and measuring code; the files of one data set or device stand apart.
+    """Returns the SHA-256 of the worker's training and measuring code; files of one data set or device stand apart.
 
     The doctor's instruments, the range test, and what fetches, converts, exports and inspects are in no trial of a
     suite: to edit them makes no result another one's.
@@ -90,29 +109,25 @@ def files_digest(paths: Iterable[Path]) -> str:
 
 
 def builtin_key() -> str:
-    """What the built-in catalogue comes from: our files, torch's build, the driver, and what hides devices."""
-    from bench.worker.common import discover as components
+    """What the built-in catalogue comes from, beside what its devices depend on: our files and torch's build."""
+    from bench.worker.common import discover
 
     try:
         torch_files = (metadata.distribution("torch").read_text("RECORD") or "").encode()
     except metadata.PackageNotFoundError as missing:
         raise BenchError("torch is not installed: pip install torch torchvision") from missing
-    driver = sorted(str(path) for path in Path("/dev").glob("nvidia*"))
-    version = Path("/proc/driver/nvidia/version")
     parts = [
-        files_digest([*PACKAGE.rglob("*.py"), *components.models_folder().glob("*.py")]),
+        files_digest([*PACKAGE.rglob("*.py"), *discover.models_folder().glob("*.py")]),
         hashlib.sha256(torch_files).hexdigest(),
         sys.version,
         sys.executable,
-        str(driver),
-        version.read_text() if version.exists() else "",
-        os.environ.get("CUDA_VISIBLE_DEVICES", "unset"),
     ]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
 def plugin_key(spec: str) -> str:
-    """What the catalogue of a plugin comes from, beside the plugin's own files: those are known once it is imported."""
+    """What the catalogue of a plugin comes from, beside what is known once it is imported: its own files, and what its
+    devices depend on."""
     key = hashlib.sha256(f"{spec}\0{files_digest(PACKAGE.rglob('*.py'))}\0{sys.version}".encode()).hexdigest()[:16]
     # What an edit of an installed package changes is its version.
     return key if spec.endswith(".py") else key + _installed_key()

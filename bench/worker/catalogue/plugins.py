@@ -33,9 +33,9 @@ def describe_plugins(specs: Sequence[str], *, began: float) -> dict[str, dict[st
     found = {spec: kept("plugin", plugin_key(spec)) for spec in specs}
     missing = [spec for spec, known in found.items() if not known]
     if missing:
-        from bench.worker.common import discover as components
+        from bench.worker.common import discover
 
-        components.load_builtin()
+        discover.load_builtin()
         now = time.monotonic()
         seconds = max(FEWEST_SECONDS, began + ANSWER_SECONDS - now)
         for spec, child in [(spec, _Child.importing(spec)) for spec in missing]:
@@ -134,12 +134,12 @@ def _describe_and_exit(spec: str, writing: int) -> NoReturn:
 
 
 def _describe(spec: str) -> dict[str, Json]:
-    from bench.worker.common import discover as components
+    from bench.worker.common import discover
 
     before = registered()
     digest = sha256(Path(spec)) if Path(spec).is_file() else ""
     try:
-        components.load_plugin(spec)
+        discover.load_plugin(spec)
         found: dict[str, Json] = {
             kind: {
                 name: told(kind, entry) | {"plugin": spec}

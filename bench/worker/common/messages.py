@@ -1,16 +1,20 @@
-"""What the parent asks of a trial's process, and what the process says of the trial."""
+"""What the parent asks of a trial's process, and what the process says of the trial: JSON, one object a line."""
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.base.records import Json, Trial
+from bench.base.records import Json, Trial, canonical_json
+
+PROGRESS_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CheckpointPlace:
     """Where the checkpoints of a trial lie, and what of its identity the worker does not know by itself."""
 
     folder: Path
@@ -19,7 +23,7 @@ class Place:
     resume: bool  # whether to go on from the one that is there
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Json]) -> Place:
+    def from_json(cls, value: Mapping[str, Json]) -> CheckpointPlace:
         return cls(Path(value["folder"]), value["environment_id"], value["code_id"], value["resume"])
 
 
@@ -48,7 +52,7 @@ class Request:
     attributes: Mapping[str, str]
     scratch: Path | None = None  # may be made and filled; the parent removes it
     others: tuple[Request, ...] = ()
-    checkpoints: Place | None = None
+    checkpoints: CheckpointPlace | None = None
     rates: Rates | None = None
 
     @classmethod
@@ -62,14 +66,14 @@ class Request:
             artifact=Path(value["artifact"]) if value.get("artifact") else None,
             attributes=value.get("attributes", {}),
             scratch=Path(value["scratch"]) if value.get("scratch") else None,
-            checkpoints=Place.from_json(value["checkpoints"]) if value.get("checkpoints") else None,
+            checkpoints=CheckpointPlace.from_json(value["checkpoints"]) if value.get("checkpoints") else None,
             rates=Rates(**value["rates"]) if value.get("rates") else None,
             others=tuple(cls.from_json(shared | other) for other in value.get("others", ())),
         )
 
 
 @dataclass(slots=True)
-class Outcome:
+class TrialOutcome:
     """What the trial says of itself; the parent adds ids, times and environment. `others`: see Request."""
 
     status: str = "ok"
@@ -82,9 +86,30 @@ class Outcome:
     validity_notes: list[str] = field(default_factory=list)
     instruments: dict[str, str] = field(default_factory=dict)
     threads: int = 0
-    others: list[Outcome] = field(default_factory=list)
+    others: list[TrialOutcome] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Json]:
         measured = {name: value for name, value in self.metrics.items() if value is not None}
         own = {name: getattr(self, name) for name in self.__dataclass_fields__} | {"metrics": measured}
         return own | {"others": [other.to_json() for other in self.others]}
+
+
+class Channel:
+    """The writing end of the pipe to the parent; what a model prints goes elsewhere."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._last = 0.0
+
+    def send(self, message: dict[str, Json]) -> None:
+        """Write one whole line."""
+        line = memoryview(canonical_json(message).encode() + b"\n")
+        while line:
+            line = line[os.write(self._descriptor, line) :]
+
+    def progress(self, **what: Json) -> None:
+        """Say where the trial is; at most twice a second. A `note` is to be read by somebody, and never dropped."""
+        now = time.monotonic()
+        if "note" in what or now - self._last >= PROGRESS_SECONDS:
+            self._last = now
+            self.send({"progress": what})

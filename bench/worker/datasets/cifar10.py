@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from bench.registry import dataset
 from bench.worker.datasets.archive import read_members
 from bench.worker.datasets.arrays import Arrays, cached
 from bench.worker.datasets.downloads import Download, downloads
-from bench.worker.datasets.files import check_pinned, not_there, read_pinned, shown, unreadable
+from bench.worker.datasets.files import check_content, check_pinned, not_there, read_pinned, shown, unreadable
 from bench.worker.datasets.restricted_pickle import loads
 from bench.worker.datasets.splits import Splits
 
@@ -55,12 +55,9 @@ def cifar10(root: Path) -> Splits:
 
     Raises Unavailable where neither the folder nor an archive is under root, DataError where they are not as published.
     """
-    arrays = _load(root)
+    arrays: Mapping[str, Any] = _load(root)
     return Splits(
-        train_images=arrays["train_images"],
-        train_labels=arrays["train_labels"],
-        test_images=arrays["test_images"],
-        test_labels=arrays["test_labels"],
+        **arrays,
         class_names=CLASS_NAMES.split(","),
         maximum=255,
         mean=(0.4913996786151961, 0.48215840839460783, 0.44653091444546567),  # of the 50,000 training images
@@ -125,19 +122,10 @@ def _from_archive(path: Path) -> Arrays:
     def contents() -> Iterable[tuple[str, bytes]]:
         for member, content in read_members(path, wanted):
             name = member.removeprefix(f"{FOLDER}/")
-            _check_digest(content, MEMBERS[name].sha256, label=f"{shown(path)}: {member}")
+            check_content(content, MEMBERS[name].sha256, label=f"{shown(path)}: {member}", name="cifar10")
             yield name, content
 
     return cached("cifar10", sources=sources, version=VERSION, decode=lambda: _decode(contents(), shown(path)))
-
-
-def _check_digest(content: bytes, sha256: str, *, label: str) -> None:
-    found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
-        raise DataError(
-            f"{label}: found SHA-256 {found[:16]}…, needs {sha256[:16]}…: it is damaged or another file; "
-            "remove it and run `bench fetch cifar10`"
-        )
 
 
 def _decode(contents: Iterable[tuple[str, bytes]], label: str) -> Arrays:

@@ -22,7 +22,7 @@ from bench.errors import BenchError
 from bench.worker.common.answer import Say, answer, register_all
 from bench.worker.datasets.files import replacing, shown
 from bench.worker.datasets.hdf5_layout import attributes
-from bench.worker.datasets.prepare import BuiltSet, Part, build_set
+from bench.worker.datasets.prepare import BuiltSet, Split, build_set
 
 
 def work(request: dict[str, Json], say: Say) -> None:
@@ -40,9 +40,9 @@ def work(request: dict[str, Json], say: Say) -> None:
     train, test = limits["train_limit"], limits["test_limit"]
     written = []
     if splits.test_fraction is None:  # first: a training file without its test file would be taken for a whole set
-        part = Part(splits.test_images[:test], splits.test_labels[:test])
+        part = Split(splits.test_images[:test], splits.test_labels[:test])
         written.append(_write(Path(request["test_path"]), part, said=said))
-    part = Part(splits.train_images[:train], splits.train_labels[:train])
+    part = Split(splits.train_images[:train], splits.train_labels[:train])
     written.insert(0, _write(Path(request["path"]), part, said=said))
     say({"files": written, "test_fraction": splits.test_fraction})
 
@@ -61,7 +61,7 @@ def _refuse(request: Mapping[str, Json], built: BuiltSet) -> None:
         )
 
 
-def _write(path: Path, part: Part, *, said: Mapping[str, Json]) -> dict[str, Json]:
+def _write(path: Path, part: Split, *, said: Mapping[str, Json]) -> dict[str, Json]:
     image = _image(part, said)
     try:
         with replacing(path) as aside, aside.open("wb") as file:
@@ -78,7 +78,7 @@ def _write(path: Path, part: Part, *, said: Mapping[str, Json]) -> dict[str, Jso
     }
 
 
-def _image(part: Part, said: Mapping[str, Json]) -> bytes:
+def _image(part: Split, said: Mapping[str, Json]) -> bytes:
     """The file as it is to lie on disk, put together in memory: HDF5 ends the process where a disk is full."""
     import h5py
 

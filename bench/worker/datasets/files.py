@@ -51,7 +51,14 @@ def check_pinned(path: Path, sha256: str, *, name: str) -> None:
     except OSError as error:
         raise unreadable(path, error) from error
     if found != sha256:
-        raise _damaged(path, found, sha256, name=name)
+        raise _damaged(shown(path), found, sha256, name=name)
+
+
+def check_content(content: bytes, sha256: str, *, label: str, name: str) -> None:
+    """Raise DataError where the digest of what was read of `label` is not the published one."""
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise _damaged(label, found, sha256, name=name)
 
 
 def read_pinned(path: Path, sha256: str, *, limit_bytes: int, name: str) -> bytes:
@@ -66,9 +73,7 @@ def read_pinned(path: Path, sha256: str, *, limit_bytes: int, name: str) -> byte
         raise unreadable(path, error) from error
     if len(content) > limit_bytes:
         raise DataError(f"{shown(path)}: found more than {limit_bytes} bytes; no published file of {name} is so long")
-    found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
-        raise _damaged(path, found, sha256, name=name)
+    check_content(content, sha256, label=shown(path), name=name)
     return content
 
 
@@ -77,8 +82,8 @@ def unreadable(path: Path, error: OSError) -> DataError:
     return DataError(f"{shown(path)}: cannot be read: {error.strerror or type(error).__name__}")
 
 
-def _damaged(path: Path, found: str, needed: str, *, name: str) -> DataError:
+def _damaged(label: str, found: str, needed: str, *, name: str) -> DataError:
     return DataError(
-        f"{shown(path)}: found SHA-256 {found[:16]}…, needs {needed[:16]}…: it is damaged or another file; "
+        f"{label}: found SHA-256 {found[:16]}…, needs {needed[:16]}…: it is damaged or another file; "
         f"remove it and run `bench fetch {name}`"
     )

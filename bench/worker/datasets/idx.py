@@ -40,6 +40,21 @@ class IdxFile:
         return 4 + 4 * len(self.shape) + math.prod(self.shape)
 
 
+NAMES = {
+    "train_images": ("train-images-idx3-ubyte", (60_000, 28, 28)),
+    "train_labels": ("train-labels-idx1-ubyte", (60_000,)),
+    "test_images": ("t10k-images-idx3-ubyte", (10_000, 28, 28)),
+    "test_labels": ("t10k-labels-idx1-ubyte", (10_000,)),
+}
+
+
+def idx_files(
+    *, sha256: Mapping[str, str], gz_sha256: Mapping[str, str], gz_bytes: Mapping[str, int]
+) -> dict[str, IdxFile]:
+    """The four files of a set that is laid out as MNIST is: their digests, and the lengths of the .gz."""
+    return {key: IdxFile(*named, sha256[key], gz_sha256[key], gz_bytes[key]) for key, named in NAMES.items()}
+
+
 def load(root: Path, *, name: str, title: str, folder: str, files: Mapping[str, IdxFile]) -> Arrays:
     """The arrays of a set, images as (N, 1, H, W) uint8 and labels as (N,) int64, by the keys of `files`.
 

@@ -20,7 +20,7 @@ Indices: TypeAlias = npt.NDArray[np.int64]
 TEST_DRAW, VALIDATION_DRAW = 1, 2  # purposes: each has a generator of its own, derived from the seed
 
 
-class Part(NamedTuple):
+class Split(NamedTuple):
     """Samples: images (N, C, H, W) and labels (N,)."""
 
     images: Images
@@ -31,9 +31,9 @@ class Part(NamedTuple):
 class Prepared:
     """What one trial trains on, validates on (maybe nothing) and is tested on. Arrays may be read-only views."""
 
-    train: Part
-    validation: Part
-    test: Part
+    train: Split
+    validation: Split
+    test: Split
     class_names: tuple[str, ...]
 
     @property
@@ -84,14 +84,14 @@ def prepare(
     drawn = draw_parts(
         splits, seed=seed, train_limit=train_limit, test_limit=test_limit, validation_split=validation_split
     )
-    own = Part(splits.train_images, splits.train_labels)
+    own = Split(splits.train_images, splits.train_labels)
     test = own_test(splits, test_limit) if drawn.test is None else _take(own, drawn.test)
     return Prepared(_take(own, drawn.train), _take(own, drawn.validation), test, tuple(splits.class_names))
 
 
-def own_test(splits: Splits, limit: int | None) -> Part:
+def own_test(splits: Splits, limit: int | None) -> Split:
     """The first N of the test samples that the set has of its own."""
-    return _first(Part(splits.test_images, splits.test_labels), limit)
+    return _first(Split(splits.test_images, splits.test_labels), limit)
 
 
 def draw_parts(
@@ -132,15 +132,15 @@ def draw(labels: Labels, fraction: float, *, seed: int, purpose: int) -> npt.NDA
     return mask
 
 
-def _first(part: Part, limit: int | None) -> Part:
-    return Part(part.images[:limit], part.labels[:limit])
+def _first(part: Split, limit: int | None) -> Split:
+    return Split(part.images[:limit], part.labels[:limit])
 
 
-def _take(part: Part, indices: Indices) -> Part:
+def _take(part: Split, indices: Indices) -> Split:
     """A view where the indices are a leading piece of the part (all of it, or none), else a copy."""
     if np.array_equal(indices, np.arange(len(indices))):
         return _first(part, len(indices))
-    return Part(part.images[indices], part.labels[indices])
+    return Split(part.images[indices], part.labels[indices])
 
 
 def _check(*, train_limit: int | None, test_limit: int | None, validation_split: float) -> None:

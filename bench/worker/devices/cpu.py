@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 import psutil
 
 from bench.registry import device
 from bench.worker.devices.base import Device, DeviceMemory
-from bench.worker.devices.processor import cpu_model
+from bench.worker.devices.compilers import missing_compiler
+from bench.worker.measure.energy import RaplMeter
+from bench.worker.measure.environment import cpu_model
 
 
 @device("cpu")
@@ -16,6 +19,7 @@ class Cpu(Device):
     """The processor: always there, always synchronous."""
 
     name = "cpu"
+    is_host = True
     how_marks = "clock of the host"
 
     def unavailable(self) -> str:
@@ -23,6 +27,9 @@ class Cpu(Device):
 
     def describe(self) -> str:
         return f"{cpu_model()}, {psutil.cpu_count(logical=False) or psutil.cpu_count()} cores"
+
+    def label(self) -> str:
+        return "CPU"
 
     def synchronize(self) -> None:
         """Operations on the CPU return when they are done."""
@@ -39,5 +46,11 @@ class Cpu(Device):
     def memory(self) -> DeviceMemory:
         return DeviceMemory()
 
+    def energy_meter(self) -> RaplMeter:
+        return RaplMeter()
+
     def cannot(self, precision: str) -> str:
         return "tf32 is a mode of NVIDIA tensor cores: not on a CPU" if precision == "tf32" else ""
+
+    def cannot_compile(self) -> str:
+        return missing_compiler("CXX", default="clang++" if sys.platform == "darwin" else "g++")

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import importlib.util
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
 
 import torch
 
 from bench.registry import device
-from bench.worker.devices.base import Device, DeviceMemory
+from bench.worker.devices.base import Device, DeviceMemory, DeviceWatch
+from bench.worker.devices.compilers import USE_EAGER, missing_compiler
+from bench.worker.devices.nvidia import Card, CardMeter, CardWatch
 
 # More than any card's clock: to wait for so many cycles takes a second, or longer.
 CYCLES_PER_SECOND = 3e9
+DRIVERS = (Path("/dev/nvidiactl"), Path("/dev/kfd"))  # NVIDIA's, and AMD's
 
 
 @device("cuda")
@@ -19,9 +24,13 @@ class Cuda(Device):
     """The first CUDA device that is visible."""
 
     name = "cuda"
+    rank, ray_gpus = 20, 1
+    depends_on = ("/dev/nvidia*", "/proc/driver/nvidia/version", "$CUDA_VISIBLE_DEVICES")
+    # Without it cuBLAS refuses to be deterministic.
+    variables: ClassVar[Mapping[str, str]] = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
     # A synchronisation drains the queue: some 20 us, 0.01 % of 200 ms.
     block_seconds = 0.2
-    how_marks, can_hold = "CUDA events", True
+    how_marks, can_hold, counts_steps = "CUDA events", True, True
 
     def __init__(self) -> None:
         self._allocated = self._reserved = 0
@@ -35,6 +44,12 @@ class Cuda(Device):
 
     def describe(self) -> str:
         return str(torch.cuda.get_device_name(0))
+
+    def label(self) -> str:
+        return f"GPU (cuda): {self.describe()}"
+
+    def has_driver(self) -> bool:
+        return any(path.exists() for path in DRIVERS)
 
     def synchronize(self) -> None:
         torch.cuda.synchronize()
@@ -73,9 +88,19 @@ class Cuda(Device):
         torch.cuda.set_rng_state(state)
 
     def uuid(self) -> str:
+        """What NVML calls the card, GPU-…; empty where torch does not say."""
         # Not by its number: CUDA counts the visible cards, the fastest first, NVML all of them by their bus.
         found = str(getattr(torch.cuda.get_device_properties(0), "uuid", ""))
         return found if not found or found.startswith(("GPU-", "MIG-")) else f"GPU-{found}"
+
+    def watch(self) -> DeviceWatch:
+        try:
+            return CardWatch(Card(self.uuid()))
+        except OSError as error:
+            return DeviceWatch(f"not measured: {error}")
+
+    def energy_meter(self) -> CardMeter:
+        return CardMeter(Card(self.uuid()))
 
     def cannot(self, precision: str) -> str:
         if precision == "tf32" and torch.cuda.get_device_capability(0) < (8, 0):
@@ -88,6 +113,11 @@ class Cuda(Device):
         # The old switches, not `fp32_precision`: they are what torch 2.6 has, and mixing the two is refused.
         torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
         torch.backends.cudnn.allow_tf32 = precision == "tf32"
+
+    def cannot_compile(self) -> str:
+        if importlib.util.find_spec("triton") is None:
+            return f"torch.compile needs triton on CUDA: pip install triton, {USE_EAGER}"
+        return missing_compiler("CC", default="gcc")
 
     def cannot_capture(self) -> str:
         return ""

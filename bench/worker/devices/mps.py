@@ -13,6 +13,8 @@ class Mps(Device):
     """The GPU of an Apple machine. MPS keeps no peak: what is read between blocks is a sample, and is called so."""
 
     name = "mps"
+    rank = 10
+    fork_is_safe = False
     block_seconds = 0.2
 
     def __init__(self) -> None:

@@ -15,7 +15,7 @@ from bench.base.records import Trial
 from bench.worker.devices.base import Device
 from bench.worker.train.loaders import Source
 from bench.worker.train.schedules import Schedule
-from bench.worker.train.steps import PLAIN, Recipe, Step
+from bench.worker.train.steps import Recipe, Step
 
 
 class Learner(NamedTuple):
@@ -40,38 +40,30 @@ class Engine(ABC):
 
     @abstractmethod
     def cannot(self, trial: Trial, device: Device) -> str:
-        """Why this trial cannot be run so, and what to do, in one line; empty where it can."""
+        """Returns why this engine cannot run the trial, and what to do, in one line; empty where it can."""
 
     @contextmanager
     def open(self, scratch: Path | None) -> Iterator[None]:
-        """Around everything that the trial does. `scratch`: a folder that is removed after it; it may not be there."""
+        """Wraps all that the trial does. `scratch`: a folder that may not exist yet, and is removed after the trial."""
         yield
 
     def prepare(
         self, learner: Callable[[], Learner], sources: Sequence[Source], *, device: Device
     ) -> dict[str, float | None]:
-        """What is to be done once a process, on instances that are dropped, before the memory's baseline.
+        """Does what is needed once a process, on instances that are dropped, before the baseline of memory.
 
         `sources`: noise in every shape that a batch will have. Returns metrics.
         """
         return {}
 
     @abstractmethod
-    def step(
-        self,
-        model: nn.Module,
-        optimizer: torch.optim.Optimizer,
-        *,
-        precision: str,
-        device: Device,
-        recipe: Recipe = PLAIN,
-    ) -> Step:
-        """One step of `model` with `optimizer`."""
+    def step(self, model: nn.Module, optimizer: torch.optim.Optimizer, recipe: Recipe, *, device: Device) -> Step:
+        """Returns one step of `model` with `optimizer`."""
 
     def attach(self, learner: Learner, source: Source) -> None:
         """Called before the first step on `source`, outside every timed window. Leaves the weights as they are."""
 
 
 def first_batch(source: Source) -> Callable[[], tuple[torch.Tensor, torch.Tensor]]:
-    """The call that gives the first batch of an epoch of `source`."""
+    """Returns the call that gives the first batch of an epoch of `source`."""
     return next(iter(source.epoch(steps_per_chunk=1)))[0].fetch

@@ -7,12 +7,9 @@ compiled any more (torch.compiler.set_stance), so that it cannot slip into a tim
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import os
 import shutil
-import sys
-import sysconfig
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -29,10 +26,9 @@ from bench.worker.common.failures import first_line
 from bench.worker.devices.base import Device
 from bench.worker.engines.base import Engine, Learner, first_batch
 from bench.worker.train.loaders import Fetch, Source
-from bench.worker.train.steps import PLAIN, Recipe, Step, eager_step
+from bench.worker.train.steps import Recipe, Step, eager_step
 
 CACHE = "TORCHINDUCTOR_CACHE_DIR"
-USE_EAGER = "or use engine 'eager'"
 COLD = "cold: no cache of compiled code from before; without the import of the compiler"
 
 
@@ -43,7 +39,8 @@ class Compiled(Engine):
     instruments: ClassVar[dict[str, str]] = {"compile_seconds": COLD}
 
     def cannot(self, trial: Trial, device: Device) -> str:
-        return no_compiler(device.torch_device.type)
+        missing = device.cannot_compile()
+        return missing and f"engine 'compiled': {missing}"
 
     @contextmanager
     def open(self, scratch: Path | None) -> Iterator[None]:
@@ -74,17 +71,9 @@ class Compiled(Engine):
         torch.compiler.set_stance("fail_on_recompile")
         return {"compile_seconds": seconds}
 
-    def step(
-        self,
-        model: nn.Module,
-        optimizer: torch.optim.Optimizer,
-        *,
-        precision: str,
-        device: Device,
-        recipe: Recipe = PLAIN,
-    ) -> Step:
+    def step(self, model: nn.Module, optimizer: torch.optim.Optimizer, recipe: Recipe, *, device: Device) -> Step:
         compiled = torch.compile(model, fullgraph=True, dynamic=False)
-        step = eager_step(compiled, optimizer, precision=precision, device=device.torch_device, recipe=recipe)
+        step = eager_step(compiled, optimizer, recipe, device=device.torch_device)
 
         def explained(fetch: Fetch) -> torch.Tensor:
             try:
@@ -95,21 +84,6 @@ class Compiled(Engine):
                 raise
 
         return explained
-
-
-def no_compiler(kind: str) -> str:
-    """Why torch.compile cannot make code for a kind of device here, in one line; empty where it can."""
-    if kind not in ("cpu", "cuda"):
-        return f"engine 'compiled': torch.compile is a prototype on {kind}: use engine 'eager'"
-    if kind == "cuda" and importlib.util.find_spec("triton") is None:
-        return f"engine 'compiled': torch.compile needs triton on CUDA: pip install triton, {USE_EAGER}"
-    name, default = ("CXX", "clang++" if sys.platform == "darwin" else "g++") if kind == "cpu" else ("CC", "gcc")
-    compiler = os.environ.get(name, default)
-    if shutil.which(compiler) is None:
-        return f"engine 'compiled': no compiler {compiler!r}: install it, or set {name} to another one, {USE_EAGER}"
-    if not (Path(sysconfig.get_path("include")) / "Python.h").exists():
-        return f"engine 'compiled': no Python.h: install the headers of this Python (python3-dev), {USE_EAGER}"
-    return ""
 
 
 def refusal(error: Exception) -> str:

@@ -17,7 +17,7 @@ from bench.base.records import Trial
 from bench.worker.devices.base import Device
 from bench.worker.engines.base import Engine, Learner, first_batch
 from bench.worker.train.loaders import Fetch, Gather, Resident, Source
-from bench.worker.train.steps import PLAIN, Recipe, Step, eager_step
+from bench.worker.train.steps import Recipe, Step, eager_step
 
 # Steps on a stream aside before anything is captured: libraries open, allocate and choose algorithms in their first
 # ones, which may not happen inside a capture. Three is what torch's notes take.
@@ -25,7 +25,7 @@ REHEARSALS = 3
 
 
 class CudaGraph(Engine):
-    """Captured on the model's own weights, which the capture leaves alone: capturing runs nothing."""
+    """Captures the step of the model itself. Capturing runs nothing, so it leaves the weights alone."""
 
     name = "cudagraph"
     capturable = True
@@ -55,17 +55,9 @@ class CudaGraph(Engine):
         device.aside(lambda: [step.plain(fetch) for fetch in fetches for _ in range(REHEARSALS)])
         return {}
 
-    def step(
-        self,
-        model: nn.Module,
-        optimizer: torch.optim.Optimizer,
-        *,
-        precision: str,
-        device: Device,
-        recipe: Recipe = PLAIN,
-    ) -> Step:
+    def step(self, model: nn.Module, optimizer: torch.optim.Optimizer, recipe: Recipe, *, device: Device) -> Step:
         within = replace(recipe, after_step=None)  # what the host does after a step is not captured
-        plain = eager_step(model, optimizer, precision=precision, device=device.torch_device, recipe=within)
+        plain = eager_step(model, optimizer, within, device=device.torch_device)
         if recipe.after_step is None:
             return GraphStep(plain, optimizer, device)
         return FollowedGraphStep(plain, optimizer, device, after_step=recipe.after_step)

@@ -8,24 +8,16 @@ from torch import nn
 from bench.base.records import Trial
 from bench.worker.devices.base import Device
 from bench.worker.engines.base import Engine
-from bench.worker.train.steps import PLAIN, Recipe, Step, eager_step
+from bench.worker.train.steps import Recipe, Step, eager_step
 
 
 class Eager(Engine):
-    """The plain step, as it stands in bench.worker.train.steps. There is nothing that it cannot."""
+    """The plain step of bench.worker.train.steps. It runs every trial."""
 
     name = "eager"
 
     def cannot(self, trial: Trial, device: Device) -> str:
         return ""
 
-    def step(
-        self,
-        model: nn.Module,
-        optimizer: torch.optim.Optimizer,
-        *,
-        precision: str,
-        device: Device,
-        recipe: Recipe = PLAIN,
-    ) -> Step:
-        return eager_step(model, optimizer, precision=precision, device=device.torch_device, recipe=recipe)
+    def step(self, model: nn.Module, optimizer: torch.optim.Optimizer, recipe: Recipe, *, device: Device) -> Step:
+        return eager_step(model, optimizer, recipe, device=device.torch_device)

@@ -26,14 +26,14 @@ from bench.worker.engines.base import Engine
 from bench.worker.train.loaders import Fetch
 from bench.worker.train.loop import Tally, diverged
 from bench.worker.train.optimizers import autocast
-from bench.worker.train.steps import PLAIN, Recipe, Step, backward, followed_by, forgetting, in_turn
+from bench.worker.train.steps import Recipe, Step, backward, followed_by, forgetting, in_turn
 
 USE_EAGER = "use engine 'eager'"
 DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
 
 
 class Vectorized(Engine):
-    """One process, one stack of models, one record a seed."""
+    """Trains all seeds in one process, as one stack of models. Each seed has a record of its own."""
 
     name = "vectorized"
 
@@ -53,16 +53,8 @@ class Vectorized(Engine):
             return f"engine 'vectorized': every seed would stop in an epoch of its own: {USE_EAGER}"
         return ""
 
-    def step(
-        self,
-        model: nn.Module,
-        optimizer: torch.optim.Optimizer,
-        *,
-        precision: str,
-        device: Device,
-        recipe: Recipe = PLAIN,
-    ) -> Step:
-        raise NotImplementedError("a cell is trained by stacked_step")
+    def step(self, model: nn.Module, optimizer: torch.optim.Optimizer, recipe: Recipe, *, device: Device) -> Step:
+        raise NotImplementedError("all seeds together are trained by stacked_step")
 
 
 class Stack:
@@ -137,14 +129,7 @@ def losses(logits: torch.Tensor, labels: torch.Tensor, *, label_smoothing: float
     return each.view(logits.shape[:2]).mean(1)
 
 
-def stacked_step(
-    stack: Stack,
-    optimizer: torch.optim.Optimizer,
-    *,
-    precision: str,
-    device: torch.device,
-    recipe: Recipe = PLAIN,
-) -> Step:
+def stacked_step(stack: Stack, optimizer: torch.optim.Optimizer, recipe: Recipe, *, device: torch.device) -> Step:
     """One step of every seed, on a batch of each; gives the losses (K,)."""
     smoothing = recipe.label_smoothing
     forget = forgetting(stack.trained)
@@ -156,7 +141,7 @@ def stacked_step(
     def step(fetch: Fetch) -> torch.Tensor:
         forget()
         images, labels = fetch()
-        with autocast(device, precision):
+        with autocast(device, recipe.precision):
             found = losses(stack.logits(images), labels, label_smoothing=smoothing)
         differentiate(found.sum())
         advance()
@@ -166,7 +151,7 @@ def stacked_step(
 
 
 def per_seed_clip(stacked: Sequence[torch.Tensor], most: float) -> Callable[[], None] | None:
-    """The call that does to the gradients (K, ...) of each seed what torch.nn.utils.clip_grad_norm_ does to those of
+    """Returns the call that clips the gradients (K, ...) of each seed as torch.nn.utils.clip_grad_norm_ clips those of
     one model; None where `most`, the largest norm, is 0."""
     if not most:
         return None

@@ -34,7 +34,7 @@ def is_shown(weights: npt.NDArray[Any]) -> bool:
     return bool(np.issubdtype(weights.dtype, np.floating) and weights.size and np.isfinite(weights).all())
 
 
-def described(weights: npt.NDArray[Any]) -> dict[str, Any]:
+def attributes_of(weights: npt.NDArray[Any]) -> dict[str, Any]:
     """The statistics, and histogram_counts (B,) and histogram_edges (B+1,) of the values."""
     counts, edges = np.histogram(np.asarray(weights, dtype=np.float64), bins=HISTOGRAM_BINS)
     return statistics(weights) | {"histogram_counts": counts, "histogram_edges": edges}

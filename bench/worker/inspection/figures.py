@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from bench.worker.datasets.prepare import Part, Prepared
+from bench.worker.datasets.prepare import Prepared, Split
 from bench.worker.datasets.splits import CHUNK_BYTES, Images, Splits, scaling
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -57,7 +57,7 @@ def about(splits: Splits, prepared: Prepared) -> dict[str, Array]:
     }
 
 
-def part_figures(part: Part, *, maximum: float, classes: int) -> dict[str, Array]:
+def part_figures(part: Split, *, maximum: float, classes: int) -> dict[str, Array]:
     """Of one split: counts of classes, figures of its pixels, of each image, and mean images."""
     images, labels = part
     shape = images.shape[1:]
@@ -128,7 +128,7 @@ def spread(values: npt.NDArray[np.float64]) -> dict[str, Array]:
     }
 
 
-def samples(part: Part, *, classes: int) -> dict[str, Array]:
+def samples(part: Split, *, classes: int) -> dict[str, Array]:
     """The first images of each of the first classes; `samples/labels` says which class each is of."""
     places = [np.flatnonzero(part.labels == label)[:SHOWN_SAMPLES] for label in range(min(classes, SHOWN_CLASSES))]
     every = np.concatenate(places)
@@ -143,7 +143,7 @@ class _Seen:
     labels: set[int]
 
 
-def copies(train: Part, test: Part) -> dict[str, Array]:
+def copies(train: Split, test: Split) -> dict[str, Array]:
     """Images that are the same in every pixel, by BLAKE2 of their bytes, within the parts and between them.
 
     `…_count`: images that are a copy of an earlier one, or test images that the training set has; `…_conflicts`: those

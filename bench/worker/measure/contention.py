@@ -5,13 +5,14 @@ Nothing here is read inside a timed block. What the kernel does not say is left 
 
 from __future__ import annotations
 
+import re
 import resource
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from bench.worker.measure.environment import cgroup_folders
+from bench.base.kernel import cgroup_folders, text_of
 
 TASKS = Path("/proc/self/task")
 PRESSURE = Path("/proc/pressure/cpu")
@@ -67,11 +68,8 @@ def run_queue_wait_seconds() -> float | None:
 
 def pressure_seconds() -> float | None:
     """Seconds in which some task of the machine waited for a core: `total` (in us) of the line `some`."""
-    try:
-        some = PRESSURE.read_text().splitlines()[0]
-        return int(some.rpartition("total=")[2]) / 1e6
-    except (OSError, IndexError, ValueError):
-        return None
+    total = text_of(PRESSURE).partition("\n")[0].rpartition("total=")[2]
+    return int(total) / 1e6 if total.isdigit() else None
 
 
 def throttled_seconds() -> float | None:
@@ -82,13 +80,10 @@ def throttled_seconds() -> float | None:
 
 def _throttled(path: Path) -> float | None:
     """`throttled_usec` of cgroup v2, or `throttled_time` (in ns) of v1."""
-    try:
-        values = dict(line.split() for line in path.read_text().splitlines())
-        if "throttled_usec" in values:
-            return int(values["throttled_usec"]) / 1e6
-        return int(values["throttled_time"]) / 1e9
-    except (OSError, KeyError, ValueError):
-        return None
+    found = dict(re.findall(r"^(throttled_usec|throttled_time) (\d+)$", text_of(path), re.MULTILINE))
+    if "throttled_usec" in found:
+        return int(found["throttled_usec"]) / 1e6
+    return int(found["throttled_time"]) / 1e9 if found else None
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Energy over the timed blocks, from counters of the hardware: NVML's of an NVIDIA card, RAPL's of a processor.
+"""Energy over the timed blocks, from counters of the hardware; each device has its own, RAPL is that of a processor.
 
 A counter that cannot be read, or that moves more slowly than the blocks do, gives nothing: energy is measured or
 empty, never estimated from a sampled power (nvidia-smi samples a quarter of the time: arXiv 2312.02741).
@@ -10,17 +10,16 @@ from __future__ import annotations
 import re
 import statistics
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from bench.worker.measure.gpu import Card
 
 POWERCAP = Path("/sys/class/powercap")
 PACKAGE, MEMORY = re.compile(r"intel-rapl:\d+"), re.compile(r"intel-rapl:\d+:\d+")
 
 
 class Meter(ABC):
-    """A counter of energy that only grows. Blocks shorter than `resolution_seconds` are beneath it."""
+    """A counter of energy that only grows. It cannot measure blocks shorter than `resolution_seconds`."""
 
     how: str
     resolution_seconds: float
@@ -28,23 +27,6 @@ class Meter(ABC):
     @abstractmethod
     def joules(self) -> float:
         """Total so far, from wherever the counter began. Raises OSError where it no longer answers."""
-
-
-class CardMeter(Meter):
-    """The card's own counter, which NVML brings up to date every 20 to 100 ms (Volta and newer)."""
-
-    how = "NVML's total energy counter of the card, over the timed blocks"
-    resolution_seconds = 0.1
-
-    def __init__(self, card: Card) -> None:
-        self._card = card
-        self.joules()
-
-    def joules(self) -> float:
-        millijoules = self._card.millijoules()
-        if millijoules is None:
-            raise OSError("this card has no energy counter (Volta and newer have)")
-        return millijoules / 1e3
 
 
 class RaplMeter(Meter):
@@ -78,7 +60,7 @@ def _zones(folder: Path) -> list[Path]:
 
 
 class _Zone:
-    """One counter, unwrapped."""
+    """One counter. Where it starts again at 0, the total goes on."""
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / "energy_uj"
@@ -147,15 +129,9 @@ class Energy:
         return f"not measured: {self.why_not}" if self.why_not or self.meter is None else self.meter.how
 
 
-def open_energy(*, device: str, card: Card | None, why_no_card: str = "") -> Energy:
-    """The counter of what a trial runs on: the card for cuda, the processor for cpu."""
+def open_energy(open_meter: Callable[[], Meter]) -> Energy:
+    """Opens the counter of a trial's device. An OSError of `open_meter` says why there is none."""
     try:
-        if device == "cuda":
-            if card is None:
-                raise OSError(why_no_card)
-            return Energy(CardMeter(card))
-        if device == "cpu":
-            return Energy(RaplMeter())
+        return Energy(open_meter())
     except (OSError, ValueError) as error:
         return Energy(why_not=str(error))
-    return Energy(why_not=f"no energy counter is known for {device}")

@@ -19,6 +19,8 @@ from typing import Any
 
 import psutil
 
+from bench.base.kernel import cgroup_folders, text_of
+
 # Variables that change what torch and its libraries calculate, or how fast. None is set on most machines; those that
 # are make another environment.
 SWITCHES = (
@@ -41,13 +43,21 @@ def physical_cores() -> int:
     return max(1, min(psutil.cpu_count(logical=False) or allowed, allowed))
 
 
-def system_facts(cpu_model: str) -> dict[str, Any]:
+def cpu_model() -> str:
+    """Model name of the processor, as the kernel gives it."""
+    for line in text_of(Path("/proc/cpuinfo")).splitlines():
+        if line.startswith(("model name", "Model")):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def system_facts() -> dict[str, Any]:
     """Operating system, processor, memory, limits of the container, GPU and driver: what takes no torch to know."""
     return {
         "os": platform.system(),
         "kernel": platform.release(),
         "machine": platform.machine(),
-        "cpu": cpu_model,
+        "cpu": cpu_model(),
         "cores": psutil.cpu_count(logical=False),
         "logical_cores": psutil.cpu_count(logical=True),
         "usable_cores": physical_cores(),
@@ -70,30 +80,11 @@ def container_limits() -> dict[str, str]:
     found = {}
     for folder in cgroup_folders():
         for name in ("cpu.max", "memory.max", "cpu.cfs_quota_us", "memory.limit_in_bytes"):
-            try:
-                value = (folder / name).read_text().strip()
-            except OSError:
-                continue
+            value = text_of(folder / name)
             # "no limit" has many spellings; it is left out, so that they are one environment.
-            if value.startswith(("max", "-1")) or (value.isdigit() and int(value) >= 2**60):
-                continue
-            found[name] = value
+            if value and not value.startswith(("max", "-1")) and not (value.isdigit() and int(value) >= 2**60):
+                found[name] = value
     return found
-
-
-def cgroup_folders() -> list[Path]:
-    """The folders of the control groups that this process is in, of v1 and v2; some may not be there."""
-    root = Path("/sys/fs/cgroup")
-    folders = []
-    try:
-        lines = Path("/proc/self/cgroup").read_text().splitlines()
-    except OSError:
-        return []
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        names = [root] if not controllers else [root / name for name in (controllers, *controllers.split(","))]
-        folders += [base / path.lstrip("/") for base in names]
-    return folders
 
 
 def nvidia_facts() -> dict[str, Any]:
@@ -162,33 +153,24 @@ def clock_notes(cpu: Path = CPU) -> dict[str, Any]:
     runs, so none is a fact.
     """
     found: dict[str, Any] = {}
-    if governor := _word(cpu / "cpufreq/scaling_governor"):
+    if governor := text_of(cpu / "cpufreq/scaling_governor"):
         found["governor"] = governor
-    if kilohertz := _word(cpu / "cpufreq/scaling_max_freq"):
+    if kilohertz := text_of(cpu / "cpufreq/scaling_max_freq"):
         found["cpu_highest_mhz"] = int(kilohertz) / 1e3
-    if boost := _word(cpu.parent / "cpufreq/boost"):
+    if boost := text_of(cpu.parent / "cpufreq/boost"):
         found["cpu_boost"] = boost == "1"
-    elif no_turbo := _word(cpu.parent / "intel_pstate/no_turbo"):
+    elif no_turbo := text_of(cpu.parent / "intel_pstate/no_turbo"):
         found["cpu_boost"] = no_turbo == "0"
     return found
-
-
-def _word(path: Path) -> str:
-    try:
-        return path.read_text().strip()
-    except OSError:
-        return ""
 
 
 def caches(cpu: Path = CPU) -> dict[str, str]:
     """Caches that the first core sees, as the kernel words their sizes: {"L1 data": "32K", "L2": "2048K", ...}."""
     found = {}
     for folder in sorted((cpu / "cache").glob("index*")):
-        try:
-            level, kind, size = ((folder / name).read_text().strip() for name in ("level", "type", "size"))
-        except OSError:
-            continue
-        found[f"L{level}" + ("" if kind == "Unified" else f" {kind.lower()}")] = size
+        level, kind, size = (text_of(folder / name) for name in ("level", "type", "size"))
+        if size:
+            found[f"L{level}" + ("" if kind == "Unified" else f" {kind.lower()}")] = size
     return found
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -19,6 +21,8 @@ from bench.worker.devices.cpu import Cpu
 THROWAWAY_SAMPLES = 2
 
 _RAW = getattr(time, "CLOCK_MONOTONIC_RAW", None)  # not adjusted by anybody; Linux and macOS have it
+
+Act = Callable[[torch.Tensor], object]  # of the images of a batch
 
 
 def busy_wait(seconds: float) -> None:
@@ -32,21 +36,21 @@ def _now() -> float:
     return time.time() if _RAW is None else time.clock_gettime(_RAW)
 
 
-class _Known(nn.Module):
-    """Does `act` in every real forward pass of training; and next to nothing else, which would be noise: its answer
-    is a bias alone."""
+class Known(nn.Module):
+    """Does `act` in every real forward pass of training, and `act_thrown_away` in the throw-away step.
 
-    def __init__(self, num_classes: int) -> None:
+    It does next to nothing else, which would be noise: its answer is a bias alone.
+    """
+
+    def __init__(self, num_classes: int, act: Act, *, act_thrown_away: Act = lambda images: None) -> None:
         super().__init__()
         self.bias = nn.Parameter(torch.zeros(num_classes))
+        self.act, self.act_thrown_away = act, act_thrown_away
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        if self.training and len(images) > THROWAWAY_SAMPLES:
-            self.act(images)
+        if self.training:
+            (self.act if len(images) > THROWAWAY_SAMPLES else self.act_thrown_away)(images)
         return self.bias.expand(len(images), -1)
-
-    def act(self, images: torch.Tensor) -> None:
-        """What is injected."""
 
 
 @model("doctor-wait")
@@ -64,21 +68,17 @@ def wait(
     """
     if cpu >= 0:
         os.sched_setaffinity(0, {cpu})
-    return _Waits(num_classes, seconds=milliseconds / 1e3, first_seconds=first_seconds)
+
+    def act(images: torch.Tensor) -> None:
+        if first_seconds and not _slept:
+            _slept.append(True)
+            time.sleep(first_seconds)
+        busy_wait(milliseconds / 1e3)
+
+    return Known(num_classes, act)
 
 
-class _Waits(_Known):
-    steps_of_the_process = 0
-
-    def __init__(self, num_classes: int, *, seconds: float, first_seconds: float) -> None:
-        super().__init__(num_classes)
-        self.seconds, self.first_seconds = seconds, first_seconds
-
-    def act(self, images: torch.Tensor) -> None:
-        _Waits.steps_of_the_process += 1
-        if _Waits.steps_of_the_process == 1 and self.first_seconds:
-            time.sleep(self.first_seconds)
-        busy_wait(self.seconds)
+_slept: list[bool] = []  # once this process has
 
 
 @model("doctor-memory")
@@ -87,57 +87,28 @@ def memory(input_shape: tuple[int, int, int], num_classes: int, *, mebibytes: in
 
     Twice as much in the throw-away step: a peak that is not reset after it is the wrong one.
     """
-    return _Allocates(num_classes, mebibytes=mebibytes)
 
+    def allocate(size: int) -> Act:
+        return lambda images: torch.ones(size, dtype=torch.uint8, device=images.device)
 
-class _Allocates(_Known):
-    def __init__(self, num_classes: int, *, mebibytes: int) -> None:
-        super().__init__(num_classes)
-        self.bytes = mebibytes * 2**20
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        if self.training and len(images) <= THROWAWAY_SAMPLES:
-            _allocate(2 * self.bytes, images.device)
-        return super().forward(images)
-
-    def act(self, images: torch.Tensor) -> None:
-        _allocate(self.bytes, images.device)
-
-
-def _allocate(size: int, device: torch.device) -> None:
-    torch.ones(size, dtype=torch.uint8, device=device)
+    return Known(num_classes, allocate(mebibytes * 2**20), act_thrown_away=allocate(2 * mebibytes * 2**20))
 
 
 @model("doctor-matmul")
 def matmul(input_shape: tuple[int, int, int], num_classes: int, *, size: int = 1024) -> nn.Module:
     """Multiplies two (size, size) matrices in each step: 2·size³ operations, as fast as the library can."""
-    return _Multiplies(num_classes, size=size)
-
-
-class _Multiplies(_Known):
-    left: torch.Tensor
-    right: torch.Tensor
-    product: torch.Tensor
-
-    def __init__(self, num_classes: int, *, size: int) -> None:
-        super().__init__(num_classes)
-        for name in ("left", "right", "product"):
-            self.register_buffer(name, torch.rand(size, size), persistent=False)
-
-    def act(self, images: torch.Tensor) -> None:
-        torch.mm(self.left, self.right, out=self.product)
+    known: Any = Known(num_classes, lambda images: torch.mm(known.left, known.right, out=known.product))
+    for name in ("left", "right", "product"):
+        known.register_buffer(name, torch.rand(size, size), persistent=False)
+    return cast(nn.Module, known)
 
 
 @device("doctor-late")
 class Late(Cpu):
     """A device that has done nothing of what it was asked for until somebody waits for it, as a GPU may."""
 
-    name = "doctor-late"
+    name, torch_name = "doctor-late", "cpu"
     pending_seconds = 0.0
-
-    @property
-    def torch_device(self) -> torch.device:
-        return torch.device("cpu")
 
     def synchronize(self) -> None:
         seconds, Late.pending_seconds = Late.pending_seconds, 0.0
@@ -147,13 +118,8 @@ class Late(Cpu):
 @model("doctor-late")
 def late(input_shape: tuple[int, int, int], num_classes: int, *, milliseconds: float = 0.0) -> nn.Module:
     """Leaves milliseconds of work a step for the fake device to do later."""
-    return _LeavesWork(num_classes, seconds=milliseconds / 1e3)
 
+    def act(images: torch.Tensor) -> None:
+        Late.pending_seconds += milliseconds / 1e3
 
-class _LeavesWork(_Known):
-    def __init__(self, num_classes: int, *, seconds: float) -> None:
-        super().__init__(num_classes)
-        self.seconds = seconds
-
-    def act(self, images: torch.Tensor) -> None:
-        Late.pending_seconds += self.seconds
+    return Known(num_classes, act)

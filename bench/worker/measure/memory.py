@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.worker.common import checked_values as plain
+from bench.worker.common import checked
 from bench.worker.devices.base import Device
 from bench.worker.measure.tree import HOW, TreePeak
 
@@ -60,7 +60,7 @@ def release() -> None:
 
 @dataclass(slots=True)
 class HostPeak:
-    """Peak of this process over the moment of `start`, in bytes.
+    """The peak of this process's memory over what it held at `start`, in bytes.
 
     `pause` before evaluation and `resume` after it keep evaluation out: the peak is the largest over the stretches
     between, and what an evaluation leaves in the heap moves the baseline. Pages of files that come in meanwhile (code
@@ -161,7 +161,7 @@ class Peaks:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up the peaks of the process before: what counts is the larger one. ValueError: they are none."""
         names = ("host", "tree", "allocated", "reserved")
-        host, tree, allocated, reserved = (None if (v := state[n]) is None else plain.whole(v) for n in names)
+        host, tree, allocated, reserved = (None if (v := state[n]) is None else checked.whole(v) for n in names)
         self.host.at_least(host)
         if self.tree is not None:
             self.tree.at_least(tree)
@@ -177,7 +177,7 @@ class Peaks:
         }
 
     def instruments(self) -> dict[str, str]:
-        """How each was read: a peak that was only sampled is called so."""
+        """Returns how each figure was read: a peak that was only sampled is called so."""
         found = {"host_peak_bytes": self.host.how}
         if self.how_device:
             found |= dict.fromkeys(("device_peak_allocated_bytes", "device_peak_reserved_bytes"), self.how_device)

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.base.kernel import text_of
+
 PROC = Path("/proc")
 PSS = re.compile(rb"^Pss_(?:Anon|Shmem):\s+(\d+) kB", re.MULTILINE)  # Linux 5.9 and newer
 # Reading the maps of a process that has torch loaded takes some 5 ms.
@@ -69,13 +71,9 @@ def tree_pss() -> int | None:
 def descendants(pid: int) -> Iterator[int]:
     """Children, their children and so on (/proc/<pid>/task/*/children)."""
     for path in (PROC / str(pid) / "task").glob("*/children"):
-        try:
-            children = [int(word) for word in path.read_text().split()]
-        except OSError:  # it has just ended
-            continue
-        for child in children:
-            yield child
-            yield from descendants(child)
+        for child in text_of(path).split():  # none of one that has just ended
+            yield int(child)
+            yield from descendants(int(child))
 
 
 def _pss(pid: int) -> int | None:

@@ -1,4 +1,4 @@
-"""Is a figure to be trusted: was anything else on the machine, did the time of a step jump about?
+"""Whether timings are to be trusted: was other work on the machine, did the time of a step vary too much?
 
 A verdict stands beside the figure; it never removes it.
 """
@@ -23,7 +23,7 @@ FEWEST_BLOCKS = 5
 
 
 def unstable(seconds: Sequence[float]) -> str:
-    """Why blocks of equal work cannot be called equally long; empty where they can. `seconds`: one value a block."""
+    """Returns why blocks of equal work took unequal times; empty where they did not. `seconds`: one value a block."""
     if len(seconds) < FEWEST_BLOCKS:
         return ""
     first, median, third = statistics.quantiles(seconds, n=4, method="inclusive")
@@ -45,7 +45,7 @@ def notes(
     loader_workers: int = 0,
     of_device: Sequence[str] = (),
 ) -> list[str]:
-    """Everything that makes the timings of a trial doubtful, one line each; `of_device`: what the device says of it."""
+    """Returns all that makes the timings of a trial doubtful, one line each. `of_device`: what its device says."""
     found = []
     if warmup_steps < 1:
         found.append("cold: no warm-up steps")

@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import NoReturn
 
 from bench.base.records import Json
-from bench.worker.common.channel import Channel
+from bench.worker.common.messages import Channel
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of <malloc.h>
 READY = b"."
@@ -76,11 +76,9 @@ def stand_by(link: socket.socket, *, measured: int, rehearses: bool, plugins: bo
 
 
 def settle() -> None:
-    """The settings of a trial's process."""
+    """Sets up a trial's process."""
     die_with_parent()
     keep_freed_memory()
-    # Read by CUDA when it starts, which is later in this process; without it cuBLAS refuses to be deterministic.
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 
 def _say(measured: int) -> None:
@@ -98,11 +96,11 @@ def run_and_exit(
     code = 1
     try:
         _redirect(request.get("log"))
-        from bench.worker.common import discover as components
+        from bench.worker.common import discover
         from bench.worker.common.messages import Request
         from bench.worker.trial import trial
 
-        components.load_builtin()
+        discover.load_builtin()
         channel = Channel(descriptor)
         outcome = trial.run(Request.from_json(request), channel, started_ns=started_ns, measured=measured)
         channel.send({"outcome": outcome.to_json()})

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,6 +16,7 @@ from torch import nn
 from torch.nn import functional
 
 from bench.base.records import TrainSettings
+from bench.registry import DEVICES
 from bench.worker.datasets.splits import Images, Labels
 from bench.worker.evaluate.accuracy import Held, evaluate, first_answers
 from bench.worker.measure import contention, flops, memory
@@ -26,7 +26,6 @@ from bench.worker.train.steps import eager_step
 from bench.worker.trial.setup import PARALLEL_SIZE
 
 BATCH, SIDE, CLASSES = 2, 8, 2
-GPUS = (Path("/dev/nvidiactl"), Path("/dev/kfd"))  # of NVIDIA's and AMD's drivers
 
 
 def rehearse(*, plugins: bool) -> None:
@@ -47,14 +46,14 @@ def rehearse(*, plugins: bool) -> None:
         held = Held.around(source)
         first_answers(model, held, batch_size=BATCH, precision="float32")
         evaluate(model, held, batch_size=BATCH, precision="float32")
-        if plugins or any(path.exists() for path in GPUS):
+        if plugins or any(entry.build().has_driver() for entry in DEVICES):
             for parameter in model.parameters():
                 parameter.grad = torch.zeros_like(parameter)
             optimizer.step()
         else:
             batch = held.images, held.labels
             flops.count(lambda: functional.cross_entropy(model(batch[0]), batch[1]), samples=BATCH)
-            eager_step(model, optimizer, precision="float32", device=cpu)(given(batch))
+            eager_step(model, optimizer, device=cpu)(given(batch))
         torch.ones(PARALLEL_SIZE).exp_()  # what starts threads, where there is more than one
         contention.read()
         memory.release()
@@ -68,7 +67,7 @@ def _model() -> nn.Module:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """With more, torch would start them."""
+    """Sets torch to one thread: more would be started."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -49,7 +49,7 @@ def main(descriptor: int) -> None:
 
 
 def _import_everything() -> None:
-    """What a trial is going to need. The first optimizer pulls in torch._dynamo, which takes a second."""
+    """Imports what a trial is going to need. The first optimizer pulls in torch._dynamo, which takes a second."""
     gc.disable()  # nothing of this is garbage: to look for some takes 0.4 of 2.8 s
     import h5py
     import numpy.ma
@@ -57,14 +57,14 @@ def _import_everything() -> None:
     import torch._dynamo
     import torch.utils.flop_counter
 
-    from bench.worker.common import discover as components
+    from bench.worker.common import discover
     from bench.worker.evaluate import diagnosis
     from bench.worker.process import rehearsal
     from bench.worker.trial import trial
 
     with _without("pandas"):
         import sklearn.metrics
-    components.load_builtin()
+    discover.load_builtin()
     diagnosis.rehearse()
     # What is imported is all that this was for.
     del h5py, numpy, rehearsal, sklearn, torch, trial
@@ -76,7 +76,7 @@ def _import_everything() -> None:
 
 @contextmanager
 def _without(name: str) -> Iterator[None]:
-    """What is imported inside goes without the package `name`, as if it were not installed.
+    """Inside, the package `name` cannot be imported, as if it were not installed.
 
     scikit-learn imports pandas where it is there, and pandas pyarrow, which starts a thread as it is imported.
     """
@@ -91,7 +91,7 @@ def _without(name: str) -> Iterator[None]:
 
 
 def _refuse_threads() -> None:
-    """A fork of a process with threads may deadlock: better to stop here, and say so."""
+    """Stops the template where it has threads: a fork of a process with threads may deadlock."""
     if sys.platform == "linux" and (count := len(list(Path("/proc/self/task").iterdir()))) > 1:
         raise SystemExit(f"the template has {count} threads: something it imports starts threads")
 
@@ -143,7 +143,7 @@ class _Server:
         os._exit(0)
 
     def _receive(self) -> bool:
-        """False where the parent is gone."""
+        """Takes up requests. False where the parent is gone."""
         try:
             data, descriptors, _, _ = socket.recv_fds(self.link, 65536, 8)
         except ConnectionError:
@@ -165,7 +165,7 @@ class _Server:
         os.close(pipe)
 
     def _given(self, line: bytes, pipe: int) -> _Ready:
-        """A new process that has taken the request; where it has ended instead, that is going to be told.
+        """Starts a process and gives it the request. Where the process ends instead, its end is reported.
 
         Whatever ends one in its rehearsal is the trial's to meet, and to be told of: the second has none.
         """

@@ -13,6 +13,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -225,9 +226,9 @@ class Loaded(Source):
             sampler=order,
             generator=seeds,
             num_workers=num_workers,
-            pin_memory=pin_memory and device.type != "cpu",
+            pin_memory=pin_memory,
             persistent_workers=num_workers > 0,
-            worker_init_fn=_WorkerStart(seed) if num_workers else None,
+            worker_init_fn=partial(_start_worker, seed) if num_workers else None,
         )
 
     @property
@@ -294,16 +295,11 @@ class _Order(Sampler[int]):
         return iter(torch.randperm(self.samples, generator=self.order).tolist())
 
 
-class _WorkerStart:
+def _start_worker(seed: int, worker: int) -> None:
     """A loader worker dies with its trial, and draws from a generator of its own."""
-
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
-
-    def __call__(self, worker: int) -> None:
-        randomness.seed_globals(self.seed, f"{randomness.LOADER}:{worker}")
-        if sys.platform == "linux":
-            ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: without it up to 5 s of orphan
+    randomness.seed_globals(seed, f"{randomness.LOADER}:{worker}")
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: without it up to 5 s of orphan
 
 
 def given(batch: Batch) -> Fetch:

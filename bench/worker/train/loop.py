@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from bench.worker.common import checked_values as plain
+from bench.worker.common import checked
 from bench.worker.common.failures import Diverged
 from bench.worker.devices.base import Device
 from bench.worker.measure import clock
@@ -61,29 +61,38 @@ class FitLog:
 
     def state_dict(self) -> dict[str, Any]:
         """All but what the process itself has to measure."""
-        return {"blocks": plain.flat(self.blocks), "epochs": [plain.flat(epoch) for epoch in self.epochs]}
+        return {
+            "blocks": checked.flat(self.blocks),
+            "epochs": [checked.flat(epoch) for epoch in self.epochs],
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on behind what `state` holds. Raises ValueError where it is no log, and changes nothing then."""
-        blocks, epochs = state["blocks"], [plain.built(EpochLog, each) for each in plain.items(state["epochs"])]
-        seconds, steps, samples = (plain.numbers(blocks[name]) for name in ("seconds", "steps", "samples"))
-        plain.same_length({"seconds": seconds, "steps": steps, "samples": samples})
+        blocks, epochs = (
+            state["blocks"],
+            [checked.built(EpochLog, each) for each in checked.items(state["epochs"])],
+        )
+        seconds, steps, samples = (checked.numbers(blocks[name]) for name in ("seconds", "steps", "samples"))
+        checked.same_length({"seconds": seconds, "steps": steps, "samples": samples})
         if [each.epoch for each in epochs] != list(range(1, len(epochs) + 1)):
             raise ValueError("epochs that do not follow each other")
-        self.blocks, self.epochs = clock.Blocks(seconds, plain.wholes(steps), plain.wholes(samples)), epochs
+        self.blocks, self.epochs = (
+            clock.Blocks(seconds, checked.wholes(steps), checked.wholes(samples)),
+            epochs,
+        )
 
 
 class _Losses:
     """The losses of a block's steps, until it is over.
 
-    On the CPU each is copied into a place that was there before. A small tensor kept a step takes its memory from the
+    On the host each is copied into a place that was there before. A small tensor kept a step takes its memory from the
     gap that the last batch left, so that the next batch no longer fits it: the heap grew by 15 MiB for a linear model
     on MNIST. On a GPU small and large tensors lie apart, and a copy would be a launch.
     """
 
-    def __init__(self, device: torch.device, most: int, models: tuple[int, ...]) -> None:
+    def __init__(self, most: int, models: tuple[int, ...], *, on_host: bool) -> None:
         self._buffer = torch.zeros((most, *models), dtype=torch.float32)
-        self._places = list(self._buffer.unbind()) if device.type == "cpu" else []
+        self._places = list(self._buffer.unbind()) if on_host else []
         self._kept: list[torch.Tensor] = []
 
     def run(self, step: Step, chunk: list[Ready]) -> None:
@@ -111,7 +120,7 @@ class Loop:
     epochs: int
     steps: int | None
     steps_per_block: int
-    on_epoch: Callable[[EpochLog], None]
+    on_epoch: Callable[[EpochLog], object]
     on_block: Callable[[int, float], None] = lambda epoch, loss: None  # loss: its running mean
     watch: Watch = field(default_factory=Watch)
     models: tuple[int, ...] = ()  # shape of a step's loss: one number, or one a model
@@ -121,7 +130,7 @@ class Loop:
     _losses: _Losses = field(init=False)
 
     def __post_init__(self) -> None:
-        self._losses = _Losses(self.device.torch_device, self.steps_per_block, self.models)
+        self._losses = _Losses(self.steps_per_block, self.models, on_host=self.device.is_host)
 
     def run(self) -> FitLog:
         """Go on behind the epochs of the log. Raises Diverged at the first loss that is not finite."""
@@ -181,7 +190,7 @@ class Loop:
             left -= len(chunk)
 
     def _block(self, chunk: list[Ready]) -> int:
-        """Nanoseconds of the timed window."""
+        """Runs a block of steps. Returns the nanoseconds of its timed window."""
         start = clock.read(self.device)
         self._losses.run(self.step, chunk)
         return clock.read(self.device) - start

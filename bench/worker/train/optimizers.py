@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 
@@ -28,15 +29,14 @@ def make_optimizer(
     lr = settings.learning_rate if rate is None else rate
     decay, momentum = settings.weight_decay, settings.momentum
     first, second = settings.betas
+    adam: dict[str, Any] = {"betas": (first, second), "weight_decay": decay, "capturable": capturable}
     match settings.optimizer:
         case "sgd":
             return torch.optim.SGD(parameters, lr=lr, momentum=momentum, weight_decay=decay, nesterov=settings.nesterov)
         case "adam":
-            return torch.optim.Adam(parameters, lr=lr, betas=(first, second), weight_decay=decay, capturable=capturable)
+            return torch.optim.Adam(parameters, lr=lr, **adam)
         case "adamw":
-            return torch.optim.AdamW(
-                parameters, lr=lr, betas=(first, second), weight_decay=decay, capturable=capturable
-            )
+            return torch.optim.AdamW(parameters, lr=lr, **adam)
         case "rmsprop":
             return torch.optim.RMSprop(parameters, lr=lr, momentum=momentum, weight_decay=decay, capturable=capturable)
         case "lbfgs":

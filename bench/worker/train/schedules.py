@@ -9,7 +9,7 @@ import torch
 from torch.optim import lr_scheduler
 
 from bench.base.records import TrainSettings
-from bench.worker.common import checked_values as plain
+from bench.worker.common import checked
 
 
 class Schedule:
@@ -62,7 +62,7 @@ class Schedule:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on where `state` was taken, in the optimizer's learning rate too. ValueError: it is another one's."""
-        plain.same_kinds(self.state_dict(), state)
+        checked.same_kinds(self.state_dict(), state)
         if self._scheduler is not None:
             self._scheduler.load_state_dict(state["scheduler"])
         self._shadow.param_groups[0]["lr"] = state["rate"]

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from bench.base.records import Precision
 from bench.worker.train.loaders import Fetch
 from bench.worker.train.optimizers import autocast
 
@@ -23,6 +24,7 @@ Step = Callable[[Fetch], torch.Tensor]  # trains on the batch that the call give
 class Recipe:
     """What a step does beside the plain thing. Each field's default asks for nothing."""
 
+    precision: Precision = "float32"
     label_smoothing: float = 0.0  # share of a label that is spread over all classes (Szegedy, arXiv 1512.00567)
     l1: float = 0.0  # times the sum of |w| over the weights; see `l1_penalty`
     gradient_clip: float = 0.0  # most that the L2 norm of all gradients together may be; 0: any
@@ -36,17 +38,16 @@ PLAIN = Recipe()
 def eager_step(
     model: Callable[[torch.Tensor], torch.Tensor],
     optimizer: torch.optim.Optimizer,
-    *,
-    precision: str,
-    device: torch.device,
     recipe: Recipe = PLAIN,
+    *,
+    device: torch.device,
 ) -> Step:
     """One step as everybody writes it. Its loss is mean cross-entropy, of smoothed labels where that is asked for.
 
     `model` gives logits (N, K) for images (N, C, H, W): a module, or what an engine made of it. An L1 penalty moves the
     weights and is not in the loss that the step gives, as the L2 of weight decay is not.
     """
-    smoothing = recipe.label_smoothing
+    precision, smoothing = recipe.precision, recipe.label_smoothing
 
     def forward(fetch: Fetch) -> torch.Tensor:
         images, labels = fetch()
@@ -59,34 +60,18 @@ def eager_step(
     lossy = mixed if precision in ("bfloat16", "float16") else forward
     if isinstance(optimizer, torch.optim.LBFGS):
         step = _closure_step(lossy, optimizer)
-    elif precision == "float16":
-        step = _scaled_step(lossy, optimizer, recipe.scaler or torch.amp.GradScaler(device.type), recipe)
-    elif recipe.l1 or recipe.gradient_clip:
-        step = _tended_step(lossy, optimizer, recipe)
     else:
-        step = _plain_step(lossy, optimizer)
+        scaler = (recipe.scaler or torch.amp.GradScaler(device.type)) if precision == "float16" else None
+        step = _gradient_step(lossy, optimizer, recipe, scaler=scaler)
     return followed_by(step, recipe.after_step)
 
 
-def _plain_step(lossy: Step, optimizer: torch.optim.Optimizer) -> Step:
-    forget = forgetting(trained(optimizer))
-
-    def step(fetch: Fetch) -> torch.Tensor:
-        forget()
-        loss = lossy(fetch)
-        loss.backward()
-        optimizer.step()
-        return loss.detach()
-
-    return step
-
-
-def _tended_step(lossy: Step, optimizer: torch.optim.Optimizer, recipe: Recipe) -> Step:
-    """With a penalty, or clipped gradients, or both."""
+def _gradient_step(
+    lossy: Step, optimizer: torch.optim.Optimizer, recipe: Recipe, *, scaler: torch.amp.GradScaler | None
+) -> Step:
     parameters = trained(optimizer)
-    forget = forgetting(parameters)
-    differentiate, clip = backward(parameters, recipe), _clip(parameters, recipe.gradient_clip)
-    advance = optimizer.step if clip is None else in_turn(clip, optimizer.step)
+    forget, differentiate = forgetting(parameters), backward(parameters, recipe, scaler=scaler)
+    advance = _advance(optimizer, _clip(parameters, recipe.gradient_clip), scaler=scaler)
 
     def step(fetch: Fetch) -> torch.Tensor:
         forget()
@@ -98,32 +83,24 @@ def _tended_step(lossy: Step, optimizer: torch.optim.Optimizer, recipe: Recipe) 
     return step
 
 
-def _scaled_step(lossy: Step, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler, recipe: Recipe) -> Step:
-    """The loss is scaled so that small gradients are not 0 in float16; they are scaled back before they are clipped."""
-    parameters = trained(optimizer)
-    forget = forgetting(parameters)
-    penalty, clip = l1_penalty(parameters, recipe.l1), _clip(parameters, recipe.gradient_clip)
+def _advance(
+    optimizer: torch.optim.Optimizer, clip: Callable[[], object] | None, *, scaler: torch.amp.GradScaler | None
+) -> Callable[[], object]:
+    """The call that clips the gradients, where that is asked for, and moves the weights.
 
-    def step(fetch: Fetch) -> torch.Tensor:
-        forget()
-        loss = lossy(fetch)
-        scaler.scale(loss).backward()
+    Where the loss was scaled, so that small gradients are not 0 in float16, they are scaled back before both.
+    """
+    if scaler is None:
+        return optimizer.step if clip is None else in_turn(clip, optimizer.step)
+
+    def scaled() -> None:
         scaler.step(optimizer)
         scaler.update()
-        return loss.detach()
 
-    def tended(fetch: Fetch) -> torch.Tensor:
-        forget()
-        loss = lossy(fetch)
-        scaler.scale(loss if penalty is None else loss + penalty()).backward()
-        if clip is not None:
-            scaler.unscale_(optimizer)
-            clip()
-        scaler.step(optimizer)
-        scaler.update()
-        return loss.detach()
+    def unscaled() -> None:
+        scaler.unscale_(optimizer)
 
-    return step if penalty is None and clip is None else tended
+    return scaled if clip is None else in_turn(unscaled, in_turn(clip, scaled))
 
 
 def _closure_step(lossy: Step, optimizer: torch.optim.LBFGS) -> Step:
@@ -189,15 +166,20 @@ def forgetting(parameters: Sequence[torch.Tensor]) -> Callable[[], None]:
 
 
 def backward(
-    parameters: Sequence[torch.Tensor], recipe: Recipe, *, dimensions: int = 2
+    parameters: Sequence[torch.Tensor],
+    recipe: Recipe,
+    *,
+    dimensions: int = 2,
+    scaler: torch.amp.GradScaler | None = None,
 ) -> Callable[[torch.Tensor], object]:
     """The call that gives the parameters the gradients of a loss (), and of the penalty where there is one."""
+    differentiate = torch.Tensor.backward if scaler is None else lambda loss: scaler.scale(loss).backward()
     penalty = l1_penalty(parameters, recipe.l1, dimensions=dimensions)
     if penalty is None:
-        return torch.Tensor.backward
+        return differentiate
 
     def both(loss: torch.Tensor) -> None:
-        (loss + penalty()).backward()
+        differentiate(loss + penalty())
 
     return both
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from bench.worker.common import checked_values as plain
+from bench.worker.common import checked
 
 
 class EarlyStopping:
@@ -55,9 +55,9 @@ class EarlyStopping:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on where `state` was taken; the model keeps the weights that it has. ValueError: it is another one's."""
-        plain.same_kinds({**self.state_dict(), "weights": {}}, {**state, "weights": {}})
+        checked.same_kinds({**self.state_dict(), "weights": {}}, {**state, "weights": {}})
         if state["weights"]:
-            plain.same_tensors(self._model.state_dict(), state["weights"])
+            checked.same_tensors(self._model.state_dict(), state["weights"])
         self._best = {name: _on_host(value) for name, value in state["weights"].items()}
         self.best_epoch, self.best_loss = state["best_epoch"], state["best_loss"]
         self.waited_epochs = state["waited_epochs"]

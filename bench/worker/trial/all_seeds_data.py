@@ -1,4 +1,4 @@
-"""The data of all seeds of a cell: one copy of the set on the device, and for each seed the places of its samples."""
+"""The data of all seeds at once: one copy of the set on the device, and for each seed the places of its samples."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import torch
 from bench.errors import Unavailable
 from bench.worker.common import randomness
 from bench.worker.common.messages import Request
-from bench.worker.datasets.prepare import Part, draw_parts, own_test
+from bench.worker.datasets.prepare import Split, draw_parts, own_test
 from bench.worker.datasets.splits import Images
 from bench.worker.train.augment import Augmentation, augmentations_of
-from bench.worker.train.loaders import Batch, Ready, Resident, Scale, Source, even_parts
-from bench.worker.trial.data import open_set
+from bench.worker.train.loaders import Batch, Fetch, Ready, Resident, Scale, Source, even_parts
+from bench.worker.trial.data import Sizes, open_set
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class CellSplit:
+class SeedsSplit:
     """One split of every seed. `rows` (K, n): places in `pool`; (n,) where all seeds have the same samples."""
 
     pool: Resident
@@ -28,9 +28,9 @@ class CellSplit:
     def __len__(self) -> int:
         return self.rows.shape[-1]
 
-    def first(self, count: int) -> CellSplit:
+    def first(self, count: int) -> SeedsSplit:
         """Of each seed the first `count` samples."""
-        return CellSplit(self.pool, self.rows[..., :count])
+        return SeedsSplit(self.pool, self.rows[..., :count])
 
     def batch(self, start: int, size: int) -> Batch:
         """Images (K, b, C, H, W) and labels (K, b), or without K where all seeds have the same."""
@@ -51,12 +51,12 @@ def gathered(pool: Resident, rows: torch.Tensor) -> Batch:
     return images.view(*rows.shape, *images.shape[1:]), labels.view(rows.shape)
 
 
-class CellSource(Source):
+class SeedsSource(Source):
     """Batches of every seed, each in the order that the seed would have alone."""
 
     def __init__(
         self,
-        split: CellSplit,
+        split: SeedsSplit,
         *,
         seeds: Sequence[int],
         batch_size: int,
@@ -76,70 +76,43 @@ class CellSource(Source):
     def epoch(self, *, steps_per_chunk: int) -> Iterator[list[Ready]]:
         order = torch.stack([torch.randperm(self.rows.shape[1], generator=each) for each in self._orders])
         batches = self.rows.gather(1, order.to(self.rows.device)).split(self.batch_size, dim=1)
-        fetches: Sequence[CellGather]
+        drawn: Sequence[torch.Tensor | None] = [None] * len(batches)
         if self.augmentations:
             drawn = self._chances(self.rows.shape[1]).split(self.batch_size, dim=1)
-            fetches = [self._augmented(rows, chances) for rows, chances in zip(batches, drawn, strict=True)]
-        else:
-            fetches = [CellGather(self.pool, rows) for rows in batches]
-        for start, end in even_parts(len(fetches), most=steps_per_chunk):
-            yield [Ready(fetch, fetch.rows.numel()) for fetch in fetches[start:end]]
+        ready = [Ready(self._gather(rows, chances), rows.numel()) for rows, chances in zip(batches, drawn, strict=True)]
+        for start, end in even_parts(len(ready), most=steps_per_chunk):
+            yield ready[start:end]
 
-    def fetch(self, rows: torch.Tensor) -> CellGather:
+    def fetch(self, rows: torch.Tensor) -> Fetch:
         """The batch of places `rows` (K, b) in the pool, moved about where that is asked for."""
-        return (
-            self._augmented(rows, self._chances(rows.shape[1])) if self.augmentations else CellGather(self.pool, rows)
-        )
+        return self._gather(rows, self._chances(rows.shape[1]) if self.augmentations else None)
 
     def _chances(self, samples: int) -> torch.Tensor:
         """(K, samples, CHANCES): of each seed those that it would draw alone."""
         return torch.stack([each.chances(samples) for each in self.augmentations])
 
-    def _augmented(self, rows: torch.Tensor, chances: torch.Tensor) -> CellGather:
-        return AugmentedCellGather(self.pool, rows, augmentation=self.augmentations[0], chances=chances)
+    def _gather(self, rows: torch.Tensor, chances: torch.Tensor | None) -> Fetch:
+        """The call that gives a batch; its images are moved about by chances (K, b, CHANCES), where there are some."""
+        if chances is None:
+            return lambda: gathered(self.pool, rows)
+        augmentation = self.augmentations[0]
+
+        def moved() -> Batch:
+            images, labels = gathered(self.pool, rows)
+            return augmentation(images.flatten(0, 1), chances.flatten(0, 1)).view(images.shape), labels
+
+        return moved
 
 
-class CellGather:
-    """A batch of every seed that is yet to be gathered."""
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class SeedsData(Sizes):
+    """The splits of every seed; see TrialData. `train_size` is that of one seed."""
 
-    __slots__ = ("pool", "rows")
-
-    def __init__(self, pool: Resident, rows: torch.Tensor) -> None:
-        self.pool, self.rows = pool, rows
-
-    def __call__(self) -> Batch:
-        return gathered(self.pool, self.rows)
-
-
-class AugmentedCellGather(CellGather):
-    """A batch of every seed whose images are moved about once they are gathered, by chances (K, b, CHANCES)."""
-
-    __slots__ = ("augmentation", "chances")
-
-    def __init__(
-        self, pool: Resident, rows: torch.Tensor, *, augmentation: Augmentation, chances: torch.Tensor
-    ) -> None:
-        super().__init__(pool, rows)
-        self.augmentation, self.chances = augmentation, chances
-
-    def __call__(self) -> Batch:
-        images, labels = super().__call__()
-        moved = self.augmentation(images.flatten(0, 1), self.chances.flatten(0, 1))
-        return moved.view(images.shape), labels
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class CellData:
-    """The splits of every seed as the cell uses them; see TrialData."""
-
-    source: CellSource
-    probe: CellSplit
-    validation: CellSplit | None
-    test: CellSplit
+    source: SeedsSource
+    probe: SeedsSplit
+    validation: SeedsSplit | None
+    test: SeedsSplit
     test_part: Images  # (N, C, H, W) as they lie in the data set; `test.rows` are places in it
-    train_size: int  # of one seed
-    input_shape: tuple[int, int, int]
-    class_names: tuple[str, ...]
 
     def test_images(self, place: int) -> Images:
         """(n, C, H, W) of one seed, as they lie in the data set."""
@@ -147,7 +120,7 @@ class CellData:
         return images
 
 
-def load_cell(request: Request, device: torch.device) -> CellData:
+def load_all_seeds(request: Request, device: torch.device) -> SeedsData:
     """The data of a trial and its others. Raises Unavailable where seeds have splits of unlike size; else as `load`."""
     trial, opened = request.trial, open_set(request, device)
     seeds = [trial.seed, *(other.trial.seed for other in request.others)]
@@ -155,22 +128,22 @@ def load_cell(request: Request, device: torch.device) -> CellData:
         draw_parts(opened.splits, seed=seed, validation_split=trial.train.validation_split, **opened.limits)
         for seed in seeds
     ]
-    own = Part(opened.splits.train_images, opened.splits.train_labels)
+    own = Split(opened.splits.train_images, opened.splits.train_labels)
     parts = [part for each in drawn for part in (each.train, each.validation, each.test) if part is not None]
     pool = _pool(own, opened.scale, last=max(int(part.max(initial=0)) for part in parts), device=device)
-    train = CellSplit(pool, _rows([each.train for each in drawn], device))
-    validation = CellSplit(pool, _rows([each.validation for each in drawn], device))
+    train = SeedsSplit(pool, _rows([each.train for each in drawn], device))
+    validation = SeedsSplit(pool, _rows([each.validation for each in drawn], device))
     tests = [each.test for each in drawn if each.test is not None]
     part = own if tests else own_test(opened.splits, opened.limits["test_limit"])
     if tests:
-        test = CellSplit(pool, _rows(tests, device))
+        test = SeedsSplit(pool, _rows(tests, device))
     else:
         test_pool = _pool(part, opened.scale, last=len(part.labels) - 1, device=device)
-        test = CellSplit(test_pool, torch.arange(len(part.labels), device=device))
+        test = SeedsSplit(test_pool, torch.arange(len(part.labels), device=device))
     channels, height, width = own.images.shape[1:]
     augmentations = augmentations_of(trial.train, fill=opened.scale.black, seeds=seeds)
-    return CellData(
-        source=CellSource(train, seeds=seeds, batch_size=trial.batch_size, augmentations=augmentations),
+    return SeedsData(
+        source=SeedsSource(train, seeds=seeds, batch_size=trial.batch_size, augmentations=augmentations),
         probe=train.first(len(test)),
         validation=validation if len(validation) else None,
         test=test,
@@ -181,7 +154,7 @@ def load_cell(request: Request, device: torch.device) -> CellData:
     )
 
 
-def _pool(part: Part, scale: Scale, *, last: int, device: torch.device) -> Resident:
+def _pool(part: Split, scale: Scale, *, last: int, device: torch.device) -> Resident:
     """The samples up to place `last`, on the device."""
     images, labels = part.images[: last + 1], part.labels[: last + 1]
     return Resident(images, labels, device=device, scale=scale, batch_size=len(labels), seed=0)

@@ -41,7 +41,7 @@ def write(
     Layout: attributes `trial_id`, `run_id`; curves/<name> (epochs,); test/logits (N, K) float32, test/labels (N,)
     int64, test/confusion_matrix (K, K) int64 with attribute `class_names`; weights/<name of the parameter>. Where the
     trial was diagnosed: diagnosis/<part>/<name> (see `evaluate.diagnosis`), and the attributes of
-    `evaluate.weights.described` on the floating arrays of weights/.
+    `evaluate.weights.attributes_of` on the floating arrays of weights/.
     """
     import h5py
 
@@ -56,20 +56,20 @@ def write(
         file["test/confusion_matrix"].attrs["class_names"] = list(class_names)
         for place, found in diagnosis.items():
             file[f"diagnosis/{place}"] = found
-        _write_weights(file, model, described=bool(diagnosis))
+        _write_weights(file, model, with_statistics=bool(diagnosis))
         file.flush()
         image: bytes = file.id.get_file_image()
     _replace(path, image)
 
 
-def _write_weights(file: h5py.File, model: nn.Module, *, described: bool) -> None:
+def _write_weights(file: h5py.File, model: nn.Module, *, with_statistics: bool) -> None:
     for name, tensor in model.state_dict().items():
         if isinstance(tensor, torch.Tensor):
             held = tensor.detach().cpu()
             array = (held.float() if held.dtype is torch.bfloat16 else held).numpy()
             file[f"weights/{name}"] = array
-            if described and weights.is_shown(array):
-                file[f"weights/{name}"].attrs.update(weights.described(array))
+            if with_statistics and weights.is_shown(array):
+                file[f"weights/{name}"].attrs.update(weights.attributes_of(array))
 
 
 def _replace(path: Path, content: bytes) -> None:

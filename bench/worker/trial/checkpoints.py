@@ -24,8 +24,8 @@ from torch import nn
 
 from bench.base.checkpoint_file import ASIDE, BEST, LAST, Damaged, Label, read
 from bench.errors import one_line
-from bench.worker.common import checked_values as plain
-from bench.worker.common.messages import Outcome, Request
+from bench.worker.common import checked
+from bench.worker.common.messages import Request, TrialOutcome
 from bench.worker.trial.learner_state import model_state
 
 # What reading, torch.load or a part says of a file that is not right: a stranger's can raise anything.
@@ -96,11 +96,11 @@ class Checkpoints:
         self._say(f"goes on after epoch {self._epoch}, from its checkpoint")
 
     def _take_up(self, state: dict[str, Any]) -> None:
-        parts = plain.mapping(state["parts"])
+        parts = checked.mapping(state["parts"])
         if set(parts) != set(self._parts):
             raise ValueError(f"it holds {', '.join(sorted(parts))[:80]}")
-        epoch, sittings = plain.whole(state["epoch"]), plain.wholes(state["sittings"])
-        best = math.inf if state["best_loss"] is None else plain.number(state["best_loss"])
+        epoch, sittings = checked.whole(state["epoch"]), checked.wholes(state["sittings"])
+        best = math.inf if state["best_loss"] is None else checked.number(state["best_loss"])
         for name, part in self._parts.items():
             part.load_state_dict(parts[name])
         self._epoch = self._saved = epoch
@@ -151,7 +151,7 @@ class Checkpoints:
     def _write(self, path: Path, state: dict[str, Any]) -> None:
         write(path, state, label=replace(self._label, epoch=self._epoch))
 
-    def mark(self, outcome: Outcome) -> None:
+    def mark(self, outcome: TrialOutcome) -> None:
         """Say in the record that its figures come from several processes."""
         if not self.sittings:
             return
@@ -233,4 +233,4 @@ def loaded(content: bytes) -> dict[str, Any]:
             raise Damaged(
                 "it is compressed"
             )  # torch.save compresses nothing, and a small file could become a large one
-    return plain.mapping(torch.load(io.BytesIO(content), map_location="cpu", weights_only=True))
+    return checked.mapping(torch.load(io.BytesIO(content), map_location="cpu", weights_only=True))

@@ -11,6 +11,7 @@ from bench.base.records import Trial
 from bench.worker.common.messages import Request
 from bench.worker.datasets.prepare import Prepared, build_set, prepare
 from bench.worker.datasets.splits import Images, Splits, scaling
+from bench.worker.devices.base import Device
 from bench.worker.evaluate.accuracy import Held
 from bench.worker.train import loaders
 from bench.worker.train.augment import Augmentation
@@ -34,15 +35,24 @@ def open_set(request: Request, device: torch.device) -> Opened:
     return Opened(splits, loaders.Scale.on(device, affine.shift, affine.scale), limits)
 
 
-def load(request: Request, device: torch.device) -> TrialData:
+def load(request: Request, device: Device) -> TrialData:
     """The data set of a trial and everything that is made of it. Raises Unavailable, DataError, BenchError."""
-    trial, opened = request.trial, open_set(request, device)
+    trial, opened = request.trial, open_set(request, device.torch_device)
     prepared = prepare(opened.splits, seed=trial.seed, validation_split=trial.train.validation_split, **opened.limits)
     return TrialData.build(prepared, opened.scale, trial=trial, device=device)
 
 
-@dataclass(frozen=True, slots=True)
-class TrialData:
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Sizes:
+    """What a model has to know of its data, and how many samples it trains on."""
+
+    train_size: int
+    input_shape: tuple[int, int, int]
+    class_names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class TrialData(Sizes):
     """The splits as the trial uses them."""
 
     source: loaders.Source
@@ -50,15 +60,12 @@ class TrialData:
     validation: Held | None
     test: Held
     test_images: Images  # (N, C, H, W) as they lie in the data set, for the eye
-    train_size: int
-    input_shape: tuple[int, int, int]
-    class_names: tuple[str, ...]
 
     @classmethod
-    def build(cls, prepared: Prepared, scale: loaders.Scale, *, trial: Trial, device: torch.device) -> TrialData:
+    def build(cls, prepared: Prepared, scale: loaders.Scale, *, trial: Trial, device: Device) -> TrialData:
         images, labels = prepared.train
         memory_format = loaders.FORMATS[trial.train.memory_format]
-        common: dict[str, Any] = {"device": device, "scale": scale, "memory_format": memory_format}
+        common: dict[str, Any] = {"device": device.torch_device, "scale": scale, "memory_format": memory_format}
         augmentation = Augmentation.of(trial.train, fill=scale.black, seed=trial.seed, memory_format=memory_format)
         train = common | {"batch_size": trial.batch_size, "seed": trial.seed, "augmentation": augmentation}
         size = len(prepared.test.labels)
@@ -67,12 +74,17 @@ class TrialData:
             source = resident = loaders.Resident(images, labels, **train)
             probe = Held.around(resident, size)
         else:
-            train |= {"num_workers": trial.train.num_workers, "pin_memory": trial.train.pin_memory}
-            source = loaders.Loaded(images, labels, **train)
-            probe = Held(images[:size], labels[:size], **common)
-        validation = Held(*prepared.validation, **common) if len(prepared.validation[1]) else None
-        test = Held(*prepared.test, **common)
-        shape = prepared.input_shape
+            # Memory of the host that is pinned is copied faster to another device: on the host nothing is copied.
+            pin_memory = trial.train.pin_memory and not device.is_host
+            source = loaders.Loaded(images, labels, **train, num_workers=trial.train.num_workers, pin_memory=pin_memory)
+            probe = Held.of_arrays(images[:size], labels[:size], **common)
         return cls(
-            source, probe, validation, test, prepared.test.images, len(labels), shape, tuple(prepared.class_names)
+            source=source,
+            probe=probe,
+            validation=Held.of_arrays(*prepared.validation, **common) if len(prepared.validation[1]) else None,
+            test=Held.of_arrays(*prepared.test, **common),
+            test_images=prepared.test.images,
+            train_size=len(labels),
+            input_shape=prepared.input_shape,
+            class_names=tuple(prepared.class_names),
         )

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from bench.worker.common import checked_values as plain
+from bench.worker.common import checked
 from bench.worker.devices.base import Device
 from bench.worker.engines.base import Learner
 from bench.worker.train.loaders import Source
@@ -26,9 +26,9 @@ def model_state(model: nn.Module) -> dict[str, Any]:
 
 def load_model_state(model: nn.Module, given: Any) -> None:
     """Bit by bit. Raises ValueError, before anything is changed, where a tensor has another name, shape or type."""
-    own, given = model_state(model), plain.mapping(given)
+    own, given = model_state(model), checked.mapping(given)
     for part, tensors in own.items():
-        plain.same_tensors(tensors, plain.mapping(given[part]))
+        checked.same_tensors(tensors, checked.mapping(given[part]))
     model.load_state_dict(given["state"])
     with torch.no_grad():
         for name, buffer in own["others"].items():
@@ -58,17 +58,17 @@ class LearnerState:
 
 
 def _refuse_unlike_optimizer(optimizer: torch.optim.Optimizer, given: Any) -> None:
-    groups, own = plain.items(given["param_groups"]), optimizer.state_dict()["param_groups"]
+    groups, own = checked.items(given["param_groups"]), optimizer.state_dict()["param_groups"]
     if [group.get("params") for group in groups] != [group["params"] for group in own]:
         raise ValueError("an optimizer of other parameters")
     for group, mine in zip(groups, own, strict=True):
-        plain.same_kinds(mine, group)
+        checked.same_kinds(mine, group)
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     for place, kept in given["state"].items():
         if isinstance(optimizer, torch.optim.LBFGS):
             _refuse_unlike_vectors(kept, length=sum(parameter.numel() for parameter in parameters))
         else:
-            plain.same_kinds(_state_after_a_step(optimizer, parameters[place]), plain.mapping(kept))
+            checked.same_kinds(_state_after_a_step(optimizer, parameters[place]), checked.mapping(kept))
 
 
 def _state_after_a_step(optimizer: torch.optim.Optimizer, parameter: torch.Tensor) -> dict[str, Any]:
@@ -134,7 +134,7 @@ class Generators:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Raises what torch, numpy and Python raise where a state is none; some have changed then."""
         # Python's holds a number that is waiting, or none: it is looked at by `setstate` alone.
-        plain.same_kinds(self.state_dict() | {"python": 0}, plain.mapping(state) | {"python": 0})
+        checked.same_kinds(self.state_dict() | {"python": 0}, checked.mapping(state) | {"python": 0})
         kind, keys, position, has_gauss, gauss = state["numpy"]
         np.random.set_state((kind, keys.numpy().astype(np.uint32), position, has_gauss, gauss))
         version, words, following = state["python"]

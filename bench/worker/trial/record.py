@@ -14,7 +14,7 @@ from torch import nn
 from bench.base.records import Trial
 from bench.errors import BenchError
 from bench.registry import METRICS
-from bench.worker.common.messages import Outcome, Request
+from bench.worker.common.messages import Request, TrialOutcome
 from bench.worker.datasets.splits import Images
 from bench.worker.devices.base import Device
 from bench.worker.engines.base import Learner
@@ -108,7 +108,7 @@ def _how_split(metrics: dict[str, float | None], device: Device) -> dict[str, st
     """How the parts of a step were read."""
     if metrics["step_launch_seconds"] is not None:
         compute = f"{device.how_marks}, around steps that ran without a gap behind a kernel that held the device"
-    elif device.name == "cpu":
+    elif device.is_host:
         compute = "the time of the timed blocks"
     else:
         compute = "the time of the timed blocks: what launching takes is in it"
@@ -122,7 +122,7 @@ def last_of(curves: dict[str, list[float | None]], *, epoch: int = 0) -> dict[st
 
 
 def fill(
-    outcome: Outcome,
+    outcome: TrialOutcome,
     *,
     trial: Trial,
     log: FitLog,
@@ -147,7 +147,7 @@ def fill(
         contention_share=watch.contention.share,
         pressure_share=watch.contention.over_wall("pressure_seconds"),
         throttled_share=watch.contention.over_wall("throttled_seconds"),
-        of_device=watch.card.notes() if watch.card else (),
+        of_device=watch.device.notes(),
         warmup_steps=trial.measure.warmup_steps,
         loader_workers=trial.train.num_workers if trial.train.loader == "dataloader" else 0,
     )
@@ -169,7 +169,7 @@ def _samples(log: FitLog, found: Inference) -> dict[str, list[float]]:
 
 def save(
     request: Request,
-    outcome: Outcome,
+    outcome: TrialOutcome,
     *,
     model: nn.Module,
     last: Evaluation,

@@ -19,7 +19,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from bench.registry import MODELS
-from bench.worker.common import discover as components
+from bench.worker.common import discover
 
 CLASSES, LEARNING_RATE, WARMUP_STEPS = 10, 0.1, 10
 Pair = tuple[torch.Tensor, torch.Tensor]
@@ -149,7 +149,7 @@ def main() -> None:
     name, model, batch_size, epochs, threads, data = sys.argv[1:]
     warnings.simplefilter("ignore")
     torch.set_num_threads(int(threads))
-    components.load_builtin()
+    discover.load_builtin()
     held = np.load(Path(data))
     rate = CONTENDERS[name](model, int(batch_size), int(epochs), held["images"], held["labels"])
     print(json.dumps({"samples_per_second": rate, "threads": torch.get_num_threads()}))

@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from bench.registry import DATASETS
-from bench.worker.common import discover as components
+from bench.worker.common import discover
 
 IMAGES = 12_800
 
 
 def main() -> None:
     target, source = sys.argv[1:]
-    components.load_builtin()
+    discover.load_builtin()
     settings = {} if source == "mnist" else {"shape": (1, 28, 28), "train": IMAGES, "test": 1000}
     splits = DATASETS.get(source).build(Path(os.environ.get("BENCH_DATA", ".")), **settings)
     images, labels = np.array(splits.train_images[:IMAGES]), np.array(splits.train_labels[:IMAGES])

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import torch
 
 from bench.registry import MODELS
-from bench.worker.common import discover as components
+from bench.worker.common import discover
 from bench.worker.measure import flops
 from tests.benchmarks.beside.measured import Json, Settings, alone, ask, say
 
@@ -72,7 +72,7 @@ def _model(name: str) -> dict[str, float]:
 
 def main() -> None:
     torch.set_num_threads(int(sys.argv[1]))
-    components.load_builtin()
+    discover.load_builtin()
     models = {name: _model(name) for name in ("linear", "mlp", "cnn")}
     print(json.dumps({"peak_flops": _peak(), "bytes_per_second": _bandwidth(), "models": models}))
 

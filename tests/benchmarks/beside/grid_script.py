@@ -15,10 +15,10 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from bench.registry import MODELS
-from bench.worker.common import discover as components
+from bench.worker.common import discover
 
 epochs = int(sys.argv[1])
-components.load_builtin()
+discover.load_builtin()
 digits = load_digits()
 images = torch.tensor(digits.images / 16, dtype=torch.float32).unsqueeze(1)
 labels = torch.tensor(digits.target)

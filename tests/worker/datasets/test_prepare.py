@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.errors import BenchError
-from bench.worker.datasets.prepare import Part, Prepared, draw, prepare
+from bench.worker.datasets.prepare import Prepared, Split, draw, prepare
 from bench.worker.datasets.splits import Splits
 
 COUNT = 200
@@ -40,7 +40,7 @@ def ready(
     return prepare(splits, seed=seed, train_limit=train, test_limit=test, validation_split=validation)
 
 
-def places(part: Part) -> list[int]:
+def places(part: Split) -> list[int]:
     return part.images.reshape(-1).astype(int).tolist()
 
 

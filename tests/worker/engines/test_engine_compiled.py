@@ -14,7 +14,9 @@ import torch
 from torch import nn
 
 from bench.base.records import Component
-from bench.worker.engines.compiled import no_compiler, refusal
+from bench.worker.devices.cpu import Cpu
+from bench.worker.devices.mps import Mps
+from bench.worker.engines.compiled import refusal
 
 TWENTY_STEPS = {"epochs": 4}
 # One size of batch: each costs a run of the C++ compiler.
@@ -23,7 +25,8 @@ MANY = {
     "momentum": 0.9, "nesterov": True, "l1": 0.001, "label_smoothing": 0.1, "gradient_clip": 0.5,
     "schedule": "onecycle", "validation_split": 0.2, "early_stopping_patience": 3,
 }  # fmt: skip
-needs_compiler = pytest.mark.skipif(bool(no_compiler("cpu")), reason=no_compiler("cpu") or "there is one")
+MISSING = Cpu().cannot_compile()
+needs_compiler = pytest.mark.skipif(bool(MISSING), reason=MISSING or "there is one")
 
 
 def weights(path: Path) -> dict[str, np.ndarray[Any, Any]]:
@@ -109,8 +112,8 @@ def test_without_a_compiler_it_says_what_to_install(monkeypatch: pytest.MonkeyPa
     assert outcome.status == "skipped"
     assert "no compiler 'no-such-compiler': install it" in outcome.reason
     monkeypatch.setenv("CXX", os.devnull)
-    assert "no compiler" in no_compiler("cpu")
-    assert "prototype" in no_compiler("mps")
+    assert "no compiler" in Cpu().cannot_compile()
+    assert "prototype" in Mps().cannot_compile()
 
 
 def test_other_errors_are_no_refusal() -> None:

@@ -201,7 +201,7 @@ def test_replays_read_the_indices_of_their_batch_and_keep_their_own_loss() -> No
     source = loaders.Resident(images, labels, device=device.torch_device, scale=scale, batch_size=4, seed=0)
     model = nn.Sequential(nn.Flatten(), nn.Linear(1, 2))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    plain = eager_step(model, optimizer, precision="float32", device=device.torch_device)
+    plain = eager_step(model, optimizer, device=device.torch_device)
     step = GraphStep(plain, optimizer, device)
     before = [parameter.clone() for parameter in model.parameters()]
     step.capture(source)
@@ -212,9 +212,7 @@ def test_replays_read_the_indices_of_their_batch_and_keep_their_own_loss() -> No
     with torch.no_grad():
         for parameter, value in zip(twin.parameters(), before, strict=True):
             parameter.copy_(value)
-    plain = eager_step(
-        twin, torch.optim.SGD(twin.parameters(), lr=0.1), precision="float32", device=torch.device("cpu")
-    )
+    plain = eager_step(twin, torch.optim.SGD(twin.parameters(), lr=0.1), device=torch.device("cpu"))
     assert [float(loss) for loss in losses] == [float(plain(fetch)) for fetch in fetches]
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from bench.base.records import Component
-from bench.worker.common.messages import Outcome
+from bench.worker.common.messages import TrialOutcome
 from bench.worker.engines.vectorized import per_seed_clip
 
 # 320 samples in batches of 64 and 60 (the last one smaller): 20 steps.
@@ -28,7 +28,7 @@ def arrays(path: Path) -> dict[str, np.ndarray[Any, Any]]:
         return found | {name: file["test"][name][()] for name in file["test"]}
 
 
-def cell_of(run_trial: Any, folder: Path, model: str, **asked: Any) -> list[Outcome]:
+def cell_of(run_trial: Any, folder: Path, model: str, **asked: Any) -> list[TrialOutcome]:
     """One process for all of SEEDS; their artifacts are cell-<seed>.h5."""
     paths = {seed: folder / f"cell-{seed}.h5" for seed in SEEDS}
     train = TWENTY_STEPS | asked.pop("train", {}) | {"engine": "vectorized"}
@@ -39,10 +39,10 @@ def cell_of(run_trial: Any, folder: Path, model: str, **asked: Any) -> list[Outc
     return [outcome, *outcome.others]
 
 
-def alone(run_trial: Any, folder: Path, model: str, seed: int, **asked: Any) -> Outcome:
+def alone(run_trial: Any, folder: Path, model: str, seed: int, **asked: Any) -> TrialOutcome:
     train = TWENTY_STEPS | asked.pop("train", {})
     asked = {"dataset": DATA} | asked
-    outcome: Outcome = run_trial(model, seed=seed, artifact=folder / f"alone-{seed}.h5", train=train, **asked)
+    outcome: TrialOutcome = run_trial(model, seed=seed, artifact=folder / f"alone-{seed}.h5", train=train, **asked)
     assert outcome.status == "ok", outcome.traceback
     return outcome
 

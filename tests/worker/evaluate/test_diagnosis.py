@@ -167,7 +167,7 @@ def test_macro_f1_leaves_out_classes_that_the_test_set_has_not() -> None:
 
 
 def test_weight_statistics_are_those_by_hand() -> None:
-    found = weights.described(np.array([[3.0, -4.0], [0.0, 0.0]], np.float32))
+    found = weights.attributes_of(np.array([[3.0, -4.0], [0.0, 0.0]], np.float32))
     assert found["l2_norm"] == pytest.approx(5.0)
     assert (found["mean"], found["minimum"], found["maximum"]) == (-0.25, -4.0, 3.0)
     assert found["near_zero"] == 0.5

@@ -17,20 +17,20 @@ from bench.worker.measure import environment
 
 
 def test_two_readings_in_a_row_are_one_environment() -> None:
-    first, second = (environment.system_facts("a processor") for _ in range(2))
+    first, second = (environment.system_facts() for _ in range(2))
     assert first == second
     assert Environment(first).identity(threads=2) == Environment(second).identity(threads=2)
 
 
 def test_facts_and_notes_are_json_and_name_nobody() -> None:
-    told = json.dumps([environment.system_facts("a processor"), environment.notes()])
+    told = json.dumps([environment.system_facts(), environment.notes()])
     private = [platform.node(), str(Path.home()), getpass.getuser()]
     # A name of two letters, or `root`, stands in other words.
     assert not [word for word in private if len(word) > 4 and word in told]
 
 
 def test_what_changes_while_a_machine_runs_is_no_fact() -> None:
-    facts = environment.system_facts("a processor")
+    facts = environment.system_facts()
     assert not {"load", "clock", "clocks", "temperature", "governor", "commit", "gpu_power_limit_watts"} & set(facts)
 
 
@@ -59,7 +59,7 @@ def test_clocks_are_notes_and_left_out_where_the_system_does_not_say(tmp_path: P
     (tmp_path / "cpufreq").mkdir()
     (tmp_path / "cpufreq/boost").write_text("1\n")
     assert environment.clock_notes(cpu) == told | {"cpu_boost": True}
-    assert not set(told) & set(environment.system_facts("a processor"))
+    assert not set(told) & set(environment.system_facts())
 
 
 @pytest.fixture

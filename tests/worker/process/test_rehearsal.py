@@ -16,7 +16,9 @@ REHEARSED = """
 import json, os, random, sys, tempfile
 import numpy as np
 import torch
-from bench.worker import rehearsal, template
+from bench.registry import DEVICES
+from bench.worker.devices import cuda
+from bench.worker.process import rehearsal, template
 
 def state():
     return {
@@ -42,7 +44,7 @@ release = rehearsal.memory.release
 rehearsal.memory.release = lambda: (release(), ended.append(True))
 backward, passes = torch.Tensor.backward, []
 torch.Tensor.backward = lambda loss: (passes.append(True), backward(loss))
-rehearsal.GPUS = (rehearsal.Path("/dev/null"),) if sys.argv[1] == "gpu" else ()
+cuda.DRIVERS = (cuda.Path("/dev/null"),) if sys.argv[1] == "gpu" else ()
 rehearsal.rehearse(plugins=sys.argv[1] == "plugins")
 print(json.dumps([before, state(), ended, passes]))
 """

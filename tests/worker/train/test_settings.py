@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn import functional
 
 from bench.base.records import Component
-from bench.worker.common.messages import Outcome
+from bench.worker.common.messages import TrialOutcome
 
 # 320 samples in batches of 64: 5 steps an epoch; with a fifth held out 256 samples, 4 steps.
 STEPS_PER_EPOCH = 5
@@ -23,7 +23,7 @@ HALF_A_COSINE = [0.05 * (1 + math.cos(math.pi * epoch / 4)) for epoch in range(4
 OVERSHOOTS = {"learning_rate": 1.0, "epochs": 30, "validation_split": 0.2}
 
 
-def ok(outcome: Outcome) -> Outcome:
+def ok(outcome: TrialOutcome) -> TrialOutcome:
     assert outcome.status == "ok", outcome.traceback or outcome.reason
     return outcome
 

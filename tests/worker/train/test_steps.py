@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -36,11 +37,11 @@ def batches() -> Batches:
 
 
 def trained(
-    batches: Batches, recipe: Recipe, *, precision: str = "float32", **settings: Any
+    batches: Batches, recipe: Recipe, *, precision: Any = "float32", **settings: Any
 ) -> tuple[nn.Module, list[float]]:
     net = model()
     optimizer = make_optimizer(list(net.parameters()), TrainSettings(**settings))
-    step = eager_step(net, optimizer, precision=precision, device=CPU, recipe=recipe)
+    step = eager_step(net, optimizer, replace(recipe, precision=precision), device=CPU)
     return net, [float(step(lambda batch=batch: batch)) for batch in batches]  # type: ignore[misc]
 
 
@@ -139,7 +140,7 @@ def test_float16_scales_the_gradients_back_before_it_clips_them(batches: Batches
     start = nn.utils.parameters_to_vector(net.parameters()).detach().clone()
     optimizer = torch.optim.SGD(net.parameters(), lr=1.0)
     scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
-    step = eager_step(net, optimizer, precision="float16", device=CPU, recipe=Recipe(gradient_clip=most, scaler=scaler))
+    step = eager_step(net, optimizer, Recipe("float16", gradient_clip=most, scaler=scaler), device=CPU)
     step(lambda: batches[0])
     moved = float((nn.utils.parameters_to_vector(net.parameters()).detach() - start).norm())
     assert scaler.get_scale() == 1024.0  # no step was left out
@@ -175,15 +176,14 @@ def calls_of_ours(call: Callable[[], object]) -> list[str]:
 def test_a_step_that_is_asked_for_nothing_does_nothing_more(batches: Batches) -> None:
     """Built once: with every setting at its default no line of the settings runs in a step."""
     net = model()
-    step = eager_step(net, torch.optim.SGD(net.parameters(), lr=0.1), precision="float32", device=CPU)
+    step = eager_step(net, torch.optim.SGD(net.parameters(), lr=0.1), device=CPU)
     step(lambda: batches[0])
     assert calls_of_ours(lambda: step(lambda: batches[0])) == ["step", "forget", "forward"]
     asked = eager_step(
         net,
         torch.optim.SGD(net.parameters(), lr=0.1),
-        precision="float32",
+        Recipe(l1=0.1, gradient_clip=1.0, after_step=lambda: None),
         device=CPU,
-        recipe=Recipe(l1=0.1, gradient_clip=1.0, after_step=lambda: None),
     )
     seen = calls_of_ours(lambda: asked(lambda: batches[0]))
     assert {"followed", "both"} < set(seen)  # the probe sees them where they are

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.worker.catalogue import entries as described
+from bench.worker.catalogue import entries
 from bench.worker.catalogue.kept import sha256
 from bench.worker.common.discover import models_folder
 
@@ -19,13 +19,13 @@ def models(tmp_path: Path) -> Path:
 
 
 def digest(path: Path) -> object:
-    return described._source(path)["source_sha256"]
+    return entries._source(path)["source_sha256"]
 
 
 @pytest.mark.parametrize("name", ["linear", "mlp", "cnn"])
 def test_an_edit_of_the_shared_initialisation_is_an_edit_of_the_models_that_use_it(name: str, models: Path) -> None:
     path, shared = models / f"{name}.py", models / "_initialisation.py"
-    assert described.imported_beside(path) == {shared}
+    assert entries.imported_beside(path) == {shared}
     before = digest(path)
     assert digest(path) == before
     shared.write_text(shared.read_text() + "\n# edited\n")
@@ -47,7 +47,7 @@ def test_imports_are_followed_however_far_and_in_circles(models: Path) -> None:
     }.items():
         (models / f"{name}.py").write_text(text)
     path = models / "a.py"
-    assert described.imported_beside(path) == {models / "b.py", models / "c.py"}
+    assert entries.imported_beside(path) == {models / "b.py", models / "c.py"}
     before = digest(path)
     (models / "c.py").write_text("x = 1")
     assert digest(path) != before

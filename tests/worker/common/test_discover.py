@@ -11,7 +11,7 @@ import torch
 
 from bench.errors import BenchError
 from bench.registry import DATASETS, MODELS
-from bench.worker.common import discover as components
+from bench.worker.common import discover
 from bench.worker.common.discover import installed_plugins, load_builtin, load_plugin, models_folder, plugin_module
 
 load_builtin()  # before the registries are remembered: a second call does nothing
@@ -32,7 +32,7 @@ def _restored(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a test registers or puts on the path is gone after it."""
     monkeypatch.setattr(MODELS, "_entries", dict(MODELS._entries))
     monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setattr(components, "_failed", {})
+    monkeypatch.setattr(discover, "_failed", {})
 
 
 def write(path: Path, text: str) -> Path:
@@ -52,7 +52,7 @@ def test_loads_what_is_built_in_once() -> None:
 
 
 def test_an_installed_bench_has_its_models_inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(components, "BENCH_FOLDER", tmp_path / "bench")
+    monkeypatch.setattr(discover, "BENCH_FOLDER", tmp_path / "bench")
     assert models_folder() == tmp_path / "models"
     (tmp_path / "bench" / "_models").mkdir(parents=True)
     assert models_folder() == tmp_path / "bench" / "_models"
@@ -62,11 +62,11 @@ BROKEN_MODELS = """
 import sys
 from pathlib import Path
 from bench.errors import BenchError
-from bench.worker import components
-components.models_folder = lambda: Path(sys.argv[1])
+from bench.worker.common import discover
+discover.models_folder = lambda: Path(sys.argv[1])
 for _ in range(2):
     try:
-        components.load_builtin()
+        discover.load_builtin()
     except BenchError as error:
         print(error, "|", type(error.__cause__).__name__)
 """

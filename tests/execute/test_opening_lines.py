@@ -12,7 +12,7 @@ import pytest
 from bench.base.records import Component, Environment, MeasureSettings, Result, TrainSettings
 from bench.execute.opening_lines import head
 from bench.execute.plan import Identifier, make_plan
-from bench.suite.catalogue import Catalogue, Described, DeviceInfo, PluginInfo
+from bench.suite.catalogue import Catalogue, ComponentInfo, DeviceInfo, PluginInfo
 from bench.suite.plan import Axis, Override, Rule, Suite
 
 REASON = (
@@ -22,10 +22,9 @@ REASON = (
 
 def catalogue(plugins: Mapping[str, PluginInfo] | None = None) -> Catalogue:
     return Catalogue(
-        models={"mlp": Described()},
-        datasets={"digits": Described()},
+        models={"mlp": ComponentInfo()},
+        datasets={"digits": ComponentInfo()},
         devices={"cpu": DeviceInfo(True), "mps": DeviceInfo(False, "mps: no Apple GPU on this machine")},
-        best_device="cpu",
         plugins=plugins or {},
         physical_cores=2,
         environment=Environment({"cpu": "Intel(R) Xeon(R) Processor", "torch": "2.15.0+cu132"}),

@@ -1,15 +1,18 @@
-"""An NVIDIA card as NVML sees it: clocks, why they are throttled, who else is on it, what this process takes.
+"""An NVIDIA card as NVML sees it: clocks, why they are throttled, who else is on it, its energy.
 
-Read before and after each epoch, never inside a timed block; the card's settings are left alone. Tested with a fake
-NVML only: no GPU has run this yet.
+The card's settings are left alone. Tested with a fake NVML only: no GPU has run this yet.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
+
+from bench.worker.common import checked
+from bench.worker.devices.base import DeviceWatch
+from bench.worker.measure.energy import Meter
 
 # A clock below this share of the highest that the card may take is flagged.
 CLOCK_SHARE = 0.90
@@ -41,6 +44,8 @@ class Card:
 
     def __init__(self, uuid: str) -> None:
         """`uuid` as NVML writes it, GPU-…. Raises OSError where there is no such card or no NVML, in one line."""
+        if not uuid:
+            raise OSError("no card that NVML knows (cuda)")
         try:
             import pynvml
         except ImportError as error:
@@ -92,13 +97,31 @@ def _own_bytes(processes: list[Any]) -> int | None:
     return found
 
 
-@dataclass(slots=True)
-class CardWatch:
+class CardMeter(Meter):
+    """The card's own counter, which NVML brings up to date every 20 to 100 ms (Volta and newer)."""
+
+    how = "NVML's total energy counter of the card, over the timed blocks"
+    resolution_seconds = 0.1
+
+    def __init__(self, card: Card) -> None:
+        self._card = card
+        self.joules()
+
+    def joules(self) -> float:
+        millijoules = self._card.millijoules()
+        if millijoules is None:
+            raise OSError("this card has no energy counter (Volta and newer have)")
+        return millijoules / 1e3
+
+
+class CardWatch(DeviceWatch):
     """What was read of a card over the epochs of a trial. `before` is taken idle, `after` right after the last step."""
 
-    card: Card
-    before: list[Reading] = field(default_factory=list)
-    after: list[Reading] = field(default_factory=list)
+    def __init__(self, card: Card) -> None:
+        super().__init__("NVML, memory of this process, sampled at the end of each epoch")
+        self.card = card
+        self.before: list[Reading] = []
+        self.after: list[Reading] = []
 
     def epoch_begins(self) -> None:
         self.before.append(self.card.read())
@@ -108,11 +131,9 @@ class CardWatch:
 
     @property
     def process_bytes(self) -> int | None:
-        """The most that this process held on the card at the end of an epoch."""
         return max((each.own_bytes for each in self.after if each.own_bytes is not None), default=None)
 
     def notes(self) -> list[str]:
-        """Why timings on this card are doubtful, one line each."""
         found = []
         if slow := self._slow():
             found.append(slow)
@@ -138,6 +159,12 @@ class CardWatch:
             "gpu_throttle_reasons": [each.reasons for each in self.after],
         }
         return {name: [float(v) for v in values if v is not None] for name, values in found.items() if any(values)}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {name: [checked.flat(each) for each in getattr(self, name)] for name in ("before", "after")}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.before, self.after = (checked.all_built(Reading, state[name]) for name in ("before", "after"))
 
 
 def clock_share(reading: Reading) -> float | None:

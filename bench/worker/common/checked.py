@@ -30,6 +30,10 @@ def numbers(value: Any) -> list[float]:
     return [number(each) for each in items(value)]
 
 
+def numbers_or_none(value: Any) -> list[float | None]:
+    return [number_or_none(each) for each in items(value)]
+
+
 def whole(value: Any) -> int:
     if type(value) is not int or abs(value) >= MOST_WHOLE:
         raise ValueError(f"{value!r:.40} where a whole number belongs")
@@ -65,6 +69,11 @@ def built(kind: type[T], value: Any) -> T:
     if set(given) != names:
         raise ValueError(f"{kind.__name__} of {', '.join(sorted(given))[:80]}")
     return kind(**{name: _field(each) for name, each in given.items()})
+
+
+def all_built(kind: type[T], value: Any) -> list[T]:
+    """A list of them."""
+    return [built(kind, each) for each in items(value)]
 
 
 def _field(value: Any) -> Any:

@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from bench.base.records import Component, TrainSettings, Trial
-from bench.worker.common import discover as components
-from bench.worker.common.messages import Outcome, Rates, Request
+from bench.worker.common import discover
+from bench.worker.common.messages import Rates, Request, TrialOutcome
 from bench.worker.trial import trial
 
 
@@ -24,11 +24,11 @@ class Silent:
 
 
 @pytest.fixture
-def sweep(tmp_path: Path) -> Iterator[Callable[..., Outcome]]:
-    components.load_builtin()
+def sweep(tmp_path: Path) -> Iterator[Callable[..., TrialOutcome]]:
+    discover.load_builtin()
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
 
-    def run(*, lowest: float = 1e-4, highest: float = 1.0, steps: int = 30, **train: Any) -> Outcome:
+    def run(*, lowest: float = 1e-4, highest: float = 1.0, steps: int = 30, **train: Any) -> TrialOutcome:
         data = Component("synthetic", {"train": 320, "test": 50})
         settings = TrainSettings(**{"threads": 1, "epochs": 1, **train})
         asked = Trial(data, Component("linear"), 0, 64, "cpu", settings)
@@ -41,7 +41,7 @@ def sweep(tmp_path: Path) -> Iterator[Callable[..., Outcome]]:
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "rmsprop"])
-def test_rates_rise_by_one_factor_over_more_than_an_epoch(optimizer: str, sweep: Callable[..., Outcome]) -> None:
+def test_rates_rise_by_one_factor_over_more_than_an_epoch(optimizer: str, sweep: Callable[..., TrialOutcome]) -> None:
     found = sweep(optimizer=optimizer, highest=1e-2)
     assert found.status == "ok", found.reason
     rates = found.samples["learning_rate"]
@@ -52,19 +52,17 @@ def test_rates_rise_by_one_factor_over_more_than_an_epoch(optimizer: str, sweep:
     assert found.metrics["diverged"] == 0.0
 
 
-def test_losses_are_those_of_a_loop_by_hand(sweep: Callable[..., Outcome]) -> None:
+def test_losses_are_those_of_a_loop_by_hand(sweep: Callable[..., TrialOutcome]) -> None:
     """The rate counts from its own step on: against plain SGD written out, to the last digits of float32."""
     from bench.worker.trial.data import load
-    from bench.worker.trial.setup import Workshop, engine_and_device
+    from bench.worker.trial.setup import TrialSetup, engine_and_device
 
     found = sweep(lowest=0.01, highest=1.0, steps=12)
     asked = Trial(Component("synthetic", {"train": 320, "test": 50}), Component("linear"), 0, 64, "cpu",
                   TrainSettings(threads=1, epochs=1))  # fmt: skip
     engine, device = engine_and_device(asked)
-    data = load(Request(asked, Path(), {}, (), None, {}), device.torch_device)
-    shop = Workshop(asked, engine, device=device, threads=1, input_shape=data.input_shape, num_classes=10,
-                    train_size=data.train_size)  # fmt: skip
-    model, losses = shop.build(), []
+    data = load(Request(asked, Path(), {}, (), None, {}), device)
+    model, losses = TrialSetup(asked, engine, device=device, threads=1, sizes=data).build(), []
     batches = [ready.fetch() for _ in range(3) for chunk in data.source.epoch(steps_per_chunk=1) for ready in chunk]
     for step, (images, labels) in enumerate(batches[:12]):
         loss = torch.nn.functional.cross_entropy(model(images), labels)
@@ -76,7 +74,7 @@ def test_losses_are_those_of_a_loop_by_hand(sweep: Callable[..., Outcome]) -> No
     assert found.samples["loss"] == pytest.approx(losses, rel=1e-5)
 
 
-def test_it_ends_where_the_loss_diverges(sweep: Callable[..., Outcome]) -> None:
+def test_it_ends_where_the_loss_diverges(sweep: Callable[..., TrialOutcome]) -> None:
     found = sweep(lowest=1e-3, highest=1e6, steps=60)
     smoothed = found.samples["smoothed_loss"]
     assert found.status == "ok"
@@ -86,7 +84,7 @@ def test_it_ends_where_the_loss_diverges(sweep: Callable[..., Outcome]) -> None:
     assert all(value <= 4 * min(smoothed[: place + 1]) for place, value in enumerate(smoothed[:-1]))
 
 
-def test_lbfgs_is_refused(sweep: Callable[..., Outcome]) -> None:
+def test_lbfgs_is_refused(sweep: Callable[..., TrialOutcome]) -> None:
     found = sweep(optimizer="lbfgs")
     assert found.status == "failed"
     assert "no learning rate to find" in found.reason

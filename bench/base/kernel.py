@@ -1,0 +1,23 @@
+"""What the kernel says in files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def text_of(path: Path) -> str:
+    """Returns what a file says, without white space around it; empty where it cannot be read."""
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
+
+
+def cgroup_folders() -> list[Path]:
+    """Returns the folders of the control groups that this process is in, of v1 and v2; some may not be there."""
+    root, folders = Path("/sys/fs/cgroup"), []
+    for line in text_of(Path("/proc/self/cgroup")).splitlines():
+        _, controllers, path = line.split(":", 2)
+        names = [root] if not controllers else [root / name for name in (controllers, *controllers.split(","))]
+        folders += [base / path.lstrip("/") for base in names]
+    return folders
