@@ -16,9 +16,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cached_property
-from typing import Annotated, Any, Literal, TypeAlias, get_args
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias, get_args
 
-from annotated_types import Ge, Gt, Le, Len, Lt
+from annotated_types import Ge, Gt, Le, Len, Lt, MaxLen, MinLen
 
 from bench.base.version import __version__
 from bench.errors import BenchError
@@ -44,11 +44,34 @@ Beta = Annotated[float, Ge(0), Lt(1)]
 TOGETHER: frozenset[str] = frozenset({"vectorized"})
 
 SEED_LIMIT = 2**63
+WHOLE_LIMIT = 2**63  # what a column of whole numbers can hold
+# How pydantic checks a record of settings that comes from a file: no value is converted, no unknown name is taken.
+STRICT: dict[str, Any] = {"strict": True, "extra": "forbid", "allow_inf_nan": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A regular expression that a text matches: in an annotation, for pydantic, which the worker never imports."""
+
+    regex: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        return handler(source) | {"pattern": self.regex}
+
+
+# Limits of what a result may say, which are checked where it is read: a folder of results may come from anybody.
+Hex = Annotated[str, Pattern("^[0-9a-f]{16}$")]
+FileName = Annotated[str, Pattern("^[0-9A-Za-z][0-9A-Za-z_.-]{0,99}$")]
+Name = Annotated[str, MinLen(1), MaxLen(64)]
+Line = Annotated[str, MaxLen(10_000)]
+Number = Annotated[int, Gt(-WHOLE_LIMIT), Lt(WHOLE_LIMIT)] | float
 
 
 @dataclass(frozen=True, slots=True)
 class TrainSettings:
     """How a trial trains. The default of a field never changes: it is part of every id that leaves the field out."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     epochs: Annotated[int, Ge(1)] = 10
     steps: Annotated[int, Ge(1)] | None = None  # instead of epochs
@@ -90,6 +113,8 @@ class TrainSettings:
 class MeasureSettings:
     """How a trial is measured. `timeout_seconds` and `target_accuracy` are no part of what a trial is."""
 
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
     warmup_steps: Annotated[int, Ge(0), Le(100_000)] = 10
     timeout_seconds: Annotated[float, Gt(0)] = 600.0
     target_accuracy: Annotated[float, Gt(0), Le(1)] | None = None
@@ -126,7 +151,7 @@ class Component:
     identity in place of the path, which may be written in many ways.
     """
 
-    name: str
+    name: Name
     settings: Mapping[str, Json] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
 
@@ -162,9 +187,9 @@ class Trial:
 
     dataset: Component
     model: Component
-    seed: int
-    batch_size: int
-    device: str
+    seed: Annotated[int, Ge(0), Lt(SEED_LIMIT)]
+    batch_size: Annotated[int, Ge(1), Lt(WHOLE_LIMIT)]
+    device: Name
     train: TrainSettings = TrainSettings()
     measure: MeasureSettings = MeasureSettings()
 
@@ -291,25 +316,25 @@ class Result:
     """
 
     trial: Trial
-    trial_id: str
-    run_id: str
-    environment_id: str
-    code_id: str
+    trial_id: Hex
+    run_id: FileName
+    environment_id: Hex
+    code_id: Hex
     status: Status
-    reason: str = ""
+    reason: Line = ""
     traceback: str = ""
-    metrics: Mapping[str, float] = field(default_factory=dict)
+    metrics: Mapping[Name, Number] = field(default_factory=dict)
     samples: Mapping[str, list[float]] = field(default_factory=dict)
     curves: Mapping[str, list[float | None]] = field(default_factory=dict)
     valid: bool | None = None
-    validity_notes: tuple[str, ...] = ()
+    validity_notes: tuple[Line, ...] = ()
     instruments: Mapping[str, str] = field(default_factory=dict)  # metric → how it was read, where that varies
-    threads: int = 0
+    threads: Annotated[int, Ge(0), Le(4096)] = 0
     code: Mapping[str, str] = field(default_factory=dict)  # source file → digest: what `code_id` is made of
     environment: Environment = Environment({})
-    started_at: str = ""
-    finished_at: str = ""
-    artifact_sha256: str = ""  # of the trial's HDF5 file; empty where it wrote none
+    started_at: Annotated[str, MaxLen(64)] = ""
+    finished_at: Annotated[str, MaxLen(64)] = ""
+    artifact_sha256: Annotated[str, Pattern("^([0-9a-f]{64})?$")] = ""  # of the trial's HDF5 file; empty: it wrote none
 
     def __post_init__(self) -> None:
         if self.status not in STATUSES:

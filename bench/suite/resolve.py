@@ -14,11 +14,12 @@ from bench.suite.catalogue import Catalogue
 from bench.suite.components import Builder, Built
 from bench.suite.document import LISTS
 from bench.suite.mistakes import Key, Mistake, published_path, show
-from bench.suite.only_option import apply_only, check_shard
+from bench.suite.only_option import apply_only
 from bench.suite.plan import Axis, Override, Published, Rule, Suite
 from bench.suite.published import check_metric, figure_of
 from bench.suite.read import SuiteFile
 from bench.suite.setting_types import positive_zero
+from bench.suite.shard import check_shard
 
 _COMPONENTS = ("dataset", "model")
 _TIMEOUT = "measure.timeout_seconds"

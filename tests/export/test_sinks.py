@@ -17,8 +17,7 @@ import pytest
 from bench.errors import BenchError
 from bench.export.flatten import key_of
 from bench.export.sinks import log
-from bench.suite.read import read_suite
-from bench.suite.sinks import check_installed
+from bench.suite.read import check_installed, read_suite
 
 SUITE = 'name = "mine"\n[grid]\ndataset = ["digits"]\nmodel = ["linear"]\n[report]\nsinks = {sinks}\n'
 
