@@ -14,8 +14,7 @@ from bench.diagnose import tables
 from bench.errors import BenchError
 from bench.present.format import accuracy, plural
 from bench.present.tables import Table, escape_markdown, to_markdown
-from bench.results.choose import newest_ok
-from bench.results.store import Store, write_whole
+from bench.results.store import Store, newest_ok, write_whole
 
 FOLDER = "diagnosis"  # under report/
 MOST_CLASSES = 100  # of a confusion matrix that can be looked at

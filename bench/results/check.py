@@ -1,11 +1,11 @@
 """What is not right in a folder of results: damaged, duplicated, orphaned, foreign, or of a newer schema.
 
-Nothing is changed, no link is followed, and nothing that a file says is used as a path.
+`check` changes nothing, follows no link, and uses nothing that a file says as a path. `move_damaged_lines` is the one
+repair that cannot lose anything.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -22,7 +22,7 @@ from bench.base.records import SCHEMA, Result, canonical_json, digest
 from bench.errors import BenchError, one_line
 from bench.results import doctor, status
 from bench.results.migrate import Newer, refuse_newer
-from bench.results.store import SUITE_FILE
+from bench.results.store import SUITE_FILE, Store
 from bench.results.validate import read_result
 
 Kind = Literal["damaged", "duplicated", "orphaned", "foreign", "newer"]
@@ -167,23 +167,16 @@ def _wrong_ids(result: Result) -> Iterator[str]:
 def _check_artifacts(folder: Path, results: Mapping[Key, Result], names: Collection[str]) -> Iterator[Finding]:
     named = {key: result for key, result in results.items() if result.artifact_sha256}
     if named and not (folder / "artifacts").is_dir():
-        yield Finding(
-            "orphaned",
-            "artifacts",
-            f"not there; {len(named):,} result{'s name' if len(named) > 1 else ' names'} what is in it",
-        )
+        words = f"{len(named):,} results name" if len(named) > 1 else "1 result names"
+        yield Finding("orphaned", "artifacts", f"not there; {words} what is in it")
         return
+    store = Store(folder)
     for (run_id, trial_id), result in named.items():
         name = f"artifacts/{run_id}/{trial_id}.h5"
         if name not in names:
             yield Finding("orphaned", name, "not there; a result names it")
-        elif _is_plain(folder / name) and _sha256(folder / name) != result.artifact_sha256:
+        elif _is_plain(folder / name) and store.artifact_sha256(run_id, trial_id) != result.artifact_sha256:
             yield Finding("damaged", name, "its SHA-256 is not the one that its result tells")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _check_file(folder: Path, name: str, results: Mapping[Key, Result]) -> Iterator[Finding]:
@@ -202,10 +195,8 @@ def _check_file(folder: Path, name: str, results: Mapping[Key, Result]) -> Itera
             yield Finding("orphaned", name, "no result belongs to it")
     elif CHECKPOINT.fullmatch(name):
         return  # that of another function
-    elif name.startswith(f"{doctor.FOLDER}/"):
-        yield from _check_doctor(folder, name)
-    elif name.startswith(f"{status.FOLDER}/"):
-        yield from _check_status(folder, name)
+    elif name.startswith((f"{doctor.FOLDER}/", f"{status.FOLDER}/")):
+        yield from _check_record(folder, name)
     elif name.startswith("trials/") and name.endswith(".damaged"):
         return  # what `--repair` has moved aside
     elif name != SUITE_FILE and not name.startswith(DERIVED):
@@ -238,29 +229,54 @@ def _check_checkpoint(
         yield Finding("orphaned", name, "its trial is ok, and does not keep its checkpoints")
 
 
-def _check_doctor(folder: Path, name: str) -> Iterator[Finding]:
-    try:
-        value = json.loads((folder / name).read_bytes())
-        if isinstance(value["schema"], int) and value["schema"] > doctor.SCHEMA:
-            yield Finding("newer", name, f"schema {value['schema']}, this bench reads up to {doctor.SCHEMA}")
-        else:
-            doctor.Doctor.from_json(value)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, BenchError) as error:
-        yield Finding("damaged", name, one_line(f"no outcome of bench doctor ({type(error).__name__})"))
-
-
-def _check_status(folder: Path, name: str) -> Iterator[Finding]:
-    """What a run says of itself while it runs. One that was killed leaves it, and the next run takes it away."""
-    if not status.FILE.fullmatch(name.removeprefix(f"{status.FOLDER}/")):
+def _check_record(folder: Path, name: str) -> Iterator[Finding]:
+    """A file of bench doctor, or what a run says of itself while it runs."""
+    of = doctor if name.startswith(f"{doctor.FOLDER}/") else status
+    if of is status and not status.FILE.fullmatch(name.removeprefix(f"{status.FOLDER}/")):
         yield Finding("orphaned", name, "left behind by a run that was killed")
         return
     try:
         value = json.loads((folder / name).read_bytes())
-        if isinstance(value["schema"], int) and value["schema"] > status.SCHEMA:
-            yield Finding("newer", name, f"schema {value['schema']}, this bench reads up to {status.SCHEMA}")
+        if isinstance(value["schema"], int) and value["schema"] > of.SCHEMA:
+            yield Finding("newer", name, f"schema {value['schema']}, this bench reads up to {of.SCHEMA}")
+        elif of is doctor:
+            doctor.Doctor.from_json(value)
         elif not status.Status.from_json(value).alive(at=status.now()):
             yield Finding("orphaned", name, "left behind by a run that was killed; the next run takes it away")
     except FileNotFoundError:  # the run has ended meanwhile
         return
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, BenchError) as error:
-        yield Finding("damaged", name, one_line(f"no status of a run ({type(error).__name__})"))
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        what = "outcome of bench doctor" if of is doctor else "status of a run"
+        yield Finding("damaged", name, one_line(f"no {what} ({type(error).__name__})"))
+
+
+def move_damaged_lines(folder: Path) -> int:
+    """Copy every damaged line of trials/*.jsonl to trials/<name>.damaged, then blank it where it stood; how many.
+
+    Good lines, and those of a newer bench, stay as and where they are: only bytes of damaged ones become spaces.
+    OSError: something cannot be read or written; nothing is blanked then that was not copied before.
+    """
+    return sum(_repair(path) for path in sorted((folder / "trials").glob("*.jsonl")) if not path.is_symlink())
+
+
+def _repair(path: Path) -> int:
+    damaged = [(offset, line) for _, offset, line in lines_of(path.read_bytes()) if _is_damaged(line)]
+    if damaged:
+        with path.with_name(f"{path.name}.damaged").open("ab") as copy:
+            copy.write(b"".join(line + b"\n" for _, line in damaged))
+            copy.flush()
+            os.fsync(copy.fileno())
+        with path.open("r+b") as file:
+            for offset, line in damaged:
+                file.seek(offset)
+                file.write(b" " * len(line))
+            file.flush()
+            os.fsync(file.fileno())
+    return len(damaged)
+
+
+def _is_damaged(line: bytes) -> bool:
+    try:
+        return read_line(line)[0] is None
+    except Newer:
+        return False

@@ -16,8 +16,7 @@ from bench.analysis import artifacts as stored
 from bench.base.records import Result
 from bench.diagnose import tables, write
 from bench.errors import BenchError
-from bench.results.choose import newest_ok
-from bench.results.store import Store
+from bench.results.store import Store, newest_ok
 
 SUITE = """
 name = "looked-at"

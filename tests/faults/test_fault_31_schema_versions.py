@@ -20,7 +20,7 @@ from bench.base.records import SCHEMA, Environment, Result, Trial
 from bench.errors import BenchError
 from bench.results.migrate import STEPS, migrate
 from bench.results.store import Store
-from bench.suite import stored
+from bench.suite.stored import suite_from_json
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests/results/golden"
@@ -121,6 +121,6 @@ def test_the_version_to_install_is_no_text_of_a_stranger(tmp_path: Path, wrote: 
 
 
 def test_the_first_suite_json_is_read() -> None:
-    suite = stored.from_json(json.loads((GOLDEN / "suite-1.json").read_bytes()))
+    suite = suite_from_json(json.loads((GOLDEN / "suite-1.json").read_bytes()))
     assert suite.count() == 6
     assert {line["trial_id"] for line in golden(1)} <= {trial.trial_id for trial in suite.trials()}
