@@ -212,6 +212,12 @@ class Trial:
         return digest(self._canonical(""))
 
     @property
+    def label(self) -> str:
+        """How a line of progress calls it: `digits · mlp · cpu · batch 64 · seed 3`."""
+        what = f"{self.dataset.label} · {self.model.label} · {self.device}"
+        return f"{what} · batch {self.batch_size} · seed {self.seed}"
+
+    @property
     def together(self) -> bool:
         """Whether it is trained in one process with the other trials of its cell."""
         return self.train.engine in TOGETHER
