@@ -12,8 +12,8 @@ from bench.analysis.artifacts import Diagnosed, read
 from bench.base.records import Result
 from bench.diagnose import tables
 from bench.errors import BenchError
-from bench.present.format import accuracy, plural
-from bench.present.tables import Table, escape_markdown, to_markdown
+from bench.present.format import accuracy, plural, slug
+from bench.present.tables import escape_markdown, to_markdown
 from bench.results.store import Store, newest_ok, write_whole
 
 FOLDER = "diagnosis"  # under report/
@@ -65,22 +65,15 @@ def _refuse_undiagnosed(found: Diagnosed) -> None:
 
 
 def _same_test_set(found: Sequence[Diagnosed]) -> Iterator[list[Diagnosed]]:
-    """Groups of two and more that were tested on the same examples, which is what can be compared one by one."""
-    groups: list[list[Diagnosed]] = []
+    """Groups of two and more trials that were tested on the same examples, so that these can be compared one by one."""
+    groups: dict[tuple[str, bytes], list[Diagnosed]] = {}
     for each in found:
-        for group in groups:
-            if group[0].result.trial.dataset == each.result.trial.dataset and np.array_equal(
-                group[0].labels, each.labels
-            ):
-                group.append(each)
-                break
-        else:
-            groups.append([each])
-    yield from (group for group in groups if len(group) > 1)
+        groups.setdefault((each.result.trial.dataset.canonical, each.labels.tobytes()), []).append(each)
+    yield from (group for group in groups.values() if len(group) > 1)
 
 
 def describe(found: Diagnosed) -> str:
-    """What was trained, in one line: `mlp on digits, batch size 64, seed 0, cpu`."""
+    """The trial in one line: `mlp on digits, batch size 64, seed 0, cpu`."""
     trial = found.result.trial
     where = f"batch size {trial.batch_size}, seed {trial.seed}, {trial.device}"
     return f"{trial.model.label} on {trial.dataset.label}, {where}"
@@ -104,12 +97,12 @@ def _answer(found: Diagnosed) -> str:
     text = f"{accuracy(float(found.right.mean()))} of the test set is right, {plural(wrong, 'example')} wrong"
     kinds = list(zip(found["confusions/label"], found["confusions/answer"], found["confusions/count"], strict=True))[:3]
     names = found.class_names
-    said = ", ".join(f"{names[int(a)]} for {names[int(b)]} ({count:,})" for b, a, count in kinds)
-    gap = float(found["calibration/expected_error"])
-    odds = np.exp(found.logits - found.logits.max(axis=1, keepdims=True))
-    sure = float((odds.max(axis=1) / odds.sum(axis=1)).mean())
-    towards = "surer than it is right" if sure > found.right.mean() else "less sure than it is right"
-    return f"{text}{f'; most often it answers {said}' if said else ''}. It is {towards}: calibration error {gap:.3f}."
+    mistakes = ", ".join(f"{names[int(a)]} for {names[int(b)]} ({count:,})" for b, a, count in kinds)
+    gap, count = float(found["calibration/expected_error"]), found["calibration/count"]
+    confidence = float(np.nansum(found["calibration/confidence"] * count) / count.sum())
+    towards = "surer than it is right" if confidence > found.right.mean() else "less sure than it is right"
+    often = f"; most often it answers {mistakes}" if mistakes else ""
+    return f"{text}{often}. It is {towards}: calibration error {gap:.3f}."
 
 
 def _figures(found: Diagnosed, folder: Path) -> Iterator[tuple[str, str]]:
@@ -129,6 +122,7 @@ def _figures(found: Diagnosed, folder: Path) -> Iterator[tuple[str, str]]:
         ("first-batch", "The same examples before and after training", draw_images.first_batch,
          "first_batch/before" in found.arrays),
         ("templates", "What the first layer looks for", draw_images.weights, draw_images.templates(found) is not None),
+        ("weights", "How the weights of each layer lie", draw_images.histograms, bool(found.layers)),
     ]  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     with style.setup():
@@ -137,10 +131,6 @@ def _figures(found: Diagnosed, folder: Path) -> Iterator[tuple[str, str]]:
                 stem = f"{found.result.trial_id}-{name}"
                 style.save(draw(found, title=title, subtitle=what), folder / stem)
                 yield f"{stem}.png", f"{title}: {what}"
-        if found.layers:
-            stem, title = f"{found.result.trial_id}-weights", "How the weights of each layer lie"
-            style.save(draw_images.histograms(found.layers, title=title, subtitle=what), folder / stem)
-            yield f"{stem}.png", f"{title}: {what}"
 
 
 def _models_page(group: Sequence[Diagnosed], folder: Path) -> Path:
@@ -148,32 +138,21 @@ def _models_page(group: Sequence[Diagnosed], folder: Path) -> Path:
     from bench.present import style
 
     dataset, names = group[0].result.trial.dataset, [each.result.trial.model.label for each in group]
-    stem = f"models-{_slug(dataset.label)}"
+    stem = f"models-{slug(dataset.label)}"
     title, subtitle = f"Recall of each class of {dataset.label}", _conditions(group)
     styles = style.styles_of(names)
-    colours = [styles[name] for name in names]
     folder.mkdir(parents=True, exist_ok=True)
     with style.setup():
-        drawn = draw_answers.recalls(group, names, title=title, subtitle=subtitle, colours=colours)
+        drawn = draw_answers.recalls(group, names, title=title, subtitle=subtitle, styles=styles)
         style.save(drawn, folder / f"{stem}-recall")
     blocks = [f"# Where models differ on {escape_markdown(dataset.label)}", escape_markdown(subtitle)]
-    blocks += [_table(tables.models(group, names)), f"![{escape_markdown(title)}]({stem}-recall.png)"]
-    blocks += ["## On the same examples", _table(tables.pairs(group, names)), *_one_alone(group, names)]
+    blocks += [to_markdown(tables.models(group, names)).rstrip(), f"![{escape_markdown(title)}]({stem}-recall.png)"]
+    blocks += ["## On the same examples", to_markdown(tables.pairs(group, names)).rstrip(), *_one_alone(group, names)]
     links = [f"[{escape_markdown(name)}]({each.result.trial_id}.md)" for name, each in zip(names, group, strict=True)]
     blocks.append(f"Each of them: {' · '.join(links)}")
     path = folder / f"{stem}.md"
     write_whole(path, "\n\n".join(blocks) + "\n")
     return path
-
-
-def _slug(name: str) -> str:
-    from bench.present.format import slug
-
-    return slug(name)
-
-
-def _table(table: Table) -> str:
-    return to_markdown(table).rstrip()
 
 
 def _conditions(group: Sequence[Diagnosed]) -> str:

@@ -90,7 +90,7 @@ def test_an_unknown_trial_and_a_folder_without_files_are_one_line(folder: Path) 
     with pytest.raises(BenchError, match="2 trials begin so"):
         newest_ok(results, "")
     shutil.rmtree(folder / "artifacts")
-    with pytest.raises(BenchError, match="is not there, so there is nothing to diagnose"):
+    with pytest.raises(BenchError, match="the trial's file is not there; .* run the suite again with --fresh"):
         write.pages(store, results, trial=None)
 
 
@@ -107,7 +107,7 @@ def test_a_file_that_is_cut_off_is_one_line(folder: Path) -> None:
     path = files_of(folder)[0]
     path.write_bytes(path.read_bytes()[:1000])
     store, results = results_of(folder)
-    with pytest.raises(BenchError, match="no file of a trial, or cut off"):
+    with pytest.raises(BenchError, match="no file of a trial, cut off, or without a diagnosis"):
         write.pages(store, results, trial=None)
 
 
