@@ -14,8 +14,8 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields
-from functools import cached_property
+from dataclasses import dataclass, field, fields
+from functools import cache, cached_property
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias, get_args
 
 from annotated_types import Ge, Gt, Le, Len, Lt, MaxLen, MinLen
@@ -169,6 +169,12 @@ class Component:
         inner = ", ".join(f"{key}={_plain(value)}" for key, value in sorted(self.settings.items()))
         return f"{self.name}({inner})" if inner else self.name
 
+    @cached_property
+    def settings_text(self) -> str:
+        """JSON of the settings that differ from the default; a data file stands there by its digest."""
+        files = {key: f"sha256:{value}" for key, value in self.files.items() if key not in self.settings}
+        return json.dumps({**self.settings, **files}, sort_keys=True, ensure_ascii=False)
+
     def to_json(self) -> dict[str, Json]:
         return {"name": self.name, "settings": dict(self.settings), "files": dict(self.files)}
 
@@ -262,29 +268,19 @@ class Trial:
         Lists are tuples here, so that values can be put into sets.
         """
         section, _, key = dotted.partition(".")
-        if not key:
-            value = getattr(self, section, MISSING)
-            if section not in ("dataset", "model", "seed", "batch_size", "device") or value is MISSING:
-                raise KeyError(dotted)
+        if section in ("dataset", "model", "seed", "batch_size", "device") and not key:
+            value = getattr(self, section)
             return value.name if isinstance(value, Component) else value
-        if section in ("train", "measure"):
-            holder = getattr(self, section)
-            if key not in holder.__dataclass_fields__:
-                raise KeyError(dotted)
-            return getattr(holder, key)
-        raise KeyError(dotted)
+        if section not in ("train", "measure") or key not in getattr(self, section).__dataclass_fields__:
+            raise KeyError(dotted)
+        return getattr(getattr(self, section), key)
 
 
-_settings_json: dict[TrainSettings | MeasureSettings, str] = {}
-
-
+@cache  # grids share settings
 def settings_json(settings: TrainSettings | MeasureSettings) -> str:
-    """Canonical JSON of what is no default and is identity; empty where there is none. Kept: grids share settings."""
-    found = _settings_json.get(settings)
-    if found is None:
-        kept = {key: value for key, value in non_defaults(settings).items() if key not in NOT_IDENTITY}
-        found = _settings_json[settings] = canonical_json(kept) if kept else ""
-    return found
+    """Canonical JSON of what is no default and is identity; empty where there is none."""
+    kept = {key: value for key, value in non_defaults(settings).items() if key not in NOT_IDENTITY}
+    return canonical_json(kept) if kept else ""
 
 
 @dataclass(frozen=True)
@@ -307,10 +303,6 @@ class Environment:
     @classmethod
     def from_json(cls, value: Mapping[str, Json]) -> Environment:
         return cls(value["facts"], value.get("notes", {}))
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,7 +340,8 @@ class Result:
         if self.status != "ok" and not self.reason:
             raise BenchError(f"a result that is {self.status} has a reason")
         for name, value in self.metrics.items():
-            if (type(value) is not float and not _is_number(value)) or not math.isfinite(value):
+            number = type(value) is float or (isinstance(value, int | float) and not isinstance(value, bool))
+            if not number or not math.isfinite(value):
                 raise BenchError(f"metric {name}: {value!r} is no finite number; what was not measured is left out")
 
     def to_json(self) -> dict[str, Json]:
@@ -356,12 +349,3 @@ class Result:
         own |= {"trial": self.trial.to_json(), "environment": self.environment.to_json()}
         own |= {"samples": dict(self.samples), "curves": dict(self.curves), "validity_notes": list(self.validity_notes)}
         return {"schema": SCHEMA, "bench": __version__} | own
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Json]) -> Result:
-        """Raises KeyError, TypeError or BenchError where `value` is not what `to_json` gives. Unknown keys are left."""
-        own = {f.name: value[f.name] for f in fields(cls) if f.name in value}
-        own["trial"] = Trial.from_json(value["trial"])
-        own["environment"] = Environment.from_json(value.get("environment", {"facts": {}}))
-        own["validity_notes"] = tuple(value.get("validity_notes", ()))
-        return cls(**own)

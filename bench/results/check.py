@@ -23,7 +23,7 @@ from bench.errors import BenchError, one_line
 from bench.results import doctor, status
 from bench.results.migrate import Newer, refuse_newer
 from bench.results.store import SUITE_FILE, Store
-from bench.results.validate import read_result
+from bench.results.validate import read_record, read_result
 
 Kind = Literal["damaged", "duplicated", "orphaned", "foreign", "newer"]
 KINDS: tuple[str, ...] = get_args(Kind)
@@ -240,7 +240,7 @@ def _check_record(folder: Path, name: str) -> Iterator[Finding]:
         if isinstance(value["schema"], int) and value["schema"] > of.SCHEMA:
             yield Finding("newer", name, f"schema {value['schema']}, this bench reads up to {of.SCHEMA}")
         elif of is doctor:
-            doctor.Doctor.from_json(value)
+            read_record(doctor.Doctor, value)
         elif not status.Status.from_json(value).alive(at=status.now()):
             yield Finding("orphaned", name, "left behind by a run that was killed; the next run takes it away")
     except FileNotFoundError:  # the run has ended meanwhile

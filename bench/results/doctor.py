@@ -98,11 +98,6 @@ class Doctor:
         smallest = {each.device: self.smallest_difference(each.device) for each in self.comparisons}
         return {"schema": SCHEMA, "smallest_difference": smallest} | asdict(self)
 
-    @classmethod
-    def from_json(cls, value: Json) -> Doctor:
-        """Raises ValueError where `value` is not what `to_json` gives."""
-        return read_record(cls, value)
-
 
 def machine_id(environment: Environment) -> str:
     """Digest of the facts of machine and software, without the threads that `environment_id` holds too."""
@@ -131,7 +126,7 @@ def _in(folder: Path) -> Iterator[Doctor]:
     for path in sorted(folder.glob("*.json")):
         if FILE.fullmatch(path.name) and path.is_file():
             try:
-                yield Doctor.from_json(json.loads(path.read_bytes()))
+                yield read_record(Doctor, json.loads(path.read_bytes()))
             except (OSError, ValueError, RecursionError):
                 continue
 

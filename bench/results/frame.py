@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from bench.base.metrics import BUILT_IN, LATER, OTHER_COLUMNS
-from bench.base.records import STATUSES, Component, MeasureSettings, Result, TrainSettings, Trial
+from bench.base.records import STATUSES, MeasureSettings, Result, TrainSettings, Trial
 from bench.suite.plan import Suite
 
 if TYPE_CHECKING:
@@ -156,12 +155,6 @@ def threads_of(row: Row) -> int | None:
     return resolved or row.trial.train.threads or None
 
 
-def settings_text(component: Component) -> str:
-    """JSON object of the settings that differ from the default; a data file stands there by its digest."""
-    files = {key: f"sha256:{value}" for key, value in component.files.items() if key not in component.settings}
-    return json.dumps({**component.settings, **files}, sort_keys=True, ensure_ascii=False)
-
-
 def metric_names(results: Iterable[Result | None]) -> list[str]:
     """The built-in metrics in their order, then those of plugins by name."""
     extra = {name for result in results if result is not None for name in result.metrics} - BUILT_IN.keys()
@@ -176,30 +169,17 @@ def _identity_columns(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def _setting_columns(trials: Sequence[Trial]) -> dict[str, Any]:
-    text = _remembered(settings_text)
     columns: dict[str, Any] = {
         "dataset": [trial.dataset.name for trial in trials],
-        "dataset_settings": [text(trial.dataset) for trial in trials],
+        "dataset_settings": [trial.dataset.settings_text for trial in trials],
         "model": [trial.model.name for trial in trials],
-        "model_settings": [text(trial.model) for trial in trials],
+        "model_settings": [trial.model.settings_text for trial in trials],
         "seed": _column([trial.seed for trial in trials], whole=True),
         "batch_size": _column([trial.batch_size for trial in trials], whole=True),
         "device": [trial.device for trial in trials],
         "epochs": _column([None if trial.train.steps else trial.train.epochs for trial in trials], whole=True),
     }
     return columns | {name: [getattr(trial.train, name) for trial in trials] for name in TRAIN_COLUMNS}
-
-
-def _remembered(text: Callable[[Component], str]) -> Callable[[Component], str]:
-    """The same function, asked once an object: a grid of 10^5 trials shares a few components."""
-    known: dict[int, str] = {}
-
-    def ask(component: Component) -> str:
-        if id(component) not in known:
-            known[id(component)] = text(component)
-        return known[id(component)]
-
-    return ask
 
 
 def _metric_columns(results: Sequence[Result | None]) -> dict[str, Any]:
