@@ -143,6 +143,12 @@ def non_defaults(settings: TrainSettings | MeasureSettings) -> dict[str, Json]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in kept.items()}
 
 
+def settings_by_name(train: TrainSettings, measure: MeasureSettings) -> dict[str, Json]:
+    """Every setting by its dotted name in a suite: `train.epochs`."""
+    sections: dict[str, TrainSettings | MeasureSettings] = {"train": train, "measure": measure}
+    return {f"{section}.{f.name}": getattr(own, f.name) for section, own in sections.items() for f in fields(own)}
+
+
 @dataclass(frozen=True)
 class Component:
     """A registered data set or model with the settings that differ from its defaults.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, get_type_h
 from annotated_types import Ge, Le, Lt, MinLen
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from bench.base.records import SEED_LIMIT, MeasureSettings, TrainSettings
+from bench.base.records import SEED_LIMIT, MeasureSettings, TrainSettings, settings_by_name
 from bench.suite.mistakes import inline
 
 SinkName = Literal["tensorboard", "mlflow"]  # tools that trials can be logged to; each is the name of its package
@@ -21,12 +21,8 @@ SETTINGS: dict[str, Any] = {
     for item in fields(kind)
 }
 # Settings whose value is a list: a list of lists is several values of one.
-LISTS = frozenset(
-    f"{section}.{item.name}"
-    for section, kind in SECTIONS.items()
-    for item in fields(kind)
-    if isinstance(item.default, tuple)
-)
+_DEFAULTS = settings_by_name(TrainSettings(), MeasureSettings())
+LISTS = frozenset(name for name, default in _DEFAULTS.items() if isinstance(default, tuple))
 
 
 def _words(one: str, many: str) -> dict[str, Any]:
