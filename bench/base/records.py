@@ -211,7 +211,7 @@ class Trial:
         if self.batch_size < 1:
             raise BenchError(f"batch_size {self.batch_size}: a batch has at least one sample")
         if self.device == "auto":
-            raise BenchError("a trial's device is resolved: 'auto' is for suites")
+            raise BenchError("a trial needs a resolved device; 'auto' is for suites")
 
     @cached_property
     def trial_id(self) -> str:
@@ -348,7 +348,7 @@ class Result:
         for name, value in self.metrics.items():
             number = type(value) is float or (isinstance(value, int | float) and not isinstance(value, bool))
             if not number or not math.isfinite(value):
-                raise BenchError(f"metric {name}: {value!r} is no finite number; what was not measured is left out")
+                raise BenchError(f"metric {name}: {value!r} is not a finite number; leave out what was not measured")
 
     def to_json(self) -> dict[str, Json]:
         own = {f.name: getattr(self, f.name) for f in fields(self)}

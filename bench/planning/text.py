@@ -117,7 +117,7 @@ def _notes(found: RunEstimate) -> Iterator[str]:
     notes = ["time: of the trials, with a 95 % interval; importing torch and the report add some seconds"]
     notes.append("memory: the most that a trial of the kind took over its baseline")
     if any(part.cost is not None for part in found.devices.values()):
-        notes.append("cost: time at the price of an hour; what was not given a price is not in it")
+        notes.append("cost: time at the price of an hour; devices without a price are not in it")
     judged = sum(row.each is not None and not row.looked_at for row in found.rows)
     if judged:
         notes.append(f"{plural(judged, 'kind')} of trials did not run: their time is estimated from similar ones")
@@ -162,7 +162,7 @@ def _runs(found: Progress) -> Iterator[str]:
         yield _run(run)
         yield from (f"  {_job(job)}" for job in run.at_work)
     if sum(run.alive for run in found.runs) > 1:
-        yield "several runs share the work: the time left is that of one after the other"
+        yield "several runs share the work; the time left is that of one after the other"
 
 
 def _run(run: RunState) -> str:
@@ -175,7 +175,7 @@ def _run(run: RunState) -> str:
         budget = f", budget {ago(status.budget_seconds)}" if status.budget_seconds else ""
         return f"running{where}: {since}{budget}"
     if run.ours:
-        return f"killed: {since} is no more; the same command goes on where it was"
+        return f"killed: {since} has ended; the same command goes on where it was"
     return f"silent: {since}{where}, which is longer than its trial may take; it was probably killed"
 
 

@@ -109,9 +109,9 @@ def read_line(line: bytes) -> tuple[Result | None, str]:
         first = error.errors()[0]
         return None, one_line(f"{'.'.join(map(str, first['loc']))[:60]}: {first['msg'][:100]}")
     except json.JSONDecodeError as error:
-        return None, f"cut off or damaged: {len(line):,} bytes that are no JSON from byte {error.pos:,} on"
+        return None, f"cut off or damaged: of {len(line):,} bytes, no valid JSON from byte {error.pos:,} on"
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError, BenchError) as error:
-        return None, one_line(f"no result ({type(error).__name__}: {str(error)[:100]})")
+        return None, one_line(f"not a result ({type(error).__name__}: {str(error)[:100]})")
 
 
 Key = tuple[str, str]  # run_id, trial_id: a run runs a trial once
@@ -148,20 +148,20 @@ def _check_lines(
             strangers += plan is not None and result.trial_id not in plan
         if strangers:
             noun = "result" if strangers == 1 else "results"
-            found.findings.append(Finding("foreign", name, f"{strangers:,} {noun} of no trial of this plan"))
+            found.findings.append(Finding("foreign", name, f"{strangers:,} {noun} of trials that are not in this plan"))
     return results
 
 
 def _wrong_ids(result: Result) -> Iterator[str]:
-    """The ids that are not made from what stands beside them: somebody has edited the line."""
+    """The ids that do not follow from the content of the line: it was edited."""
     made = {
         "trial_id": (result.trial_id, result.trial.trial_id),
         "environment_id": (result.environment_id, result.environment.identity(threads=result.threads)),
         "code_id": (result.code_id, digest(canonical_json(dict(result.code)))),
     }
-    for name, (said, right) in made.items():
-        if said != right:
-            yield f"its {name} is {said}, what it holds gives {right}: the line was edited"
+    for name, (written, right) in made.items():
+        if written != right:
+            yield f"its {name} is {written}, its content gives {right}: the line was edited"
 
 
 def _check_artifacts(folder: Path, results: Mapping[Key, Result], names: Collection[str]) -> Iterator[Finding]:
@@ -176,15 +176,15 @@ def _check_artifacts(folder: Path, results: Mapping[Key, Result], names: Collect
         if name not in names:
             yield Finding("orphaned", name, "not there; a result names it")
         elif _is_plain(folder / name) and store.artifact_sha256(run_id, trial_id) != result.artifact_sha256:
-            yield Finding("damaged", name, "its SHA-256 is not the one that its result tells")
+            yield Finding("damaged", name, "its SHA-256 is not the one in its result")
 
 
 def _check_file(folder: Path, name: str, results: Mapping[Key, Result]) -> Iterator[Finding]:
-    """A file that is no file of lines."""
+    """A file that does not hold results."""
     if (folder / name).is_symlink():
         yield Finding("foreign", name, "a link; it was not followed")
     elif not (folder / name).is_file():
-        yield Finding("foreign", name, "no plain file: a pipe, a socket or a device")
+        yield Finding("foreign", name, "not a regular file: a pipe, a socket or a device")
     elif LEFT_BEHIND.fullmatch(name):
         yield Finding("orphaned", name, "left behind by a command that was killed")
     elif match := RUN_FILE.fullmatch(name):
@@ -200,13 +200,13 @@ def _check_file(folder: Path, name: str, results: Mapping[Key, Result]) -> Itera
     elif name.startswith("trials/") and name.endswith(".damaged"):
         return  # what `--repair` has moved aside
     elif name != SUITE_FILE and not name.startswith(DERIVED):
-        yield Finding("foreign", name, "no file of a folder of results")
+        yield Finding("foreign", name, "not a file that bench writes")
 
 
 def _check_checkpoint(
     folder: Path, name: str, results: Mapping[Key, Result], plan: Collection[str] | None
 ) -> Iterator[Finding]:
-    """A checkpoint of a trial that was stopped is right where it is: the next run goes on from it."""
+    """A checkpoint. That of a trial that was stopped is no finding: the next run goes on from it."""
     match = CHECKPOINT.fullmatch(name)
     if not match or not _is_plain(folder / name):
         return
@@ -217,20 +217,20 @@ def _check_checkpoint(
     try:
         label, _ = read_checkpoint(folder / name)
     except Damaged as error:
-        yield Finding("damaged", name, f"no checkpoint to go on from: {error}")
+        yield Finding("damaged", name, f"not a usable checkpoint: {error}")
         return
     identity = trial_id, label.environment_id, label.code_id
     ok = {(r.trial_id, r.environment_id, r.code_id) for r in results.values() if r.status == "ok"}
     if label.trial_id != trial_id:
         yield Finding("foreign", name, "a checkpoint of another trial")
     elif plan is not None and trial_id not in plan:
-        yield Finding("foreign", name, "a checkpoint of no trial of this plan")
+        yield Finding("foreign", name, "a checkpoint of a trial that is not in this plan")
     elif identity in ok and not label.kept:
         yield Finding("orphaned", name, "its trial is ok, and does not keep its checkpoints")
 
 
 def _check_record(folder: Path, name: str) -> Iterator[Finding]:
-    """A file of bench doctor, or what a run says of itself while it runs."""
+    """An outcome of bench doctor, or the status file of a run."""
     of = doctor if name.startswith(f"{doctor.FOLDER}/") else status
     if of is status and not status.FILE.fullmatch(name.removeprefix(f"{status.FOLDER}/")):
         yield Finding("orphaned", name, "left behind by a run that was killed")
@@ -242,12 +242,12 @@ def _check_record(folder: Path, name: str) -> Iterator[Finding]:
         elif of is doctor:
             read_record(doctor.Doctor, value)
         elif not status.Status.from_json(value).alive(at=status.now()):
-            yield Finding("orphaned", name, "left behind by a run that was killed; the next run takes it away")
+            yield Finding("orphaned", name, "left behind by a run that was killed; the next run removes it")
     except FileNotFoundError:  # the run has ended meanwhile
         return
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        what = "outcome of bench doctor" if of is doctor else "status of a run"
-        yield Finding("damaged", name, one_line(f"no {what} ({type(error).__name__})"))
+        what = "an outcome of bench doctor" if of is doctor else "the status of a run"
+        yield Finding("damaged", name, one_line(f"not {what} ({type(error).__name__})"))
 
 
 def move_damaged_lines(folder: Path) -> int:

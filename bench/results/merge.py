@@ -97,7 +97,7 @@ def _plan(stores: Sequence[Store], *, chosen: Path | None, notes: list[str]) -> 
         store = next((each for each in stores if each.folder.resolve() == chosen.resolve()), None)
         stored = None if store is None else store.load_suite()
         if stored is None:
-            raise BenchError(f"--plan {chosen}: none of the folders that are merged, or it has no plan ({SUITE_FILE})")
+            raise BenchError(f"--plan {chosen}: not one of the merged folders, or without a plan ({SUITE_FILE})")
         notes.append(f"the plan is that of {chosen}")
         return suite_from_json(stored)
     plans = {str(store.folder): suite_from_json(value) for store in stores if (value := store.load_suite()) is not None}

@@ -243,7 +243,7 @@ def newest_ok(results: Sequence[Result], trial: str) -> Result:
     matching = [result for result in results if result.trial_id.startswith(trial)]
     ids = sorted({result.trial_id for result in matching})
     if len(ids) != 1:
-        known = "no such trial" if not ids else f"{len(ids)} trials begin so: {', '.join(ids[:4])}"
+        known = "no such trial" if not ids else f"{len(ids)} trials begin with it: {', '.join(ids[:4])}"
         raise BenchError(f"trial {trial!r}: {known}; report/tables/trials.csv lists them")
     ok = [result for result in matching if result.status == "ok"]
     if not ok:

@@ -81,8 +81,8 @@ def _kept(values: Sequence[Json | Component], wanted: Sequence[str]) -> tuple[An
 
 def _no_value(key: str, word: str, choices: Sequence[Json | Component]) -> str:
     if isinstance(choices, range):
-        return f"{show(word)} is no {key} of this grid (there are {choices.start} to {choices.stop - 1})"
+        return f"this grid has no {key} {show(word)} (there are {choices.start} to {choices.stop - 1})"
     names = dict.fromkeys(value.name if isinstance(value, Component) else label(value) for value in choices)
     shown = list(names)[:_SHOWN_CHOICES]
     more = f" and {len(names) - len(shown):,} more" if len(names) > len(shown) else ""
-    return f"{show(word)} is no {key} of this grid{nearest(word[:64], shown)} (there are: {', '.join(shown)}{more})"
+    return f"this grid has no {key} {show(word)}{nearest(word[:64], shown)} (there are: {', '.join(shown)}{more})"

@@ -46,7 +46,7 @@ def resolve(
         raise file.refuse(found) from None
     if next(suite.trials(), None) is None:
         what = " and ".join(name for name, used in (("--only", only), ("exclude", suite.exclude)) if used)
-        raise BenchError(f"{file.path}: no trial of the grid is left by {what}")
+        raise BenchError(f"{file.path}: no trial of the grid remains after {what}")
     return replace(suite, shard=check_shard(shard))
 
 
@@ -116,7 +116,7 @@ class _Resolver:
             values = [self._device(value, key=(*key, index)) for index, value in enumerate(values)]
         kept = tuple({canonical_json(value): value for value in map(positive_zero, values)}.values())
         if len(kept) > 1 and name.partition(".")[2] in NOT_IDENTITY:
-            raise Mistake(key, "no part of what a trial is (its trials would be the same), so the axis takes one value")
+            raise Mistake(key, "it is not part of a trial's identity, so the trials would be the same; give one value")
         return kept
 
     def _device(self, name: str, *, key: Key) -> str:

@@ -57,7 +57,7 @@ def apply_sets(tables: dict[str, Any], sets: Sequence[str]) -> dict[Key, str]:
         for part in key[:-1]:
             holder = holder.setdefault(part, {})
             if not isinstance(holder, dict):
-                raise BenchError(f"{origin}: {part} is no table")
+                raise BenchError(f"{origin}: {part} is not a table")
         holder[str(key[-1])] = value
         origins[key] = origin
     _replace_duration(tables, origins)
@@ -85,7 +85,7 @@ def _parsed(text: str, origin: str) -> tuple[tuple[str, ...], Any]:
     except Mistake:
         tables = {}
     if list(tables) != ["x"]:
-        raise BenchError(f"{origin}: {show(value)} is no TOML value; a string is written '{name}=\"text\"'")
+        raise BenchError(f"{origin}: {show(value)} is not a TOML value; write a string as '{name}=\"text\"'")
     return parts, tables["x"]
 
 

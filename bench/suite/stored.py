@@ -102,7 +102,7 @@ def suite_from_json(value: Json) -> Suite:
     """The Suite that `suite_to_json` of this or an older version gave. Raises BenchError: newer, or damaged."""
     version = value.get("schema") if isinstance(value, Mapping) else None
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise BenchError("suite.json in the folder of results holds no plan; run the suite again to write it anew")
+        raise BenchError("suite.json in the folder of results holds no plan; run the suite again to write it")
     if version > SCHEMA:
         raise BenchError(
             f"the stored suite (suite.json) has schema {version}, this bench reads up to {SCHEMA}; install a newer one"

@@ -87,7 +87,7 @@ def test_an_unknown_trial_and_a_folder_without_files_are_one_line(folder: Path) 
     store, results = results_of(folder)
     with pytest.raises(BenchError, match="'zz': no such trial"):
         write.pages(store, results, trial="zz")
-    with pytest.raises(BenchError, match="2 trials begin so"):
+    with pytest.raises(BenchError, match="2 trials begin with it"):
         newest_ok(results, "")
     shutil.rmtree(folder / "artifacts")
     with pytest.raises(BenchError, match="the trial's file is not there; .* run the suite again with --fresh"):
