@@ -60,9 +60,8 @@ def advice(found: Circumstances, environment: Environment, *, threads: int) -> I
     if logical and threads > (facts.get("cores") or logical):
         yield f"{threads} threads on {facts['cores']} physical cores: two on one core slow each other down"
     if found.hypervisor:
-        stolen = (
-            "" if found.steal_percent is None else f" (they took {found.steal_percent:.1f} % of its time since boot)"
-        )
+        share = found.steal_percent
+        stolen = "" if share is None else f" (they took {share:.1f} % of its time since boot)"
         yield f"this is a virtual machine: what other guests do cannot be seen from here{stolen}; repeat on another day"
 
 
