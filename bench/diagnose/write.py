@@ -12,6 +12,8 @@ from bench.analysis.artifacts import Diagnosed, read
 from bench.base.records import Result
 from bench.diagnose import tables
 from bench.errors import BenchError
+from bench.present.columns import page_of
+from bench.present.files import save_figures, writing
 from bench.present.format import accuracy, plural, slug
 from bench.present.tables import escape_markdown, to_markdown
 from bench.results.store import Store, newest_ok, write_whole
@@ -29,12 +31,10 @@ def pages(store: Store, results: Sequence[Result], *, trial: str | None) -> list
     found = [read(result, store.artifact_path(result.run_id, result.trial_id)) for result in chosen]
     for each in found:
         _refuse_undiagnosed(each)
-    try:
+    with writing(folder, "the diagnosis", option="--results"):
         written = [_trial_page(each, folder) for each in found]
         for group in _same_test_set(found):
             written.insert(0, _models_page(group, folder))
-    except OSError as error:
-        raise BenchError(f"{folder}: the diagnosis cannot be written there ({error.strerror or error})") from error
     return written
 
 
@@ -82,13 +82,14 @@ def describe(found: Diagnosed) -> str:
 def _trial_page(found: Diagnosed, folder: Path) -> Path:
     trial_id = found.result.trial_id
     blocks = [f"# {escape_markdown(describe(found))}", escape_markdown(_answer(found))]
-    blocks += [f"![{escape_markdown(title)}]({name})" for name, title in _figures(found, folder)]
+    figures = save_figures(_figures(found), folder)
+    blocks += [f"![{escape_markdown(f'{title}: {describe(found)}')}]({name}.png)" for name, title in figures.items()]
     blocks += ["## By class", to_markdown(tables.by_class(found)).rstrip(), escape_markdown(tables.top_k(found))]
     if found.layers:
         blocks += ["## Weights", to_markdown(tables.by_layer(found)).rstrip()]
     blocks.append(f"Trial {trial_id} · run {found.result.run_id} · {len(found.labels):,} examples of the test set.")
     path = folder / f"{trial_id}.md"
-    write_whole(path, "\n\n".join(blocks) + "\n")
+    write_whole(path, page_of(blocks))
     return path
 
 
@@ -105,10 +106,9 @@ def _answer(found: Diagnosed) -> str:
     return f"{text}{often}. It is {towards}: calibration error {gap:.3f}."
 
 
-def _figures(found: Diagnosed, folder: Path) -> Iterator[tuple[str, str]]:
-    """Draw every figure of a trial that can show something: (file, title)."""
-    from bench.diagnose import draw_answers, draw_images
-    from bench.present import style  # matplotlib: half a second
+def _figures(found: Diagnosed) -> Iterator[tuple[str, str, Any]]:
+    """Every figure of a trial that can show something: (file name, title, figure)."""
+    from bench.diagnose import draw_answers, draw_images  # matplotlib: half a second
 
     what = describe(found)
     drawn: list[tuple[str, str, Callable[..., Any], bool]] = [
@@ -124,34 +124,31 @@ def _figures(found: Diagnosed, folder: Path) -> Iterator[tuple[str, str]]:
         ("templates", "What the first layer looks for", draw_images.weights, draw_images.templates(found) is not None),
         ("weights", "How the weights of each layer lie", draw_images.histograms, bool(found.layers)),
     ]  # fmt: skip
-    folder.mkdir(parents=True, exist_ok=True)
-    with style.setup():
-        for name, title, draw, worth in drawn:
-            if worth:
-                stem = f"{found.result.trial_id}-{name}"
-                style.save(draw(found, title=title, subtitle=what), folder / stem)
-                yield f"{stem}.png", f"{title}: {what}"
+    for name, title, draw, worth in drawn:
+        if worth:
+            yield f"{found.result.trial_id}-{name}", title, draw(found, title=title, subtitle=what)
 
 
 def _models_page(group: Sequence[Diagnosed], folder: Path) -> Path:
     from bench.diagnose import draw_answers
-    from bench.present import style
+    from bench.present.style import styles_of
 
     dataset, names = group[0].result.trial.dataset, [each.result.trial.model.label for each in group]
     stem = f"models-{slug(dataset.label)}"
     title, subtitle = f"Recall of each class of {dataset.label}", _conditions(group)
-    styles = style.styles_of(names)
-    folder.mkdir(parents=True, exist_ok=True)
-    with style.setup():
-        drawn = draw_answers.recalls(group, names, title=title, subtitle=subtitle, styles=styles)
-        style.save(drawn, folder / f"{stem}-recall")
+
+    def figure() -> Iterator[tuple[str, str, Any]]:
+        drawn = draw_answers.recalls(group, names, title=title, subtitle=subtitle, styles=styles_of(names))
+        yield f"{stem}-recall", title, drawn
+
+    save_figures(figure(), folder)
     blocks = [f"# Where models differ on {escape_markdown(dataset.label)}", escape_markdown(subtitle)]
     blocks += [to_markdown(tables.models(group, names)).rstrip(), f"![{escape_markdown(title)}]({stem}-recall.png)"]
     blocks += ["## On the same examples", to_markdown(tables.pairs(group, names)).rstrip(), *_one_alone(group, names)]
     links = [f"[{escape_markdown(name)}]({each.result.trial_id}.md)" for name, each in zip(names, group, strict=True)]
     blocks.append(f"Each of them: {' · '.join(links)}")
     path = folder / f"{stem}.md"
-    write_whole(path, "\n\n".join(blocks) + "\n")
+    write_whole(path, page_of(blocks))
     return path
 
 
