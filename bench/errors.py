@@ -29,10 +29,13 @@ class DataError(BenchError):
 
 def one_line(text: str) -> str:
     """`text` on one line that a terminal can show: what cannot be printed is escaped, a long one cut in its middle."""
-    line = " ".join(text.split())
-    if not line.isprintable():
-        line = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in line)
+    line = escaped(" ".join(text.split()))
     return line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} … {line[-LONGEST // 2 :]}"
+
+
+def escaped(text: str) -> str:
+    """`text` with escapes for what a terminal might take for a command, or cannot show."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:

@@ -24,7 +24,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")
 
 @dataclass(frozen=True, slots=True)
 class Entry(Generic[T]):
-    """One registered thing: its name, what builds it, the file it stands in, and what its decorator was told."""
+    """One registered thing: its name, what builds it, its source file, and the arguments of its decorator."""
 
     name: str
     build: T
@@ -110,7 +110,7 @@ def metric(name: str, *, unit: str = "", higher_is_better: bool = True) -> Calla
     Raises BenchError for the name of a metric or of a column that is there already.
     """
     if name in BUILT_IN or name in OTHER_COLUMNS:
-        raise BenchError(f"metric {name!r} is a column of ours already: call yours something else")
+        raise BenchError(f"metric {name!r} is the name of a column already; choose another name")
     return METRICS.register(name, unit=unit, higher_is_better=higher_is_better)
 
 

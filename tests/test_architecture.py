@@ -26,7 +26,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("analysis", "plots"),
     ("planning", "execute", "cluster", "run_suite"),
     FEATURES,
-    ("cli", "api", "__main__", "__init__"),
+    ("cli", "api", "plugin", "__main__", "__init__"),
 )
 PLACES = {name: (floor, place) for floor, names in enumerate(FLOORS) for place, name in enumerate(names)}
 # The worker runs in processes of its own: it is started by name, and stands on what is here and on nothing else.
@@ -83,7 +83,7 @@ def goes_up(importer: str, imported: str) -> bool:
     if here in ("worker", "models"):
         return there not in WORKER_STANDS_ON and there != here
     if there in ("worker", "models"):
-        return True
+        return here != "plugin"  # which names them for type checkers, and imports them when they are asked for
     (floor, place), (other_floor, other_place) = PLACES[here], PLACES[there]
     return other_floor > floor or (other_floor == floor and (other_place > place or here in FEATURES))
 

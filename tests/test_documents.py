@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bench.base.records import NOT_IDENTITY, MeasureSettings, TrainSettings
+from bench.base.records import NOT_IDENTITY, STATUSES, MeasureSettings, TrainSettings
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -42,6 +42,33 @@ def test_links_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8"))
     gone = [link for link in links if not link.startswith("http") and not (page.parent / link).exists()]
     assert not gone
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_of_ours_that_a_page_names_are_there(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    named = re.findall(r"(?<![\w/.-])((?:bench|tests|models)/[\w./*-]*\w(?:/|\.py|\.md)?)", text)
+    assert not [name for name in named if not list(ROOT.glob(name.rstrip("/").replace("NN", "*")))]
+
+
+def glossary() -> dict[str, str]:
+    """Term → what it is, of every row of the glossary."""
+    text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `?([^|`]+?)`? \| ([^|]+?) \|", text, re.MULTILINE)
+    return {term: meaning for term, meaning in rows if term not in ("term", "status") and not term.startswith("---")}
+
+
+def test_the_glossary_has_every_word_of_the_contract_and_every_status() -> None:
+    words = {"suite", "trial", "cell", "result", "run", "environment", "there"}
+    assert not (words | set(STATUSES) | {"missing"}) - set(glossary())
+
+
+def test_every_term_of_the_glossary_is_used_in_docs_or_outputs() -> None:
+    pages = "".join(page.read_text(encoding="utf-8") for page in PAGES if page.name != "glossary.md")
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "bench").rglob("*.py"))
+    used = re.sub(r"[\s_-]+", " ", (pages + code).lower())
+    assert len(glossary()) > 40
+    assert not [term for term in glossary() if re.sub(r"[_-]", " ", term.lower()) not in used]
 
 
 def check(*pages: Path) -> subprocess.CompletedProcess[str]:

@@ -71,34 +71,27 @@ def layers(path: Path) -> list[Layer]:
         return _layers(file)
 
 
+def read(result: Result, path: Path) -> Diagnosed:
+    """What lies in `path`, the file of `result`. Raises BenchError where it is not there, cut off, or undiagnosed."""
+    with _opened(path) as file:
+        return _from_file(file, result)
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[h5py.File]:
     import h5py
 
     if not path.is_file():
-        raise BenchError(f"{path}: the trial's file is not there")
+        raise BenchError(
+            f"{path}: the trial's file is not there; results that were copied without artifacts/ have figures only: "
+            "run the suite again with --fresh"
+        )
     try:
         with h5py.File(path, "r", locking="best-effort") as file:
             yield file
     except UNREADABLE as error:
-        raise BenchError(f"{path}: no file of a trial, cut off, or without a diagnosis ({error})") from error
-
-
-def read(result: Result, path: Path) -> Diagnosed:
-    """What lies in `path`, the file of `result`. Raises BenchError where it is not there, cut off, or undiagnosed."""
-    import h5py
-
-    if not path.is_file():
         raise BenchError(
-            f"{path}: the trial's file is not there, so there is nothing to diagnose; "
-            "results that were copied without artifacts/ have figures only: run the suite again with --fresh"
-        )
-    try:
-        with h5py.File(path, "r", locking="best-effort") as file:
-            return _from_file(file, result)
-    except UNREADABLE as error:
-        raise BenchError(
-            f"{path}: no file of a trial, or cut off ({error}); run the suite again with --fresh"
+            f"{path}: no file of a trial, cut off, or without a diagnosis ({error}); run the suite again with --fresh"
         ) from error
 
 

@@ -9,7 +9,6 @@ import tempfile
 import time
 from pathlib import Path
 
-_CHUNK_BYTES = 1 << 20
 _KEPT_DIGESTS = 1000
 _SETTLED_SECONDS = 2.0
 
@@ -52,19 +51,12 @@ def file_sha256(path: str | Path) -> str:
     known = _read(memory)
     if key in known:
         return known[key]
-    found = _sha256(path)
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
     # A file changed a moment ago may change again within the resolution of its time stamp: not remembered yet.
     if time.time() - stat.st_mtime > _SETTLED_SECONDS:
         _write(memory, dict([*known.items(), (key, found)][-_KEPT_DIGESTS:]))
     return found
-
-
-def _sha256(path: Path) -> str:
-    sha = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            sha.update(chunk)
-    return sha.hexdigest()
 
 
 def _read(memory: Path) -> dict[str, str]:

@@ -23,7 +23,7 @@ MOST_LINE_BYTES = 4096
 
 
 class Damaged(ValueError):
-    """No whole checkpoint; the message says why, in a few words."""
+    """The file is not a whole checkpoint; the message says why, in a few words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Label:
 def read(path: Path) -> tuple[Label, bytes]:
     """The label and the content of a checkpoint. Raises Damaged, or OSError where it cannot be read."""
     if not stat.S_ISREG(path.lstat().st_mode):
-        raise Damaged("no plain file")
+        raise Damaged("not a regular file")
     whole = path.read_bytes()
     if not whole.endswith(b"\n"):
         raise Damaged("cut off")
@@ -55,7 +55,7 @@ def read(path: Path) -> tuple[Label, bytes]:
     label = _label(whole[at + 1 :])
     content = whole[: max(0, at)]
     if len(content) != label.size_bytes or hashlib.sha256(content).hexdigest() != label.sha256:
-        raise Damaged("its SHA-256 is not the one that it tells")
+        raise Damaged("its SHA-256 is not the one in its label")
     return label, content
 
 
@@ -65,11 +65,11 @@ def _label(line: bytes) -> Label:
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, Mapping):
-        raise Damaged("cut off, or no checkpoint")
+        raise Damaged("cut off, or not a checkpoint")
     if value.get("format") != FORMAT:
         raise Damaged("written by another version of bench")
     if any(type(value.get(f.name)) is not _TYPES[str(f.type)] for f in fields(Label)):
-        raise Damaged("its label is not one")
+        raise Damaged("its label is damaged")
     own: dict[str, Json] = {f.name: value[f.name] for f in fields(Label)}
     return Label(**own)
 

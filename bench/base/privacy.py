@@ -15,7 +15,9 @@ COMMON = frozenset({"", "root", "user", "localhost", "home", "runner", "ubuntu"}
 
 def published(text: str) -> str:
     """`text` with ~ for the home path, and without the user's name as a part of a path and the host's as a word."""
-    return _rules(str(Path("~").expanduser()), _user(), platform.node())(text)
+    for pattern, instead in _rules(str(Path("~").expanduser()), _user(), platform.node()):
+        text = pattern.sub(instead, text)
+    return text
 
 
 def _user() -> str:
@@ -25,23 +27,15 @@ def _user() -> str:
         return os.environ.get("USER", "")
 
 
-class _Rules:
-    def __init__(self, home: str, user: str, host: str) -> None:
-        self._rules: list[tuple[re.Pattern[str], str]] = []
-        if len(home) > 1:
-            # Up to a border: /home/alice is no part of /home/alice2.
-            self._rules.append((re.compile(re.escape(home.rstrip("/")) + r"(?![\w.-])"), "~"))
-        if user not in COMMON:
-            self._rules.append((re.compile(rf"(?<=/){re.escape(user)}(?![\w.-])"), "user"))
-        if host not in COMMON:
-            self._rules.append((re.compile(rf"(?<![\w./-]){re.escape(host)}(?![\w./-])"), "host"))
-
-    def __call__(self, text: str) -> str:
-        for pattern, instead in self._rules:
-            text = pattern.sub(instead, text)
-        return text
-
-
 @cache
-def _rules(home: str, user: str, host: str) -> _Rules:
-    return _Rules(home, user, host)
+def _rules(home: str, user: str, host: str) -> list[tuple[re.Pattern[str], str]]:
+    """Patterns, and what stands in their place."""
+    rules = []
+    if len(home) > 1:
+        # Up to a border: /home/alice is no part of /home/alice2.
+        rules.append((re.compile(re.escape(home.rstrip("/")) + r"(?![\w.-])"), "~"))
+    if user not in COMMON:
+        rules.append((re.compile(rf"(?<=/){re.escape(user)}(?![\w.-])"), "user"))
+    if host not in COMMON:
+        rules.append((re.compile(rf"(?<![\w./-]){re.escape(host)}(?![\w./-])"), "host"))
+    return rules

@@ -14,11 +14,11 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields
-from functools import cached_property
-from typing import Annotated, Any, Literal, TypeAlias, get_args
+from dataclasses import dataclass, field, fields
+from functools import cache, cached_property
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias, get_args
 
-from annotated_types import Ge, Gt, Le, Len, Lt
+from annotated_types import Ge, Gt, Le, Len, Lt, MaxLen, MinLen
 
 from bench.base.version import __version__
 from bench.errors import BenchError
@@ -44,11 +44,34 @@ Beta = Annotated[float, Ge(0), Lt(1)]
 TOGETHER: frozenset[str] = frozenset({"vectorized"})
 
 SEED_LIMIT = 2**63
+WHOLE_LIMIT = 2**63  # what a column of whole numbers can hold
+# How pydantic checks a record of settings that comes from a file: no value is converted, no unknown name is taken.
+STRICT: dict[str, Any] = {"strict": True, "extra": "forbid", "allow_inf_nan": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A regular expression that a text matches: in an annotation, for pydantic, which the worker never imports."""
+
+    regex: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        return handler(source) | {"pattern": self.regex}
+
+
+# Limits of what a result may say, which are checked where it is read: a folder of results may come from anybody.
+Hex = Annotated[str, Pattern("^[0-9a-f]{16}$")]
+FileName = Annotated[str, Pattern("^[0-9A-Za-z][0-9A-Za-z_.-]{0,99}$")]
+Name = Annotated[str, MinLen(1), MaxLen(64)]
+Line = Annotated[str, MaxLen(10_000)]
+Number = Annotated[int, Gt(-WHOLE_LIMIT), Lt(WHOLE_LIMIT)] | float
 
 
 @dataclass(frozen=True, slots=True)
 class TrainSettings:
     """How a trial trains. The default of a field never changes: it is part of every id that leaves the field out."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     epochs: Annotated[int, Ge(1)] = 10
     steps: Annotated[int, Ge(1)] | None = None  # instead of epochs
@@ -90,6 +113,8 @@ class TrainSettings:
 class MeasureSettings:
     """How a trial is measured. `timeout_seconds` and `target_accuracy` are no part of what a trial is."""
 
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
     warmup_steps: Annotated[int, Ge(0), Le(100_000)] = 10
     timeout_seconds: Annotated[float, Gt(0)] = 600.0
     target_accuracy: Annotated[float, Gt(0), Le(1)] | None = None
@@ -118,6 +143,12 @@ def non_defaults(settings: TrainSettings | MeasureSettings) -> dict[str, Json]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in kept.items()}
 
 
+def settings_by_name(train: TrainSettings, measure: MeasureSettings) -> dict[str, Json]:
+    """Every setting by its dotted name in a suite: `train.epochs`."""
+    sections: dict[str, TrainSettings | MeasureSettings] = {"train": train, "measure": measure}
+    return {f"{section}.{f.name}": getattr(own, f.name) for section, own in sections.items() for f in fields(own)}
+
+
 @dataclass(frozen=True)
 class Component:
     """A registered data set or model with the settings that differ from its defaults.
@@ -126,7 +157,7 @@ class Component:
     identity in place of the path, which may be written in many ways.
     """
 
-    name: str
+    name: Name
     settings: Mapping[str, Json] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
 
@@ -143,6 +174,12 @@ class Component:
         """How a table calls it: `mlp` or `mlp(hidden=200)`."""
         inner = ", ".join(f"{key}={_plain(value)}" for key, value in sorted(self.settings.items()))
         return f"{self.name}({inner})" if inner else self.name
+
+    @cached_property
+    def settings_text(self) -> str:
+        """JSON of the settings that differ from the default; a data file stands there by its digest."""
+        files = {key: f"sha256:{value}" for key, value in self.files.items() if key not in self.settings}
+        return json.dumps({**self.settings, **files}, sort_keys=True, ensure_ascii=False)
 
     def to_json(self) -> dict[str, Json]:
         return {"name": self.name, "settings": dict(self.settings), "files": dict(self.files)}
@@ -162,9 +199,9 @@ class Trial:
 
     dataset: Component
     model: Component
-    seed: int
-    batch_size: int
-    device: str
+    seed: Annotated[int, Ge(0), Lt(SEED_LIMIT)]
+    batch_size: Annotated[int, Ge(1), Lt(WHOLE_LIMIT)]
+    device: Name
     train: TrainSettings = TrainSettings()
     measure: MeasureSettings = MeasureSettings()
 
@@ -174,7 +211,7 @@ class Trial:
         if self.batch_size < 1:
             raise BenchError(f"batch_size {self.batch_size}: a batch has at least one sample")
         if self.device == "auto":
-            raise BenchError("a trial's device is resolved: 'auto' is for suites")
+            raise BenchError("a trial needs a resolved device; 'auto' is for suites")
 
     @cached_property
     def trial_id(self) -> str:
@@ -185,6 +222,12 @@ class Trial:
     def cell_id(self) -> str:
         """The same without the seed: trials of one cell are replicates of each other."""
         return digest(self._canonical(""))
+
+    @property
+    def label(self) -> str:
+        """How a line of progress calls it: `digits · mlp · cpu · batch 64 · seed 3`."""
+        what = f"{self.dataset.label} · {self.model.label} · {self.device}"
+        return f"{what} · batch {self.batch_size} · seed {self.seed}"
 
     @property
     def together(self) -> bool:
@@ -231,29 +274,19 @@ class Trial:
         Lists are tuples here, so that values can be put into sets.
         """
         section, _, key = dotted.partition(".")
-        if not key:
-            value = getattr(self, section, MISSING)
-            if section not in ("dataset", "model", "seed", "batch_size", "device") or value is MISSING:
-                raise KeyError(dotted)
+        if section in ("dataset", "model", "seed", "batch_size", "device") and not key:
+            value = getattr(self, section)
             return value.name if isinstance(value, Component) else value
-        if section in ("train", "measure"):
-            holder = getattr(self, section)
-            if key not in holder.__dataclass_fields__:
-                raise KeyError(dotted)
-            return getattr(holder, key)
-        raise KeyError(dotted)
+        if section not in ("train", "measure") or key not in getattr(self, section).__dataclass_fields__:
+            raise KeyError(dotted)
+        return getattr(getattr(self, section), key)
 
 
-_settings_json: dict[TrainSettings | MeasureSettings, str] = {}
-
-
+@cache  # grids share settings
 def settings_json(settings: TrainSettings | MeasureSettings) -> str:
-    """Canonical JSON of what is no default and is identity; empty where there is none. Kept: grids share settings."""
-    found = _settings_json.get(settings)
-    if found is None:
-        kept = {key: value for key, value in non_defaults(settings).items() if key not in NOT_IDENTITY}
-        found = _settings_json[settings] = canonical_json(kept) if kept else ""
-    return found
+    """Canonical JSON of what is no default and is identity; empty where there is none."""
+    kept = {key: value for key, value in non_defaults(settings).items() if key not in NOT_IDENTITY}
+    return canonical_json(kept) if kept else ""
 
 
 @dataclass(frozen=True)
@@ -278,10 +311,6 @@ class Environment:
         return cls(value["facts"], value.get("notes", {}))
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 @dataclass(frozen=True, slots=True)
 class Result:
     """What became of one trial. `metrics` holds only what was measured; raw samples and curves lie beside them.
@@ -291,25 +320,25 @@ class Result:
     """
 
     trial: Trial
-    trial_id: str
-    run_id: str
-    environment_id: str
-    code_id: str
+    trial_id: Hex
+    run_id: FileName
+    environment_id: Hex
+    code_id: Hex
     status: Status
-    reason: str = ""
+    reason: Line = ""
     traceback: str = ""
-    metrics: Mapping[str, float] = field(default_factory=dict)
+    metrics: Mapping[Name, Number] = field(default_factory=dict)
     samples: Mapping[str, list[float]] = field(default_factory=dict)
     curves: Mapping[str, list[float | None]] = field(default_factory=dict)
     valid: bool | None = None
-    validity_notes: tuple[str, ...] = ()
+    validity_notes: tuple[Line, ...] = ()
     instruments: Mapping[str, str] = field(default_factory=dict)  # metric → how it was read, where that varies
-    threads: int = 0
+    threads: Annotated[int, Ge(0), Le(4096)] = 0
     code: Mapping[str, str] = field(default_factory=dict)  # source file → digest: what `code_id` is made of
     environment: Environment = Environment({})
-    started_at: str = ""
-    finished_at: str = ""
-    artifact_sha256: str = ""  # of the trial's HDF5 file; empty where it wrote none
+    started_at: Annotated[str, MaxLen(64)] = ""
+    finished_at: Annotated[str, MaxLen(64)] = ""
+    artifact_sha256: Annotated[str, Pattern("^([0-9a-f]{64})?$")] = ""  # of the trial's HDF5 file; empty: it wrote none
 
     def __post_init__(self) -> None:
         if self.status not in STATUSES:
@@ -317,20 +346,12 @@ class Result:
         if self.status != "ok" and not self.reason:
             raise BenchError(f"a result that is {self.status} has a reason")
         for name, value in self.metrics.items():
-            if (type(value) is not float and not _is_number(value)) or not math.isfinite(value):
-                raise BenchError(f"metric {name}: {value!r} is no finite number; what was not measured is left out")
+            number = type(value) is float or (isinstance(value, int | float) and not isinstance(value, bool))
+            if not number or not math.isfinite(value):
+                raise BenchError(f"metric {name}: {value!r} is not a finite number; leave out what was not measured")
 
     def to_json(self) -> dict[str, Json]:
         own = {f.name: getattr(self, f.name) for f in fields(self)}
         own |= {"trial": self.trial.to_json(), "environment": self.environment.to_json()}
         own |= {"samples": dict(self.samples), "curves": dict(self.curves), "validity_notes": list(self.validity_notes)}
         return {"schema": SCHEMA, "bench": __version__} | own
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Json]) -> Result:
-        """Raises KeyError, TypeError or BenchError where `value` is not what `to_json` gives. Unknown keys are left."""
-        own = {f.name: value[f.name] for f in fields(cls) if f.name in value}
-        own["trial"] = Trial.from_json(value["trial"])
-        own["environment"] = Environment.from_json(value.get("environment", {"facts": {}}))
-        own["validity_notes"] = tuple(value.get("validity_notes", ()))
-        return cls(**own)

@@ -99,7 +99,7 @@ def _whole_plan(suite: Suite) -> frozenset[str]:
 def _repair(folder: Path) -> None:
     from bench.execute.lock import MeasureLock
     from bench.present.format import plural
-    from bench.results.repair import move_damaged_lines
+    from bench.results.check import move_damaged_lines
 
     lock = MeasureLock()
     if not lock.try_acquire():

@@ -53,7 +53,7 @@ def export_model(
     from bench.base.checkpoint_file import BEST
     from bench.execute.ask_worker import Question, absolute_plugins
     from bench.execute.prepare import data_root as root_of
-    from bench.results.choose import newest_ok
+    from bench.results.store import newest_ok
 
     if len(words) > 2:
         raise BenchError(f"export-model takes at most a folder and a trial, not {len(words)} words: {' '.join(words)}")

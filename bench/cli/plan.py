@@ -13,8 +13,8 @@ from bench.errors import EXIT_OK
 
 if TYPE_CHECKING:
     from bench.base.records import Json
-    from bench.execute.pilot import Look
-    from bench.planning.estimate import Part
+    from bench.execute.pilot import Preview
+    from bench.planning.estimate import DeviceEstimate
 
 SCHEMA = 1  # of what --json prints
 
@@ -52,11 +52,11 @@ def plan(
       python -m bench plan suites/mnist.toml --no-pilot --json
     """
     from bench.execute.opening_lines import counts, title_line, wrapped
-    from bench.execute.pilot import look_ahead
+    from bench.execute.pilot import preview
     from bench.execute.prepare import Options
     from bench.execute.progress import Voice
     from bench.execute.signals import Stopped
-    from bench.planning.text import ahead_text
+    from bench.planning.text import plan_text
 
     options = Options(
         suite=suite,
@@ -70,24 +70,24 @@ def plan(
     )
     voice = Voice()
     try:
-        look = look_ahead(options, prices=price or (), pilot=pilot, voice=voice)
+        found = preview(options, prices=price or (), pilot=pilot, voice=voice)
     except Stopped as stopped:
         voice.say(f"stopped by {stopped}; nothing is stored")
         return stopped.exit_code
     if json_:
-        print(json.dumps(_look_json(look)))
+        print(json.dumps(_preview_json(found)))
         return EXIT_OK
-    print(title_line(look.prepared.suite))
-    for line in [*counts(look.plan), *_known_from(look)]:
+    print(title_line(found.prepared.suite))
+    for line in [*counts(found.plan), *_known_from(found)]:
         print("\n".join(wrapped(line)))
-    print("\n" + ahead_text(look.ahead, pretty=sys.stdout.isatty()))
+    print("\n" + plan_text(found.estimate, pretty=sys.stdout.isatty()))
     return EXIT_OK
 
 
-def _known_from(look: Look) -> list[str]:
+def _known_from(preview: Preview) -> list[str]:
     """Where the figures come from."""
-    found = [f"  from {look.earlier:,} earlier trials of this environment"] if look.earlier else []
-    done = look.piloted
+    found = [f"  from {preview.earlier:,} earlier trials of this environment"] if preview.earlier else []
+    done = preview.pilot
     if done is not None:
         of = "" if done.kinds == done.of_kinds else f" of {done.of_kinds:,}"
         found.append(
@@ -97,8 +97,8 @@ def _known_from(look: Look) -> list[str]:
     return found
 
 
-def _look_json(look: Look) -> Json:
-    done, ahead = look.piloted, look.ahead
+def _preview_json(preview: Preview) -> Json:
+    done, estimate = preview.pilot, preview.estimate
     pilot = None if done is None else {
         "trials": done.trials, "kinds": done.kinds, "of_kinds": done.of_kinds, "seconds": round(done.seconds, 3),
         "problems": done.problems,
@@ -114,21 +114,21 @@ def _look_json(look: Look) -> Json:
             "seconds_a_job": None if row.each is None else round(row.each.seconds, 3),
             "looked_at": row.looked_at,
         }
-        for row in ahead.rows
+        for row in estimate.rows
     ]
     return {
         "schema": SCHEMA,
-        "suite": look.prepared.suite.name,
-        "earlier_jobs": look.earlier,
+        "suite": preview.prepared.suite.name,
+        "earlier_jobs": preview.earlier,
         "pilot": pilot,
-        "devices": {name: _part_json(part) for name, part in ahead.devices.items()},
-        "total": _part_json(ahead.all),
+        "devices": {name: _part_json(part) for name, part in estimate.devices.items()},
+        "total": _part_json(estimate.all),
         "kinds": rows,
-        "upper_bound": ahead.upper,
+        "upper_bound": estimate.upper,
     }
 
 
-def _part_json(part: Part) -> Json:
+def _part_json(part: DeviceEstimate) -> Json:
     from bench.planning.estimate import memory_json
     from bench.planning.progress import span_json
 

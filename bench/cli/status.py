@@ -14,7 +14,7 @@ from bench.errors import EXIT_OK, BenchError
 
 if TYPE_CHECKING:
     from bench.base.records import Json
-    from bench.planning.progress import RunSeen, Standing
+    from bench.planning.progress import Progress, RunState
     from bench.results.store import Store
     from bench.suite.plan import Suite
 
@@ -41,7 +41,7 @@ def status(
       python -m bench status results/mnist --json
     """
     from bench.execute.opening_lines import title_line
-    from bench.planning.text import standing_text
+    from bench.planning.text import status_text
     from bench.results.store import Store
     from bench.suite.read import read_suite
 
@@ -53,10 +53,10 @@ def status(
     while True:
         suite, found = _look(store)
         if json_:
-            print(json.dumps(_standing_json(suite, found)), flush=True)
+            print(json.dumps(_progress_json(suite, found)), flush=True)
         else:
             sys.stdout.write(CLEAR if pretty and watch is not None else "")
-            print(standing_text(title_line(suite), found, pretty=pretty), flush=True)
+            print(status_text(title_line(suite), found, pretty=pretty), flush=True)
         if watch is None or not found.alive:
             return EXIT_OK
         time.sleep(watch)
@@ -64,12 +64,12 @@ def status(
             print()
 
 
-def _look(store: Store) -> tuple[Suite, Standing]:
-    from bench.planning.progress import standing
+def _look(store: Store) -> tuple[Suite, Progress]:
+    from bench.planning.progress import progress_of
     from bench.results.status import now, statuses
     from bench.suite.stored import suite_from_json
 
-    told = statuses(store.folder)  # before the results: a run that ends in between has stored all of them
+    runs = statuses(store.folder)  # before the results: a run that ends in between has stored all of them
     if not store.folder.is_dir() or (stored := store.load_suite()) is None:
         raise BenchError(
             f"{store.folder}: no run has planned anything there (no suite.json); give results/NAME, or the suite file "
@@ -77,10 +77,10 @@ def _look(store: Store) -> tuple[Suite, Standing]:
         )
     store.refresh()
     suite = suite_from_json(stored)
-    return suite, standing(suite, store.results, told, at=now())
+    return suite, progress_of(suite, store.results, runs, at=now())
 
 
-def _standing_json(suite: Suite, found: Standing) -> Json:
+def _progress_json(suite: Suite, found: Progress) -> Json:
     from bench.planning.progress import count_json
 
     return {
@@ -92,7 +92,7 @@ def _standing_json(suite: Suite, found: Standing) -> Json:
     }
 
 
-def _run_json(run: RunSeen) -> Json:
+def _run_json(run: RunState) -> Json:
     return {
         "run_id": run.status.run_id,
         "pid": run.status.process.pid,

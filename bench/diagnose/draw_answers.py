@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import cycle, islice
 from typing import Any
 
@@ -10,7 +10,18 @@ import numpy as np
 
 from bench.analysis.artifacts import Array, Diagnosed
 from bench.present.axes import readable_ticks
-from bench.present.style import COLOURS, FAINT, INK, SMALL, WIDTH_INCHES, Frame, figure_with_axes, shorten, text_inches
+from bench.present.style import (
+    COLOURS,
+    FAINT,
+    INK,
+    SMALL,
+    WIDTH_INCHES,
+    Frame,
+    Style,
+    figure_with_axes,
+    shorten,
+    text_inches,
+)  # fmt: skip
 
 MOST_NUMBERED = 25  # classes whose cells are wide enough for a number
 MOST_CURVES = 14  # with names in the legend; of more, those with the least areas are drawn
@@ -118,14 +129,8 @@ def _confidence(ax: Any, found: Diagnosed) -> None:
     edges = found["confidence/edges"]
     for name, colour, dash in (("right", COLOURS[2], "-"), ("wrong", COLOURS[1], "--")):
         counts = found[f"confidence/{name}"]
-        ax.stairs(
-            np.maximum(counts, 0.5),
-            edges,
-            color=colour,
-            linestyle=dash,
-            linewidth=1.6,
-            label=f"{name} ({counts.sum():,})",
-        )
+        label = f"{name} ({counts.sum():,})"
+        ax.stairs(np.maximum(counts, 0.5), edges, color=colour, linestyle=dash, linewidth=1.6, label=label)
     ax.set_yscale("log")
     ax.set_ylim(bottom=0.7)  # over what stands for no example, below one
     readable_ticks(ax.yaxis, log=True)
@@ -134,7 +139,7 @@ def _confidence(ax: Any, found: Diagnosed) -> None:
 
 
 def recalls(
-    several: Sequence[Diagnosed], names: Sequence[str], *, title: str, subtitle: str, colours: Sequence[Any]
+    several: Sequence[Diagnosed], names: Sequence[str], *, title: str, subtitle: str, styles: Mapping[str, Style]
 ) -> Any:
     """Recall of each class, a mark a model: where two models differ."""
     classes = several[0].class_names
@@ -145,12 +150,12 @@ def recalls(
         frame=Frame(left=margin, bottom=0.95),
     )  # fmt: skip
     places = np.arange(len(classes))
-    for index, (found, name, style) in enumerate(zip(several, names, colours, strict=True)):
+    for index, (found, name) in enumerate(zip(several, names, strict=True)):
         shift = (index - (len(several) - 1) / 2) * min(0.35, 0.8 / len(several))
         totals = np.maximum(found.confusion.sum(axis=1), 1)
         ax.plot(
-            found.confusion.diagonal() / totals, places + shift, style.marker, color=style.colour, linestyle="",
-            label=shorten(name),
+            found.confusion.diagonal() / totals, places + shift, styles[name].marker, color=styles[name].colour,
+            linestyle="", label=shorten(name),
         )  # fmt: skip
     ax.set_yticks(places, [shorten(name, most=18) for name in classes])
     ax.invert_yaxis()

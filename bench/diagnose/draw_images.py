@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from bench.analysis.artifacts import Array, Diagnosed, Layer
+from bench.analysis.artifacts import Array, Diagnosed
 from bench.present.axes import readable_ticks
 from bench.present.style import COLOURS, FAINT, SMALL, Frame, figure_with_axes, shorten
 
 COLUMNS = 8
+THREE_LINES_INCHES = 0.1 + 0.17 * 3
 MOST_TEMPLATES, MOST_LAYERS = 32, 8
 SIGNED = "RdBu_r"  # white at zero
 
@@ -26,9 +27,7 @@ def errors(found: Diagnosed, *, title: str, subtitle: str) -> Any:
             found["errors/label"], found["errors/answer"], found["errors/confidence"], strict=True
         )
     ]
-    return _grid(
-        found["errors/images"], captions, title=title, subtitles=[subtitle, "true class → answer, how sure"], lines=3
-    )
+    return _grid(found["errors/images"], captions, title=title, subtitles=[subtitle, "true class → answer, how sure"])
 
 
 def confusions(found: Diagnosed, *, title: str, subtitle: str) -> Any:
@@ -41,7 +40,7 @@ def confusions(found: Diagnosed, *, title: str, subtitle: str) -> Any:
         )
     ]
     subtitles = [subtitle, "mean of the images that were confused so: true class → answer, how often"]
-    return _grid(found["confusions/mean_image"], captions, title=title, subtitles=subtitles, lines=3)
+    return _grid(found["confusions/mean_image"], captions, title=title, subtitles=subtitles)
 
 
 def first_batch(found: Diagnosed, *, title: str, subtitle: str) -> Any:
@@ -54,23 +53,31 @@ def first_batch(found: Diagnosed, *, title: str, subtitle: str) -> Any:
     ]
     captions = [text.replace("%", " %") for text in captions]
     subtitles = [subtitle, "answer before training → answer after it, how sure; where that is wrong, what it is"]
-    return _grid(found["first_batch/images"], captions, title=title, subtitles=subtitles, lines=3)
+    return _grid(found["first_batch/images"], captions, title=title, subtitles=subtitles)
 
 
 def _name(names: Sequence[str], label: int) -> str:
     return shorten(names[int(label)], most=8)
 
 
-def _grid(images: Array, captions: Sequence[str], *, title: str, subtitles: list[str], lines: int) -> Any:
-    rows = -(-len(images) // COLUMNS)
+def _grid(
+    images: Array,
+    captions: Sequence[str],
+    *,
+    title: str,
+    subtitles: list[str],
+    gap_inches: float = THREE_LINES_INCHES,
+    draw: Callable[[Any, Array], object] | None = None,
+) -> Any:
+    """Images with a caption below each; `draw` draws one, by default as `show` does."""
     figure, axes = figure_with_axes(
-        title, subtitles, rows=rows, columns=COLUMNS, panel_inches=0.85, gap_inches=0.1 + 0.17 * lines, named=False,
-        frame=Frame(left=0.15, right=0.15, bottom=0.1 + 0.17 * lines),
+        title, subtitles, rows=-(-len(images) // COLUMNS), columns=COLUMNS, panel_inches=0.85, gap_inches=gap_inches,
+        named=False, frame=Frame(left=0.15, right=0.15, bottom=gap_inches),
     )  # fmt: skip
     for ax in axes:
         ax.set_axis_off()
     for ax, image, caption in zip(axes, images, captions, strict=False):
-        show(ax, image)
+        (draw or show)(ax, image)
         ax.text(0.5, -0.06, caption, transform=ax.transAxes, ha="center", va="top", size=SMALL - 1)
     return figure
 
@@ -86,10 +93,10 @@ def show(ax: Any, image: Array) -> None:
         ax.imshow(unit.mean(axis=0), cmap="gray", interpolation="nearest", vmin=0, vmax=1)
 
 
-def histograms(layers: Sequence[Layer], *, title: str, subtitle: str) -> Any:
+def histograms(found: Diagnosed, *, title: str, subtitle: str) -> Any:
     """How the values of each layer lie, a panel a layer."""
     # Of many layers, those with matrices and filters: a bias has few values to make a histogram of.
-    shown = sorted(layers, key=lambda layer: layer.values.ndim < 2)[:MOST_LAYERS]
+    shown = sorted(found.layers, key=lambda layer: layer.values.ndim < 2)[:MOST_LAYERS]
     columns = min(2, len(shown))
     rows = -(-len(shown) // columns)
     figure, axes = figure_with_axes(
@@ -132,19 +139,13 @@ def templates(found: Diagnosed) -> tuple[str, Array] | None:
 def weights(found: Diagnosed, *, title: str, subtitle: str) -> Any:
     """The first layer's weights as images: red pulls towards the unit, blue away from it; the mean over channels."""
     name, images = templates(found) or ("", np.empty((0, 1, 1, 1)))
-    outputs = len(found.class_names) if len(images) == len(found.class_names) else 0
+    named = len(images) == len(found.class_names)
     most = float(np.abs(images.mean(axis=1)).max()) or 1.0
     channels = "; mean over channels" if images.shape[1] > 1 else ""
-    columns = COLUMNS
-    figure, axes = figure_with_axes(
-        title, [subtitle, f"{name} · white: 0, red: up to {most:.2g}, blue: down to −{most:.2g}{channels}"],
-        rows=-(-len(images) // columns), columns=columns, panel_inches=0.85, gap_inches=0.3, named=False,
-        frame=Frame(left=0.15, right=0.15, bottom=0.3),
-    )  # fmt: skip
-    for ax in axes:
-        ax.set_axis_off()
-    for index, (ax, image) in enumerate(zip(axes, images, strict=False)):
+    subtitles = [subtitle, f"{name} · white: 0, red: up to {most:.2g}, blue: down to −{most:.2g}{channels}"]
+    captions = [_name(found.class_names, index) if named else str(index) for index in range(len(images))]
+
+    def draw(ax: Any, image: Array) -> None:
         ax.imshow(image.mean(axis=0), cmap=SIGNED, vmin=-most, vmax=most, interpolation="nearest")
-        caption = _name(found.class_names, index) if outputs else str(index)
-        ax.text(0.5, -0.06, caption, transform=ax.transAxes, ha="center", va="top", size=SMALL - 1)
-    return figure
+
+    return _grid(images, captions, title=title, subtitles=subtitles, gap_inches=0.3, draw=draw)

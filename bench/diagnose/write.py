@@ -12,10 +12,11 @@ from bench.analysis.artifacts import Diagnosed, read
 from bench.base.records import Result
 from bench.diagnose import tables
 from bench.errors import BenchError
-from bench.present.format import accuracy, plural
-from bench.present.tables import Table, escape_markdown, to_markdown
-from bench.results.choose import newest_ok
-from bench.results.store import Store, write_whole
+from bench.present.columns import page_of
+from bench.present.files import save_figures, writing
+from bench.present.format import accuracy, plural, slug
+from bench.present.tables import escape_markdown, to_markdown
+from bench.results.store import Store, newest_ok, write_whole
 
 FOLDER = "diagnosis"  # under report/
 MOST_CLASSES = 100  # of a confusion matrix that can be looked at
@@ -30,12 +31,10 @@ def pages(store: Store, results: Sequence[Result], *, trial: str | None) -> list
     found = [read(result, store.artifact_path(result.run_id, result.trial_id)) for result in chosen]
     for each in found:
         _refuse_undiagnosed(each)
-    try:
+    with writing(folder, "the diagnosis", option="--results"):
         written = [_trial_page(each, folder) for each in found]
         for group in _same_test_set(found):
             written.insert(0, _models_page(group, folder))
-    except OSError as error:
-        raise BenchError(f"{folder}: the diagnosis cannot be written there ({error.strerror or error})") from error
     return written
 
 
@@ -66,22 +65,15 @@ def _refuse_undiagnosed(found: Diagnosed) -> None:
 
 
 def _same_test_set(found: Sequence[Diagnosed]) -> Iterator[list[Diagnosed]]:
-    """Groups of two and more that were tested on the same examples, which is what can be compared one by one."""
-    groups: list[list[Diagnosed]] = []
+    """Groups of two and more trials that were tested on the same examples, so that these can be compared one by one."""
+    groups: dict[tuple[str, bytes], list[Diagnosed]] = {}
     for each in found:
-        for group in groups:
-            if group[0].result.trial.dataset == each.result.trial.dataset and np.array_equal(
-                group[0].labels, each.labels
-            ):
-                group.append(each)
-                break
-        else:
-            groups.append([each])
-    yield from (group for group in groups if len(group) > 1)
+        groups.setdefault((each.result.trial.dataset.canonical, each.labels.tobytes()), []).append(each)
+    yield from (group for group in groups.values() if len(group) > 1)
 
 
 def describe(found: Diagnosed) -> str:
-    """What was trained, in one line: `mlp on digits, batch size 64, seed 0, cpu`."""
+    """The trial in one line: `mlp on digits, batch size 64, seed 0, cpu`."""
     trial = found.result.trial
     where = f"batch size {trial.batch_size}, seed {trial.seed}, {trial.device}"
     return f"{trial.model.label} on {trial.dataset.label}, {where}"
@@ -90,13 +82,14 @@ def describe(found: Diagnosed) -> str:
 def _trial_page(found: Diagnosed, folder: Path) -> Path:
     trial_id = found.result.trial_id
     blocks = [f"# {escape_markdown(describe(found))}", escape_markdown(_answer(found))]
-    blocks += [f"![{escape_markdown(title)}]({name})" for name, title in _figures(found, folder)]
+    figures = save_figures(_figures(found), folder)
+    blocks += [f"![{escape_markdown(f'{title}: {describe(found)}')}]({name}.png)" for name, title in figures.items()]
     blocks += ["## By class", to_markdown(tables.by_class(found)).rstrip(), escape_markdown(tables.top_k(found))]
     if found.layers:
         blocks += ["## Weights", to_markdown(tables.by_layer(found)).rstrip()]
     blocks.append(f"Trial {trial_id} · run {found.result.run_id} · {len(found.labels):,} examples of the test set.")
     path = folder / f"{trial_id}.md"
-    write_whole(path, "\n\n".join(blocks) + "\n")
+    write_whole(path, page_of(blocks))
     return path
 
 
@@ -105,18 +98,17 @@ def _answer(found: Diagnosed) -> str:
     text = f"{accuracy(float(found.right.mean()))} of the test set is right, {plural(wrong, 'example')} wrong"
     kinds = list(zip(found["confusions/label"], found["confusions/answer"], found["confusions/count"], strict=True))[:3]
     names = found.class_names
-    said = ", ".join(f"{names[int(a)]} for {names[int(b)]} ({count:,})" for b, a, count in kinds)
-    gap = float(found["calibration/expected_error"])
-    odds = np.exp(found.logits - found.logits.max(axis=1, keepdims=True))
-    sure = float((odds.max(axis=1) / odds.sum(axis=1)).mean())
-    towards = "surer than it is right" if sure > found.right.mean() else "less sure than it is right"
-    return f"{text}{f'; most often it answers {said}' if said else ''}. It is {towards}: calibration error {gap:.3f}."
+    mistakes = ", ".join(f"{names[int(a)]} for {names[int(b)]} ({count:,})" for b, a, count in kinds)
+    gap, count = float(found["calibration/expected_error"]), found["calibration/count"]
+    confidence = float(np.nansum(found["calibration/confidence"] * count) / count.sum())
+    towards = "surer than it is right" if confidence > found.right.mean() else "less sure than it is right"
+    often = f"; most often it answers {mistakes}" if mistakes else ""
+    return f"{text}{often}. It is {towards}: calibration error {gap:.3f}."
 
 
-def _figures(found: Diagnosed, folder: Path) -> Iterator[tuple[str, str]]:
-    """Draw every figure of a trial that can show something: (file, title)."""
-    from bench.diagnose import draw_answers, draw_images
-    from bench.present import style  # matplotlib: half a second
+def _figures(found: Diagnosed) -> Iterator[tuple[str, str, Any]]:
+    """Every figure of a trial that can show something: (file name, title, figure)."""
+    from bench.diagnose import draw_answers, draw_images  # matplotlib: half a second
 
     what = describe(found)
     drawn: list[tuple[str, str, Callable[..., Any], bool]] = [
@@ -130,51 +122,34 @@ def _figures(found: Diagnosed, folder: Path) -> Iterator[tuple[str, str]]:
         ("first-batch", "The same examples before and after training", draw_images.first_batch,
          "first_batch/before" in found.arrays),
         ("templates", "What the first layer looks for", draw_images.weights, draw_images.templates(found) is not None),
+        ("weights", "How the weights of each layer lie", draw_images.histograms, bool(found.layers)),
     ]  # fmt: skip
-    folder.mkdir(parents=True, exist_ok=True)
-    with style.setup():
-        for name, title, draw, worth in drawn:
-            if worth:
-                stem = f"{found.result.trial_id}-{name}"
-                style.save(draw(found, title=title, subtitle=what), folder / stem)
-                yield f"{stem}.png", f"{title}: {what}"
-        if found.layers:
-            stem, title = f"{found.result.trial_id}-weights", "How the weights of each layer lie"
-            style.save(draw_images.histograms(found.layers, title=title, subtitle=what), folder / stem)
-            yield f"{stem}.png", f"{title}: {what}"
+    for name, title, draw, worth in drawn:
+        if worth:
+            yield f"{found.result.trial_id}-{name}", title, draw(found, title=title, subtitle=what)
 
 
 def _models_page(group: Sequence[Diagnosed], folder: Path) -> Path:
     from bench.diagnose import draw_answers
-    from bench.present import style
+    from bench.present.style import styles_of
 
     dataset, names = group[0].result.trial.dataset, [each.result.trial.model.label for each in group]
-    stem = f"models-{_slug(dataset.label)}"
+    stem = f"models-{slug(dataset.label)}"
     title, subtitle = f"Recall of each class of {dataset.label}", _conditions(group)
-    styles = style.styles_of(names)
-    colours = [styles[name] for name in names]
-    folder.mkdir(parents=True, exist_ok=True)
-    with style.setup():
-        drawn = draw_answers.recalls(group, names, title=title, subtitle=subtitle, colours=colours)
-        style.save(drawn, folder / f"{stem}-recall")
+
+    def figure() -> Iterator[tuple[str, str, Any]]:
+        drawn = draw_answers.recalls(group, names, title=title, subtitle=subtitle, styles=styles_of(names))
+        yield f"{stem}-recall", title, drawn
+
+    save_figures(figure(), folder)
     blocks = [f"# Where models differ on {escape_markdown(dataset.label)}", escape_markdown(subtitle)]
-    blocks += [_table(tables.models(group, names)), f"![{escape_markdown(title)}]({stem}-recall.png)"]
-    blocks += ["## On the same examples", _table(tables.pairs(group, names)), *_one_alone(group, names)]
+    blocks += [to_markdown(tables.models(group, names)).rstrip(), f"![{escape_markdown(title)}]({stem}-recall.png)"]
+    blocks += ["## On the same examples", to_markdown(tables.pairs(group, names)).rstrip(), *_one_alone(group, names)]
     links = [f"[{escape_markdown(name)}]({each.result.trial_id}.md)" for name, each in zip(names, group, strict=True)]
     blocks.append(f"Each of them: {' · '.join(links)}")
     path = folder / f"{stem}.md"
-    write_whole(path, "\n\n".join(blocks) + "\n")
+    write_whole(path, page_of(blocks))
     return path
-
-
-def _slug(name: str) -> str:
-    from bench.present.format import slug
-
-    return slug(name)
-
-
-def _table(table: Table) -> str:
-    return to_markdown(table).rstrip()
 
 
 def _conditions(group: Sequence[Diagnosed]) -> str:

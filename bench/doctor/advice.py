@@ -41,10 +41,10 @@ class Circumstances:
         )
 
 
-def advice(seen: Circumstances, environment: Environment, *, threads: int) -> Iterator[str]:
+def advice(found: Circumstances, environment: Environment, *, threads: int) -> Iterator[str]:
     """One sentence each; nothing where there is nothing to say. `threads`: what torch works with by default."""
     facts, notes = environment.facts, environment.notes
-    yield from _load_advice(seen)
+    yield from _load_advice(found)
     quota = quota_cores(facts.get("container_limits", {}))
     if quota is not None and threads > quota:
         yield (
@@ -54,22 +54,23 @@ def advice(seen: Circumstances, environment: Environment, *, threads: int) -> It
     governor = notes.get("governor")
     if governor and governor != "performance":
         yield f"the clock's governor is {governor!r}: 'performance' keeps the clock steady (cpupower frequency-set)"
-    for name, value in seen.variables.items():
+    for name, value in found.variables.items():
         yield f"{name}={value} is set: it changes timings and is not part of the environment's id; unset it"
     logical = facts.get("logical_cores")
     if logical and threads > (facts.get("cores") or logical):
         yield f"{threads} threads on {facts['cores']} physical cores: two on one core slow each other down"
-    if seen.hypervisor:
-        stolen = "" if seen.steal_percent is None else f" (they took {seen.steal_percent:.1f} % of its time since boot)"
+    if found.hypervisor:
+        share = found.steal_percent
+        stolen = "" if share is None else f" (they took {share:.1f} % of its time since boot)"
         yield f"this is a virtual machine: what other guests do cannot be seen from here{stolen}; repeat on another day"
 
 
-def _load_advice(seen: Circumstances) -> Iterator[str]:
+def _load_advice(found: Circumstances) -> Iterator[str]:
     busy = []
-    if seen.load is not None and seen.load >= BUSY_LOAD:
-        busy.append(f"load {seen.load:.1f} over the last minute")
-    if seen.pressure_percent is not None and seen.pressure_percent >= BUSY_PRESSURE_PERCENT:
-        busy.append(f"something waited for a core {seen.pressure_percent:.0f} % of the last 10 s")
+    if found.load is not None and found.load >= BUSY_LOAD:
+        busy.append(f"load {found.load:.1f} over the last minute")
+    if found.pressure_percent is not None and found.pressure_percent >= BUSY_PRESSURE_PERCENT:
+        busy.append(f"something waited for a core {found.pressure_percent:.0f} % of the last 10 s")
     if busy:
         yield f"other work was on the machine before this began ({', '.join(busy)}): end it, or measure later"
 

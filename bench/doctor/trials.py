@@ -37,7 +37,7 @@ class TrialFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What a trial said of itself."""
+    """The metrics, samples and notes of a trial."""
 
     metrics: Mapping[str, float]
     samples: Mapping[str, list[float]]

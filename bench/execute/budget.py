@@ -14,7 +14,7 @@ from bench.base.records import Component, Result, Trial
 from bench.execute.jobs import Job, jobs
 from bench.execute.order import Order
 from bench.execute.plan import Plan
-from bench.planning.costs import Costs, kind_of, length_of, seen
+from bench.planning.costs import Costs, kind_of, length_of, past_jobs
 from bench.statistics.allocation import Contestant, decisions_per_second, open_pairs
 from bench.suite.budget import Budget, Why, time_text
 from bench.suite.plan import Suite
@@ -69,7 +69,7 @@ class Budgeted(Order):
             self._cells[job[0].trial.cell_id].jobs.append(job)
         here = [result for result in results if result.environment_id in plan.environments]
         self._costs = Costs()
-        self._costs.add(seen(here))
+        self._costs.add(past_jobs(here))
         self._count(result for result in here if result.code_id in plan.codes and result.trial_id not in wanted)
         self._first = self._first_round()
         self._shortened: set[str] = set()
@@ -95,7 +95,7 @@ class Budgeted(Order):
         return f"the budget of {time_text(self._budget.seconds)} was spent while it ran; the same command runs it again"
 
     def tell(self, results: Sequence[Result]) -> None:
-        self._costs.add(seen(results))
+        self._costs.add(past_jobs(results))
         self._count(results)
         for result in results:
             cell = self._cells[result.trial.cell_id]

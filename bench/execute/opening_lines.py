@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from bench.base.records import Result, Trial
+from bench.errors import escaped
 from bench.execute.plan import Plan, estimate_seconds
 from bench.execute.progress import duration_text
 from bench.present.format import plural
 from bench.suite.catalogue import Catalogue
-from bench.suite.mistakes import axis_text, printable
+from bench.suite.mistakes import axis_text
 from bench.suite.plan import Suite
 
 COLUMNS = 80
@@ -27,7 +28,7 @@ def head(suite: Suite, plan: Plan, *, catalogue: Catalogue, results: Sequence[Re
         title_line(suite),
         f"{plural(plan.total, 'trial')} = {axes_text(suite)}",
         *counts(plan),
-        *(f"plugin: {printable(plugin.error)}" for plugin in catalogue.plugins.values() if plugin.error),
+        *(f"plugin: {escaped(plugin.error)}" for plugin in catalogue.plugins.values() if plugin.error),
         machine_text(catalogue, trials) + time_text(plan, results),
     ]
     return [part for line in lines for part in wrapped(line)]
@@ -46,7 +47,7 @@ def counts(plan: Plan) -> list[str]:
     parts += [f"{sum(found.values()):,} {what}" for what, found in _reasons(plan, failed) if found]
     lines = ["  " + " · ".join(parts)]
     for what, found in _reasons(plan, failed):
-        lines += [f"  {count:,} {what}: {printable(reason)}" for reason, count in found.items()]
+        lines += [f"  {count:,} {what}: {escaped(reason)}" for reason, count in found.items()]
     lines += [f"  {count:,} train again: {source} has changed since" for source, count in plan.edited.items()]
     for metric, count in plan.unmeasured.items():
         lines.append(f"  {count:,} there already without the metric {metric}: --fresh runs them again, with it")

@@ -22,8 +22,8 @@ from bench.execute.plan import Identifier, Plan
 from bench.execute.prepare import Options, Prepared, prepare, read
 from bench.execute.progress import Voice, describe_trial
 from bench.execute.run import Runner
-from bench.planning.costs import Costs, kind_of, seen
-from bench.planning.estimate import Ahead, estimate, read_prices
+from bench.planning.costs import Costs, kind_of, past_jobs
+from bench.planning.estimate import RunEstimate, estimate, read_prices
 from bench.planning.lengths import lengths, sampled, shortened
 from bench.present.format import plural
 from bench.results.store import Store
@@ -35,7 +35,7 @@ MOST_AGAIN, AGAIN_SECONDS = 2, 10.0
 
 
 @dataclass(slots=True)
-class Piloted:
+class PilotRun:
     """What a pilot did: trials, the kinds that it ran of those that there are, seconds, what went wrong in it."""
 
     trials: int = 0
@@ -46,17 +46,17 @@ class Piloted:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What lies ahead of a suite here, and what that is known from: `earlier` jobs on file, a pilot."""
+class Preview:
+    """What a run of a suite would take here, and what that is known from: `earlier` jobs on file, a pilot."""
 
     prepared: Prepared
     plan: Plan
-    ahead: Ahead
+    estimate: RunEstimate
     earlier: int
-    piloted: Piloted | None
+    pilot: PilotRun | None
 
 
-def look_ahead(options: Options, *, prices: Sequence[str], pilot: bool | None, voice: Voice) -> Look:
+def preview(options: Options, *, prices: Sequence[str], pilot: bool | None, voice: Voice) -> Preview:
     """Estimate what `bench run` with these options would take. Nothing is stored.
 
     `pilot`: always, never, or (None) of the kinds of trials of which there is no result of this environment. Raises
@@ -67,7 +67,7 @@ def look_ahead(options: Options, *, prices: Sequence[str], pilot: bool | None, v
     priced = read_prices(prices, devices=sorted(prepared.catalogue.devices))
     ahead = jobs(plan.to_run)
     here = [result for result in prepared.store.results if result.environment_id in plan.environments]
-    earlier = [] if pilot else list(seen(here))
+    earlier = [] if pilot else list(past_jobs(here))
     costs.add(earlier)
     unknown = [job for job in ahead if not costs.knows(kind_of(job[0].trial, seeds=len(job)))]
     piloted = None
@@ -75,7 +75,7 @@ def look_ahead(options: Options, *, prices: Sequence[str], pilot: bool | None, v
         piloted = _Pilot(prepared, voice).run(unknown, costs)
     trials, there = _counted(prepared, plan)
     found = estimate([_trials(job) for job in ahead], costs, trials=trials, there=there, prices=priced)
-    return Look(prepared, plan, found, len(earlier), piloted)
+    return Preview(prepared, plan, found, len(earlier), piloted)
 
 
 def _trials(job: Job) -> list[Trial]:
@@ -96,9 +96,9 @@ class _Pilot:
     def __init__(self, prepared: Prepared, voice: Voice) -> None:
         self._prepared, self._voice = prepared, voice
         self._identifier = Identifier(prepared.suite, prepared.catalogue)
-        self._done = Piloted()
+        self._done = PilotRun()
 
-    def run(self, unknown: Sequence[Job], costs: Costs) -> Piloted:
+    def run(self, unknown: Sequence[Job], costs: Costs) -> PilotRun:
         began = time.monotonic()
         chosen, self._done.of_kinds = sampled(map(_trials, unknown))
         self._done.kinds = len(chosen)
@@ -129,7 +129,7 @@ class _Pilot:
                 if spent + took <= most:
                     found += self._pair(job)
                     spent += took
-        costs.add(seen(found))
+        costs.add(past_jobs(found))
 
     def _pair(self, job: Sequence[Trial]) -> list[Result]:
         """The job at each of its lengths, as far as it comes; only what is ok."""

@@ -14,9 +14,8 @@ from bench.results.store import Store
 from bench.suite.budget import parse_budget
 from bench.suite.catalogue import Catalogue
 from bench.suite.plan import Suite
-from bench.suite.read import SuiteFile, read_suite
+from bench.suite.read import SuiteFile, check_installed, read_suite
 from bench.suite.resolve import resolve
-from bench.suite.sinks import check_installed
 
 PLACES = ("any", "environment")  # --place: trials of a cell on any node, or on nodes of one environment
 

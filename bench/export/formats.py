@@ -8,6 +8,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from bench.analysis.cells import labels_of
 from bench.analysis.models_table import models_table
@@ -17,6 +18,9 @@ from bench.errors import BenchError, nearest
 from bench.present.tables import frame_csv, to_latex
 from bench.results.frame import Latest, latest, other_axes, rows_frame
 from bench.suite.plan import Suite
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # The pytest-benchmark whose format this is. `datetime`, `machine_info`, `commit_info`, `benchmarks`, each with `stats`.
 FORMAT_VERSION = "5.0.0"
@@ -47,17 +51,20 @@ def known(form: str) -> str:
     return form
 
 
+def _frame(found: Latest, suite: Suite | None) -> pd.DataFrame:
+    return rows_frame(found.rows, axes=other_axes(found.rows, suite))
+
+
 def _csv(found: Latest, suite: Suite | None, name: str) -> Exported:
-    return Exported(frame_csv(rows_frame(found.rows, axes=other_axes(found.rows, suite))))
+    return Exported(frame_csv(_frame(found, suite)))
 
 
 def _json(found: Latest, suite: Suite | None, name: str) -> Exported:
     """A list with one object a trial: the columns of trials.csv, settings as objects, null for a gap."""
     import pandas as pd
 
-    frame = rows_frame(found.rows, axes=other_axes(found.rows, suite))
-    plain = frame.astype(object).where(pd.notna(frame), None)
-    rows = plain.to_dict(orient="records")
+    frame = _frame(found, suite)
+    rows = frame.astype(object).where(pd.notna(frame), None).to_dict(orient="records")
     for row in rows:
         row |= {key: json.loads(row[key]) for key in ("dataset_settings", "model_settings")}
     return Exported(json.dumps(rows, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
@@ -65,9 +72,8 @@ def _json(found: Latest, suite: Suite | None, name: str) -> Exported:
 
 def _parquet(found: Latest, suite: Suite | None, name: str) -> Exported:
     """The frame of `bench.load` with its types, and its index, the cell: what pandas reads back is the same frame."""
-    frame = rows_frame(found.rows, axes=other_axes(found.rows, suite))
     try:
-        data = frame.to_parquet(engine="pyarrow")
+        data = _frame(found, suite).to_parquet(engine="pyarrow")
     except ImportError as error:
         raise BenchError("--format parquet needs pyarrow: python -m pip install 'bench-models[parquet]'") from error
     return Exported(bytes(data))

@@ -9,6 +9,7 @@ import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from typing import NamedTuple
 
 from bench.base.records import Result, Trial, canonical_json, non_defaults
@@ -19,11 +20,11 @@ MEMORY = (HOST, ALLOCATED, RESERVED)
 # They change what is learned, and neither what a step takes nor what an epoch holds.
 FREE = frozenset({"epochs", "steps", "learning_rate", "early_stopping_patience"})
 RESUMED = "resumed_after_epochs"  # samples of a trial that went on from a checkpoint
-UNLIKE = 0.5  # relative error of a forecast that comes from one single kind of trial which is another one
+UNLIKE = 0.5  # relative error of a forecast from jobs of one other kind
 
 
-class Kind(NamedTuple):
-    """What makes two jobs cost the same, but for their length."""
+class JobKind(NamedTuple):
+    """Jobs of one kind cost the same, except for their length."""
 
     model: str
     dataset: str
@@ -34,11 +35,11 @@ class Kind(NamedTuple):
     seeds: int  # that train side by side
 
 
-def kind_of(trial: Trial, *, seeds: int = 1) -> Kind:
+def kind_of(trial: Trial, *, seeds: int = 1) -> JobKind:
     """The kind of the job that `trial` is the first of."""
     train = {key: value for key, value in non_defaults(trial.train).items() if key not in FREE}
     measure = {key: value for key, value in non_defaults(trial.measure).items() if key == "evaluate"}
-    return Kind(
+    return JobKind(
         model=trial.model.canonical,
         dataset=trial.dataset.canonical,
         device=trial.device,
@@ -50,7 +51,7 @@ def kind_of(trial: Trial, *, seeds: int = 1) -> Kind:
 
 
 def counted_in(trial: Trial) -> str:
-    """What the length of a trial is counted in."""
+    """The unit of the length of a trial."""
     return "epochs" if trial.train.steps is None else "steps"
 
 
@@ -60,19 +61,19 @@ def length_of(trial: Trial) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """One job that was run to its end: the seconds that it took the run, and of those the training."""
+class PastJob:
+    """A job that ran to its end: the seconds that it took the run, and those of its training."""
 
-    kind: Kind
+    kind: JobKind
     length: int
     seconds: float
     fit_seconds: float
     memory: Mapping[str, float]
 
 
-def seen(results: Iterable[Result]) -> Iterator[Seen]:
-    """The jobs that `results` come from, each once. Only those that are ok and ran in one process: others end when they
-    end, and a part of a trial tells little of the whole."""
+def past_jobs(results: Iterable[Result]) -> Iterator[PastJob]:
+    """The jobs that `results` come from, each once. Only those that are ok and ran in one process: another one may have
+    ended early, and a part of a trial says little about the whole."""
     jobs: dict[tuple[str, str, str], list[Result]] = {}
     for result in results:
         whole = result.status == "ok" and RESUMED not in result.samples
@@ -82,7 +83,7 @@ def seen(results: Iterable[Result]) -> Iterator[Seen]:
     beside = _beside([job[0] for job in jobs.values()])
     for job in jobs.values():
         metrics = job[0].metrics
-        yield Seen(
+        yield PastJob(
             kind=kind_of(job[0].trial, seeds=len(job)),
             length=_ran(job[0]),
             seconds=max(each.metrics["total_seconds"] for each in job) + beside,
@@ -115,39 +116,36 @@ def wall_seconds(result: Result) -> float | None:
 
 @dataclass
 class Costs:
-    """What is known of the cost of jobs; more can be added."""
+    """The costs of jobs, estimated from past ones."""
 
-    _seen: dict[Kind, list[Seen]] = field(default_factory=dict)
+    _past: dict[JobKind, list[PastJob]] = field(default_factory=dict)
     _noise: Noise | None = None
 
-    def add(self, found: Iterable[Seen]) -> None:
-        """Take in more of it."""
+    def add(self, found: Iterable[PastJob]) -> None:
+        """Estimate from these as well."""
         for one in found:
-            self._seen.setdefault(one.kind, []).append(one)
+            self._past.setdefault(one.kind, []).append(one)
             self._noise = None
 
-    def knows(self, kind: Kind) -> bool:
+    def knows(self, kind: JobKind) -> bool:
         """Whether a job of the kind has run."""
-        return kind in self._seen
+        return kind in self._past
 
     @property
     def noise(self) -> Noise:
-        """From process to process, pooled over all kinds and lengths."""
+        """The noise from process to process, pooled over all kinds and lengths."""
         if self._noise is None:
-            groups: dict[tuple[Kind, int], list[float]] = {}
-            for one in self._every():
+            groups: dict[tuple[JobKind, int], list[float]] = {}
+            for one in chain.from_iterable(self._past.values()):
                 groups.setdefault((one.kind, one.length), []).append(one.seconds)
             self._noise = noise_of(groups.values())
         return self._noise
 
-    def _every(self) -> Iterator[Seen]:
-        return (one for own in self._seen.values() for one in own)
-
-    def job(self, kind: Kind, length: int) -> Forecast | None:
-        """What a job takes: from its own kind; else from like ones; None where nothing like it has run."""
-        if own := self._seen.get(kind):
+    def job(self, kind: JobKind, length: int) -> Forecast | None:
+        """The seconds that a job takes: from jobs of its kind, else of similar ones; None where none has run."""
+        if own := self._past.get(kind):
             return self._of(own, length)
-        found = [self._of(self._seen[other], length) for other in self._like(kind)]
+        found = [self._of(self._past[other], length) for other in self._like(kind)]
         if not found:
             return None
         seconds = [each.seconds for each in found]
@@ -155,7 +153,7 @@ class Costs:
         spread = (max(seconds) - min(seconds)) / 2 if len(seconds) > 1 else UNLIKE * middle
         return Forecast(middle, max(spread, *(each.error_seconds for each in found)))
 
-    def _of(self, own: Sequence[Seen], length: int) -> Forecast:
+    def _of(self, own: Sequence[PastJob], length: int) -> Forecast:
         return forecast(
             [one.length for one in own],
             [one.seconds for one in own],
@@ -164,19 +162,19 @@ class Costs:
             noise=self.noise,
         )
 
-    def _like(self, kind: Kind) -> list[Kind]:
-        """The kinds that are nearest: the same model, data and device; then less and less of it."""
-        known = [other for other in self._seen if (other.counted_in, other.device) == (kind.counted_in, kind.device)]
+    def _like(self, kind: JobKind) -> list[JobKind]:
+        """The most similar kinds: those that share most of model, data set and batch size, on the same device."""
+        known = [other for other in self._past if (other.counted_in, other.device) == (kind.counted_in, kind.device)]
         for same in (("model", "dataset", "batch_size"), ("model", "dataset"), ("dataset", "batch_size"), ("dataset",)):
             near = [each for each in known if all(getattr(each, name) == getattr(kind, name) for name in same)]
             if near:
                 return near
         return []
 
-    def memory(self, kind: Kind) -> Mapping[str, float]:
-        """The most that a job of the kind was seen to take, by metric, in bytes; empty where none was seen."""
+    def memory(self, kind: JobKind) -> Mapping[str, float]:
+        """Metric → the most bytes that a job of the kind took; empty where none has run."""
         found: dict[str, float] = {}
-        for one in self._seen.get(kind, ()):
+        for one in self._past.get(kind, ()):
             for name, value in one.memory.items():
                 found[name] = max(value, found.get(name, 0.0))
         return found

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bench.base.records import Trial
 from bench.errors import BenchError
-from bench.planning.costs import MEMORY, Costs, Kind, kind_of, length_of
+from bench.planning.costs import MEMORY, Costs, JobKind, kind_of, length_of
 from bench.statistics.forecast import Forecast, Span, total
 
 HOUR_SECONDS = 3600.0
 
 
 @dataclass(slots=True)
-class Part:
-    """What is ahead on one device (or on all). `unknown`: trials of which nobody knows what they take."""
+class DeviceEstimate:
+    """What trials take on one device, or on all. `unknown`: trials to run of which no time is known."""
 
     trials: int = 0
     there: int = 0
@@ -29,23 +28,23 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """What is ahead of one kind of job."""
+class KindEstimate:
+    """What the jobs of one kind take."""
 
-    kind: Kind
+    kind: JobKind
     trial: Trial  # one of them
     jobs: int
     each: Forecast | None
-    looked_at: bool  # whether it ran; else it is judged by others
+    looked_at: bool  # whether jobs of the kind have run; else the time is from similar ones
 
 
 @dataclass(frozen=True, slots=True)
-class Ahead:
-    """The estimate: by device, of everything, and by kind of job, the longest first."""
+class RunEstimate:
+    """What a run takes: by device, in all, and by kind of job, the longest first."""
 
-    devices: Mapping[str, Part]
-    all: Part
-    rows: Sequence[Row]
+    devices: Mapping[str, DeviceEstimate]
+    all: DeviceEstimate
+    rows: Sequence[KindEstimate]
     upper: bool  # early stopping can shorten trials: the estimate is the most that they take
 
 
@@ -56,28 +55,29 @@ def estimate(
     trials: Mapping[str, int],
     there: Mapping[str, int],
     prices: Mapping[str, float],
-) -> Ahead:
+) -> RunEstimate:
     """What `jobs` take. `trials`, `there`: device → how many are planned, are there. `prices`: device → of an hour."""
-    counts = Counter((kind_of(job[0], seeds=len(job)), length_of(job[0])) for job in jobs)
-    examples = {(kind_of(job[0], seeds=len(job)), length_of(job[0])): job[0] for job in jobs}
+    groups: dict[tuple[JobKind, int], list[Trial]] = {}
+    for job in jobs:
+        groups.setdefault((kind_of(job[0], seeds=len(job)), length_of(job[0])), []).append(job[0])
     rows = [
-        Row(kind, examples[kind, length], count, costs.job(kind, length), costs.knows(kind))
-        for (kind, length), count in counts.items()
+        KindEstimate(kind, trials_of[0], len(trials_of), costs.job(kind, length), costs.knows(kind))
+        for (kind, length), trials_of in groups.items()
     ]
     rows.sort(key=lambda row: -row.jobs * row.each.seconds if row.each else 0.0)
     devices = {
-        device: _part([row for row in rows if row.kind.device == device], costs, price=prices.get(device))
+        device: _of_device([row for row in rows if row.kind.device == device], costs, price=prices.get(device))
         for device in trials
     }
     for device, part in devices.items():
         part.trials, part.there = trials[device], there.get(device, 0)
     upper = any(getattr(job[0].train, "early_stopping_patience", 0) for job in jobs)
-    return Ahead(devices, _all(devices.values(), rows, costs), rows, upper)
+    return RunEstimate(devices, _all(devices.values(), rows, costs), rows, upper)
 
 
-def _part(rows: Sequence[Row], costs: Costs, *, price: float | None = None) -> Part:
+def _of_device(rows: Sequence[KindEstimate], costs: Costs, *, price: float | None = None) -> DeviceEstimate:
     known = [(row.each, row.jobs) for row in rows if row.each is not None]
-    part = Part(
+    part = DeviceEstimate(
         to_run=sum(row.jobs * row.kind.seeds for row in rows),
         unknown=sum(row.jobs * row.kind.seeds for row in rows if row.each is None),
         seconds=total(known, noise=costs.noise) if known or not rows else None,
@@ -91,11 +91,11 @@ def _part(rows: Sequence[Row], costs: Costs, *, price: float | None = None) -> P
     return part
 
 
-def _all(devices: Iterable[Part], rows: Sequence[Row], costs: Costs) -> Part:
-    every, parts = _part(rows, costs), list(devices)
+def _all(devices: Iterable[DeviceEstimate], rows: Sequence[KindEstimate], costs: Costs) -> DeviceEstimate:
+    every, parts = _of_device(rows, costs), list(devices)
     every.trials, every.there = sum(part.trials for part in parts), sum(part.there for part in parts)
     priced = [part.cost for part in parts if part.cost is not None]
-    if priced:  # ends added up: what makes one device slower than thought may make all of them so
+    if priced:  # ends added up: what makes one device slower than expected may make all of them slower
         every.cost = Span(*(sum(getattr(span, name) for span in priced) for name in ("value", "low", "high")))
     return every
 
@@ -117,6 +117,6 @@ def read_prices(given: Iterable[str], *, devices: Sequence[str]) -> dict[str, fl
     return found
 
 
-def memory_json(part: Part) -> dict[str, float | None]:
+def memory_json(part: DeviceEstimate) -> dict[str, float | None]:
     """Every metric of memory, None where it was not measured."""
     return {name: part.memory.get(name) for name in MEMORY}

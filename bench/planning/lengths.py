@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from bench.base.records import Trial
-from bench.planning.costs import Kind, kind_of, length_of
+from bench.planning.costs import JobKind, kind_of, length_of
 
-MOST_KINDS = 12  # that a pilot runs; the others are judged by those
+MOST_KINDS = 12  # that a pilot runs; the times of the others are estimated from these
 STEPS_SHARE = 8  # a pilot of a trial of N steps has N / 8 and N / 4
 
 
@@ -34,7 +34,7 @@ def shortened(job: Sequence[Trial], length: int) -> list[Trial]:
 def sampled(jobs: Iterable[Sequence[Trial]], *, most: int = MOST_KINDS) -> tuple[list[Sequence[Trial]], int]:
     """One job of each kind, and how many kinds there are; of more than `most` those that span them: of each model on
     each data set and device the ends first (they lie in the order of the plan: batch sizes, then settings)."""
-    kinds: dict[Kind, Sequence[Trial]] = {}
+    kinds: dict[JobKind, Sequence[Trial]] = {}
     for job in jobs:
         kinds.setdefault(kind_of(job[0], seeds=len(job)), job)
     if len(kinds) <= most:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 from bench.base.records import NOT_THERE, Result, Trial
-from bench.planning.costs import Costs, kind_of, length_of, seen
-from bench.planning.estimate import Part, estimate
+from bench.planning.costs import Costs, kind_of, length_of, past_jobs
+from bench.planning.estimate import DeviceEstimate, estimate
+from bench.results.frame import age
 from bench.results.status import Status, age_seconds
 from bench.statistics.forecast import Span
 from bench.suite.plan import Suite
 
 
 @dataclass(slots=True)
-class Count:
-    """Trials by what became of them, and the seconds that those which are left will take; None: nobody knows."""
+class TrialCounts:
+    """Trials by status, and the seconds that those which are left will take; None where that is not known."""
 
     trials: int = 0
     ok: int = 0
@@ -26,15 +27,10 @@ class Count:
     left: int = 0  # not begun
     seconds_left: Span | None = None
 
-    @property
-    def done(self) -> int:
-        """Nothing is to be done for them."""
-        return self.ok + self.failed + self.skipped
-
 
 @dataclass(frozen=True, slots=True)
-class AtWork:
-    """A job in work: its first trial, how many there are in it, since when, and what it is expected to take."""
+class RunningJob:
+    """A job that is running: its first trial, its number of trials, since when, and what it is expected to take."""
 
     trial: Trial
     trials: int
@@ -43,23 +39,23 @@ class AtWork:
 
 
 @dataclass(frozen=True, slots=True)
-class RunSeen:
-    """A run that has left word: whether it goes on, and whether it is of this machine."""
+class RunState:
+    """A run that has a status file: whether it goes on, and whether it is on this machine (`ours`)."""
 
     status: Status
     alive: bool
     ours: bool
     heard_seconds: float
-    at_work: tuple[AtWork, ...] = ()
+    at_work: tuple[RunningJob, ...] = ()
 
 
 @dataclass(slots=True)
-class Standing:
-    """A folder at a moment."""
+class Progress:
+    """How far the runs into a folder have come at one moment."""
 
-    runs: list[RunSeen]
-    devices: dict[str, Count] = field(default_factory=dict)
-    all: Count = field(default_factory=Count)
+    runs: list[RunState]
+    devices: dict[str, TrialCounts] = field(default_factory=dict)
+    all: TrialCounts = field(default_factory=TrialCounts)
     last_seconds: float | None = None  # since the newest result
 
     @property
@@ -67,24 +63,24 @@ class Standing:
         return any(run.alive for run in self.runs)
 
 
-def standing(suite: Suite, results: Sequence[Result], statuses: Sequence[Status], *, at: datetime) -> Standing:
-    """Where the runs of `suite` stand. What runs count as theirs counts; where no run has left word, every result."""
+def progress_of(suite: Suite, results: Sequence[Result], statuses: Sequence[Status], *, at: datetime) -> Progress:
+    """How far the runs of `suite` have come. Results count as the runs count them; without a run, every one does."""
     lives = {status.run_id: status.alive(at=at) for status in statuses}
-    told = [status for status in statuses if lives[status.run_id]] or list(statuses)
-    counted = _newest(results, told)
-    at_work = {
-        trial_id: status
+    counting = [status for status in statuses if lives[status.run_id]] or list(statuses)
+    counted = {result.trial_id: result for result in sorted(results, key=age) if _counts(result, counting)}
+    running = {
+        trial_id
         for status in statuses
         if lives[status.run_id]
         for trial_id in status.trials
         if (result := counted.get(trial_id)) is None or result.run_id != status.run_id
     }
-    costs, here = Costs(), {environment for status in told for environment in status.environments}
-    costs.add(seen(result for result in results if not here or result.environment_id in here))
-    found, left, working = Standing([]), list[Trial](), list[Trial]()
+    costs, here = Costs(), {environment for status in counting for environment in status.environments}
+    costs.add(past_jobs(result for result in results if not here or result.environment_id in here))
+    found, left, working = Progress([]), list[Trial](), list[Trial]()
     for trial in suite.trials():
-        state = _state(counted.get(trial.trial_id), running=trial.trial_id in at_work)
-        for count in (found.all, found.devices.setdefault(trial.device, Count())):
+        state = _state(counted.get(trial.trial_id), running=trial.trial_id in running)
+        for count in (found.all, found.devices.setdefault(trial.device, TrialCounts())):
             count.trials += 1
             setattr(count, state, getattr(count, state) + 1)
         if state in ("left", "running"):
@@ -97,24 +93,16 @@ def standing(suite: Suite, results: Sequence[Result], statuses: Sequence[Status]
     return found
 
 
-def _newest(results: Iterable[Result], told: Sequence[Status]) -> dict[str, Result]:
-    """Trial → its newest result that counts."""
-    found: dict[str, Result] = {}
-    for result in sorted(results, key=lambda each: (each.finished_at, each.run_id)):
-        if _counts(result, told):
-            found[result.trial_id] = result
-    return found
-
-
-def _counts(result: Result, told: Sequence[Status]) -> bool:
+def _counts(result: Result, counting: Sequence[Status]) -> bool:
+    """Whether one of the runs `counting` takes the result as there; without a run, every result counts."""
     if result.status == "interrupted":
         return False
-    for status in told:
+    for status in counting:
         mine = result.run_id == status.run_id
         again = not mine and ("*" in status.again or result.status in status.again)
         if not again and result.environment_id in status.environments and result.code_id in status.codes:
             return True
-    return not told
+    return not counting
 
 
 def _state(result: Result | None, *, running: bool) -> str:
@@ -133,19 +121,19 @@ def _jobs(trials: Iterable[Trial]) -> list[list[Trial]]:
     return list(found.values())
 
 
-def _run(status: Status, working: Sequence[Trial], costs: Costs, *, at: datetime, alive: bool) -> RunSeen:
+def _run(status: Status, working: Sequence[Trial], costs: Costs, *, at: datetime, alive: bool) -> RunState:
     own = [trial for trial in working if trial.trial_id in status.trials]
     at_work = []
     for job in _jobs(own) if alive else []:
         known = costs.job(kind_of(job[0], seeds=len(job)), length_of(job[0]))
         took = age_seconds(status.began_at, at=at)
-        at_work.append(AtWork(job[0], len(job), took, known.seconds if known else None))
+        at_work.append(RunningJob(job[0], len(job), took, known.seconds if known else None))
     ours = status.process.lives() is not None
-    return RunSeen(status, alive, ours, age_seconds(status.written_at, at=at), tuple(at_work))
+    return RunState(status, alive, ours, age_seconds(status.written_at, at=at), tuple(at_work))
 
 
-def _times(found: Standing, left: Sequence[Trial], working: Sequence[Trial], costs: Costs) -> None:
-    """Seconds left: of what has not begun, and what is not done of that in work."""
+def _times(found: Progress, left: Sequence[Trial], working: Sequence[Trial], costs: Costs) -> None:
+    """Sets the seconds left: those of the trials to run, less what has passed of those that are running."""
     trials = dict.fromkeys(found.devices, 0)
     ahead = estimate([*_jobs(left), *_jobs(working)], costs, trials=trials, there={}, prices={})
     gone: dict[str, float] = {}
@@ -158,18 +146,16 @@ def _times(found: Standing, left: Sequence[Trial], working: Sequence[Trial], cos
     found.all.seconds_left = _less(ahead.all, sum(gone.values()))
 
 
-def _less(part: Part, gone_seconds: float) -> Span | None:
-    """What is left of it; None where a trial is among it of which nothing is known."""
+def _less(part: DeviceEstimate, gone_seconds: float) -> Span | None:
+    """The seconds less those that have passed; None where the time of a trial is not known."""
     if part.unknown or part.seconds is None:
         return None
     return Span(*(max(0.0, end - gone_seconds) for end in (part.seconds.value, part.seconds.low, part.seconds.high)))
 
 
-def count_json(count: Count) -> Mapping[str, object]:
-    """For machines."""
-    own = {name: getattr(count, name) for name in ("trials", "ok", "failed", "skipped", "running", "left")}
-    span = count.seconds_left
-    return own | {"seconds_left": None if span is None else span_json(span)}
+def count_json(count: TrialCounts) -> Mapping[str, object]:
+    """The counts as JSON."""
+    return asdict(count) | {"seconds_left": None if count.seconds_left is None else span_json(count.seconds_left)}
 
 
 def span_json(span: Span) -> Mapping[str, float]:

@@ -6,10 +6,9 @@ import io
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from bench.base.records import Trial
 from bench.planning.costs import ALLOCATED, HOST, RESERVED
-from bench.planning.estimate import Ahead, Part, Row
-from bench.planning.progress import AtWork, Count, RunSeen, Standing
+from bench.planning.estimate import DeviceEstimate, KindEstimate, RunEstimate
+from bench.planning.progress import Progress, RunningJob, RunState, TrialCounts
 from bench.present.columns import aligned, cut
 from bench.present.format import DASH, plural, printable, scale_of, significant
 from bench.statistics.forecast import Span
@@ -20,7 +19,7 @@ _TIMES = (("h", 3600.0), ("min", 60.0), ("s", 1.0))
 
 
 def table(rows: Sequence[Sequence[str]], *, pretty: bool) -> str:
-    """Rows under their heads: aligned text, or on a terminal a table of rich. What lies in no column's way is cut."""
+    """Rows under their heads: aligned text, or on a terminal a table of rich."""
     if not pretty:
         return "\n".join(aligned(rows))
     from rich.box import SIMPLE_HEAD
@@ -40,53 +39,55 @@ def table(rows: Sequence[Sequence[str]], *, pretty: bool) -> str:
 
 def seconds_text(span: Span) -> str:
     """`2.4 min [2.1, 2.8]`"""
-    name, divisor = next(((name, size) for name, size in _TIMES if span.value >= 1.5 * size), _TIMES[-1])
-    return f"{_figures(span.times(1 / divisor), unit=name)}"
+    unit, divisor = _unit(span.value)
+    own = span.times(1 / divisor)
+    return _interval(own, decimals=0 if own.value >= 10 else 1, unit=f" {unit}")
 
 
-def _figures(span: Span, *, unit: str = "") -> str:
-    decimals = min(1, significant(span.value, 2)) if not unit or unit != "s" else 0 if span.value >= 10 else 1
-    value, low, high = (f"{each:,.{decimals}f}" for each in (span.value, span.low, span.high))
-    return f"{value}{' ' if unit else ''}{unit} [{low}, {high}]"
+def _one(seconds: float) -> str:
+    """`2.4 min`"""
+    unit, divisor = _unit(seconds)
+    value = seconds / divisor
+    return f"{value:,.{0 if value >= 10 else 1}f} {unit}"
+
+
+def _unit(seconds: float) -> tuple[str, float]:
+    return next(((name, size) for name, size in _TIMES if seconds >= 1.5 * size), _TIMES[-1])
 
 
 def money_text(span: Span) -> str:
-    """`0.10 [0.09, 0.12]`: to the cent, a little of it with two digits, much of it without."""
+    """`0.10 [0.09, 0.12]`: to the cent; below 0.10 two digits, from 100 on none behind the point."""
     decimals = max(2, significant(span.value, 2)) if span.value < 0.1 else 2 if span.value < 100 else 0
+    return _interval(span, decimals=decimals)
+
+
+def _interval(span: Span, *, decimals: int, unit: str = "") -> str:
     value, low, high = (f"{each:,.{decimals}f}" for each in (span.value, span.low, span.high))
-    return f"{value} [{low}, {high}]"
+    return f"{value}{unit} [{low}, {high}]"
 
 
-def ahead_text(ahead: Ahead, *, pretty: bool) -> str:
+def plan_text(found: RunEstimate, *, pretty: bool) -> str:
     """The table by device, then the kinds of trials that take longest, then what to know about it."""
-    parts = [table(list(_devices(ahead)), pretty=pretty)]
-    if len(ahead.rows) > 1:
-        parts.append(table(list(_kinds(ahead.rows)), pretty=pretty))
-    return "\n\n".join([*parts, "\n".join(_notes(ahead))])
+    parts = [table(list(_devices(found)), pretty=pretty)]
+    if len(found.rows) > 1:
+        parts.append(table(list(_kinds(found.rows)), pretty=pretty))
+    return "\n\n".join([*parts, "\n".join(_notes(found))])
 
 
-def _devices(ahead: Ahead) -> Iterator[list[str]]:
-    priced = any(part.price is not None for part in ahead.devices.values())
-    peak = any(ALLOCATED in part.memory or RESERVED in part.memory for part in ahead.devices.values())
-    yield [
-        "device",
-        "trials",
-        "there",
-        "to run",
-        "time",
-        "host",
-        *(["device mem"] if peak else []),
-        *(["cost"] if priced else []),
-    ]
-    rows = list(ahead.devices.items())
-    for name, part in [*rows, ("total", ahead.all)] if len(rows) > 1 else rows:
+def _devices(found: RunEstimate) -> Iterator[list[str]]:
+    priced = any(part.price is not None for part in found.devices.values())
+    peak = any(ALLOCATED in part.memory or RESERVED in part.memory for part in found.devices.values())
+    more = [*(["device mem"] if peak else []), *(["cost"] if priced else [])]
+    yield ["device", "trials", "there", "to run", "time", "host", *more]
+    rows = list(found.devices.items())
+    for name, part in [*rows, ("total", found.all)] if len(rows) > 1 else rows:
         counts = [f"{number:,}" for number in (part.trials, part.there, part.to_run)]
         device = part.memory.get(RESERVED, part.memory.get(ALLOCATED))
         memory = [_bytes(part.memory.get(HOST)), *([_bytes(device)] if peak else [])]
         yield [name, *counts, _time(part), *memory, *([money_text(part.cost) if part.cost else DASH] if priced else [])]
 
 
-def _time(part: Part) -> str:
+def _time(part: DeviceEstimate) -> str:
     if not part.to_run:
         return DASH
     if part.seconds is None:
@@ -101,44 +102,35 @@ def _bytes(value: float | None) -> str:
     return f"{value / scale.divisor:.{1 if value / scale.divisor < 10 else 0}f} {scale.unit}"
 
 
-def _kinds(rows: Sequence[Row]) -> Iterator[list[str]]:
+def _kinds(rows: Sequence[KindEstimate]) -> Iterator[list[str]]:
     yield ["takes longest", "trials", "each", "together"]
     for row in rows[:MOST_KINDS]:
-        name = (
-            f"{row.trial.model.label} · {row.trial.dataset.label} · {row.trial.device} · batch {row.trial.batch_size}"
-        )
-        known = row.each
-        each = DASH if known is None else _one(known.seconds)
-        every = DASH if known is None else _one(known.seconds * row.jobs)
-        yield [cut(printable(name), 46), f"{row.jobs * row.kind.seeds:,}", each, every]
+        trial = row.trial
+        name = f"{trial.model.label} · {trial.dataset.label} · {trial.device} · batch {trial.batch_size}"
+        times = [DASH, DASH] if row.each is None else [_one(row.each.seconds), _one(row.each.seconds * row.jobs)]
+        yield [cut(printable(name), 46), f"{row.jobs * row.kind.seeds:,}", *times]
     if len(rows) > MOST_KINDS:
         yield [f"… and {plural(len(rows) - MOST_KINDS, 'other kind')}", "", "", ""]
 
 
-def _one(seconds: float) -> str:
-    name, divisor = next(((name, size) for name, size in _TIMES if seconds >= 1.5 * size), _TIMES[-1])
-    value = seconds / divisor
-    return f"{value:,.{0 if value >= 10 else 1}f} {name}"
-
-
-def _notes(ahead: Ahead) -> Iterator[str]:
-    told = ["time: of the trials, with a 95 % interval; loading torch and the report come on top, some seconds"]
-    told.append("memory: the most that a trial was seen to take over its baseline")
-    if any(part.cost is not None for part in ahead.devices.values()):
-        told.append("cost: time at the price of an hour; what was not given a price is not in it")
-    judged = sum(row.each is not None and not row.looked_at for row in ahead.rows)
+def _notes(found: RunEstimate) -> Iterator[str]:
+    notes = ["time: of the trials, with a 95 % interval; importing torch and the report add some seconds"]
+    notes.append("memory: the most that a trial of the kind took over its baseline")
+    if any(part.cost is not None for part in found.devices.values()):
+        notes.append("cost: time at the price of an hour; devices without a price are not in it")
+    judged = sum(row.each is not None and not row.looked_at for row in found.rows)
     if judged:
-        told.append(f"{plural(judged, 'kind')} of trials did not run: judged by those that are like them")
-    if ahead.all.unknown:
-        told.append(f"+?: of {plural(ahead.all.unknown, 'trial')} nothing is known; they are not in the time")
-    if ahead.upper:
-        told.append("early stopping can only shorten it: the time is the most that it takes")
-    for line in told:
-        yield from textwrap.wrap(line, COLUMNS, subsequent_indent="  ", break_on_hyphens=False)
+        notes.append(f"{plural(judged, 'kind')} of trials did not run: their time is estimated from similar ones")
+    if found.all.unknown:
+        notes.append(f"+?: of {plural(found.all.unknown, 'trial')} nothing is known; they are not in the time")
+    if found.upper:
+        notes.append("early stopping can only shorten it: the time is the most that it takes")
+    for note in notes:
+        yield from textwrap.wrap(note, COLUMNS, subsequent_indent="  ", break_on_hyphens=False)
 
 
-def standing_text(title: str, found: Standing, *, pretty: bool) -> str:
-    """Which runs there are, what they are at, the table by device."""
+def status_text(title: str, found: Progress, *, pretty: bool) -> str:
+    """The runs with their running jobs, then the table by device."""
     lines = [part for line in [title, *_runs(found)] for part in _wrap(line)]
     heads = ["device", "trials", "ok", "failed", "skipped", "running", "left", "time left"]
     rows = [heads, *([name, *_counts(count)] for name, count in found.devices.items())]
@@ -148,32 +140,32 @@ def standing_text(title: str, found: Standing, *, pretty: bool) -> str:
 
 
 def _wrap(line: str) -> list[str]:
-    """In 80 columns, where it began; what follows further in."""
+    """The line in 80 columns; what follows is indented two further."""
     indent = " " * (len(line) - len(line.lstrip(" ")))
     return textwrap.wrap(
         printable(line), COLUMNS, initial_indent=indent, subsequent_indent=f"{indent}  ", break_on_hyphens=False
     )
 
 
-def _counts(count: Count) -> list[str]:
+def _counts(count: TrialCounts) -> list[str]:
     numbers = (count.trials, count.ok, count.failed, count.skipped, count.running, count.left)
     nothing = not count.left and not count.running
     span = count.seconds_left
     return [*(f"{number:,}" for number in numbers), DASH if nothing else seconds_text(span) if span else "not known"]
 
 
-def _runs(found: Standing) -> Iterator[str]:
+def _runs(found: Progress) -> Iterator[str]:
     if not found.runs:
         last = "" if found.last_seconds is None else f"; the last result is {ago(found.last_seconds)} old"
         yield f"no run is under way{last}"
     for run in found.runs:
         yield _run(run)
-        yield from (f"  {_at_work(job)}" for job in run.at_work)
+        yield from (f"  {_job(job)}" for job in run.at_work)
     if sum(run.alive for run in found.runs) > 1:
-        yield "several runs share the work: the time left is that of one after the other"
+        yield "several runs share the work; the time left is that of one after the other"
 
 
-def _run(run: RunSeen) -> str:
+def _run(run: RunState) -> str:
     status = run.status
     since = f"run {status.run_id}, process {status.process.pid}"
     if run.alive and status.phase == "waiting":
@@ -183,20 +175,14 @@ def _run(run: RunSeen) -> str:
         budget = f", budget {ago(status.budget_seconds)}" if status.budget_seconds else ""
         return f"running{where}: {since}{budget}"
     if run.ours:
-        return f"killed: {since} is no more; the same command goes on where it was"
+        return f"killed: {since} has ended; the same command goes on where it was"
     return f"silent: {since}{where}, which is longer than its trial may take; it was probably killed"
 
 
-def _at_work(job: AtWork) -> str:
+def _job(job: RunningJob) -> str:
     of = f" of about {_one(job.expected_seconds)}" if job.expected_seconds else ""
     several = f" and {job.trials - 1} other seeds" if job.trials > 1 else ""
-    return f"{trial_text(job.trial)}{several}, for {_one(job.for_seconds)}{of}"
-
-
-def trial_text(trial: Trial) -> str:
-    """`digits · mlp · cpu · batch 64 · seed 3`"""
-    where = f"{trial.dataset.label} · {trial.model.label} · {trial.device}"
-    return f"{where} · batch {trial.batch_size} · seed {trial.seed}"
+    return f"{job.trial.label}{several}, for {_one(job.for_seconds)}{of}"
 
 
 def ago(seconds: float) -> str:

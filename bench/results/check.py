@@ -1,11 +1,11 @@
 """What is not right in a folder of results: damaged, duplicated, orphaned, foreign, or of a newer schema.
 
-Nothing is changed, no link is followed, and nothing that a file says is used as a path.
+`check` changes nothing, follows no link, and uses nothing that a file says as a path. `move_damaged_lines` is the one
+repair that cannot lose anything.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -22,8 +22,8 @@ from bench.base.records import SCHEMA, Result, canonical_json, digest
 from bench.errors import BenchError, one_line
 from bench.results import doctor, status
 from bench.results.migrate import Newer, refuse_newer
-from bench.results.store import SUITE_FILE
-from bench.results.validate import read_result
+from bench.results.store import SUITE_FILE, Store
+from bench.results.validate import read_record, read_result
 
 Kind = Literal["damaged", "duplicated", "orphaned", "foreign", "newer"]
 KINDS: tuple[str, ...] = get_args(Kind)
@@ -109,9 +109,9 @@ def read_line(line: bytes) -> tuple[Result | None, str]:
         first = error.errors()[0]
         return None, one_line(f"{'.'.join(map(str, first['loc']))[:60]}: {first['msg'][:100]}")
     except json.JSONDecodeError as error:
-        return None, f"cut off or damaged: {len(line):,} bytes that are no JSON from byte {error.pos:,} on"
+        return None, f"cut off or damaged: of {len(line):,} bytes, no valid JSON from byte {error.pos:,} on"
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError, BenchError) as error:
-        return None, one_line(f"no result ({type(error).__name__}: {str(error)[:100]})")
+        return None, one_line(f"not a result ({type(error).__name__}: {str(error)[:100]})")
 
 
 Key = tuple[str, str]  # run_id, trial_id: a run runs a trial once
@@ -148,50 +148,43 @@ def _check_lines(
             strangers += plan is not None and result.trial_id not in plan
         if strangers:
             noun = "result" if strangers == 1 else "results"
-            found.findings.append(Finding("foreign", name, f"{strangers:,} {noun} of no trial of this plan"))
+            found.findings.append(Finding("foreign", name, f"{strangers:,} {noun} of trials that are not in this plan"))
     return results
 
 
 def _wrong_ids(result: Result) -> Iterator[str]:
-    """The ids that are not made from what stands beside them: somebody has edited the line."""
+    """The ids that do not follow from the content of the line: it was edited."""
     made = {
         "trial_id": (result.trial_id, result.trial.trial_id),
         "environment_id": (result.environment_id, result.environment.identity(threads=result.threads)),
         "code_id": (result.code_id, digest(canonical_json(dict(result.code)))),
     }
-    for name, (said, right) in made.items():
-        if said != right:
-            yield f"its {name} is {said}, what it holds gives {right}: the line was edited"
+    for name, (written, right) in made.items():
+        if written != right:
+            yield f"its {name} is {written}, its content gives {right}: the line was edited"
 
 
 def _check_artifacts(folder: Path, results: Mapping[Key, Result], names: Collection[str]) -> Iterator[Finding]:
     named = {key: result for key, result in results.items() if result.artifact_sha256}
     if named and not (folder / "artifacts").is_dir():
-        yield Finding(
-            "orphaned",
-            "artifacts",
-            f"not there; {len(named):,} result{'s name' if len(named) > 1 else ' names'} what is in it",
-        )
+        words = f"{len(named):,} results name" if len(named) > 1 else "1 result names"
+        yield Finding("orphaned", "artifacts", f"not there; {words} what is in it")
         return
+    store = Store(folder)
     for (run_id, trial_id), result in named.items():
         name = f"artifacts/{run_id}/{trial_id}.h5"
         if name not in names:
             yield Finding("orphaned", name, "not there; a result names it")
-        elif _is_plain(folder / name) and _sha256(folder / name) != result.artifact_sha256:
-            yield Finding("damaged", name, "its SHA-256 is not the one that its result tells")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        elif _is_plain(folder / name) and store.artifact_sha256(run_id, trial_id) != result.artifact_sha256:
+            yield Finding("damaged", name, "its SHA-256 is not the one in its result")
 
 
 def _check_file(folder: Path, name: str, results: Mapping[Key, Result]) -> Iterator[Finding]:
-    """A file that is no file of lines."""
+    """A file that does not hold results."""
     if (folder / name).is_symlink():
         yield Finding("foreign", name, "a link; it was not followed")
     elif not (folder / name).is_file():
-        yield Finding("foreign", name, "no plain file: a pipe, a socket or a device")
+        yield Finding("foreign", name, "not a regular file: a pipe, a socket or a device")
     elif LEFT_BEHIND.fullmatch(name):
         yield Finding("orphaned", name, "left behind by a command that was killed")
     elif match := RUN_FILE.fullmatch(name):
@@ -202,20 +195,18 @@ def _check_file(folder: Path, name: str, results: Mapping[Key, Result]) -> Itera
             yield Finding("orphaned", name, "no result belongs to it")
     elif CHECKPOINT.fullmatch(name):
         return  # that of another function
-    elif name.startswith(f"{doctor.FOLDER}/"):
-        yield from _check_doctor(folder, name)
-    elif name.startswith(f"{status.FOLDER}/"):
-        yield from _check_status(folder, name)
+    elif name.startswith((f"{doctor.FOLDER}/", f"{status.FOLDER}/")):
+        yield from _check_record(folder, name)
     elif name.startswith("trials/") and name.endswith(".damaged"):
         return  # what `--repair` has moved aside
     elif name != SUITE_FILE and not name.startswith(DERIVED):
-        yield Finding("foreign", name, "no file of a folder of results")
+        yield Finding("foreign", name, "not a file that bench writes")
 
 
 def _check_checkpoint(
     folder: Path, name: str, results: Mapping[Key, Result], plan: Collection[str] | None
 ) -> Iterator[Finding]:
-    """A checkpoint of a trial that was stopped is right where it is: the next run goes on from it."""
+    """A checkpoint. That of a trial that was stopped is no finding: the next run goes on from it."""
     match = CHECKPOINT.fullmatch(name)
     if not match or not _is_plain(folder / name):
         return
@@ -226,41 +217,66 @@ def _check_checkpoint(
     try:
         label, _ = read_checkpoint(folder / name)
     except Damaged as error:
-        yield Finding("damaged", name, f"no checkpoint to go on from: {error}")
+        yield Finding("damaged", name, f"not a usable checkpoint: {error}")
         return
     identity = trial_id, label.environment_id, label.code_id
     ok = {(r.trial_id, r.environment_id, r.code_id) for r in results.values() if r.status == "ok"}
     if label.trial_id != trial_id:
         yield Finding("foreign", name, "a checkpoint of another trial")
     elif plan is not None and trial_id not in plan:
-        yield Finding("foreign", name, "a checkpoint of no trial of this plan")
+        yield Finding("foreign", name, "a checkpoint of a trial that is not in this plan")
     elif identity in ok and not label.kept:
         yield Finding("orphaned", name, "its trial is ok, and does not keep its checkpoints")
 
 
-def _check_doctor(folder: Path, name: str) -> Iterator[Finding]:
-    try:
-        value = json.loads((folder / name).read_bytes())
-        if isinstance(value["schema"], int) and value["schema"] > doctor.SCHEMA:
-            yield Finding("newer", name, f"schema {value['schema']}, this bench reads up to {doctor.SCHEMA}")
-        else:
-            doctor.Doctor.from_json(value)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, BenchError) as error:
-        yield Finding("damaged", name, one_line(f"no outcome of bench doctor ({type(error).__name__})"))
-
-
-def _check_status(folder: Path, name: str) -> Iterator[Finding]:
-    """What a run says of itself while it runs. One that was killed leaves it, and the next run takes it away."""
-    if not status.FILE.fullmatch(name.removeprefix(f"{status.FOLDER}/")):
+def _check_record(folder: Path, name: str) -> Iterator[Finding]:
+    """An outcome of bench doctor, or the status file of a run."""
+    of = doctor if name.startswith(f"{doctor.FOLDER}/") else status
+    if of is status and not status.FILE.fullmatch(name.removeprefix(f"{status.FOLDER}/")):
         yield Finding("orphaned", name, "left behind by a run that was killed")
         return
     try:
         value = json.loads((folder / name).read_bytes())
-        if isinstance(value["schema"], int) and value["schema"] > status.SCHEMA:
-            yield Finding("newer", name, f"schema {value['schema']}, this bench reads up to {status.SCHEMA}")
+        if isinstance(value["schema"], int) and value["schema"] > of.SCHEMA:
+            yield Finding("newer", name, f"schema {value['schema']}, this bench reads up to {of.SCHEMA}")
+        elif of is doctor:
+            read_record(doctor.Doctor, value)
         elif not status.Status.from_json(value).alive(at=status.now()):
-            yield Finding("orphaned", name, "left behind by a run that was killed; the next run takes it away")
+            yield Finding("orphaned", name, "left behind by a run that was killed; the next run removes it")
     except FileNotFoundError:  # the run has ended meanwhile
         return
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, BenchError) as error:
-        yield Finding("damaged", name, one_line(f"no status of a run ({type(error).__name__})"))
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        what = "an outcome of bench doctor" if of is doctor else "the status of a run"
+        yield Finding("damaged", name, one_line(f"not {what} ({type(error).__name__})"))
+
+
+def move_damaged_lines(folder: Path) -> int:
+    """Copy every damaged line of trials/*.jsonl to trials/<name>.damaged, then blank it where it stood; how many.
+
+    Good lines, and those of a newer bench, stay as and where they are: only bytes of damaged ones become spaces.
+    OSError: something cannot be read or written; nothing is blanked then that was not copied before.
+    """
+    return sum(_repair(path) for path in sorted((folder / "trials").glob("*.jsonl")) if not path.is_symlink())
+
+
+def _repair(path: Path) -> int:
+    damaged = [(offset, line) for _, offset, line in lines_of(path.read_bytes()) if _is_damaged(line)]
+    if damaged:
+        with path.with_name(f"{path.name}.damaged").open("ab") as copy:
+            copy.write(b"".join(line + b"\n" for _, line in damaged))
+            copy.flush()
+            os.fsync(copy.fileno())
+        with path.open("r+b") as file:
+            for offset, line in damaged:
+                file.seek(offset)
+                file.write(b" " * len(line))
+            file.flush()
+            os.fsync(file.fileno())
+    return len(damaged)
+
+
+def _is_damaged(line: bytes) -> bool:
+    try:
+        return read_line(line)[0] is None
+    except Newer:
+        return False

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal, TypeVar, get_args
+from typing import Literal
 
 from bench.base.records import Environment, Json, canonical_json, digest
 from bench.errors import BenchError
 from bench.results.store import write_whole
+from bench.results.validate import read_record
 
 SCHEMA = 1
 FOLDER = "doctor"
@@ -23,7 +24,6 @@ FILE = re.compile(r"[0-9a-f]{16}\.json")
 
 # "doubtful": what was read is off, and noise explains it; "absent": there is no such instrument here.
 Verdict = Literal["ok", "WRONG", "doubtful", "absent"]
-VERDICTS: tuple[str, ...] = get_args(Verdict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,31 +95,8 @@ class Doctor:
         return max((flops for count, flops in found.items() if device != "cpu" or count <= threads), default=None)
 
     def to_json(self) -> dict[str, Json]:
-        own = {f.name: getattr(self, f.name) for f in fields(self)}
-        own |= {"findings": [asdict(each) for each in self.findings]}
-        own |= {"comparisons": [asdict(each) for each in self.comparisons]}
-        own |= {"advice": list(self.advice), "environment": self.environment.to_json()}
         smallest = {each.device: self.smallest_difference(each.device) for each in self.comparisons}
-        return {"schema": SCHEMA, "smallest_difference": smallest} | own
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Json]) -> Doctor:
-        """Raises KeyError, TypeError or ValueError where `value` is not what `to_json` gives."""
-        own = {f.name: value[f.name] for f in fields(cls)}
-        own["findings"] = tuple(_record(Finding, each) for each in value["findings"])
-        own["comparisons"] = tuple(_record(SelfComparison, each) for each in value["comparisons"])
-        own["advice"] = tuple(value["advice"])
-        own["environment"] = Environment.from_json(value["environment"])
-        if any(finding.verdict not in VERDICTS for finding in own["findings"]):
-            raise ValueError("a verdict that nobody gives")
-        return cls(**own)
-
-
-T = TypeVar("T", Finding, SelfComparison)
-
-
-def _record(kind: type[T], value: Mapping[str, Json]) -> T:
-    return kind(**{f.name: value[f.name] for f in fields(kind)})
+        return {"schema": SCHEMA, "smallest_difference": smallest} | asdict(self)
 
 
 def machine_id(environment: Environment) -> str:
@@ -149,8 +126,8 @@ def _in(folder: Path) -> Iterator[Doctor]:
     for path in sorted(folder.glob("*.json")):
         if FILE.fullmatch(path.name) and path.is_file():
             try:
-                yield Doctor.from_json(json.loads(path.read_bytes()))
-            except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+                yield read_record(Doctor, json.loads(path.read_bytes()))
+            except (OSError, ValueError, RecursionError):
                 continue
 
 

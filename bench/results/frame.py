@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.base.metrics import BUILT_IN, LATER, OTHER_COLUMNS
-from bench.base.records import STATUSES, Component, MeasureSettings, Result, TrainSettings, Trial
+from bench.base.records import STATUSES, MeasureSettings, Result, TrainSettings, Trial, settings_by_name
 from bench.suite.plan import Suite
 
 if TYPE_CHECKING:
@@ -105,10 +104,9 @@ def rows_frame(rows: Sequence[Row], *, axes: Sequence[str]) -> pd.DataFrame:
     import pandas as pd
 
     trials, results = [row.trial for row in rows], [row.result for row in rows]
-    columns = (
-        _identity_columns(rows) | _setting_columns(trials) | {"threads": _column(map(threads_of, rows), whole=True)}
-    )
-    columns = {name: columns[name] for name in HEAD}
+    own = _identity_columns(rows) | _setting_columns(trials)
+    own["threads"] = _column(map(threads_of, rows), whole=True)
+    columns = {name: own[name] for name in HEAD}
     columns |= {axis: _column([trial.setting(axis) for trial in trials]) for axis in axes}
     metrics = _metric_columns(results)
     columns |= {name: metrics[name] for name in BUILT_IN if name not in LATER}
@@ -143,9 +141,10 @@ def other_axes(rows: Sequence[Row], suite: Suite | None) -> list[str]:
     or without a suite whatever differs from one trial to another."""
     if suite is not None:
         return [axis.name for axis in suite.axes if axis.name.rpartition(".")[2] not in SETTINGS]
-    names = [f"train.{f.name}" for f in fields(TrainSettings)] + [f"measure.{f.name}" for f in fields(MeasureSettings)]
     settings = {(row.trial.train, row.trial.measure): row.trial for row in rows}.values()
-    names = [name for name in names if name.rpartition(".")[2] not in SETTINGS]
+    names = [
+        name for name in settings_by_name(TrainSettings(), MeasureSettings()) if name.rpartition(".")[2] not in SETTINGS
+    ]
     return [name for name in names if len({trial.setting(name) for trial in settings}) > 1]
 
 
@@ -154,12 +153,6 @@ def threads_of(row: Row) -> int | None:
     that is not known yet."""
     resolved = row.result.threads if row.result is not None else 0
     return resolved or row.trial.train.threads or None
-
-
-def settings_text(component: Component) -> str:
-    """JSON object of the settings that differ from the default; a data file stands there by its digest."""
-    files = {key: f"sha256:{value}" for key, value in component.files.items() if key not in component.settings}
-    return json.dumps({**component.settings, **files}, sort_keys=True, ensure_ascii=False)
 
 
 def metric_names(results: Iterable[Result | None]) -> list[str]:
@@ -176,12 +169,11 @@ def _identity_columns(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def _setting_columns(trials: Sequence[Trial]) -> dict[str, Any]:
-    text = _remembered(settings_text)
     columns: dict[str, Any] = {
         "dataset": [trial.dataset.name for trial in trials],
-        "dataset_settings": [text(trial.dataset) for trial in trials],
+        "dataset_settings": [trial.dataset.settings_text for trial in trials],
         "model": [trial.model.name for trial in trials],
-        "model_settings": [text(trial.model) for trial in trials],
+        "model_settings": [trial.model.settings_text for trial in trials],
         "seed": _column([trial.seed for trial in trials], whole=True),
         "batch_size": _column([trial.batch_size for trial in trials], whole=True),
         "device": [trial.device for trial in trials],
@@ -190,25 +182,12 @@ def _setting_columns(trials: Sequence[Trial]) -> dict[str, Any]:
     return columns | {name: [getattr(trial.train, name) for trial in trials] for name in TRAIN_COLUMNS}
 
 
-def _remembered(text: Callable[[Component], str]) -> Callable[[Component], str]:
-    """The same function, asked once an object: a grid of 10^5 trials shares a few components."""
-    known: dict[int, str] = {}
-
-    def ask(component: Component) -> str:
-        if id(component) not in known:
-            known[id(component)] = text(component)
-        return known[id(component)]
-
-    return ask
-
-
 def _metric_columns(results: Sequence[Result | None]) -> dict[str, Any]:
     empty: Mapping[str, float] = {}
     measured = [empty if result is None else result.metrics for result in results]
+    whole = {name for name, metric in BUILT_IN.items() if metric.unit in WHOLE}
     return {
-        name: _column(
-            [metrics.get(name) for metrics in measured], whole=name in BUILT_IN and BUILT_IN[name].unit in WHOLE
-        )
+        name: _column([metrics.get(name) for metrics in measured], whole=name in whole)
         for name in metric_names(results)
     }
 
@@ -220,12 +199,10 @@ def _column(values: Iterable[Any], *, whole: bool = False) -> Any:
 
     found = list(values)
     kinds = {type(value) for value in found if value is not None}
-    if kinds <= {int} and (kinds or whole):
-        return pd.array(found, dtype="Int64")
     if kinds == {bool}:
         return pd.array(found, dtype="boolean")
     if not kinds <= {int, float}:
         return found
-    if whole and all(value is None or float(value).is_integer() for value in found):
+    if kinds == {int} or (whole and all(value is None or float(value).is_integer() for value in found)):
         return pd.array([None if value is None else int(value) for value in found], dtype="Int64")
     return np.array([np.nan if value is None else value for value in found], dtype=np.float64)

@@ -10,21 +10,22 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic_core import from_json
 
 from bench.base.records import SCHEMA, Environment, Result, Trial
 from bench.errors import BenchError
 from bench.results.migrate import Newer, refuse_newer
-from bench.results.validate import read_environment, read_result, read_texts, read_trial
+from bench.results.validate import read_record, read_result, read_trial
 
 # What stands before and after a part in a line that our writer wrote: keys sorted, no white space. Text in a string
 # cannot look like it: its quotes are escaped. In the order of the line, so that each is looked for behind the last.
-CUT = {
+PARTS = {
     "code": (b',"code":', b',"code_id":"'),
     "curves": (b'","curves":', b',"environment":'),
     "environment": (b',"environment":', b',"environment_id":"'),
@@ -32,17 +33,17 @@ CUT = {
     "samples": (b'","samples":', b',"schema":'),
     "trial": (b',"trial":', b',"trial_id":"'),
 }
-LEFT = frozenset({"curves", "samples"})  # in the file; the rest of them is SHARED between lines
-CUT_OUT = 0  # stands for a part that was cut out: no line of ours has it there
-PRESENT = f',"schema":{SCHEMA},"'.encode()  # older lines are read as a whole, by those who know them
+NUMBERS = frozenset({"curves", "samples"})  # stay in the file; the other parts are shared between lines
+PLACEHOLDER = 0  # of a part that was cut out of a line: no line of ours has it there
+THIS_SCHEMA = f',"schema":{SCHEMA},"'.encode()  # older lines are read as a whole, by those who know them
 SEED = re.compile(rb'(\{.*),"seed":(0|[1-9][0-9]{0,18})(,"train":\{[^{}]*\}\})', re.DOTALL)
 # An object of lists of numbers by name. Possessive, so that it never goes back; of a number only its characters are
 # looked at, which takes a quarter of the time: one that is none (`1..2`) is found when somebody asks for it.
 _LIST = rb'"[a-z0-9_.]{1,64}+":\[[-+.e0-9,nul]*+\]'
-NUMBERS = re.compile(rb"\{" + _LIST + rb"(?:," + _LIST + rb")*+\}")
+OF_NUMBERS = re.compile(rb"\{" + _LIST + rb"(?:," + _LIST + rb")*+\}")
 
 
-class Left(Mapping[str, list[float]]):
+class InFile(Mapping[str, list[float]]):
     """Lists of numbers by name that were left in their file; read at each access, the last few remembered.
 
     BenchError where they are damaged, or the file has gone or changed since its line was read.
@@ -66,7 +67,7 @@ class Left(Mapping[str, list[float]]):
         return len(self._all())
 
     def __repr__(self) -> str:
-        return f"Left({self._path.name}, {self._start}, {self._length})"
+        return f"InFile({self._path.name}, {self._start}, {self._length})"
 
 
 @lru_cache(maxsize=64)
@@ -85,20 +86,13 @@ def _read(path: Path, start: int, length: int) -> dict[str, list[float]]:
         ) from error
 
 
-class Part(NamedTuple):
-    """Where a part of a line starts and ends."""
-
-    start: int
-    end: int
-
-
 def read_line(line: bytes, path: Path, *, at: int) -> Result:
     """The result on one line of `path` that starts `at` so many bytes.
 
     Raises Newer where a newer bench wrote it, and what bench.results.validate raises where it is damaged.
     """
     try:
-        found = _read_quickly(line, path, at=at) if PRESENT in line else None
+        found = _read_quickly(line, path, at=at) if THIS_SCHEMA in line else None
     except Newer:
         raise
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError, BenchError):
@@ -112,86 +106,66 @@ def read_line(line: bytes, path: Path, *, at: int) -> Result:
 
 def _read_quickly(line: bytes, path: Path, *, at: int) -> Result | None:
     """The same for a line as our writer writes it; None for others. What this refuses may still be a result."""
-    parts = _parts(line)
+    if not (parts := _parts(line)):
+        return None
     value = from_json(_without(line, parts), allow_inf_nan=False)  # a third of the time of json.loads
     # What was cut may have stood in a key that we do not know, and of two keys that are the same the last one counts.
-    if not parts or any(value[name] != CUT_OUT for name in parts):
+    if any(value[name] != PLACEHOLDER for name in parts):
         return None
     refuse_newer(value, path)
     known: dict[str, Any] = {}
     for name, part in parts.items():
-        if name in LEFT:
-            value[name] = {}
-            known[name] = Left(path, at + part.start, part.end - part.start)
+        if name in NUMBERS:
+            known[name] = InFile(path, at + part.start, len(part))
         else:
-            known[name] = SHARED[name](line[part.start : part.end])
+            text = line[part.start : part.stop]
+            known[name] = _trial(text) if name == "trial" else _shared(name, text)
     return read_result(value, known=known)
 
 
-def _parts(line: bytes) -> dict[str, Part]:
-    """Where the parts of a line are that need not be parsed; empty where one of those that are shared is not found."""
+def _parts(line: bytes) -> dict[str, range]:
+    """The bytes of the parts that need not be parsed; empty where one of those that lines share is not found."""
     found, last = {}, 0
-    for name, (before, after) in CUT.items():
+    for name, (before, after) in PARTS.items():
         part = _between(line, before, after, last)
-        if part is None or (name in LEFT and not NUMBERS.fullmatch(line, part.start, part.end)):
-            if name in LEFT:
+        if part is None or (name in NUMBERS and not OF_NUMBERS.fullmatch(line, part.start, part.stop)):
+            if name in NUMBERS:
                 continue  # anything but lists of numbers by name is parsed at once
             return {}
-        found[name], last = part, part.end
+        found[name], last = part, part.stop
     return found
 
 
-def _between(line: bytes, before: bytes, after: bytes, last: int) -> Part | None:
+def _between(line: bytes, before: bytes, after: bytes, last: int) -> range | None:
     """The object between two texts, where both are there in this order, behind the last one."""
     # A part may begin with the comma that ends the one before it.
     start = line.find(before, last) + len(before)
     end = line.find(after, start)
     found = start >= len(before) and end > start and line[start : start + 1] == b"{" and line[end - 1 : end] == b"}"
-    return Part(start, end) if found else None
+    return range(start, end) if found else None
 
 
-def _without(line: bytes, parts: dict[str, Part]) -> bytes:
-    """The line with CUT_OUT in place of each part."""
+def _without(line: bytes, parts: dict[str, range]) -> bytes:
+    """The line with PLACEHOLDER in place of each part."""
     kept, last = [], 0
     for part in parts.values():
-        kept += [line[last : part.start], b"%d" % CUT_OUT]
-        last = part.end
+        kept += [line[last : part.start], b"%d" % PLACEHOLDER]
+        last = part.stop
     return b"".join([*kept, line[last:]])
 
 
-@lru_cache(maxsize=256)
-def _environment(text: bytes) -> Environment:
-    return read_environment(json.loads(text))
-
-
 @lru_cache(maxsize=4096)
-def _texts(text: bytes) -> dict[str, str]:
-    return read_texts(json.loads(text))
+def _shared(name: str, text: bytes) -> Any:
+    """A part that lines share, except for the trial, whose seed differs."""
+    return read_record(Environment if name == "environment" else dict[str, str], json.loads(text))
 
 
 def _trial(text: bytes) -> Trial:
     if not (found := SEED.fullmatch(text)):
         return read_trial(json.loads(text))
-    of_any_seed = _of_any_seed(found[1] + found[3])
-    return Trial(
-        of_any_seed.dataset,
-        of_any_seed.model,
-        int(found[2]),
-        of_any_seed.batch_size,
-        of_any_seed.device,
-        of_any_seed.train,
-        of_any_seed.measure,
-    )
+    return replace(_of_any_seed(found[1] + found[3]), seed=int(found[2]))
 
 
 @lru_cache(maxsize=4096)
 def _of_any_seed(text: bytes) -> Trial:
     return read_trial({**json.loads(text), "seed": 0})
-
-
-SHARED: Mapping[str, Callable[[bytes], Any]] = {
-    "code": _texts,
-    "environment": _environment,
-    "instruments": _texts,
-    "trial": _trial,
-}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from filecmp import cmp
 from pathlib import Path
@@ -25,8 +25,8 @@ BESIDE = ("artifacts", "logs")
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """One folder that was merged: its files, its results, and the lines of it that nobody can read."""
+class MergedFolder:
+    """One folder that was merged: its files, its results, and its damaged lines."""
 
     folder: Path
     files: int
@@ -39,7 +39,7 @@ class Merged:
     """What was done. `twice`: results that lay in more than one folder; `copied`: files that were written."""
 
     out: Path
-    parts: list[Part]
+    parts: list[MergedFolder]
     files: int = 0
     results: int = 0
     damaged: int = 0
@@ -87,8 +87,8 @@ def _folders(out: Path, sources: Sequence[Path]) -> list[Path]:
     return list({folder.resolve(): folder for folder in [*own, *sources]}.values())
 
 
-def _part(store: Store) -> Part:
-    return Part(store.folder, len(list(store.trials_folder.glob("*.jsonl"))), len(store.results), store.damaged)
+def _part(store: Store) -> MergedFolder:
+    return MergedFolder(store.folder, len(list(store.trials_folder.glob("*.jsonl"))), len(store.results), store.damaged)
 
 
 def _plan(stores: Sequence[Store], *, chosen: Path | None, notes: list[str]) -> Suite | None:
@@ -97,7 +97,7 @@ def _plan(stores: Sequence[Store], *, chosen: Path | None, notes: list[str]) -> 
         store = next((each for each in stores if each.folder.resolve() == chosen.resolve()), None)
         stored = None if store is None else store.load_suite()
         if stored is None:
-            raise BenchError(f"--plan {chosen}: none of the folders that are merged, or it has no plan ({SUITE_FILE})")
+            raise BenchError(f"--plan {chosen}: not one of the merged folders, or without a plan ({SUITE_FILE})")
         notes.append(f"the plan is that of {chosen}")
         return suite_from_json(stored)
     plans = {str(store.folder): suite_from_json(value) for store in stores if (value := store.load_suite()) is not None}
@@ -105,8 +105,8 @@ def _plan(stores: Sequence[Store], *, chosen: Path | None, notes: list[str]) -> 
         notes.append(f"{without} of {len(stores)} folders without a plan ({SUITE_FILE})")
     if not plans:
         return None
-    suite, said = combine(plans)
-    notes += said
+    suite, done = combine(plans)
+    notes += done
     return suite
 
 
@@ -154,18 +154,14 @@ def _copy(source: Path, target: Path) -> bool:
     return True
 
 
-def _doctors(stores: Iterable[Store], out: Path) -> None:
-    """What `bench doctor` said of the machines that results are from; the newest of each environment."""
-    stores = list(stores)
+def _doctors(stores: Sequence[Store], out: Path) -> None:
+    """What `bench doctor` found on the machines that results are from; the newest of each environment."""
     machines = {doctor.machine_id(result.environment) for store in stores for result in store.results}
-    known: Mapping[str, doctor.Doctor] = {each.environment_id: each for each in doctor.stored(out)}
-    newest = dict(known)
-    for each in (each for store in stores for each in doctor.stored(store.folder)):
-        before = newest.get(each.environment_id)
-        if doctor.machine_id(each.environment) in machines and (
-            before is None or each.finished_at > before.finished_at
-        ):
-            newest[each.environment_id] = each
+    known = {each.environment_id: each for each in doctor.stored(out)}
+    found = (each for store in stores for each in doctor.stored(store.folder))
+    newest = {each.environment_id: each for each in sorted(found, key=lambda each: each.finished_at)}
     for environment_id, each in newest.items():
-        if each is not known.get(environment_id):
+        before = known.get(environment_id)
+        newer = before is None or each.finished_at > before.finished_at
+        if newer and doctor.machine_id(each.environment) in machines:
             doctor.save(each, out)

@@ -14,15 +14,15 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 from bench.base.records import Json, canonical_json, digest
-from bench.errors import BenchError
+from bench.results.validate import read_record
 
 SCHEMA = 1
 FOLDER = "status"
@@ -126,25 +126,15 @@ class Status:
         return age_seconds(self.written_at, at=at) <= self.limit_seconds + GRACE_SECONDS
 
     def to_json(self) -> dict[str, Json]:
-        own = {f.name: getattr(self, f.name) for f in fields(self)}
-        process = {f.name: getattr(self.process, f.name) for f in fields(Process)}
-        lists = {name: list(own[name]) for name in LISTS}
-        return {"schema": SCHEMA} | own | lists | {"process": process}
+        return {"schema": SCHEMA} | asdict(self)
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Json]) -> Status:
-        """Raises KeyError, TypeError or ValueError where `value` is not what `to_json` gives."""
-        own = {f.name: value[f.name] for f in fields(cls)}
-        own["process"] = Process(**{f.name: value["process"][f.name] for f in fields(Process)})
-        own |= {name: tuple(value[name]) for name in LISTS}
-        if own["phase"] not in ("waiting", "running"):
-            raise ValueError("a phase that nobody is in")
-        for name in ("started_at", "written_at"):
-            datetime.fromisoformat(own[name])
-        return cls(**own)
-
-
-LISTS = ("environments", "codes", "again", "trials")
+    def from_json(cls, value: Json) -> Status:
+        """Raises ValueError where `value` is not what `to_json` gives."""
+        found = read_record(cls, value)
+        for moment in (found.started_at, found.written_at):
+            datetime.fromisoformat(moment)
+        return found
 
 
 def age_seconds(moment: str, *, at: datetime) -> float:
@@ -187,7 +177,7 @@ def statuses(folder: Path) -> list[Status]:
 def _read(folder: Path) -> Iterator[tuple[Path, Status]]:
     for path in sorted(folder.glob("*.json")):
         if FILE.fullmatch(path.name) and path.is_file() and not path.is_symlink():
-            with suppress(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, BenchError):
+            with suppress(OSError, ValueError, RecursionError):
                 yield path, Status.from_json(json.loads(path.read_bytes()))
 
 

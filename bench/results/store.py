@@ -10,7 +10,7 @@ import gc
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -236,6 +236,19 @@ def newest(results: Iterable[Result]) -> dict[tuple[str, str, str], Result]:
         if key not in found or (found[key].finished_at, found[key].run_id) <= (result.finished_at, result.run_id):
             found[key] = result
     return found
+
+
+def newest_ok(results: Sequence[Result], trial: str) -> Result:
+    """The newest result that is ok of the one trial whose id begins with `trial`. BenchError where there is none."""
+    matching = [result for result in results if result.trial_id.startswith(trial)]
+    ids = sorted({result.trial_id for result in matching})
+    if len(ids) != 1:
+        known = "no such trial" if not ids else f"{len(ids)} trials begin with it: {', '.join(ids[:4])}"
+        raise BenchError(f"trial {trial!r}: {known}; report/tables/trials.csv lists them")
+    ok = [result for result in matching if result.status == "ok"]
+    if not ok:
+        raise BenchError(f"trial {ids[0]}: it is {matching[-1].status}, so there is no trained model of it")
+    return max(ok, key=lambda result: result.finished_at)
 
 
 def cannot_write(path: Path, why: str) -> BenchError:

@@ -120,14 +120,6 @@ def _welch(cells: Sequence[tuple[Sample, Sample]], *, confidence: float) -> Rati
     return Ratio(math.exp(mean), math.exp(mean - half), math.exp(mean + half))
 
 
-def geometric_mean(values: ArrayLike) -> float:
-    """Geometric mean of `values` (n,), all positive: the only mean of ratios (Fleming & Wallace 1986).
-
-    Raises ValueError where it is empty, not finite or not positive.
-    """
-    return math.exp(float(_logs(values).mean()))
-
-
 def t_quantile(freedom: float, *, confidence: float = 0.95) -> float:
     """What Student's t with `freedom` degrees stays within, on both sides, with probability `confidence`."""
     return float(stdtrit(freedom, 0.5 + confidence / 2))

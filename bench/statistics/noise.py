@@ -24,11 +24,6 @@ class Noise:
     log_sd: float
     smallest: float
 
-    @property
-    def claims_a_difference(self) -> bool:
-        """Whether the interval of A against A excludes that they are the same."""
-        return self.ratio.excludes(1.0)
-
 
 def noise(a: ArrayLike, b: ArrayLike, *, per_side: int = PER_SIDE) -> Noise:
     """From `a` (n,) and `b` (m,), one throughput a process, both of the same trial and taken in turns.

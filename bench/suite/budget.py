@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Gt
 
 from bench.errors import BenchError
 
@@ -21,10 +23,10 @@ class Budget:
     """`seconds` that a run was given; `spent_seconds` where it came to its end, why it ended there, and how many pairs
     of contestants were open then."""
 
-    seconds: float
-    spent_seconds: float | None = None
+    seconds: Annotated[float, Gt(0)]
+    spent_seconds: Annotated[float, Ge(0)] | None = None
     why: Why = ""
-    open_pairs: int = 0
+    open_pairs: Annotated[int, Ge(0)] = 0
 
 
 def parse_budget(text: str | None) -> Budget | None:

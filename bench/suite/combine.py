@@ -40,10 +40,10 @@ def combine(plans: Mapping[str, Suite]) -> tuple[Suite, list[str]]:
 def _narrowed(a: Suite, b: Suite, notes: list[str]) -> Suite:
     """`a` without what only a part was chosen by, where `b` is another part."""
     if a.shard != b.shard:
-        notes.append("shards of one plan: the plan is the whole of it")
+        notes.append("the folders hold shards of one plan: the merged folder has the whole plan")
         a = replace(a, shard=None)
     if (a.only, a.keep) != (b.only, b.keep):
-        notes.append("narrowed by different --only: the plan is the whole of it")
+        notes.append("the folders were run with different --only: the merged folder has the whole plan")
         a = replace(a, only=(), keep=())
     return replace(a, budget=a.budget or b.budget)
 
@@ -92,6 +92,6 @@ def _values(suite: Suite, name: str) -> str:
 
 def _two_plans(places: tuple[str, str], differing: Sequence[str]) -> BenchError:
     return BenchError(
-        f"two plans: {places[0]} and {places[1]} differ in {'; '.join(differing)}; merge them apart, or say with "
-        "--plan DIR whose plan the merged folder has (results of the other stay on file)"
+        f"two plans: {places[0]} and {places[1]} differ in {'; '.join(differing)}; merge them separately, or choose "
+        "with --plan DIR the plan that the merged folder keeps (results of the other stay on file)"
     )

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, get_type_hints
 
 from annotated_types import Ge, Le, Lt, MinLen
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from bench.base.records import SEED_LIMIT, MeasureSettings, TrainSettings
+from bench.base.records import SEED_LIMIT, MeasureSettings, TrainSettings, settings_by_name
 from bench.suite.mistakes import inline
-from bench.suite.sinks import SinkName
 
+SinkName = Literal["tensorboard", "mlflow"]  # tools that trials can be logged to; each is the name of its package
 LIMIT_TRIALS = 1_000_000
 SECTIONS = {"train": TrainSettings, "measure": MeasureSettings}
-SETTINGS = tuple(f"{section}.{item.name}" for section, kind in SECTIONS.items() for item in fields(kind))
-# Settings whose value is a list: a list of lists is several values of one.
-LISTS = frozenset(
-    f"{section}.{item.name}"
+# Every setting by its dotted name, with its type.
+SETTINGS: dict[str, Any] = {
+    f"{section}.{item.name}": get_type_hints(kind, include_extras=True)[item.name]
     for section, kind in SECTIONS.items()
     for item in fields(kind)
-    if isinstance(item.default, tuple)
-)
+}
+# Settings whose value is a list: a list of lists is several values of one.
+_DEFAULTS = settings_by_name(TrainSettings(), MeasureSettings())
+LISTS = frozenset(name for name, default in _DEFAULTS.items() if isinstance(default, tuple))
 
 
 def _words(one: str, many: str) -> dict[str, Any]:
@@ -50,15 +51,19 @@ SuiteName = Annotated[
         json_schema_extra=_words("1 to 64 of the characters a-z, 0-9, _ and -", "names"),
     ),
 ]
-# No control characters and none that turn the direction of writing: the title is printed on terminals and pages.
-Title = Annotated[
-    str,
-    Field(
-        pattern=r"^[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]{1,200}$",
-        description="Shown above the tables; the name where it is left out.",
-        json_schema_extra=_words("1 to 200 characters without control characters", "titles"),
-    ),
-]
+
+
+def _shown_text(most: int, description: str, many: str) -> Any:
+    """A text that is printed on terminals and pages: no control characters, none that turn the direction of writing."""
+    return Field(
+        pattern=rf"^[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]{{1,{most}}}$",
+        description=description,
+        json_schema_extra=_words(f"1 to {most} characters without control characters", many),
+    )
+
+
+Title = Annotated[str, _shown_text(200, "Shown above the tables; the name where it is left out.", "titles")]
+Source = Annotated[str, _shown_text(300, "Where the figure is from.", "sources")]
 ComponentEntry = Annotated[
     str | ComponentTable,
     Field(json_schema_extra=_words("a name or a table { name = …, … }", "names or tables { name = …, … }")),
@@ -103,25 +108,20 @@ class _Match(Table):
     device: str | Annotated[list[str], MinLen(1)] | None = None
 
 
-def _annotations(section: str) -> dict[str, Any]:
-    return get_type_hints(SECTIONS[section], include_extras=True)
-
-
 def _dotted(name: str, base: type[Table], *, single: bool, many: bool) -> Any:
     """`base` with every setting of [train] and [measure] by its dotted name: one value, a list of them, or either."""
     own: dict[str, Any] = {}
-    for section in SECTIONS:
-        for key, annotation in _annotations(section).items():
-            listed = Annotated[list[annotation], MinLen(1)]  # type: ignore[valid-type]  # made at run time
-            kind = (annotation | listed if many else annotation) if single else listed
-            own[f"{section}_{key}"] = (kind, Field(default=None, alias=f"{section}.{key}"))
+    for dotted, annotation in SETTINGS.items():
+        listed = Annotated[list[annotation], MinLen(1)]  # type: ignore[valid-type]  # made at run time
+        kind = (annotation | listed if many else annotation) if single else listed
+        own[dotted.replace(".", "_")] = (kind, Field(default=None, alias=dotted))
     return create_model(name, __base__=base, __doc__=base.__doc__, **own)
 
 
-def _section(name: str, section: str, doc: str) -> Any:
-    defaults = SECTIONS[section]()
-    own: dict[str, Any] = {key: (kind, getattr(defaults, key)) for key, kind in _annotations(section).items()}
-    return create_model(name, __base__=Table, __doc__=doc, **own)
+def _section(section: str, doc: str) -> Any:
+    """The settings of a section as a table."""
+    own: dict[str, Any] = {f.name: (SETTINGS[f"{section}.{f.name}"], f.default) for f in fields(SECTIONS[section])}
+    return create_model(section.title(), __base__=Table, __doc__=doc, **own)
 
 
 if TYPE_CHECKING:  # what a type checker can know of models that are made from the fields of the records
@@ -134,8 +134,8 @@ else:
     Grid = _dotted("Grid", _Grid, single=False, many=True)
     Match = _dotted("Match", _Match, single=True, many=True)
     Set = _dotted("Set", Table, single=True, many=False)
-    Train = _section("Train", "train", "How every trial trains.")
-    Measure = _section("Measure", "measure", "How every trial is measured.")
+    Train = _section("train", "How every trial trains.")
+    Measure = _section("measure", "How every trial is measured.")
 
 
 class Override(Table):
@@ -143,17 +143,6 @@ class Override(Table):
 
     where: Match
     set: Set
-
-
-Finite = Annotated[float, Field(description="As it was published.")]
-Source = Annotated[
-    str,
-    Field(
-        pattern=r"^[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]{1,300}$",
-        description="Where the figure is from.",
-        json_schema_extra=_words("1 to 300 characters without control characters", "sources"),
-    ),
-]
 
 
 class PublishedFigure(Table):
@@ -164,7 +153,7 @@ class PublishedFigure(Table):
         "test_accuracy"
     )
     class_: Annotated[str | None, Field(alias="class", description="Name of a class of the data set.")] = None
-    value: Finite | None = None
+    value: Annotated[float, Field(description="As it was published.")] | None = None
     range: Annotated[
         list[float] | None, Field(min_length=2, max_length=2, description="[low, high], instead of value.")
     ] = None

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from bench.base.records import Json
-from bench.errors import nearest
+from bench.errors import escaped, nearest
 
 Key: TypeAlias = tuple[str | int, ...]  # where in a suite: ("grid", "model", 1, "hidden")
 Schema: TypeAlias = Mapping[str, Any]
@@ -62,12 +62,7 @@ def _show_list(value: list[Any]) -> str:
 def shorten(text: str) -> str:
     """`text`, cut where it is long, and printable."""
     cut = text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
-    return printable(cut)
-
-
-def printable(text: str) -> str:
-    """`text` with escapes for what a terminal might take for a command, or cannot show."""
-    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
+    return escaped(cut)
 
 
 def published_path(path: Path) -> str:

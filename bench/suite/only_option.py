@@ -1,4 +1,4 @@
-"""`--only KEY=VALUE[,VALUE…]` and `--shard K/N`: which part of a plan."""
+"""`--only KEY=VALUE[,VALUE…]`: the part of a grid whose values match."""
 
 from __future__ import annotations
 
@@ -13,17 +13,8 @@ from bench.suite.mistakes import shorten, show
 from bench.suite.plan import Rule, label
 
 _SHOWN_CHOICES = 12
-_SHARD = re.compile(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,5})")
 _COMMA = re.compile(r",(?![^\[]*\])")  # not those inside a list
 _NUMBER = re.compile(r"[+-]?[0-9][0-9_]{0,30}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?|[+-]?\.[0-9]{1,30}")
-
-
-def check_shard(text: str | None) -> str | None:
-    """`text` as it is, where it is K/N with 1 <= K <= N; else BenchError."""
-    found = _SHARD.fullmatch(text) if text is not None else None
-    if text is not None and (not found or int(found[1]) > int(found[2])):
-        raise BenchError(f"--shard {shorten(text)}: expected K/N with 1 <= K <= N, as in --shard 1/4")
-    return text
 
 
 def apply_only(
@@ -90,8 +81,8 @@ def _kept(values: Sequence[Json | Component], wanted: Sequence[str]) -> tuple[An
 
 def _no_value(key: str, word: str, choices: Sequence[Json | Component]) -> str:
     if isinstance(choices, range):
-        return f"{show(word)} is no {key} of this grid (there are {choices.start} to {choices.stop - 1})"
+        return f"this grid has no {key} {show(word)} (there are {choices.start} to {choices.stop - 1})"
     names = dict.fromkeys(value.name if isinstance(value, Component) else label(value) for value in choices)
     shown = list(names)[:_SHOWN_CHOICES]
     more = f" and {len(names) - len(shown):,} more" if len(names) > len(shown) else ""
-    return f"{show(word)} is no {key} of this grid{nearest(word[:64], shown)} (there are: {', '.join(shown)}{more})"
+    return f"this grid has no {key} {show(word)}{nearest(word[:64], shown)} (there are: {', '.join(shown)}{more})"

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
+
+from annotated_types import Ge
 
 from bench.base.records import Component, Json, MeasureSettings, TrainSettings, Trial
 from bench.suite.budget import Budget
+from bench.suite.shard import shard_filter
 
 INNER = ("dataset", "batch_size", "device", "model")  # the order of the loops inside that over the seeds
 Settings: TypeAlias = tuple[TrainSettings, MeasureSettings]
@@ -47,7 +50,7 @@ class Rule:
     `late` holds what only the finished trial can answer, because an override sets it: dotted name -> its values.
     """
 
-    at: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    at: Mapping[str, frozenset[Annotated[int, Ge(0)]]] = field(default_factory=dict)
     late: Mapping[str, tuple[Json, ...]] = field(default_factory=dict)
 
     def holds(self, trial: Trial) -> bool:
@@ -139,10 +142,9 @@ class Suite:
     def trials(self) -> Iterator[Trial]:
         """The trials, lazily and each once: round by seed, so that drift is no difference between models."""
         plan = _Expansion(self)
-        part = _part(self.shard, cells_differ=self._seed_matters())
+        keep = shard_filter(self.shard, cells_differ=self._seed_matters()) if self.shard else iter
         for place, seed in enumerate(self.axis("seed").values):
-            kept = plan.of_seed(place, seed)
-            yield from kept if part is None else part(kept)
+            yield from keep(plan.of_seed(place, seed))
 
     def _seed_matters(self) -> bool:
         rules = (*self.exclude, *(override.rule for override in self.override))
@@ -151,27 +153,6 @@ class Suite:
 
 def _plain(value: Any) -> Any:
     return value.canonical if isinstance(value, Component) else value
-
-
-def _part(shard: str | None, *, cells_differ: bool) -> Callable[[Iterator[Trial]], Iterator[Trial]] | None:
-    """What keeps the trials of shard K/N of one seed; None where there is no shard.
-
-    Cells go round the shards in the order of the plan. Each round starts one shard further than the last one, else
-    three shards of a grid with three models would train one model each.
-    """
-    if shard is None:
-        return None
-    mine, shards = (int(number) for number in shard.split("/"))
-    places: dict[str, int] = {}
-
-    def keep(trials: Iterator[Trial]) -> Iterator[Trial]:
-        for index, trial in enumerate(trials):
-            # Where rules ask for the seed, seeds have other cells: then a cell is known by its id.
-            cell = places.setdefault(trial.cell_id, len(places)) if cells_differ else index
-            if (cell + cell // shards) % shards == mine - 1:
-                yield trial
-
-    return keep
 
 
 class _Expansion:

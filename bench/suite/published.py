@@ -25,7 +25,7 @@ def check_published(figures: Sequence[Mapping[str, Json]]) -> None:
         if "seed" in (figure.get("where") or {}):
             raise Mistake((*key, "where", "seed"), "the figure stands beside the mean over all seeds; leave it out")
         if "class" in figure and figure.get("metric") not in BY_CLASS:
-            raise Mistake((*key, "metric"), f"a figure of a class is one of {', '.join(BY_CLASS)}")
+            raise Mistake((*key, "metric"), f"the metric of a class is one of {', '.join(BY_CLASS)}")
 
 
 def check_metric(figure: Mapping[str, Json], plugins: Collection[str], *, key: Key) -> None:
@@ -33,7 +33,7 @@ def check_metric(figure: Mapping[str, Json], plugins: Collection[str], *, key: K
     metric = figure.get("metric", "test_accuracy")
     if metric in BY_CLASS:
         if "class" not in figure:
-            raise Mistake((*key, "class"), f'missing; {metric} is that of a class, as in class = "8"')
+            raise Mistake((*key, "class"), f'missing; {metric} is a metric of one class: name it, as in class = "8"')
         return
     known = [*BUILT_IN, *plugins]
     if metric not in known:

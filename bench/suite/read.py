@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -66,37 +67,37 @@ def read_suite(path: Path, *, sets: Sequence[str] = (), plugins: Sequence[str] =
         flatten(tables)
         origins = apply_sets(tables, sets)
         document = _checked(tables)
+        report = document.pop("report", {})
         _check_durations(document)
         _check_grid(document["grid"])
         _check_rules(document)
-        baseline, report = _baseline(document), document.get("report", {})
+        baseline = _baseline(report, document["grid"]["model"])
         check_published(report.get("published", []))
-        found = _plugins(document.get("plugins", []), beside=path.parent)
+        written = document.pop("plugins", [])
+        found = [_plugin(text, beside=path.parent, key=("plugins", index)) for index, text in enumerate(written)]
     except Mistake as error:
         raise _refusal(path, origins, error) from None
-    extra = [_command_line_plugin(text) for text in plugins]
-    everything = dict([*found, *extra])
+    everything = dict([*found, *map(_command_line_plugin, plugins)])
     return SuiteFile(
         path=path,
-        name=document["name"],
-        title=document.get("title", document["name"]),
+        **{"title": document["name"], **document},
+        **report | {"baseline": baseline, "sinks": tuple(dict.fromkeys(report.get("sinks", [])))},
         plugins=tuple(everything),
         plugins_written=tuple(everything.values()),
-        grid=document["grid"],
-        exclude=document.get("exclude", []),
-        override=document.get("override", []),
-        train=document.get("train", {}),
-        measure=document.get("measure", {}),
-        baseline=baseline,
-        sinks=tuple(dict.fromkeys(report.get("sinks", []))),
-        weights=report.get("weights", False),
-        published=report.get("published", []),
         sets=origins,
         sets_written=tuple(map(published_set, sets)),
-        plugins_added=tuple(
-            published_path(Path(text)) if text.endswith(".py") or "/" in text else text for text in plugins
-        ),
+        plugins_added=tuple(published_path(Path(text)) if _is_file(text) else text for text in plugins),
     )
+
+
+def check_installed(sinks: Iterable[str]) -> None:
+    """Raise BenchError where the package of a sink, which is called like it, is not installed."""
+    for name in sinks:
+        if find_spec(name) is None:
+            raise BenchError(
+                f"report.sinks: {name} is not installed: python -m pip install 'bench-models[{name}]', or take it out "
+                "of the suite (--set 'report.sinks=[]')"
+            )
 
 
 def _refusal(path: Path, origins: Mapping[Key, str], found: Mistake) -> BenchError:
@@ -152,18 +153,14 @@ def _check_rules(document: Mapping[str, Any]) -> None:
                 raise Mistake(("override", index, part), "an empty table; give at least one key")
 
 
-def _baseline(document: Mapping[str, Any]) -> str:
-    wanted = str(document.get("report", {}).get("baseline", ""))
-    names = [entry if isinstance(entry, str) else entry["name"] for entry in document["grid"]["model"]]
+def _baseline(report: Mapping[str, Any], models: Sequence[Json]) -> str:
+    wanted = str(report.get("baseline", ""))
+    names = [entry if isinstance(entry, str) else entry["name"] for entry in models]
     if wanted and wanted not in names:
         choices = ", ".join(dict.fromkeys(names))
         text = f"expected a model of the grid ({choices}), found {show(wanted)}{nearest(wanted, names)}"
         raise Mistake(("report", "baseline"), text)
     return wanted
-
-
-def _plugins(written: Sequence[str], *, beside: Path) -> list[tuple[str, str]]:
-    return [_plugin(text, beside=beside, key=("plugins", index)) for index, text in enumerate(written)]
 
 
 def _command_line_plugin(text: str) -> tuple[str, str]:
@@ -175,7 +172,7 @@ def _command_line_plugin(text: str) -> tuple[str, str]:
 
 def _plugin(text: str, *, beside: Path, key: Key) -> tuple[str, str]:
     """(absolute path or module, what may be published of it: never a path from the root or from home)."""
-    if not (text.endswith(".py") or "/" in text):
+    if not _is_file(text):
         if not _MODULE.fullmatch(text):
             raise Mistake(key, f"expected a file (*.py) or a module, found {show(text)}")
         return text, text
@@ -187,3 +184,7 @@ def _plugin(text: str, *, beside: Path, key: Key) -> tuple[str, str]:
     if not there:
         raise Mistake(key, f"no such file: {show(text)} (relative to {show(str(beside))})")
     return str(file), file.name if Path(text).is_absolute() or text.startswith("~") else text
+
+
+def _is_file(plugin: str) -> bool:
+    return plugin.endswith(".py") or "/" in plugin

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bench.base.records import NOT_IDENTITY, Json, MeasureSettings, TrainSettings, canonical_json
+from bench.base.records import NOT_IDENTITY, Json, MeasureSettings, TrainSettings, canonical_json, settings_by_name
 from bench.errors import BenchError, nearest
 from bench.suite.catalogue import Catalogue
 from bench.suite.components import Builder, Built
 from bench.suite.document import LISTS
 from bench.suite.mistakes import Key, Mistake, published_path, show
-from bench.suite.only_option import apply_only, check_shard
+from bench.suite.only_option import apply_only
 from bench.suite.plan import Axis, Override, Published, Rule, Suite
 from bench.suite.published import check_metric, figure_of
 from bench.suite.read import SuiteFile
 from bench.suite.setting_types import positive_zero
+from bench.suite.shard import check_shard
 
 _COMPONENTS = ("dataset", "model")
 _TIMEOUT = "measure.timeout_seconds"
@@ -45,7 +46,7 @@ def resolve(
         raise file.refuse(found) from None
     if next(suite.trials(), None) is None:
         what = " and ".join(name for name, used in (("--only", only), ("exclude", suite.exclude)) if used)
-        raise BenchError(f"{file.path}: no trial of the grid is left by {what}")
+        raise BenchError(f"{file.path}: no trial of the grid remains after {what}")
     return replace(suite, shard=check_shard(shard))
 
 
@@ -55,20 +56,13 @@ def _timeout(seconds: float | None) -> float | None:
     return None if seconds is None else float(seconds)
 
 
-@dataclass(frozen=True)
-class _Values:
-    """An axis before it is one: its values, and for components also what rules match against."""
-
-    values: Sequence[Any]
-    built: Sequence[Built] = ()
-
-
 class _Resolver:
     """Resolves one file. The tables of the grid come first: rules are places on its axes."""
 
     def __init__(self, file: SuiteFile, catalogue: Catalogue, *, data_root: Path | None) -> None:
         self._file, self._catalogue = file, catalogue
-        self._axes: dict[str, _Values] = {}
+        self._axes: dict[str, Sequence[Any]] = {}
+        self._built: dict[str, list[Built]] = {}  # of data sets and models: what rules match against
         self._base: dict[str, Json] = {}
         folders = (file.path.parent.resolve(), *([data_root.resolve()] if data_root else []))
         self._later: dict[str, list[Json]] = {}  # what overrides set, by dotted name
@@ -81,14 +75,15 @@ class _Resolver:
     def suite(self, only: Sequence[str], timeout: float | None) -> Suite:
         file = self._file
         train, measure = TrainSettings(**file.train), MeasureSettings(**file.measure)
-        self._base = _dotted(train, measure)
+        base = settings_by_name(train, measure)
+        self._base = {name: list(value) if isinstance(value, tuple) else value for name, value in base.items()}
         self._axes = {name: self._values(name, values) for name, values in file.grid.items()}
         keep = self._narrow(only)
-        models = {model.name for model in self._axes["model"].values}
+        models = {model.name for model in self._axes["model"]}
         whole = Suite(
             name=file.name,
             title=file.title,
-            axes=tuple(Axis(name, found.values) for name, found in self._axes.items()),
+            axes=tuple(Axis(name, values) for name, values in self._axes.items()),
             train=train,
             measure=measure,
             exclude=tuple(self._excludes()),
@@ -109,20 +104,20 @@ class _Resolver:
         )
         return whole if timeout is None else _with_timeout(whole, timeout)
 
-    def _values(self, name: str, values: Sequence[Json]) -> _Values:
+    def _values(self, name: str, values: Sequence[Json]) -> Sequence[Any]:
         key: Key = ("grid", name)
         if name in _COMPONENTS:
             built = [self._builder.build(name, entry, key=(*key, i)) for i, entry in enumerate(values)]
-            once = list({item.component.canonical: item for item in reversed(built)}.values())[::-1]
-            return _Values(tuple(item.component for item in once), once)
+            once = self._built[name] = list({item.component.canonical: item for item in reversed(built)}.values())[::-1]
+            return tuple(item.component for item in once)
         if isinstance(values, range):
-            return _Values(values)
+            return values
         if name == "device":
             values = [self._device(value, key=(*key, index)) for index, value in enumerate(values)]
         kept = tuple({canonical_json(value): value for value in map(positive_zero, values)}.values())
         if len(kept) > 1 and name.partition(".")[2] in NOT_IDENTITY:
-            raise Mistake(key, "no part of what a trial is (its trials would be the same), so the axis takes one value")
-        return _Values(kept)
+            raise Mistake(key, "it is not part of a trial's identity, so the trials would be the same; give one value")
+        return kept
 
     def _device(self, name: str, *, key: Key) -> str:
         known = self._catalogue.devices
@@ -135,15 +130,13 @@ class _Resolver:
 
     def _narrow(self, only: Sequence[str]) -> list[Rule]:
         """Drop the values that --only does not ask for. Rules are made after this: they are places on what is left."""
-        values = {name: found.values for name, found in self._axes.items()}
-        keep = apply_only(values, only, base=self._base, later=self._later)
-        for name, kept in values.items():
-            built = [item for item in self._axes[name].built if item.component in kept]
-            self._axes[name] = _Values(kept, built)
+        keep = apply_only(self._axes, only, base=self._base, later=self._later)
+        for name, built in self._built.items():
+            self._built[name] = [item for item in built if item.component in self._axes[name]]
         return keep
 
     def _locations(self) -> dict[str, str]:
-        built = [item for name in _COMPONENTS for item in self._axes[name].built]
+        built = [item for items in self._built.values() for item in items]
         return {f"{item.component.canonical}|{key}": str(path) for item in built for key, path in item.files.items()}
 
     def _overrides(self) -> Iterable[Override]:
@@ -184,7 +177,7 @@ class _Resolver:
             elif name in self._axes:
                 if name == "device":
                     wanted = [self._device(item, key=(*key, name)) for item in wanted]
-                values = self._axes[name].values
+                values = self._axes[name]
                 at[name] = frozenset(values.index(item) for item in wanted if item in values)
             elif self._base[name] not in wanted:
                 return None
@@ -195,7 +188,7 @@ class _Resolver:
         for index, entry in enumerate(wanted):
             where = (*key, index) if listed else key
             target = self._builder.build(name, entry, key=where, complete=False)
-            places |= {place for place, item in enumerate(self._axes[name].built) if item.matches(target)}
+            places |= {place for place, item in enumerate(self._built[name]) if item.matches(target)}
         return frozenset(places)
 
 
@@ -204,13 +197,6 @@ def _listed(name: str, value: Json) -> list[Json]:
     if name in LISTS:
         return value if isinstance(value[0], list) else [value]
     return value if isinstance(value, list) else [value]
-
-
-def _dotted(train: TrainSettings, measure: MeasureSettings) -> dict[str, Json]:
-    """Every setting by its dotted name."""
-    own = {f"train.{item.name}": getattr(train, item.name) for item in fields(train)}
-    own |= {f"measure.{item.name}": getattr(measure, item.name) for item in fields(measure)}
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in own.items()}
 
 
 def _with_timeout(suite: Suite, seconds: float) -> Suite:

@@ -57,7 +57,7 @@ def apply_sets(tables: dict[str, Any], sets: Sequence[str]) -> dict[Key, str]:
         for part in key[:-1]:
             holder = holder.setdefault(part, {})
             if not isinstance(holder, dict):
-                raise BenchError(f"{origin}: {part} is no table")
+                raise BenchError(f"{origin}: {part} is not a table")
         holder[str(key[-1])] = value
         origins[key] = origin
     _replace_duration(tables, origins)
@@ -85,7 +85,7 @@ def _parsed(text: str, origin: str) -> tuple[tuple[str, ...], Any]:
     except Mistake:
         tables = {}
     if list(tables) != ["x"]:
-        raise BenchError(f"{origin}: {show(value)} is no TOML value; a string is written '{name}=\"text\"'")
+        raise BenchError(f"{origin}: {show(value)} is not a TOML value; write a string as '{name}=\"text\"'")
     return parts, tables["x"]
 
 
@@ -101,7 +101,7 @@ def published_set(text: str) -> str:
 
 def _replace_duration(tables: dict[str, Any], origins: dict[Key, str]) -> None:
     """`--set train.steps=100` replaces the file's `epochs`: both would be refused, and nothing else can be meant."""
-    given = {name: _said(name, origins) for name in _INSTEAD}
+    given = {name: origins.get(("train", name)) or origins.get(("grid", f"train.{name}")) or "" for name in _INSTEAD}
     if all(given.values()):
         both = ", ".join(given.values())
         raise BenchError(f"{both}: give train.epochs or train.steps, not both")
@@ -110,28 +110,19 @@ def _replace_duration(tables: dict[str, Any], origins: dict[Key, str]) -> None:
             _drop(other, tables, origins)
 
 
-def _said(name: str, origins: dict[Key, str]) -> str:
-    """The --set that gives `name`, for all trials or as an axis; empty where none does."""
-    return origins.get(("train", name)) or origins.get(("grid", f"train.{name}")) or ""
-
-
 def _drop(name: str, tables: dict[str, Any], origins: dict[Key, str]) -> None:
     """Take epochs or steps out of all that the file says; what --set gave as a whole table stays, and is refused."""
     dotted = f"train.{name}"
-    places: list[tuple[str, object, str]] = [("train", tables.get("train"), name), ("grid", tables.get("grid"), dotted)]
-    overrides = [item for item in _list(tables.get("override")) if isinstance(item, dict)]
-    places += [("override", item.get("set"), dotted) for item in overrides]
-    emptied = []
-    for part, table, key in places:
-        if (part,) not in origins and isinstance(table, dict) and key in table:
-            del table[key]
-            emptied += [table] if not table else []
-    if isinstance(tables.get("override"), list) and emptied:
-        tables["override"] = [
-            item
-            for item in tables["override"]
-            if not (isinstance(item, dict) and any(item.get("set") is table for table in emptied))
-        ]
+    for part, key in (("train", name), ("grid", dotted)):
+        if (part,) not in origins and isinstance(tables.get(part), dict):
+            tables[part].pop(key, None)
+
+    def stays(override: object) -> bool:
+        own = override.get("set") if isinstance(override, dict) else None
+        return not (isinstance(own, dict) and own.pop(dotted, None) is not None and not own)
+
+    if ("override",) not in origins and isinstance(tables.get("override"), list):
+        tables["override"] = [override for override in tables["override"] if stays(override)]
 
 
 def _check_effect(tables: dict[str, Any], origins: dict[Key, str]) -> None:

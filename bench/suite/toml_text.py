@@ -7,8 +7,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from bench.errors import BenchError
-from bench.suite.mistakes import Key, Mistake, key_text, printable, show
+from bench.errors import BenchError, escaped
+from bench.suite.mistakes import Key, Mistake, key_text, show
 
 LIMIT_BYTES = 1 << 20
 _LIMIT_DEPTH = 12
@@ -71,7 +71,7 @@ def _syntax(message: str, text: str) -> str:
     place = _PLACE.search(message)
     what = message[: place.start()] if place else message
     where = f"line {place[1]}, column {place[2]}" if place and place[1] else _position(text)
-    return f"{where}: {printable(what[:120])}"
+    return f"{where}: {escaped(what[:120])}"
 
 
 def _position(before: str) -> str:

@@ -16,8 +16,7 @@ from bench.analysis import artifacts as stored
 from bench.base.records import Result
 from bench.diagnose import tables, write
 from bench.errors import BenchError
-from bench.results.choose import newest_ok
-from bench.results.store import Store
+from bench.results.store import Store, newest_ok
 
 SUITE = """
 name = "looked-at"
@@ -88,10 +87,10 @@ def test_an_unknown_trial_and_a_folder_without_files_are_one_line(folder: Path) 
     store, results = results_of(folder)
     with pytest.raises(BenchError, match="'zz': no such trial"):
         write.pages(store, results, trial="zz")
-    with pytest.raises(BenchError, match="2 trials begin so"):
+    with pytest.raises(BenchError, match="2 trials begin with it"):
         newest_ok(results, "")
     shutil.rmtree(folder / "artifacts")
-    with pytest.raises(BenchError, match="is not there, so there is nothing to diagnose"):
+    with pytest.raises(BenchError, match="the trial's file is not there; .* run the suite again with --fresh"):
         write.pages(store, results, trial=None)
 
 
@@ -108,7 +107,7 @@ def test_a_file_that_is_cut_off_is_one_line(folder: Path) -> None:
     path = files_of(folder)[0]
     path.write_bytes(path.read_bytes()[:1000])
     store, results = results_of(folder)
-    with pytest.raises(BenchError, match="no file of a trial, or cut off"):
+    with pytest.raises(BenchError, match="no file of a trial, cut off, or without a diagnosis"):
         write.pages(store, results, trial=None)
 
 

@@ -17,8 +17,7 @@ import pytest
 from bench.errors import BenchError
 from bench.export.flatten import key_of
 from bench.export.sinks import log
-from bench.suite.read import read_suite
-from bench.suite.sinks import check_installed
+from bench.suite.read import check_installed, read_suite
 
 SUITE = 'name = "mine"\n[grid]\ndataset = ["digits"]\nmodel = ["linear"]\n[report]\nsinks = {sinks}\n'
 
@@ -143,7 +142,7 @@ def test_a_suite_names_its_sinks(tmp_path: Path) -> None:
 def test_a_sink_that_is_not_installed_is_refused_before_anything_trains(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bench.suite.sinks.find_spec", lambda name: None)
+    monkeypatch.setattr("bench.suite.read.find_spec", lambda name: None)
     with pytest.raises(BenchError, match=r"mlflow is not installed: python -m pip install 'bench-models\[mlflow\]'"):
         check_installed(["mlflow"])
     from bench.execute.prepare import Options, read

@@ -20,7 +20,8 @@ from bench.base.records import SCHEMA, Environment, Result, Trial
 from bench.errors import BenchError
 from bench.results.migrate import STEPS, migrate
 from bench.results.store import Store
-from bench.suite import stored
+from bench.results.validate import read_result
+from bench.suite.stored import suite_from_json
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests/results/golden"
@@ -79,7 +80,7 @@ def test_the_shape_of_a_result_is_that_of_the_golden_file() -> None:
         assert set(line) == {"schema", "bench"} | {f.name for f in fields(Result)}
         assert set(line["trial"]) == set(Trial.from_json(line["trial"]).to_json())
         assert set(line["environment"]) == {f.name for f in fields(Environment)}
-        assert Result.from_json(line).to_json() | {"bench": line["bench"]} == line
+        assert read_result(line).to_json() | {"bench": line["bench"]} == line
     ok = next(line for line in golden(SCHEMA) if line["status"] == "ok")
     assert len(ok["artifact_sha256"]) == 64
     assert (
@@ -121,6 +122,6 @@ def test_the_version_to_install_is_no_text_of_a_stranger(tmp_path: Path, wrote: 
 
 
 def test_the_first_suite_json_is_read() -> None:
-    suite = stored.from_json(json.loads((GOLDEN / "suite-1.json").read_bytes()))
+    suite = suite_from_json(json.loads((GOLDEN / "suite-1.json").read_bytes()))
     assert suite.count() == 6
     assert {line["trial_id"] for line in golden(1)} <= {trial.trial_id for trial in suite.trials()}

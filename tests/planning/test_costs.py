@@ -10,7 +10,7 @@ import pytest
 
 from bench.base.records import Component, MeasureSettings, Result, TrainSettings, Trial
 from bench.errors import BenchError
-from bench.planning.costs import Costs, kind_of, length_of, seen
+from bench.planning.costs import Costs, kind_of, length_of, past_jobs
 from bench.planning.estimate import estimate, read_prices
 from bench.planning.lengths import MOST_KINDS, lengths, sampled, shortened
 
@@ -38,7 +38,7 @@ def _after(seconds: float) -> str:
 
 def costs(*results: Result) -> Costs:
     found = Costs()
-    found.add(seen(results))
+    found.add(past_jobs(results))
     return found
 
 
@@ -71,10 +71,10 @@ def test_the_wait_for_torch_of_the_first_trial_is_no_part_of_what_trials_take() 
 
 def test_seeds_that_train_at_once_are_one_job() -> None:
     cell = [trial(seed=seed, engine="vectorized") for seed in range(5)]
-    (one,) = seen([result(each) for each in cell])
+    (one,) = past_jobs([result(each) for each in cell])
     assert (one.kind.seeds, one.seconds) == (5, pytest.approx(14.55))
     again = [result(each, run="again") for each in cell]
-    assert len(list(seen([*(result(each) for each in cell), *again]))) == 2
+    assert len(list(past_jobs([*(result(each) for each in cell), *again]))) == 2
 
 
 def test_what_has_not_run_is_judged_by_what_is_like_it_and_less_sure() -> None:
@@ -156,7 +156,7 @@ def test_a_trial_that_stopped_early_counts_for_the_epochs_that_it_ran() -> None:
     stopped = replace(
         result(replace(early, train=replace(early.train, epochs=4))), trial=early, trial_id=early.trial_id
     )
-    (one,) = seen([replace(stopped, curves={"epoch": [1.0, 2.0, 3.0, 4.0]})])
+    (one,) = past_jobs([replace(stopped, curves={"epoch": [1.0, 2.0, 3.0, 4.0]})])
     assert one.length == 4
     ahead = estimate(jobs(early), costs(stopped), trials={"cpu": 1}, there={}, prices={})
     assert ahead.upper
@@ -165,4 +165,4 @@ def test_a_trial_that_stopped_early_counts_for_the_epochs_that_it_ran() -> None:
 
 def test_a_trial_that_went_on_from_a_checkpoint_tells_nothing_of_a_whole_one() -> None:
     resumed = replace(result(trial()), samples={"resumed_after_epochs": [3.0]})
-    assert list(seen([resumed])) == []
+    assert list(past_jobs([resumed])) == []

@@ -84,14 +84,14 @@ OTHER_TRIAL = "0123456789abcdef"
 # What is done to the folder, and what is said: kind, where, what.
 FAULTS: dict[str, tuple[Callable[[Path], object], str, str, str]] = {
     "cut": (lambda f: append(f, b'{"schema": 2, "tri'), "damaged", "trials/a.jsonl, line 4", "cut off or damaged"),
-    "noise": (lambda f: append(f, b"\xff\x00\n"), "damaged", "line 4", "no JSON from byte 0"),
+    "noise": (lambda f: append(f, b"\xff\x00\n"), "damaged", "line 4", "no valid JSON from byte 0"),
     "type": (lambda f: edit(f, metrics={"test_loss": "x"}), "damaged", "line 1", "metrics.test_loss"),
     "path": (lambda f: edit(f, run_id="../../x"), "damaged", "line 1", "run_id: String should match pattern"),
     "edited": (lambda f: edit(f, trial_id=OTHER_TRIAL), "damaged", "line 1", "its trial_id is 0123456789abcdef"),
     "code": (lambda f: edit(f, code={"model": "x"}), "damaged", "line 1", "its code_id"),
     "artifact": (lambda f: os.truncate(artifact(f), 3), "damaged", f"artifacts/{RUN}/", "SHA-256"),
     "plan": (lambda f: os.truncate(f / "suite.json", 99), "damaged", "suite.json", "run the suite again"),
-    "doctor": (lambda f: put(f, "doctor/0123456789abcdef.json"), "damaged", "doctor/", "no outcome"),
+    "doctor": (lambda f: put(f, "doctor/0123456789abcdef.json"), "damaged", "doctor/", "not an outcome"),
     "copy": (lambda f: shutil.copy(f / "trials/a.jsonl", f / "trials/b.jsonl"), "duplicated", "trials/b.jsonl, line 3",
              "the same result as in trials/a.jsonl, line 3"),
     "twice": (lambda f: write(f, [*read(f), read(f)[0] | {"finished_at": "2030"}]), "duplicated", "line 4", "another result"),
@@ -102,12 +102,12 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str, str, str]] = {
     "aside": (lambda f: put(f, "report/.new-abc/report.md"), "orphaned", "report/.new-abc", "a command that was killed"),
     "no plan": (lambda f: (f / "suite.json").unlink(), "orphaned", "suite.json", "the results have no plan"),
     "only a plan": (lambda f: write(f, []), "orphaned", "suite.json", "a plan without a result"),
-    "unknown": (lambda f: put(f, "notes\x1b.txt"), "foreign", "notes\\x1b.txt", "no file of a folder of results"),
+    "unknown": (lambda f: put(f, "notes\x1b.txt"), "foreign", "notes\\x1b.txt", "not a file that bench writes"),
     "link": (lambda f: (f / "trials/x").symlink_to("/"), "foreign", "trials/x", "a link; it was not followed"),
-    "pipe": (lambda f: os.mkfifo(f / "trials/p.jsonl"), "foreign", "trials/p.jsonl", "no plain file"),
+    "pipe": (lambda f: os.mkfifo(f / "trials/p.jsonl"), "foreign", "trials/p.jsonl", "not a regular file"),
     "linked results": (lambda f: (f / "trials/l.jsonl").symlink_to("/dev/zero"), "foreign", "trials/l.jsonl", "a link"),
     "other suite": (lambda f: shutil.copy(GOLDEN / "results-2.jsonl", f / "trials/c.jsonl"), "foreign", "trials/c.jsonl",
-                    "4 results of no trial of this plan"),
+                    "4 results of trials that are not in this plan"),
     "newer": (lambda f: edit(f, schema=99, bench="9.9.0"), "newer", "line 1", "'bench-models>=9.9.0'"),
     "newer plan": (lambda f: put(f, "suite.json", b'{"schema": 99}'), "newer", "suite.json", "has schema 99"),
 }  # fmt: skip
@@ -196,10 +196,10 @@ def test_checkpoints(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for of, change, wanted in (
         (done, {}, "its trial is ok, and does not keep its checkpoints"),
         (done, {"kept": True, "name": BEST, "trial_id": stopped}, "a checkpoint of another trial"),
-        ("f" * 16, {}, "a checkpoint of no trial of this plan"),
-        (stopped, {"sha256": "0" * 64}, "its SHA-256 is not the one that it tells"),
+        ("f" * 16, {}, "a checkpoint of a trial that is not in this plan"),
+        (stopped, {"sha256": "0" * 64}, "its SHA-256 is not the one in its label"),
         (stopped, {"name": LAST + ".part"}, "left behind by a trial that was killed"),
-        (stopped, {"name": "other.pt"}, "no file of a folder of results"),
+        (stopped, {"name": "other.pt"}, "not a file that bench writes"),
     ):
         path = checkpoint(folder, of, **change)  # type: ignore[arg-type]
         capsys.readouterr()

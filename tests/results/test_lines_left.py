@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bench.errors import BenchError
-from bench.results.lines import Left, read_line
+from bench.results.lines import InFile, read_line
 from bench.results.store import Store, parse
 
 SAMPLES = {"block_seconds": [0.25, 1e-05, -3.5e-07, 4], "latency_seconds": []}
@@ -33,8 +33,8 @@ def test_what_is_left_in_the_file_reads_as_it_was_written(line: tuple[bytes, Pat
     content, path = line
     at = path.stat().st_size - len(content)
     found = read_line(content, path, at=at)
-    assert isinstance(found.samples, Left)
-    assert isinstance(found.curves, Left)
+    assert isinstance(found.samples, InFile)
+    assert isinstance(found.curves, InFile)
     assert dict(found.samples) == SAMPLES
     assert found.curves == CURVES
     assert found.to_json() == json.loads(content)

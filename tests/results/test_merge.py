@@ -62,7 +62,7 @@ def test_shards_merged_are_the_whole(make: ModuleType, tmp_path: Path, capsys: p
     assert Store(out).load_suite() == Store(whole).load_suite()
     said = capsys.readouterr().out
     assert f"{out}: 30 results in 3 files; 3 files copied" in said
-    assert "the plan is the whole of it" in said
+    assert "the merged folder has the whole plan" in said
 
 
 def test_a_shard_that_is_not_there_is_missing(make: ModuleType, tmp_path: Path) -> None:

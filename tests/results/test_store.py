@@ -92,7 +92,7 @@ def test_the_newest_result_of_a_key_counts() -> None:
 def test_a_result_that_is_not_ok_has_a_reason_and_metrics_are_finite() -> None:
     with pytest.raises(BenchError, match="has a reason"):
         replace(result(0), status="failed")
-    with pytest.raises(BenchError, match="no finite number"):
+    with pytest.raises(BenchError, match="not a finite number"):
         replace(result(0), metrics={"test_loss": float("nan")})
 
 

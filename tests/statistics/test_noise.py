@@ -18,13 +18,13 @@ def test_the_formula_by_hand() -> None:
     found = noise(a, b)
     assert found.smallest == pytest.approx(math.exp(half) - 1)
     assert found.log_sd == pytest.approx(math.sqrt(np.mean(variances)))
-    assert not found.claims_a_difference
+    assert not found.ratio.excludes(1)
 
 
 def test_never_less_than_what_a_thing_showed_to_itself() -> None:
     """Steady on each side, 10 % apart: that is drift, and no difference below it may be believed."""
     found = noise([100.0, 100.1, 99.9], [110.0, 110.1, 109.9])
-    assert found.claims_a_difference
+    assert found.ratio.excludes(1)
     assert found.smallest == pytest.approx(0.1, rel=0.01)
     assert noise([110.0, 110.1, 109.9], [100.0, 100.1, 99.9]).smallest == pytest.approx(found.smallest)
 

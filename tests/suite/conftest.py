@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,7 @@ from bench.suite.plan import Suite
 from bench.suite.read import read_suite
 from bench.suite.resolve import resolve
 
+ROOT = Path(__file__).resolve().parents[2]
 GRID = '[grid]\ndataset = ["digits"]\nmodel = ["linear", "mlp", "cnn"]\n'
 
 INTEGER_OR_LIST = {"anyOf": [{"type": "integer"}, {"type": "array", "items": {"type": "integer"}}]}
@@ -70,6 +74,14 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def catalogue() -> Catalogue:
     return Catalogue.from_json(CATALOGUE)
+
+
+@pytest.fixture(scope="session")
+def worker_catalogue() -> Catalogue:
+    """The catalogue that a worker gives, of everything that bench itself registers."""
+    command = [sys.executable, "-m", "bench.worker.catalogue"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True, cwd=ROOT)
+    return Catalogue.from_json(json.loads(done.stdout.splitlines()[-1]))
 
 
 @pytest.fixture(scope="session")

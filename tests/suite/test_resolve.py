@@ -59,7 +59,7 @@ def test_settings_take_their_declared_type(plan: Callable[..., Suite]) -> None:
 
 def test_an_axis_over_what_is_no_identity_is_refused(refusal: Callable[..., str], plan: Callable[..., Suite]) -> None:
     line = refusal('"measure.target_accuracy" = [0.8, 0.9]\n')
-    assert line.startswith("mine.toml: grid.measure.target_accuracy: no part of what a trial is")
+    assert line.startswith("mine.toml: grid.measure.target_accuracy: it is not part of a trial's identity")
     assert plan('"measure.target_accuracy" = [0.8]\n').count() == 3
 
 

@@ -57,7 +57,7 @@ def test_exclude(rule: str, plan: Callable[..., Suite]) -> None:
 
 
 def test_excluding_everything_is_refused(refusal: Callable[..., str]) -> None:
-    assert refusal('[[exclude]]\ndevice = "cpu"\n') == "mine.toml: no trial of the grid is left by exclude"
+    assert refusal('[[exclude]]\ndevice = "cpu"\n') == "mine.toml: no trial of the grid remains after exclude"
 
 
 def test_overrides_and_the_later_one_wins(plan: Callable[..., Suite]) -> None:
@@ -188,15 +188,15 @@ def test_only_takes_a_list_whole(only: str, plan: Callable[..., Suite], refusal:
 ONLY_REFUSED = {
     "model": "--only model: expected KEY=VALUE[,VALUE…], as in --only model=mlp,cnn",
     "model=mlp,": "--only model=mlp,: expected KEY=VALUE[,VALUE…], as in --only model=mlp,cnn",
-    "model=lin": "--only model=lin: 'lin' is no model of this grid; did you mean linear? (there are: linear, mlp, cnn)",
-    "seed=9": "--only seed=9: '9' is no seed of this grid (there are: 0)",
-    "seed=true": "--only seed=true: 'true' is no seed of this grid (there are: 0)",
+    "model=lin": "--only model=lin: this grid has no model 'lin'; did you mean linear? (there are: linear, mlp, cnn)",
+    "seed=9": "--only seed=9: this grid has no seed '9' (there are: 0)",
+    "seed=true": "--only seed=true: this grid has no seed 'true' (there are: 0)",
     "modle=mlp": "--only modle=mlp: unknown key 'modle'; did you mean model?"
     " (the axes are dataset, model, seed, batch_size, device; settings by dotted name)",
     "optimiser=sgd": "--only optimiser=sgd: unknown key 'optimiser'; did you mean train.optimizer?"
     " (the axes are dataset, model, seed, batch_size, device; settings by dotted name)",
-    "train.epochs=3": "--only train.epochs=3: '3' is no train.epochs of this grid (there are: 10)",
-    "seed=" + "9" * 5000: f"--only seed={'9' * 54}…: '{'9' * 58}… is no seed of this grid (there are: 0)",
+    "train.epochs=3": "--only train.epochs=3: this grid has no train.epochs '3' (there are: 10)",
+    "seed=" + "9" * 5000: f"--only seed={'9' * 54}…: this grid has no seed '{'9' * 58}… (there are: 0)",
 }
 
 
@@ -208,9 +208,9 @@ def test_only_refuses(only: str, refusal: Callable[..., str]) -> None:
 def test_only_that_leaves_nothing_is_refused(refusal: Callable[..., str]) -> None:
     rest = 'batch_size = [16, 64]\n[[exclude]]\nmodel = "cnn"\nbatch_size = 64\n'
     assert refusal(rest, only=["model=cnn", "batch_size=64"]) == (
-        "mine.toml: no trial of the grid is left by --only and exclude"
+        "mine.toml: no trial of the grid remains after --only and exclude"
     )
-    assert refusal(only=["model=cnn", "model=mlp"]) == "mine.toml: no trial of the grid is left by --only"
+    assert refusal(only=["model=cnn", "model=mlp"]) == "mine.toml: no trial of the grid remains after --only"
 
 
 @pytest.mark.parametrize("shard", ["0/3", "4/3", "1", "1/0", "a/b", "-1/3", "1/3/3", "01/3", "1/3\n", ""])

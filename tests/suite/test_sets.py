@@ -47,9 +47,9 @@ REFUSED = {
     'name="../x"': "--set name=\"../x\": name: expected 1 to 64 of the characters a-z, 0-9, _ and -, found '../x'",
     "train.epochs": "--set train.epochs: expected KEY=VALUE with a dotted key, as in --set train.epochs=2",
     "=": "--set =: expected KEY=VALUE with a dotted key, as in --set train.epochs=2",
-    "name.x=2": "--set name.x=2: name is no table",
-    "train.epochs=1\nname='y'": "--set train.epochs=1\\nname='y': \"1\\nname='y'\" is no TOML value;"
-    " a string is written 'train.epochs=\"text\"'",
+    "name.x=2": "--set name.x=2: name is not a table",
+    "train.epochs=1\nname='y'": "--set train.epochs=1\\nname='y': \"1\\nname='y'\" is not a TOML value;"
+    " write a string as 'train.epochs=\"text\"'",
     "measure.warmup_steps=5": "--set measure.warmup_steps=5: no effect: the grid has an axis measure.warmup_steps;"
     " use --set 'grid.measure.warmup_steps=[…]'",
 }

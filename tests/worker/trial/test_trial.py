@@ -144,7 +144,7 @@ def test_loaders_and_their_workers_change_nothing_of_what_is_learned(run_trial: 
 
 @pytest.mark.parametrize("name", ["test_accuracy", "seed", "status", "n"])
 def test_a_metric_cannot_take_the_name_of_a_column(name: str) -> None:
-    with pytest.raises(BenchError, match="a column of ours already"):
+    with pytest.raises(BenchError, match="the name of a column already"):
         metric(name)
 
 

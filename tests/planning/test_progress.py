@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from bench.base.records import Component, Result, TrainSettings
-from bench.planning.progress import Standing, standing
-from bench.planning.text import COLUMNS, standing_text
+from bench.planning.progress import Progress, progress_of
+from bench.planning.text import COLUMNS, status_text
 from bench.results.status import Process, Status
 from bench.suite.plan import Axis, Suite
 
@@ -62,7 +62,7 @@ def running(*trials: Any, ago_seconds: float = 4.0, **changes: Any) -> Status:
     return replace(found, **changes)
 
 
-def counts(found: Standing) -> tuple[int, ...]:
+def counts(found: Progress) -> tuple[int, ...]:
     own = found.all
     return own.ok, own.failed, own.skipped, own.running, own.left
 
@@ -70,7 +70,7 @@ def counts(found: Standing) -> tuple[int, ...]:
 def test_done_in_work_and_left() -> None:
     of = suite()
     work = list(of.trials())[2]
-    found = standing(of, results(of, 2), [running(work)], at=NOW)
+    found = progress_of(of, results(of, 2), [running(work)], at=NOW)
     assert counts(found) == (2, 0, 0, 1, 2)
     assert found.alive
     (job,) = found.runs[0].at_work
@@ -83,14 +83,14 @@ def test_done_in_work_and_left() -> None:
 
 def test_a_job_that_takes_longer_than_thought_leaves_no_less_than_nothing() -> None:
     of = suite()
-    found = standing(of, results(of, 4), [running(list(of.trials())[4], ago_seconds=300)], at=NOW)
+    found = progress_of(of, results(of, 4), [running(list(of.trials())[4], ago_seconds=300)], at=NOW)
     assert found.all.seconds_left is not None
     assert found.all.seconds_left.value == 0
 
 
 def test_a_trial_whose_result_is_stored_is_in_work_no_more() -> None:
     of = suite()
-    found = standing(of, results(of, 3), [running(list(of.trials())[2])], at=NOW)
+    found = progress_of(of, results(of, 3), [running(list(of.trials())[2])], at=NOW)
     assert counts(found) == (3, 0, 0, 0, 2)
 
 
@@ -98,16 +98,16 @@ def test_a_trial_whose_result_is_stored_is_in_work_no_more() -> None:
 def test_what_the_run_does_not_count_is_left(changes: dict[str, Any]) -> None:
     of = suite()
     changes |= {"reason": "because"} if "status" in changes else {}
-    assert counts(standing(of, results(of, 2, **changes), [running()], at=NOW)) == (0, 0, 0, 0, 5)
+    assert counts(progress_of(of, results(of, 2, **changes), [running()], at=NOW)) == (0, 0, 0, 0, 5)
 
 
 def test_what_is_run_again_is_left_until_this_run_has_done_it() -> None:
     of = suite()
     before = results(of, 4, run_id="before", status="failed", reason="no luck", metrics={})
-    assert counts(standing(of, before, [running()], at=NOW)) == (0, 4, 0, 0, 1)
-    assert counts(standing(of, before, [running(again=("failed",))], at=NOW)) == (0, 0, 0, 0, 5)
+    assert counts(progress_of(of, before, [running()], at=NOW)) == (0, 4, 0, 0, 1)
+    assert counts(progress_of(of, before, [running(again=("failed",))], at=NOW)) == (0, 0, 0, 0, 5)
     mine = results(of, 1, finished_at=NOW.isoformat())
-    assert counts(standing(of, [*before, *mine], [running(again=("*",))], at=NOW)) == (1, 0, 0, 0, 4)
+    assert counts(progress_of(of, [*before, *mine], [running(again=("*",))], at=NOW)) == (1, 0, 0, 0, 4)
 
 
 def test_without_a_run_every_result_counts() -> None:
@@ -118,7 +118,7 @@ def test_without_a_run_every_result_counts() -> None:
         if trial.device == "cuda"
     ]
     done = [r for r in results(of, 10, environment_id="elsewhere") if r.trial.device == "cpu"]
-    found = standing(of, [*done, *skipped], [], at=NOW)
+    found = progress_of(of, [*done, *skipped], [], at=NOW)
     assert counts(found) == (5, 0, 5, 0, 0)
     assert not found.alive
     assert found.last_seconds == 60
@@ -126,7 +126,7 @@ def test_without_a_run_every_result_counts() -> None:
 
 def test_seeds_that_train_at_once_are_one_job() -> None:
     of = suite(engine="vectorized")
-    found = standing(of, [], [running(*of.trials())], at=NOW)
+    found = progress_of(of, [], [running(*of.trials())], at=NOW)
     assert counts(found) == (0, 0, 0, 5, 0)
     (job,) = found.runs[0].at_work
     assert job.trials == 5
@@ -136,12 +136,12 @@ def test_seeds_that_train_at_once_are_one_job() -> None:
 def test_a_run_elsewhere_that_is_silent_for_long_is_told_from_one_that_goes_on() -> None:
     of = suite()
     work = next(iter(of.trials()))
-    gone = standing(of, [], [running(work, ago_seconds=3600)], at=NOW)
+    gone = progress_of(of, [], [running(work, ago_seconds=3600)], at=NOW)
     assert not gone.alive
     assert counts(gone) == (0, 0, 0, 0, 5)
-    text = " ".join(standing_text("mine", gone, pretty=False).split())
+    text = " ".join(status_text("mine", gone, pretty=False).split())
     assert f"silent: run {RUN}, process 4711 on another machine, last heard of 60 min ago" in text
-    alive = standing_text("mine", standing(of, [], [running(work)], at=NOW), pretty=False)
+    alive = status_text("mine", progress_of(of, [], [running(work)], at=NOW), pretty=False)
     assert "running on another machine, last heard of 4 s ago" in alive
 
 
@@ -149,8 +149,8 @@ def test_a_run_elsewhere_that_is_silent_for_long_is_told_from_one_that_goes_on()
 def test_it_fits_a_terminal(pretty: bool) -> None:
     of = suite(("cpu", "cuda"))
     title = "mine · " + "a title that is longer than it should be " * 4
-    found = standing(of, results(of, 4), [running(*list(of.trials())[4:6], budget_seconds=5400.0)], at=NOW)
-    text = standing_text(title, found, pretty=pretty)
+    found = progress_of(of, results(of, 4), [running(*list(of.trials())[4:6], budget_seconds=5400.0)], at=NOW)
+    text = status_text(title, found, pretty=pretty)
     assert all(len(re.sub(r"\x1b\[[\d;]*m", "", line)) <= COLUMNS for line in text.splitlines()), text
     for word in ("running", "budget 90 min", "for 4.0 s of about 10 s", "cuda", "total", "time left"):
         assert word in text

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from bench.base.records import Component, Result, TrainSettings, Trial
-from bench.planning.costs import Costs, seen
-from bench.planning.estimate import Ahead, estimate
-from bench.planning.text import COLUMNS, ago, ahead_text, money_text, seconds_text
+from bench.planning.costs import Costs, past_jobs
+from bench.planning.estimate import RunEstimate, estimate
+from bench.planning.text import COLUMNS, ago, money_text, plan_text, seconds_text
 from bench.report.budget_text import budget_sentences
 from bench.results.frame import latest
 from bench.statistics.forecast import Span
@@ -21,12 +21,12 @@ def trial(model: str, device: str = "cpu", seed: int = 0, **train: Any) -> Trial
     return Trial(Component("digits", {"train_limit": 1000}), Component(model), seed, 64, device, TrainSettings(**train))
 
 
-def ahead(*models: str, device: str = "cuda", prices: Any = (), **train: Any) -> Ahead:
+def ahead(*models: str, device: str = "cuda", prices: Any = (), **train: Any) -> RunEstimate:
     costs = Costs()
     for number, model in enumerate(models):
         of = trial(model, **train)
         metrics = {"total_seconds": 3000.0 + number, "fit_seconds": 2000.0, "host_peak_bytes": 5.5 * 2**20}
-        costs.add(seen([Result(of, of.trial_id, "run", "here", "code", "ok", metrics=metrics)]))
+        costs.add(past_jobs([Result(of, of.trial_id, "run", "here", "code", "ok", metrics=metrics)]))
     trials = [trial(model, where, **train) for model in models for where in ("cpu", device)]
     counts = {"cpu": len(models), device: len(models)}
     return estimate([[each] for each in trials], costs, trials=counts, there={}, prices=dict(prices))
@@ -35,23 +35,23 @@ def ahead(*models: str, device: str = "cuda", prices: Any = (), **train: Any) ->
 @pytest.mark.parametrize("pretty", [False, True])
 def test_it_fits_a_terminal_and_tells_what_is_not_known(pretty: bool) -> None:
     found = ahead(*(f"a-model-with-a-very-long-name-of-its-own-{n}" for n in range(12)), prices={"cpu": 1234.5})
-    text = ahead_text(found, pretty=pretty)
+    text = plan_text(found, pretty=pretty)
     assert all(len(re.sub(r"\x1b\[[\d;]*m", "", line)) <= COLUMNS for line in text.splitlines()), text
     for word in ("12", "h [", "5.5 MiB", "not known", "+?", "of 12 trials nothing is known", "… and 16 other kinds"):
         assert word in text, word
 
 
 def test_cost_stands_there_only_where_there_is_a_price() -> None:
-    assert "cost" not in ahead_text(ahead("mlp"), pretty=False)
-    priced = ahead_text(ahead("mlp", prices={"cpu": 3.0}), pretty=False)
+    assert "cost" not in plan_text(ahead("mlp"), pretty=False)
+    priced = plan_text(ahead("mlp", prices={"cpu": 3.0}), pretty=False)
     assert "cost: time at the price of an hour" in priced
     assert "2.50 [" in priced
 
 
 def test_early_stopping_is_said_to_shorten() -> None:
     text = "early stopping can only shorten it"
-    assert text in ahead_text(ahead("mlp", early_stopping_patience=3, validation_split=0.1), pretty=False)
-    assert text not in ahead_text(ahead("mlp"), pretty=False)
+    assert text in plan_text(ahead("mlp", early_stopping_patience=3, validation_split=0.1), pretty=False)
+    assert text not in plan_text(ahead("mlp"), pretty=False)
 
 
 @pytest.mark.parametrize(
