@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Array: TypeAlias = npt.NDArray[Any]
 
+CONFUSION = "test/confusion_matrix"
 MOST_VALUES = 50_000_000  # of one array: a file that claims more is not read
 UNREADABLE = (OSError, KeyError, ValueError, AttributeError, TypeError, RuntimeError)
 
@@ -61,14 +62,23 @@ class Diagnosed:
 def by_class(path: Path, figure: str) -> dict[str, float]:
     """One of the figures per class (`f1`, `recall`, `precision`) by the name of the class. Raises BenchError."""
     with _opened(path) as file:
-        names = [str(name) for name in file["test/confusion_matrix"].attrs["class_names"]]
-        return dict(zip(names, map(float, _array(file, f"diagnosis/per_class/{figure}")), strict=True))
+        return dict(zip(_class_names(file), map(float, _array(file, f"diagnosis/per_class/{figure}")), strict=True))
 
 
 def layers(path: Path) -> list[Layer]:
     """The described weights of a trial, layer by layer. Raises BenchError."""
     with _opened(path) as file:
         return _layers(file)
+
+
+def summary(path: Path) -> tuple[list[str], list[list[int]], list[tuple[int, float, float]]]:
+    """Class names, confusion matrix (row: the true class), and of each bin of confidence that is not empty: count, mean
+    confidence, accuracy. Raises BenchError."""
+    with _opened(path) as file:
+        names = ("count", "confidence", "accuracy") if "diagnosis/calibration" in file else ()
+        parts = [_array(file, f"diagnosis/calibration/{name}").tolist() for name in names]
+        bins = [found for found in zip(*parts, strict=True) if found[0]]
+        return list(_class_names(file)), _array(file, CONFUSION).tolist(), bins
 
 
 def read(result: Result, path: Path) -> Diagnosed:
@@ -96,21 +106,24 @@ def _opened(path: Path) -> Iterator[h5py.File]:
 
 
 def _from_file(file: h5py.File, result: Result) -> Diagnosed:
-    matrix = file["test/confusion_matrix"]
+    matrix = file[CONFUSION]
     logits, labels = _array(file, "test/logits"), _array(file, "test/labels")
     if logits.ndim != 2 or labels.shape != logits.shape[:1] or matrix.shape != (logits.shape[1],) * 2:
         raise ValueError(f"logits {logits.shape}, labels {labels.shape} and confusion matrix {matrix.shape} do not fit")
-    names = tuple(str(name) for name in matrix.attrs["class_names"])
     places = [f"{part}/{name}" for part, group in file.get("diagnosis", {}).items() for name in group]
     return Diagnosed(
         result=result,
-        class_names=names,
+        class_names=_class_names(file),
         logits=logits,
         labels=labels,
-        confusion=_array(file, "test/confusion_matrix"),
+        confusion=_array(file, CONFUSION),
         arrays={place: _array(file, f"diagnosis/{place}") for place in places},
         layers=tuple(_layers(file)),
     )
+
+
+def _class_names(file: h5py.File) -> tuple[str, ...]:
+    return tuple(str(name) for name in file[CONFUSION].attrs["class_names"])
 
 
 def _layers(file: h5py.File) -> list[Layer]:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 
+from bench.base.metrics import ACCURACY, BUILT_IN, Metric, metric_named
 from bench.base.records import (
     NOT_IDENTITY,
     Component,
@@ -22,7 +23,7 @@ from bench.base.records import (
     canonical_json,
     digest,
 )
-from bench.present.format import printable
+from bench.present.format import Scale, printable, scale_of
 from bench.results.frame import Row, pools, threads_of
 from bench.statistics.intervals import Estimate, Ratio, log_ratio, paired_t_interval, t_interval
 
@@ -204,7 +205,7 @@ class Section:
         return max(options, key=self._level)
 
     def _level(self, variant: Variant) -> tuple[int, float]:
-        levels = [found.mean for cell in self.at(variant) if (found := cell.estimate("test_accuracy"))]
+        levels = [found.mean for cell in self.at(variant) if (found := cell.estimate(ACCURACY))]
         return len(levels), sum(levels) / max(1, len(levels))
 
     def _agree(self, a: Variant, b: Variant, *, on: Iterable[str]) -> bool:
@@ -243,15 +244,26 @@ class Section:
         """The facts of its environment."""
         return self.environment.facts
 
-    @cached_property
-    def statuses(self) -> Counter[str]:
-        return Counter(row.status for cell in self.cells for row in cell.rows)
+
+def metrics_of(cells: Iterable[Cell]) -> list[Metric]:
+    """What was measured of `cells`: in the order of the table of metrics, then those of plugins by name."""
+    measured = {name for cell in cells for result in cell.ok for name in result.metrics}
+    own = [metric for name, metric in BUILT_IN.items() if name in measured]
+    return [*own, *map(metric_named, sorted(measured - BUILT_IN.keys()))]
+
+
+def scale_for(metric: Metric, cells: Iterable[Cell]) -> Scale:
+    """The scale that the means of `cells` share."""
+    return scale_of(metric.unit, [found.mean for cell in cells if (found := cell.estimate(metric.name))])
 
 
 def is_numeric(values: Collection[Json]) -> bool:
     """Whether `values` are numbers, and at least two."""
-    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
-    return numbers and len(values) > 1
+    return len(values) > 1 and all(map(is_number, values))
+
+
+def is_number(value: Json) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def hashable(value: Json) -> Json:

@@ -155,21 +155,20 @@ def validity(results: Iterable[Result]) -> str:
     return listing([f"{kind} ({count:,})" for kind, count in often]) or "no reason given"
 
 
-def environment_lines(sections: Sequence[Section], doctors: Sequence[Doctor]) -> Iterator[tuple[str, list[str]]]:
-    """Machine, versions, days and commit of every environment that something ran in; a heading where there are
-    several."""
+def environment_lines(sections: Sequence[Section], doctors: Sequence[Doctor]) -> list[tuple[str, list[str]]]:
+    """Machine, versions, days and commit of every environment that something ran in, each with its heading."""
     results: dict[str, list[Result]] = {}
     for section in sections:
         results.setdefault(section.machine, []).extend(section.results)
-    found = {machine_id: group for machine_id, group in results.items() if group}
-    if not found:
-        yield "", ["Nothing has run yet."]
-    for machine_id, group in found.items():
-        heading = f"Environment {machine_id[:8]}" if len(found) > 1 else ""
-        yield heading, [*facts_of(group), *doctor_facts(newest(doctors, machine=machine_id))]
+    found = [
+        (f"Environment {machine_id[:8]}", [*_facts_of(group), *doctor_facts(newest(doctors, machine=machine_id))])
+        for machine_id, group in results.items()
+        if group
+    ]
+    return found or [("Environment", ["Nothing has run yet."])]
 
 
-def facts_of(results: Sequence[Result]) -> Iterator[str]:
+def _facts_of(results: Sequence[Result]) -> Iterator[str]:
     """Machine, versions, commit and days of results of one environment, a line each."""
     environment = next((r.environment for r in results if r.environment.facts), Environment({}))
     facts, notes = environment.facts, environment.notes

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 from bench.analysis.cells import Cell, Section, Variant, axis_label, paired_difference, ratio, value_text
 from bench.analysis.conditions import reasons
+from bench.base.metrics import ACCURACY, MEMORY, SPEED
 from bench.present.format import accuracy, figure, listing, plain, plural, scale_of, signed, supported, times
 from bench.statistics.intervals import Estimate, Ratio, probability_better
 
-ACCURACY, SPEED = "test_accuracy", "train_samples_per_second"
 CHOSEN = "the setting with the highest mean accuracy, chosen on the test set"
 MOST_NAMED = 6  # models, in a sentence
-MEMORY = ("device_peak_allocated_bytes", "host_peak_bytes")
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.base.metrics import BUILT_IN, Metric
+from bench.base.metrics import BUILT_IN, Metric, metric_named
 from bench.errors import BenchError, nearest
 from bench.statistics.verdict import Verdict
 
@@ -14,10 +14,8 @@ LEVELS = frozenset({"fraction", "nats"})
 
 def metric_called(name: str, *, measured: frozenset[str]) -> Metric:
     """The metric called `name`; one of a plugin where a result has it. Its direction is then not known."""
-    if name in BUILT_IN:
-        return BUILT_IN[name]
-    if name in measured:
-        return Metric(name, "", True, True, "")
+    if name in BUILT_IN or name in measured:
+        return metric_named(name)
     raise BenchError(
         f"--metric {name}: no such metric{nearest(name, [*BUILT_IN, *measured])} (see: bench list metrics)"
     )
@@ -25,7 +23,7 @@ def metric_called(name: str, *, measured: frozenset[str]) -> Metric:
 
 def has_direction(metric: Metric) -> bool:
     """Whether it is known which of two values is the better one."""
-    return metric.name in BUILT_IN
+    return metric.built_in
 
 
 def said(verdict: Verdict, metric: Metric) -> str:
@@ -41,11 +39,8 @@ def said(verdict: Verdict, metric: Metric) -> str:
 
 
 def shown_name(metric: Metric) -> str:
-    """`train samples per second` → what a sentence calls it, with its unit."""
-    name = metric.name.replace("_per_second", "/s").replace("_", " ")
-    for unit in (" seconds", " bytes", " joules"):
-        name = name.removesuffix(unit) + f" ({unit.strip()})" if name.endswith(unit) else name
-    return name
+    """What a sentence calls it."""
+    return metric.label
 
 
 def factor_words(ratio: float, metric: Metric) -> str:

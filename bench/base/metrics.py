@@ -1,15 +1,27 @@
-"""The table of metrics: unit and direction of every figure that a trial can have, in the order of the columns."""
+"""The table of metrics: what is known of every figure that a trial can have, and where each is shown.
+
+A new metric that the worker measures is one row at the end of `_LATER`, and one in docs/measurement.md.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+# Every unit, and how many decimals a figure in it has at most; of bytes, seconds and FLOPs in the unit that they are
+# shown in (MiB, ms, GFLOP).
+DECIMALS = {
+    "": 6, "bytes": 2, "count": 0, "FLOP": 2, "FLOP/s": 2, "fraction": 6, "J": 6, "nats": 6, "samples/s": 0,
+    "seconds": 4,
+}  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One figure of a trial. `unit` is one of fraction, nats, count, bytes, seconds, samples/s, FLOP, FLOP/s, J, ''.
+    """One figure of a trial. `unit` is one of DECIMALS.
 
     `timing` says that it depends on the machine: such a figure never pools across environments or code.
+    `label`: what axes and sentences call it. `short`: what heads its column. `title`: what the title of a plot calls
+    it. `word`: what lists and the names of files call it. `absent`: why a trial may not have it.
     """
 
     name: str
@@ -17,57 +29,137 @@ class Metric:
     higher_is_better: bool
     timing: bool
     meaning: str
+    label: str = ""
+    short: str = ""
+    title: str = ""
+    word: str = ""
+    absent: str = "not measured"
+
+    def __post_init__(self) -> None:
+        plain = self.name.replace("_", " ")
+        label = self.label or plain
+        for name, text in {"label": label, "short": label, "title": label, "word": plain}.items():
+            object.__setattr__(self, name, getattr(self, name) or text)
+
+    @property
+    def built_in(self) -> bool:
+        """Whether it stands in this table. Of a plugin's metric it is not known which of two values is better."""
+        return self.name in BUILT_IN
 
 
 _CONTRACT = (
-    Metric("test_accuracy", "fraction", True, False, "share of the test set that is classified right"),
+    Metric("test_accuracy", "fraction", True, False, "share of the test set that is classified right",
+           title="accuracy", word="accuracy"),
     Metric("test_loss", "nats", False, False, "mean cross-entropy over the test set"),
-    Metric("train_loss", "nats", False, False, "running mean of the cross-entropy over the last epoch"),
-    Metric("parameters", "count", False, False, "parameters of the model"),
+    Metric("train_loss", "nats", False, False, "running mean of the cross-entropy over the last epoch",
+           label="training loss"),
+    Metric("parameters", "count", False, False, "parameters of the model", title="number of parameters",
+           word="parameters"),
     Metric("trainable_parameters", "count", False, False, "parameters that require a gradient"),
-    Metric("model_bytes", "bytes", False, False, "parameters and buffers"),
-    Metric("host_peak_bytes", "bytes", False, True, "peak of host memory over the baseline, in training"),
-    Metric("device_peak_allocated_bytes", "bytes", False, True, "peak that tensors took on the device, in training"),
-    Metric("device_peak_reserved_bytes", "bytes", False, True, "peak that the allocator held on the device"),
-    Metric("train_samples_per_second", "samples/s", True, True, "samples over time of all timed blocks of steps"),
-    Metric("step_seconds", "seconds", False, True, "median time of a step, over blocks"),
-    Metric("epoch_seconds", "seconds", False, True, "median epoch with loading and transfer, without evaluation"),
-    Metric("end_to_end_samples_per_second", "samples/s", True, True, "samples of an epoch over epoch_seconds"),
-    Metric("inference_samples_per_second", "samples/s", True, True, "forward passes at the trial's batch size"),
-    Metric("inference_latency_p50_seconds", "seconds", False, True, "median forward pass at batch 1"),
-    Metric("inference_latency_p95_seconds", "seconds", False, True, "95th percentile of a forward pass at batch 1"),
-    Metric("fit_seconds", "seconds", False, True, "first to last real step, evaluation excluded"),
-    Metric("total_seconds", "seconds", False, True, "start of the trial in its process to its record"),
-    Metric("time_to_target_seconds", "seconds", False, True, "training seconds until the target accuracy"),
-    Metric("flops_per_sample", "FLOP", False, False, "forward and backward, counted from the graph"),
-    Metric("achieved_flops_per_second", "FLOP/s", True, True, "counted FLOPs over the time of the timed blocks"),
-    Metric("energy_joules", "J", False, True, "energy over the timed blocks, where it was measured"),
-)
+    Metric("model_bytes", "bytes", False, False, "parameters and buffers", label="size of the model"),
+    Metric("host_peak_bytes", "bytes", False, True, "peak of host memory over the baseline, in training",
+           label="peak of host memory", short="host memory", title="host memory", word="memory"),
+    Metric("device_peak_allocated_bytes", "bytes", False, True, "peak that tensors took on the device, in training",
+           label="peak of device memory, allocated", short="device memory", title="device memory",
+           word="device memory"),
+    Metric("device_peak_reserved_bytes", "bytes", False, True, "peak that the allocator held on the device",
+           label="peak of device memory, reserved", short="device memory, reserved"),
+    Metric("train_samples_per_second", "samples/s", True, True, "samples over time of all timed blocks of steps",
+           label="training throughput", short="trained samples/s", word="throughput"),
+    Metric("step_seconds", "seconds", False, True, "median time of a step, over blocks", label="time of a step",
+           short="step"),
+    Metric("epoch_seconds", "seconds", False, True, "median epoch with loading and transfer, without evaluation",
+           label="time of an epoch", short="epoch"),
+    Metric("end_to_end_samples_per_second", "samples/s", True, True, "samples of an epoch over epoch_seconds",
+           label="end-to-end throughput", short="end-to-end samples/s"),
+    Metric("inference_samples_per_second", "samples/s", True, True, "forward passes at the trial's batch size",
+           label="inference throughput", short="inference samples/s"),
+    Metric("inference_latency_p50_seconds", "seconds", False, True, "median forward pass at batch 1",
+           label="inference latency p50"),
+    Metric("inference_latency_p95_seconds", "seconds", False, True, "95th percentile of a forward pass at batch 1",
+           label="inference latency p95"),
+    Metric("fit_seconds", "seconds", False, True, "first to last real step, evaluation excluded",
+           label="training time", short="fit", word="time"),
+    Metric("total_seconds", "seconds", False, True, "start of the trial in its process to its record",
+           label="time of the whole trial", short="total"),
+    Metric("time_to_target_seconds", "seconds", False, True, "training seconds until the target accuracy",
+           label="time to the target accuracy", short="to target", absent="not reached"),
+    Metric("flops_per_sample", "FLOP", False, False, "forward and backward, counted from the graph",
+           label="FLOPs per sample"),
+    Metric("achieved_flops_per_second", "FLOP/s", True, True, "counted FLOPs over the time of the timed blocks",
+           label="achieved FLOP/s"),
+    Metric("energy_joules", "J", False, True, "energy over the timed blocks, where it was measured", label="energy",
+           word="energy"),
+)  # fmt: skip
 # Later ones: their columns stand after those that people's scripts know. New ones are appended.
 _LATER = (
-    Metric("host_tree_peak_bytes", "bytes", False, True, "peak of the process and its loader workers, sampled"),
-    Metric("device_process_bytes", "bytes", False, True, "memory of the whole process on the device, sampled"),
-    Metric("gradient_bytes", "bytes", False, False, "gradients after the last step"),
-    Metric("optimizer_state_bytes", "bytes", False, False, "tensors that the optimizer keeps"),
-    Metric("loading_seconds", "seconds", False, True, "median of an epoch's time outside of steps: loading, transfer"),
-    Metric("inference_latency_p99_seconds", "seconds", False, True, "99th percentile of a forward pass at batch 1"),
-    Metric("energy_joules_per_sample", "J", False, True, "energy_joules over the samples of the timed blocks"),
-    Metric("step_data_seconds", "seconds", False, True, "of a mean step: waiting for its batch"),
-    Metric("step_transfer_seconds", "seconds", False, True, "of a mean step: copying its batch to the device"),
-    Metric("step_compute_seconds", "seconds", False, True, "of a mean step: what the device takes for it"),
-    Metric("step_launch_seconds", "seconds", False, True, "of a mean step: the device waiting for the host"),
-    Metric("test_macro_f1", "fraction", True, False, "mean over the classes of F1 on the test set"),
+    Metric("host_tree_peak_bytes", "bytes", False, True, "peak of the process and its loader workers, sampled",
+           label="peak of host memory with loader workers", short="host memory with workers"),
+    Metric("device_process_bytes", "bytes", False, True, "memory of the whole process on the device, sampled",
+           label="device memory of the process"),
+    Metric("gradient_bytes", "bytes", False, False, "gradients after the last step", label="gradients"),
+    Metric("optimizer_state_bytes", "bytes", False, False, "tensors that the optimizer keeps",
+           label="state of the optimizer", short="optimizer state"),
+    Metric("loading_seconds", "seconds", False, True, "median of an epoch's time outside of steps: loading, transfer",
+           label="loading time", short="loading"),
+    Metric("inference_latency_p99_seconds", "seconds", False, True, "99th percentile of a forward pass at batch 1",
+           label="inference latency p99"),
+    Metric("energy_joules_per_sample", "J", False, True, "energy_joules over the samples of the timed blocks",
+           label="energy per sample"),
+    Metric("step_data_seconds", "seconds", False, True, "of a mean step: waiting for its batch",
+           label="step: waiting for data", short="step data"),
+    Metric("step_transfer_seconds", "seconds", False, True, "of a mean step: copying its batch to the device",
+           label="step: transfer", short="step transfer"),
+    Metric("step_compute_seconds", "seconds", False, True, "of a mean step: what the device takes for it",
+           label="step: computing", short="step compute"),
+    Metric("step_launch_seconds", "seconds", False, True, "of a mean step: the device waiting for the host",
+           label="step: launching", short="step launch"),
+    Metric("test_macro_f1", "fraction", True, False, "mean over the classes of F1 on the test set",
+           label="test macro F1"),
     Metric("test_calibration_error", "fraction", False, False, "expected gap between confidence and accuracy, 15 bins"),
-    Metric("test_top5_accuracy", "fraction", True, False, "share of the test set whose class is among 5 likeliest"),
-    Metric("compile_seconds", "seconds", False, True, "compiling the model with a cold cache, before it trains"),
-    Metric("epochs_trained", "count", False, False, "epochs until early stopping ended the training, or all"),
-    Metric("best_epoch", "count", False, False, "with the least validation loss: early stopping took its weights"),
-)
+    Metric("test_top5_accuracy", "fraction", True, False, "share of the test set whose class is among 5 likeliest",
+           label="test top-5 accuracy"),
+    Metric("compile_seconds", "seconds", False, True, "compiling the model with a cold cache, before it trains",
+           label="time of compiling", short="compile"),
+    Metric("epochs_trained", "count", False, False, "epochs until early stopping ended the training, or all",
+           absent="no early stopping"),
+    Metric("best_epoch", "count", False, False, "with the least validation loss: early stopping took its weights",
+           absent="no early stopping"),
+)  # fmt: skip
+BUILT_IN: dict[str, Metric] = {metric.name: metric for metric in (*_CONTRACT, *_LATER)}
+LATER: tuple[str, ...] = tuple(metric.name for metric in _LATER)
+
+# The metrics that sentences and short tables are about; of memory the device's, where it was measured.
+ACCURACY, SPEED = "test_accuracy", "train_samples_per_second"
+MEMORY = ("device_peak_allocated_bytes", "host_peak_bytes")
+
+
+def _table(*names: str) -> tuple[Metric, ...]:
+    return tuple(BUILT_IN[name] for name in names)
+
+
+# Where which metrics are shown, in their order. A table shows those that were measured; plugins' follow.
+TABLE_OF_MODELS = _table(
+    "parameters", ACCURACY, SPEED, "end_to_end_samples_per_second", "inference_samples_per_second", "host_peak_bytes",
+    "device_peak_allocated_bytes", "fit_seconds", "time_to_target_seconds", "epochs_trained", "best_epoch",
+)  # fmt: skip
+PAGE = _table(  # the others are columns that are not shown at first
+    ACCURACY, SPEED, "host_peak_bytes", "device_peak_allocated_bytes", "fit_seconds", "parameters", "energy_joules",
+    "time_to_target_seconds", "epochs_trained", "best_epoch",
+)  # fmt: skip
+PLOTTED_LEVELS = _table(ACCURACY, "test_loss")
+PLOTTED_COSTS = _table(SPEED, "fit_seconds", "host_peak_bytes", "device_peak_allocated_bytes")
+ACCURACY_AGAINST = _table("parameters", "fit_seconds")
+RANKING_COSTS = _table("fit_seconds", *MEMORY, "parameters", "energy_joules")
+
 # Columns of a table of trials that are no metrics: no metric may be called so.
 _OTHER = """
     trial_id run_id environment_id code_id cell_id status reason dataset dataset_settings model model_settings seed
     batch_size device precision engine loader threads optimizer learning_rate epochs valid validity_notes n
 """
 OTHER_COLUMNS = frozenset(_OTHER.split())
-BUILT_IN: dict[str, Metric] = {metric.name: metric for metric in (*_CONTRACT, *_LATER)}
-LATER: tuple[str, ...] = tuple(metric.name for metric in _LATER)
+
+
+def metric_named(name: str) -> Metric:
+    """The metric called `name`; one that is not in the table is a plugin's, of which only the name is known."""
+    return BUILT_IN.get(name) or Metric(name, "", True, True, "a plugin's metric", short=name)

@@ -10,7 +10,8 @@ from matplotlib.ticker import MaxNLocator
 
 from bench.analysis.artifacts import Array, Diagnosed
 from bench.present.axes import readable_ticks
-from bench.present.style import COLOURS, FAINT, SMALL, Frame, figure_with_axes, shorten
+from bench.present.colours import COLOURS
+from bench.present.style import FAINT, SMALL, Frame, figure_with_axes, shorten
 
 COLUMNS = 8
 THREE_LINES_INCHES = 0.1 + 0.17 * 3

@@ -9,16 +9,8 @@ import numpy as np
 
 from bench.inspect.inspection import PARTS, WORDS, Array, Inspection, share_text
 from bench.present.axes import readable_ticks
-from bench.present.style import (
-    COLOURS,
-    FAINT,
-    INK,
-    SMALL,
-    Frame,
-    figure_with_axes,
-    shorten,
-    text_inches,
-)  # fmt: skip
+from bench.present.colours import COLOURS
+from bench.present.style import FAINT, INK, SMALL, Frame, figure_with_axes, shorten, text_inches
 
 MOST_NAMED = 40  # classes that get a row of their own
 COLUMNS = 8

@@ -10,8 +10,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from bench.lr_find.curve import Curve
 from bench.present.axes import panel_title
+from bench.present.colours import Style
 from bench.present.format import tick
-from bench.present.style import FAINT, INK, SMALL, Frame, Style, figure_with_axes, shorten
+from bench.present.style import FAINT, INK, SMALL, Frame, figure_with_axes, shorten
 
 COLUMNS = 3
 KEY = "faint: the loss of each batch · line: smoothed · solid line down: steepest · dashed: lowest / 10"

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from bench.analysis.cells import Cell
-from bench.base.metrics import BUILT_IN
-from bench.plots.points import Panels
+from bench.analysis.curves import KINDS, PLACES, Curve, Curves
+from bench.analysis.plots import Plot
+from bench.base.metrics import ACCURACY, BUILT_IN
 from bench.present.axes import (
     label_right,
     legend,
@@ -22,101 +18,35 @@ from bench.present.axes import (
     spans_decades,
     within,
 )
-from bench.present.style import SMALL, WIDTH_INCHES, Frame, Style, figure_with_axes, shorten, text_inches
+from bench.present.colours import Style
+from bench.present.style import SMALL, WIDTH_INCHES, Frame, figure_with_axes, shorten, text_inches
 
-Numbers = NDArray[np.float64]
-KEY = "solid: test · dashed: training · line: mean, band: lowest to highest seed"
-KEY_ONE = "solid: test · dashed: training · one seed"
-KINDS = {"accuracy": "accuracy (fraction)", "loss": "loss (nats)"}
-PARTS = (("train", "--"), ("test", "-"))
-PLACES = {"epoch": "epoch", "train_seconds": "training time (s, evaluation excluded)"}
+DASHES = {"train": "--", "test": "-"}
+Grid = dict[tuple[int, str], Any]  # panel, kind: axes of matplotlib
 
 
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """One curve of one cell over its seeds: x (E,), and mean, lowest and highest (E,) of what was recorded."""
-
-    x: Numbers
-    mean: Numbers
-    low: Numbers
-    high: Numbers
-
-
-def curve(cell: Cell, name: str, *, x: str) -> Curve | None:
-    """The curve called `name` against `epoch` or `train_seconds`; None where it was not recorded.
-
-    Against epochs, a curve pools as accuracies do; against seconds it is one machine's.
-    Seeds with fewer epochs end the curve for all: a mean of other seeds would jump.
-    """
-    results = cell.results_of(_metric(x))
-    found = [(result.curves.get(x), result.curves.get(name)) for result in results]
-    pairs = [(places, values) for places, values in found if places and values]
-    if not pairs:
-        return None
-    length = min(min(len(places), len(values)) for places, values in pairs)
-    places = _array([places[:length] for places, _ in pairs])
-    values = _array([values[:length] for _, values in pairs])
-    known = np.isfinite(values).all(axis=0) & np.isfinite(places).all(axis=0)
-    if not known.any():
-        return None
-    places, values = places[:, known], values[:, known]
-    return Curve(places.mean(axis=0), values.mean(axis=0), values.min(axis=0), values.max(axis=0))
-
-
-def _metric(x: str) -> str:
-    """A metric that pools as curves against `x` do."""
-    return "test_accuracy" if x == "epoch" else "fit_seconds"
-
-
-def seeds_of(cell: Cell, *, x: str) -> int:
-    """Seeds in the curves of a cell."""
-    return cell.n_of(_metric(x))
-
-
-def _array(rows: Sequence[Sequence[float | None]]) -> Numbers:
-    return np.array([[np.nan if value is None else value for value in row] for row in rows], dtype=np.float64)
-
-
-Drawn = dict[tuple[int, str, str, str], Curve]  # panel, kind, part, model
-
-
-def curves_of(panels: Panels, *, x: str) -> Drawn:
-    """Every curve of more than one point, by panel, kind (accuracy, loss), part (train, test) and model."""
-    drawn = {
-        (panel, kind, part, cell.model): found
-        for panel, (_, cells) in enumerate(panels)
-        for kind in KINDS
-        for part, _ in PARTS
-        for cell in cells
-        if (found := curve(cell, f"{part}_{kind}", x=x)) is not None
-    }
-    return drawn if any(len(found.x) > 1 for found in drawn.values()) else {}
-
-
-def curves(panels: Panels, drawn: Drawn, *, x: str, title: str, subtitle: str, styles: dict[str, Style]) -> Any:
-    """Accuracy above, loss below; one column a setting. `x` is `epoch` or `train_seconds`."""
+def curves(plot: Plot, styles: Mapping[str, Style]) -> Any:
+    """Accuracy above, loss below; one column a setting."""
+    drawn, count = plot.curves, len(plot.panels)
     models = list(dict.fromkeys(model for *_, model in drawn))
     kinds = [kind for kind in KINDS if any(kind == each for _, each, _, _ in drawn)]
     margin = max(text_inches(shorten(model), size=SMALL) for model in models) + 0.35
     # Names stand beside the lines where all end at the same place (early stopping may end them anywhere) and there is
     # room.
-    together = x == "epoch" and len({float(found.x[-1]) for found in drawn.values()}) == 1
-    beside = together and margin < 2.2 / len(panels) and len(models) <= 10
+    together = plot.x == "epoch" and len({float(found.x[-1]) for found in drawn.values()}) == 1
+    beside = together and margin < 2.2 / count and len(models) <= 10
     right, bottom = (margin, 0.6) if beside else (0.2, 0.75 + 0.2 * legend_lines(models))
-    several = any(seeds_of(cell, x=x) > 1 for _, cells in panels for cell in cells)
     figure, axes = figure_with_axes(
-        title, [subtitle, KEY if several else KEY_ONE], named=any(name for name, _ in panels),
-        rows=len(kinds), columns=len(panels), panel_inches=2.1, gap_inches=0.2,
+        plot.title, plot.notes, named=any(name for name, _ in plot.panels),
+        rows=len(kinds), columns=count, panel_inches=2.1, gap_inches=0.2,
         frame=Frame(right=right, bottom=bottom), sharex=True, sharey="row",
     )  # fmt: skip
-    figure.subplots_adjust(wspace=right * len(panels) / (WIDTH_INCHES - 0.85 - right * len(panels)))
-    grid = {
-        (panel, kind): axes[row * len(panels) + panel] for row, kind in enumerate(kinds) for panel in range(len(panels))
-    }
+    figure.subplots_adjust(wspace=right * count / (WIDTH_INCHES - 0.85 - right * count))
+    grid = {(panel, kind): axes[row * count + panel] for row, kind in enumerate(kinds) for panel in range(count)}
     for (panel, kind, part, model), found in drawn.items():
         _draw(grid[panel, kind], found, part, style=styles[model])
-    _furnish(grid, panels, kinds, x=x)
-    _scales(grid, drawn, x=x)
+    _furnish(grid, plot, kinds)
+    _scales(grid, drawn, x=plot.x)
     if beside:
         _names(grid, drawn, styles)
     else:
@@ -126,23 +56,23 @@ def curves(panels: Panels, drawn: Drawn, *, x: str, title: str, subtitle: str, s
 
 def _draw(ax: Any, found: Curve, part: str, *, style: Style) -> None:
     ax.plot(
-        found.x, found.mean, dict(PARTS)[part], color=style.colour, marker=style.marker, markersize=5,
+        found.x, found.mean, DASHES[part], color=style.colour, marker=style.marker, markersize=5,
         markevery=max(1, len(found.x) // 6), markerfacecolor=style.colour if part == "test" else "white",
     )  # fmt: skip
     ax.fill_between(found.x, found.low, found.high, color=style.colour, alpha=0.15, linewidth=0)
 
 
-def _furnish(grid: dict[tuple[int, str], Any], panels: Panels, kinds: Sequence[str], *, x: str) -> None:
+def _furnish(grid: Grid, plot: Plot, kinds: Sequence[str]) -> None:
     for (panel, kind), ax in grid.items():
         if kind == kinds[0]:
-            panel_title(ax, panels[panel][0])
+            panel_title(ax, plot.panels[panel][0])
         if panel == 0:
             ax.set_ylabel(KINDS[kind])
         if kind == kinds[-1]:
-            ax.set_xlabel(PLACES[x])
+            ax.set_xlabel(PLACES[plot.x])
 
 
-def _scales(grid: dict[tuple[int, str], Any], drawn: Drawn, *, x: str) -> None:
+def _scales(grid: Grid, drawn: Curves, *, x: str) -> None:
     places = [float(value) for found in drawn.values() for value in found.x]
     first = next(iter(grid.values()))
     readable_ticks(first.xaxis, log=x != "epoch" and scale_axis(first.xaxis, places), whole=x == "epoch")
@@ -151,11 +81,11 @@ def _scales(grid: dict[tuple[int, str], Any], drawn: Drawn, *, x: str) -> None:
             values = [float(value) for key, found in drawn.items() if key[1] == kind for value in found.low]
             log = kind == "loss" and spans_decades(values) and scale_axis(ax.yaxis, values)
             if kind == "accuracy":
-                within(ax.yaxis, BUILT_IN["test_accuracy"])
+                within(ax.yaxis, BUILT_IN[ACCURACY])
             readable_ticks(ax.yaxis, log=log)
 
 
-def _names(grid: dict[tuple[int, str], Any], drawn: Drawn, styles: dict[str, Style]) -> None:
+def _names(grid: Grid, drawn: Curves, styles: Mapping[str, Style]) -> None:
     """Each model's name at the end of its test curve, or of its training curve where it has no other."""
     for (panel, kind), ax in grid.items():
         last = {model: found for part in ("train", "test") for (p, k, each, model), found in drawn.items()

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.analysis.cells import Cell, axis_label
-from bench.base.metrics import Metric
-from bench.plots.points import Name, key_of, model_name
+from bench.analysis.cells import Cell, axis_label, scale_for
+from bench.analysis.plots import Plot
 from bench.present.axes import (
-    axis_text,
     label_right,
     mark_values,
     readable_ticks,
@@ -19,37 +17,27 @@ from bench.present.axes import (
     whiskers,
     within,
 )
-from bench.present.format import scale_of
-from bench.present.style import Frame, Style, figure_with_axes, shorten, text_inches
+from bench.present.colours import Style
+from bench.present.format import axis_text
+from bench.present.style import Frame, figure_with_axes, shorten, text_inches
 
 LENGTHS = frozenset({"samples/s", "bytes", "seconds", "J", "FLOP/s"})  # what is compared from zero
 
 
-def lines(
-    cells: Sequence[Cell],
-    metric: Metric,
-    axis: str,
-    *,
-    title: str,
-    subtitle: str,
-    styles: dict[str, Style],
-    name: Name = model_name,
-) -> Any:
+def lines(plot: Plot, styles: Mapping[str, Style]) -> Any:
     """One line a name through its means, an interval and every seed at each value; logarithmic where values span
-    decades. `cells` differ in their name and in `axis` alone, and all have the metric."""
-    scale = scale_of(metric.unit, [found.mean for cell in cells if (found := cell.estimate(metric.name))])
+    decades. The cells differ in their name and in the setting alone, and all have the metric."""
+    cells, metric = plot.cells, plot.metric
+    scale = scale_for(metric, cells)
     groups: dict[str, list[Cell]] = {}
-    for cell in sorted(cells, key=lambda cell: float(cell.setting(axis))):
-        groups.setdefault(name(cell), []).append(cell)
+    for cell in sorted(cells, key=lambda cell: float(cell.setting(plot.x))):
+        groups.setdefault(plot.called(cell), []).append(cell)
     figure, (ax,) = figure_with_axes(
-        title, [subtitle, key_of(cells, metric)], named=False, rows=1, columns=1, panel_inches=3.5,
+        plot.title, plot.notes, named=False, rows=1, columns=1, panel_inches=3.5,
         frame=Frame(left=0.95, right=max(text_inches(shorten(each)) for each in groups) + 0.5),
     )  # fmt: skip
-    ends = [
-        (each, *_line(ax, group, metric, axis, divisor=scale.divisor, style=styles[each]))
-        for each, group in groups.items()
-    ]
-    values = sorted({float(cell.setting(axis)) for cell in cells})
+    ends = [(name, *_line(ax, group, plot, scale.divisor, style=styles[name])) for name, group in groups.items()]
+    values = sorted({float(cell.setting(plot.x)) for cell in cells})
     figures = [value / scale.divisor for cell in cells for value in cell.by_seed(metric.name).values()]
     scale_axis(ax.xaxis, values)
     log = metric.unit != "fraction" and spans_decades(figures) and scale_axis(ax.yaxis, figures)
@@ -58,22 +46,20 @@ def lines(
     within(ax.yaxis, metric)
     readable_ticks(ax.yaxis, log=log)
     mark_values(ax, values)
-    ax.set_xlabel(axis_label(axis) + (" (log)" if ax.get_xscale() != "linear" else ""))
-    ax.set_ylabel(axis_text(metric, scale.unit) + (", log" if log else ""))
+    ax.set_xlabel(axis_label(plot.x) + (" (log)" if ax.get_xscale() != "linear" else ""))
+    ax.set_ylabel(axis_text(metric, scale) + (", log" if log else ""))
     label_right(ax, ends, styles)
     return figure
 
 
-def _line(
-    ax: Any, cells: Sequence[Cell], metric: Metric, axis: str, *, divisor: float, style: Style
-) -> tuple[float, float]:
-    """Draw one model; returns where its line ends."""
-    x = [float(cell.setting(axis)) for cell in cells]
-    found = [cell.estimate(metric.name) for cell in cells]
-    means = [each.mean / divisor for each in found if each]
-    ends = whiskers([each for each in found if each], metric, divisor=divisor)
+def _line(ax: Any, cells: Sequence[Cell], plot: Plot, divisor: float, *, style: Style) -> tuple[float, float]:
+    """Draw one line; returns where it ends."""
+    x = [float(cell.setting(plot.x)) for cell in cells]
+    found = [each for cell in cells if (each := cell.estimate(plot.metric.name))]
+    means = [each.mean / divisor for each in found]
+    ends = whiskers(found, plot.metric, divisor=divisor)
     for place, cell in zip(x, cells, strict=True):
-        values = [value / divisor for value in cell.by_seed(metric.name).values()]
+        values = [value / divisor for value in cell.by_seed(plot.metric.name).values()]
         if len(values) > 1:
             seeds(ax, place, values, style)
     ax.errorbar(x, means, yerr=ends if any(map(any, ends)) else None, color=style.colour, marker=style.marker,

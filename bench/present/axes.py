@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.ticker import (
@@ -17,9 +17,10 @@ from matplotlib.ticker import (
 )
 
 from bench.base.metrics import Metric
+from bench.present.colours import Style
 from bench.present.format import tick
 from bench.present.label_places import Box, Point, beside, spread, thinned
-from bench.present.style import DPI, FAINT, INK, LINE_INCHES, SMALL, TEXT, WIDTH_INCHES, Style, shorten, text_inches
+from bench.present.style import DPI, FAINT, INK, LINE_INCHES, SMALL, TEXT, WIDTH_INCHES, shorten, text_inches
 from bench.statistics.intervals import Estimate
 
 MOST_MARKED = 14  # values of an axis that each get a tick of their own
@@ -114,7 +115,7 @@ def mark_values(ax: Any, values: Sequence[float]) -> None:
     ax.xaxis.set_minor_locator(NullLocator())
 
 
-def label_right(ax: Any, ends: Sequence[tuple[str, float, float]], styles: dict[str, Style]) -> None:
+def label_right(ax: Any, ends: Sequence[tuple[str, float, float]], styles: Mapping[str, Style]) -> None:
     """Names (name, x, y of a line's end) in the right margin, at the heights of their lines or as near as they fit;
     a thin line leads from each line to its name, a dotted grey one where that would pass for data."""
     if not ends:
@@ -173,7 +174,7 @@ def _corners(ax: Any, names: Sequence[Named]) -> list[Point] | None:
     )
 
 
-def legend(figure: Any, styles: dict[str, Style], models: Sequence[str], *, bottom_inches: float) -> None:
+def legend(figure: Any, styles: Mapping[str, Style], models: Sequence[str], *, bottom_inches: float) -> None:
     """Names with their shapes below the plot: for where there is no room beside the lines. `bottom_inches` is what the
     axis and its label take."""
     from matplotlib.lines import Line2D
@@ -245,19 +246,3 @@ def _fraction(ax: Any, pixel: Point) -> Point:
     """Of the figure: an SVG has other pixels than a PNG."""
     box = ax.figure.bbox
     return pixel[0] / box.width, pixel[1] / box.height
-
-
-WORDS = {
-    "train_samples_per_second": "training throughput",
-    "end_to_end_samples_per_second": "end-to-end throughput",
-    "inference_samples_per_second": "inference throughput",
-    "host_peak_bytes": "peak of host memory",
-    "device_peak_allocated_bytes": "peak of device memory, allocated",
-    "fit_seconds": "training time",
-}
-
-
-def axis_text(metric: Metric, unit: str) -> str:
-    """What an axis shows, with its unit: `test accuracy (fraction)`."""
-    shown = "fraction" if metric.unit == "fraction" else unit
-    return WORDS.get(metric.name, metric.name.replace("_", " ")) + (f" ({shown})" if shown else "")

@@ -6,9 +6,14 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from bench.base.metrics import DECIMALS, Metric
 from bench.base.records import digest
 from bench.statistics.intervals import Estimate
+
+if TYPE_CHECKING:
+    from bench.statistics.intervals import Estimate
 
 DASH = "–"
 SAFE = re.compile(r"[^A-Za-z0-9_.-]+")
@@ -32,16 +37,28 @@ def scale_of(unit: str, values: Iterable[float]) -> Scale:
     """The scale for figures in `unit` (one of those of bench.base.metrics), by the middle one of `values`."""
     sizes = sorted(abs(value) for value in values if value)
     middle = sizes[len(sizes) // 2] if sizes else 1.0
+    decimals = DECIMALS[unit]
     if unit == "bytes":
         name, divisor = _largest(_BYTES, middle)
-        return Scale(name, divisor, 0 if name == "B" else 2)
+        return Scale(name, divisor, 0 if name == "B" else decimals)
     if unit == "seconds":
         name, divisor = _largest(_SECONDS, 10 * sizes[-1] if sizes else 1.0)  # 0.1 s is no 100 ms
-        return Scale(name, divisor, 4)
+        return Scale(name, divisor, decimals)
     if unit in ("FLOP", "FLOP/s"):
         name, divisor = _largest(_SI, middle)
-        return Scale(name + unit, divisor, 2)
-    return Scale("" if unit in ("fraction", "count") else unit, 1.0, 0 if unit in ("count", "samples/s") else 6)
+        return Scale(name + unit, divisor, decimals)
+    return Scale("" if unit in ("fraction", "count") else unit, 1.0, decimals)
+
+
+def head(metric: Metric, scale: Scale) -> str:
+    """What heads a column: `host memory (MiB)`, `trained samples/s`."""
+    return metric.short if not scale.unit or metric.short.endswith(scale.unit) else f"{metric.short} ({scale.unit})"
+
+
+def axis_text(metric: Metric, scale: Scale) -> str:
+    """What an axis shows: `test accuracy (fraction)`, `peak of host memory (MiB)`."""
+    unit = "fraction" if metric.unit == "fraction" else scale.unit
+    return f"{metric.label} ({unit})" if unit else metric.label
 
 
 def _largest(units: Sequence[tuple[str, float]], size: float) -> tuple[str, float]:
@@ -98,6 +115,14 @@ def figure_pm(value: float, half: float | None, scale: Scale) -> str:
     decimals = _decimals(value / scale.divisor, half / scale.divisor, scale)
     shown = number(half / scale.divisor, decimals=decimals)
     return f"{number(value / scale.divisor, decimals=decimals)} ± {shown}"
+
+
+def mean_text(metric: Metric, found: Estimate, scale: Scale, *, interval: bool = True) -> str:
+    """The mean of a metric as tables have it: a count is whole, other figures have the digits of `figure_pm`, or
+    without the interval those of `figure`."""
+    if metric.unit == "count":
+        return whole(found.mean)
+    return (figure_pm if interval else figure)(found.mean, found.half, scale)
 
 
 def figure_as(

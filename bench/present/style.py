@@ -1,4 +1,4 @@
-"""How plots look: colours, shapes, sizes, and how a figure becomes a file. The only module that sets up matplotlib."""
+"""How plots look: fonts, sizes, and how a figure becomes a file. The only module that sets up matplotlib."""
 
 from __future__ import annotations
 
@@ -22,10 +22,6 @@ DPI = 150  # 1200 pixels wide: sharp where a README shows 800
 TEXT, SMALL, TITLE = 10.0, 9.0, 12.0  # points; 9 is the least at 800 pixels
 INK, FAINT, GRID = "#222222", "#555555", "#dddddd"
 LINE_INCHES = 0.19  # from one line of text to the next
-
-# Okabe & Ito (2008), without yellow, which is lost on white; the first three differ in black and white too.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")  # eight and seven have no common divisor: 56 pairs
 
 SETUP: dict[str, Any] = {
     "text.parse_math": False,  # a name with $ is a name
@@ -55,22 +51,6 @@ SETUP: dict[str, Any] = {
     "lines.linewidth": 1.6,
     "lines.markersize": 6.0,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Style:
-    """One model's colour and shape, the same in every plot."""
-
-    colour: str
-    marker: str
-
-
-def styles_of(models: Sequence[str]) -> dict[str, Style]:
-    """A style for each model, by its place in `models`."""
-    return {
-        model: Style(COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)])
-        for index, model in enumerate(dict.fromkeys(models))
-    }
 
 
 @contextmanager

@@ -100,8 +100,9 @@ def _answer(request: Request) -> Iterator[str]:
 
 def _conditions(request: Request) -> Iterator[str]:
     """Machine, versions, threads, commit and days of every environment."""
-    for heading, lines in environment_lines(request.sections(), request.source.doctors):
-        if heading:
+    found = environment_lines(request.sections(), request.source.doctors)
+    for heading, lines in found:
+        if len(found) > 1:
             yield request.markup.strong(heading)
         yield request.markup.bullets(lines)
 

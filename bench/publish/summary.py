@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.analysis.cells import Cell, Section, axis_label, value_text
-from bench.analysis.conditions import validity
-from bench.analysis.models_table import BOLD, INTERVALS, SHOWN, Marks, best_cell, why_empty
-from bench.base.metrics import BUILT_IN, Metric
+from bench.analysis.cells import Cell, Section, axis_label, metrics_of, scale_for, value_text
+from bench.analysis.columns import BOLD, INTERVALS, Marks, doubt, mean_cells
+from bench.base.metrics import ACCURACY, BUILT_IN, Metric, metric_named
 from bench.errors import nearest
-from bench.present.format import DASH, Scale, figure_as, listing, plural, scale_of, whole
+from bench.present.format import Scale, figure_as, head, listing, whole
 from bench.present.tables import Column, Table, TableCell
 from bench.publish.source import AXES, BlockError, axis_of, value_of
-from bench.results.frame import metric_names
+from bench.statistics.intervals import Estimate
 
 OPTIONS = ("rows", "columns", "metric", "format", "digits")
 FORMS = ("interval", "range", "mean")
-HEADS = {name: head for name, head, _ in SHOWN}
 Key = tuple[str, ...]
 
 
@@ -46,7 +44,7 @@ def summary_table(sections: Sequence[Section], attributes: Mapping[str, str]) ->
     for key in column_keys:
         for metric in asked.metrics:
             column = [places.get((row, key)) for row in row_keys]
-            scale = _scale(metric, cells)
+            scale = scale_for(metric, cells)
             heads.append(Column(f"{'-'.join((*key, metric.name))}", _head(key, metric, scale, asked), interval=True))
             for line, cell in zip(body, _column(column, metric, scale, asked, marks), strict=True):
                 line.append(cell)
@@ -67,15 +65,15 @@ def _asked(attributes: Mapping[str, str], cells: Sequence[Cell]) -> Asked:
     digits = attributes.get("digits", "auto")
     if digits != "auto" and not (digits.isdecimal() and 1 <= int(digits) <= 9):
         raise BlockError(f"digits={digits}: 1 to 9 significant digits, or auto: what the interval supports")
-    metrics = [_metric(name, cells) for name in listed("metric", "test_accuracy")]
+    metrics = [_metric(name, cells) for name in listed("metric", ACCURACY)]
     return Asked(rows, columns, metrics, form, None if digits == "auto" else int(digits))
 
 
 def _metric(name: str, cells: Sequence[Cell]) -> Metric:
-    measured = metric_names(result for cell in cells for result in cell.ok)
-    if name not in measured:
-        raise BlockError(f"metric={name}: no such metric{nearest(name, measured)} (there are: {', '.join(measured)})")
-    return BUILT_IN.get(name) or Metric(name, "", True, True, "a plugin's metric")
+    known = [*BUILT_IN, *(metric.name for metric in metrics_of(cells) if not metric.built_in)]
+    if name not in known:
+        raise BlockError(f"metric={name}: no such metric{nearest(name, known)} (there are: {', '.join(known)})")
+    return metric_named(name)
 
 
 def _places(cells: Iterable[Cell], asked: Asked) -> dict[tuple[Key, Key], Cell]:
@@ -93,44 +91,31 @@ def _places(cells: Iterable[Cell], asked: Asked) -> dict[tuple[Key, Key], Cell]:
     return found
 
 
-def _scale(metric: Metric, cells: Sequence[Cell]) -> Scale:
-    return scale_of(metric.unit, [found.mean for cell in cells if (found := cell.estimate(metric.name))])
-
-
 def _head(key: Key, metric: Metric, scale: Scale, asked: Asked) -> str:
     """The values of the columns' axes, and the metric where there are several, or no such axis."""
     named = [f"{axis_label(axis)} {text}" if text[:1].isdigit() else text
              for axis, text in zip(asked.columns, key, strict=True)]  # fmt: skip
-    unit = f" ({scale.unit})" if scale.unit and scale.unit != "samples/s" else ""
-    label = HEADS.get(metric.name, metric.name.replace("_", " ")) + unit
-    return ", ".join([*named, label] if len(asked.metrics) > 1 or not named else named)
+    return ", ".join([*named, head(metric, scale)] if len(asked.metrics) > 1 or not named else named)
 
 
 def _column(
     column: Sequence[Cell | None], metric: Metric, scale: Scale, asked: Asked, marks: Marks
 ) -> Iterator[TableCell]:
-    # Data sets are not compared with each other, nor counts.
-    comparable = "dataset" not in asked.rows and metric.name in BUILT_IN and metric.unit != "count"
-    best = best_cell([cell for cell in column if cell is not None], metric) if comparable else None
-    for cell in column:
-        if cell is None:
-            yield TableCell(f"{DASH} {marks.mark('not in the plan.')}")
-            continue
-        found = cell.estimate(metric.name)
-        if found is None:
-            yield TableCell(f"{DASH} {marks.mark(why_empty(cell, metric))}")
-            continue
+    def text(cell: Cell, found: Estimate) -> str:
         ends = None if found.low is None or found.high is None else (found.low, found.high)
-        text = figure_as(asked.form, found.mean, ends, scale, digits=asked.digits)
-        text = whole(found.mean) if metric.unit == "count" else text
-        doubt = " †" if cell.not_valid and metric.timing else ""
-        yield TableCell(text + doubt, found.mean, found.low, found.high, best=cell is best)
+        shown = figure_as(asked.form, found.mean, ends, scale, digits=asked.digits)
+        shown = whole(found.mean) if metric.unit == "count" else shown
+        return shown + (" †" if cell.not_valid and metric.timing else "")
+
+    # Data sets are not compared with each other.
+    return mean_cells(column, metric, text=text, marks=marks, comparable="dataset" not in asked.rows)
 
 
 def _notes(cells: Sequence[Cell], rows: Sequence[Sequence[TableCell]], asked: Asked, marks: Marks) -> Iterator[str]:
     texts = [cell.text for row in rows for cell in row]
     if asked.columns or len(asked.metrics) == 1:
-        yield "Figures: " + "; ".join(_meaning(metric, _scale(metric, cells)) for metric in asked.metrics) + "."
+        meanings = (f"{head(metric, scale_for(metric, cells))}, {metric.meaning}" for metric in asked.metrics)
+        yield f"Figures: {'; '.join(meanings)}."
     if any("±" in text for text in texts):
         yield INTERVALS
     if asked.form == "range":
@@ -138,13 +123,5 @@ def _notes(cells: Sequence[Cell], rows: Sequence[Sequence[TableCell]], asked: As
     if any(cell.best for row in rows for cell in row):
         yield BOLD
     if any("†" in text for text in texts):
-        doubtful = [result for cell in cells for result in cell.not_valid]
-        total = sum(cell.n for cell in cells)
-        yield f"† not valid, {len(doubtful):,} of {plural(total, 'trial')}: {validity(doubtful)}."
+        yield from doubt(cells)
     yield from marks.notes(rows)
-
-
-def _meaning(metric: Metric, scale: Scale) -> str:
-    name = HEADS.get(metric.name, metric.name.replace("_", " "))
-    unit = f" ({scale.unit})" if scale.unit and scale.unit not in name else ""
-    return f"{name}{unit}, {metric.meaning}"

@@ -6,10 +6,12 @@ import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from bench.analysis.cells import Section
 from bench.analysis.conditions import environment_lines, fact_text, reasons, validity
 from bench.analysis.findings import answer, nothing
+from bench.analysis.plots import Plot
 from bench.base.records import Json
 from bench.present.format import listing, plural, ranges
 from bench.present.tables import Table, escape_markdown, to_markdown
@@ -19,23 +21,18 @@ from bench.results.frame import Latest
 from bench.suite.plan import Suite
 
 MOST_ROWS = 60
+NOTHING = "Nothing was measured yet: no trial of this plan is ok."
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """A plot that was written: file name without ending, and what it shows."""
+class Seen:
+    """What a report says beside the results: damaged lines, results of other plans, the doctor's word, and which
+    plugins could not be imported."""
 
-    name: str
-    alt: str
-
-
-@dataclass(frozen=True, slots=True)
-class Extra:
-    """A table over all sections that a suite asks for: its heading, what it says in words, and the table."""
-
-    heading: str
-    text: str
-    table: Table
+    damaged: int = 0
+    others: int = 0
+    doctors: tuple[Doctor, ...] = ()
+    plugin_errors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,49 +41,60 @@ class Part:
 
     section: Section
     table: Table
-    pictures: tuple[Picture, ...]
+    plots: tuple[Plot, ...] = ()
 
 
-def page(
-    parts: Sequence[Part],
-    *,
-    title: str,
-    suite: Suite | None,
-    latest: Latest,
-    damaged: int,
-    others: int,
-    doctors: Sequence[Doctor] = (),
-    plugin_errors: Sequence[str] = (),
-    extras: Sequence[Extra] = (),
-) -> str:
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """A table over all sections that a suite asks for, and what it says in words."""
+
+    text: str
+    table: Table
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """What a report is made of. `folder` is results/<suite>, where logs and artifacts lie."""
+
+    folder: Path
+    suite: Suite | None
+    latest: Latest
+    seen: Seen = Seen()
+    parts: tuple[Part, ...] = ()
+    extras: tuple[Extra, ...] = ()
+
+    @property
+    def title(self) -> str:
+        return (self.suite.title if self.suite is not None else "") or self.folder.name
+
+    @property
+    def sections(self) -> list[Section]:
+        return [part.section for part in self.parts]
+
+    def answers(self) -> list[str]:
+        """One paragraph a section."""
+        return [text for section in self.sections if (text := answer(section))] or [NOTHING]
+
+
+def page(report: Report) -> str:
     """The whole report as Markdown. Everything that comes from a suite or a result is escaped."""
-    sections = [part.section for part in parts]
-    blocks = [f"# {escape_markdown(title)}", *_answers(sections)]
+    blocks = [f"# {escape_markdown(report.title)}", *map(escape_markdown, report.answers())]
     blocks.append("## What to know about these figures")
-    known = [*caveats(sections, suite, latest, damaged, others), *map(_plugin_error, plugin_errors)]
-    blocks.append("\n".join(f"- {escape_markdown(text)}" for text in known))
-    for part in parts:
+    blocks.append("\n".join(f"- {escape_markdown(text)}" for text in caveats(report)))
+    for part in report.parts:
         blocks += _part(part)
-    for extra in extras:
-        blocks += [f"## {escape_markdown(extra.heading)}", escape_markdown(extra.text), *_table(extra.table)]
-    blocks += ["## Conditions", *_environments(sections, doctors)]
-    blocks += ["## How to do it again", *_again(suite, sections)]
+    for extra in report.extras:
+        blocks += [f"## {escape_markdown(extra.table.title)}", escape_markdown(extra.text), *_table(extra.table)]
+    blocks += ["## Conditions", *_environments(report)]
+    blocks += ["## How to do it again", *_again(report)]
     return "\n\n".join(blocks) + "\n"
 
 
-def _answers(sections: Sequence[Section]) -> list[str]:
-    texts = [text for section in sections if (text := answer(section))]
-    return [escape_markdown(text) for text in texts] or ["Nothing was measured yet: no trial of this plan is ok."]
-
-
-def caveats(
-    sections: Sequence[Section], suite: Suite | None, latest: Latest, damaged: int, others: int
-) -> Iterator[str]:
+def caveats(report: Report) -> Iterator[str]:
     """What is not right with the figures, one sentence each; the first one counts the trials."""
+    sections, suite, latest, seen = report.sections, report.suite, report.latest, report.seen
     yield _count(latest)
-    for section in sections:
-        if not section.measured:
-            yield nothing(section)
+    yield from (nothing(section) for section in sections if not section.measured)
     measured = [row for section in sections if section.measured for cell in section.cells for row in cell.not_ok]
     if measured:
         yield f"In the tables below, not in any mean: {reasons((row.status, row.reason) for row in measured)}."
@@ -101,17 +109,14 @@ def caveats(
     if latest.superseded:
         stay = "stays" if latest.superseded == 1 else "stay"
         yield f"{plural(latest.superseded, 'older result')} of these trials {stay} on file; the newest is shown."
-    if damaged:
-        yield f"{plural(damaged, 'damaged line')} in the stored results could not be read, and were left out."
-    if others:
-        belong = (
-            "belongs to no trial of this plan, and is" if others == 1 else "belong to no trial of this plan, and are"
-        )
-        yield f"{plural(others, 'other result')} in this folder {belong} not shown."
-
-
-def _plugin_error(text: str) -> str:
-    return f"A plugin could not be imported, what it registers is missing here: {text.rstrip('.')}."
+    if seen.damaged:
+        yield f"{plural(seen.damaged, 'damaged line')} in the stored results could not be read, and were left out."
+    if seen.others:
+        belong = "belongs to no trial of this plan, and is"
+        belong = belong if seen.others == 1 else "belong to no trial of this plan, and are"
+        yield f"{plural(seen.others, 'other result')} in this folder {belong} not shown."
+    for text in seen.plugin_errors:
+        yield f"A plugin could not be imported, what it registers is missing here: {text.rstrip('.')}."
 
 
 def _count(latest: Latest) -> str:
@@ -151,9 +156,9 @@ def _unlike(facts: Sequence[Mapping[str, Json]]) -> str:
 def _part(part: Part) -> Iterator[str]:
     yield f"## {escape_markdown(part.section.title)}"
     yield from _table(part.table)
-    for picture in part.pictures:
-        alt = escape_markdown(picture.alt).replace("[", "\\[").replace("]", "\\]")
-        yield f"[![{alt}](plots/{picture.name}.png)](plots/{picture.name}.svg)"
+    for plot in part.plots:
+        alt = escape_markdown(plot.alt).replace("[", "\\[").replace("]", "\\]")
+        yield f"[![{alt}](plots/{plot.name}.png)](plots/{plot.name}.svg)"
 
 
 def _table(table: Table) -> Iterator[str]:
@@ -161,9 +166,10 @@ def _table(table: Table) -> Iterator[str]:
     yield f"This table: [CSV](tables/{table.name}.csv) · [LaTeX](tables/{table.name}.tex)"
 
 
-def _environments(sections: Sequence[Section], doctors: Sequence[Doctor]) -> Iterator[str]:
-    for heading, lines in environment_lines(sections, doctors):
-        if heading:
+def _environments(report: Report) -> Iterator[str]:
+    found = environment_lines(report.sections, report.seen.doctors)
+    for heading, lines in found:
+        if len(found) > 1:
             yield f"### {heading}"
         yield "\n".join(f"- {escape_markdown(line)}" for line in lines)
 
@@ -173,26 +179,20 @@ def _narrowed(suite: Suite) -> list[str]:
     return kept + (["--shard", shlex.quote(suite.shard)] if suite.shard else [])
 
 
-def _options(suite: Suite) -> list[str]:
-    """Everything of the command line that changed the plan, quoted for a shell."""
-    given = (("--set", getattr(suite, "sets", ())), ("--plugin", getattr(suite, "plugins_added", ())))
-    return [part for name, texts in given for text in texts for part in (name, shlex.quote(text))] + _narrowed(suite)
-
-
 def command(suite: Suite) -> str:
-    """What runs the suite again as it was run, on one line."""
-    return " ".join(" ".join(["python -m bench run", shlex.quote(suite.source), *_options(suite)]).split())
+    """What runs the suite again as it was run, on one line, quoted for a shell."""
+    added = (("--set", suite.sets), ("--plugin", suite.plugins_added))
+    options = [part for name, texts in added for text in texts for part in (name, shlex.quote(text))]
+    return " ".join(" ".join(["python -m bench run", shlex.quote(suite.source), *options, *_narrowed(suite)]).split())
 
 
-def _again(suite: Suite | None, sections: Sequence[Section]) -> Iterator[str]:
-    seeds = sorted({row.trial.seed for section in sections for cell in section.cells for row in cell.rows})
+def _again(report: Report) -> Iterator[str]:
+    suite = report.suite
+    seeds = {row.trial.seed for section in report.sections for cell in section.cells for row in cell.rows}
+    named = f"{'seed' if len(seeds) == 1 else 'seeds'} {ranges(seeds) or 'none'}"
     if suite is not None and suite.source:
         yield "    " + command(suite)  # indented, not fenced: no name can end it
-        yield f"Suite file: {escape_markdown(suite.source)}, {_seeds(seeds)}."
+        yield f"Suite file: {escape_markdown(suite.source)}, {named}."
     else:
-        yield f"{_seeds(seeds).capitalize()}."
+        yield f"{named.capitalize()}."
     yield "Every trial: [tables/trials.csv](tables/trials.csv); every cell: [tables/summary.csv](tables/summary.csv)."
-
-
-def _seeds(seeds: Sequence[int]) -> str:
-    return f"{'seed' if len(seeds) == 1 else 'seeds'} {ranges(seeds) or 'none'}"

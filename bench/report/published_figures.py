@@ -7,19 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.analysis.artifacts import by_class
-from bench.analysis.cells import Cell, Section, axis_label, value_text
-from bench.analysis.models_table import SHOWN, Marks, why_empty
-from bench.base.metrics import BUILT_IN, Metric
+from bench.analysis.cells import Cell, Section
+from bench.analysis.columns import Filled, Marks, cell_columns, mean_cell, table_of, text_column, why_empty
+from bench.analysis.sections import sections_of
+from bench.base.metrics import Metric, metric_named
 from bench.base.records import Result
 from bench.errors import BenchError
-from bench.present.format import DASH, Scale, figure_pm, number, plural, scale_of, supported, whole
+from bench.present.format import DASH, Scale, mean_text, number, plural, scale_of, supported
 from bench.present.tables import Column, Table, TableCell
+from bench.results.frame import latest
+from bench.results.store import Store
 from bench.statistics.intervals import Estimate, t_interval
 from bench.suite.plan import Published, Suite
 from bench.suite.published import BY_CLASS
 
 ROUNDING = 1e-12  # of a mean of equal figures
-NAMES = {"f1": "F1"} | {name: head for name, head, _ in SHOWN}
 WHAT = (
     "ours: mean over n seeds ± 95 % interval (Student's t). inside: whether the published figure lies in that "
     "interval. difference: ours − published, of a range from its nearer end."
@@ -42,16 +44,21 @@ class Figure:
     why: str = ""
 
     @property
-    def name(self) -> str:
-        """`test accuracy`, `F1 of 8`."""
-        metric = self.published.metric
-        head = NAMES.get(metric, metric.replace("_", " "))
-        return f"{head} of class {self.published.class_name}" if metric in BY_CLASS else head
+    def metric(self) -> Metric:
+        name = self.published.metric
+        if name not in BY_CLASS:
+            return metric_named(name)
+        return Metric(name, "fraction", True, False, "", short=name.replace("f1", "F1"))
 
     @property
-    def unit(self) -> str:
-        metric = self.published.metric
-        return "fraction" if metric in BY_CLASS else BUILT_IN[metric].unit if metric in BUILT_IN else ""
+    def name(self) -> str:
+        """`test accuracy`, `F1 of class 8`."""
+        of_class = f" of class {self.published.class_name}" if self.published.metric in BY_CLASS else ""
+        return f"{self.metric.short}{of_class}"
+
+    @property
+    def scale(self) -> Scale:
+        return scale_of(self.metric.unit, [self.published.high])
 
     @property
     def difference(self) -> float | None:
@@ -91,12 +98,13 @@ def figures_of(sections: Sequence[Section], suite: Suite, *, folder: Path) -> li
 def _figure(published: Published, section: Section, cell: Cell, folder: Path) -> Figure:
     if not cell.n or published.metric not in BY_CLASS:
         ours = cell.estimate(published.metric) if cell.n else None
-        metric = BUILT_IN.get(published.metric, Metric(published.metric, "", True, True, ""))
-        return Figure(published, section, cell, ours, "" if ours else why_empty(cell, metric))
+        why = "" if ours else why_empty(cell, metric_named(published.metric))
+        return Figure(published, section, cell, ours, why)
     values, missing = [], ""
     for result in cell.ok:
         try:
-            values.append(by_class(artifact(folder, result), published.metric)[published.class_name])
+            path = Store(folder).artifact_path(result.run_id, result.trial_id)
+            values.append(by_class(path, published.metric)[published.class_name])
         except BenchError as error:
             missing = str(error).replace(f"{folder}/", "")
         except KeyError:
@@ -104,60 +112,30 @@ def _figure(published: Published, section: Section, cell: Cell, folder: Path) ->
     return Figure(published, section, cell, None if missing else t_interval(values), f"{missing}." if missing else "")
 
 
-def artifact(folder: Path, result: Result) -> Path:
-    """Where the file of a trial lies."""
-    return folder / "artifacts" / result.run_id / f"{result.trial_id}.h5"
-
-
-def table_of(figures: Sequence[Figure]) -> Table:
+def table_of_figures(figures: Sequence[Figure]) -> Table:
     """One row a published figure and cell."""
     marks = Marks()
-    columns = [*_conditions(figures), *_figures(figures, marks)]
-    rows = tuple(zip(*(cells for _, cells in columns), strict=True))
-    return Table(
-        name="published",
-        title="Beside published figures",
-        columns=tuple(column for column, _ in columns),
-        rows=rows,
-        notes=(WHAT, LIMITS, *marks.notes(rows)),
+    columns = [*cell_columns([(each.section, each.cell) for each in figures]), *_figures(figures, marks)]
+    return table_of(columns, name="published", title="Beside published figures", notes=(WHAT, LIMITS), marks=marks)
+
+
+def _figures(figures: Sequence[Figure], marks: Marks) -> Iterator[Filled]:
+    yield text_column("figure", (each.name for each in figures))
+    yield (
+        Column("ours", "ours", interval=True),
+        [mean_cell(each.ours, _ours(each, each.ours)) if each.ours else marks.empty(each.why) for each in figures],
     )
-
-
-def _conditions(figures: Sequence[Figure]) -> Iterator[tuple[Column, list[TableCell]]]:
-    """What tells the cells apart: model, where they ran, and the settings that differ between them."""
-    yield Column("model", "model", numeric=False), [TableCell(each.cell.model) for each in figures]
-    if len({each.section.title for each in figures}) > 1:
-        yield Column("on", "on", numeric=False), [TableCell(each.section.title) for each in figures]
-    for name in dict.fromkeys(name for each in figures for name in each.section.shown):
-        texts = [value_text(each.cell.setting(name)) for each in figures]
-        if len(set(texts)) > 1:
-            yield Column(name.rpartition(".")[2], axis_label(name), numeric=False), list(map(TableCell, texts))
-    yield Column("figure", "figure", numeric=False), [TableCell(each.name) for each in figures]
-
-
-def _figures(figures: Sequence[Figure], marks: Marks) -> Iterator[tuple[Column, list[TableCell]]]:
-    yield Column("ours", "ours", interval=True), [_ours(each, marks) for each in figures]
     counts = [len(each.cell.ok) if each.published.metric in BY_CLASS else each.cell.n_of(each.published.metric)
               for each in figures]  # fmt: skip
     yield Column("n", "n"), [TableCell(f"{count}", count) for count in counts]
     yield Column("published", "published", interval=True), [_theirs(each, marks) for each in figures]
     yield Column("difference", "difference"), [TableCell(_difference(each), each.difference) for each in figures]
     words = {True: "yes", False: "no", None: DASH}
-    yield Column("inside", "inside", numeric=False), [TableCell(words[each.inside]) for each in figures]
+    yield text_column("inside", (words[each.inside] for each in figures))
 
 
-def _ours(each: Figure, marks: Marks) -> TableCell:
-    if each.ours is None:
-        return TableCell(f"{DASH} {marks.mark(each.why)}")
-    return TableCell(_shown(each), each.ours.mean, each.ours.low, each.ours.high)
-
-
-def _shown(each: Figure) -> str:
-    assert each.ours is not None
-    if each.unit == "count":
-        return whole(each.ours.mean)
-    scale = _scale(each)
-    return " ".join([figure_pm(each.ours.mean, each.ours.half, scale), *([scale.unit] if scale.unit else [])])
+def _ours(each: Figure, ours: Estimate) -> str:
+    return f"{mean_text(each.metric, ours, each.scale)} {each.scale.unit}".strip()
 
 
 def _theirs(each: Figure, marks: Marks) -> TableCell:
@@ -169,24 +147,17 @@ def _theirs(each: Figure, marks: Marks) -> TableCell:
 
 def _published(each: Figure) -> str:
     ends = dict.fromkeys((each.published.low, each.published.high))
-    scale = _scale(each)
-    unit = [scale.unit] if scale.unit else []
-    return " ".join([" to ".join(f"{end / scale.divisor:,g}" for end in ends), *unit])
+    return f"{' to '.join(f'{end / each.scale.divisor:,g}' for end in ends)} {each.scale.unit}".strip()
 
 
 def _difference(each: Figure) -> str:
     if each.difference is None:
         return DASH
-    scale = _scale(each)
     half = each.ours.half if each.ours and each.ours.half else 0.0
-    decimals = 0 if each.unit == "count" else max(supported(half / scale.divisor), 3)
-    text = number(abs(each.difference) / scale.divisor, decimals=decimals)
+    decimals = 0 if each.metric.unit == "count" else max(supported(half / each.scale.divisor), 3)
+    text = number(abs(each.difference) / each.scale.divisor, decimals=decimals)
     sign = "" if not any(digit in text for digit in "123456789") else "+" if each.difference > 0 else "−"
     return sign + text
-
-
-def _scale(each: Figure) -> Scale:
-    return scale_of(each.unit, [each.published.high])
 
 
 def sentence(figures: Sequence[Figure]) -> str:
@@ -196,8 +167,17 @@ def sentence(figures: Sequence[Figure]) -> str:
         return f"{plural(len(figures), 'published figure')}, and no interval of ours to set beside: it needs two seeds."
     inside = sum(each.inside is True for each in known)
     furthest = max(known, key=lambda each: abs(each.difference or 0) / (abs(each.published.high) or 1))
-    said = f"{furthest.cell.model}, {furthest.name}: ours {_shown(furthest)}, published {_published(furthest)}"
+    ours = _ours(furthest, furthest.ours) if furthest.ours else DASH
+    said = f"{furthest.cell.model}, {furthest.name}: ours {ours}, published {_published(furthest)}"
     if len(known) == 1:
         where = "in" if inside else "outside of"
         return f"{said}, {where} our 95 % interval (n = {furthest.ours.n if furthest.ours else 0})."
     return f"{inside} of {plural(len(known), 'published figure')} lie in our 95 % intervals. Furthest apart: {said}."
+
+
+def told(results: Sequence[Result], suite: Suite | None, *, folder: Path) -> str:
+    """What a terminal is told of published figures; empty where the suite has none."""
+    if suite is None or not suite.published:
+        return ""
+    figures = figures_of(sections_of(latest(results, suite).rows, suite), suite, folder=folder)
+    return sentence(figures) if figures else ""

@@ -6,25 +6,27 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import metadata
 from pathlib import Path
 
 from bench.analysis.cells import Section
 from bench.analysis.models_table import models_table
+from bench.analysis.plots import across_devices, plots_of
 from bench.analysis.sections import sections_of, slugs_of
 from bench.base.records import Result, canonical_json
 from bench.errors import BenchError
+from bench.present.colours import styles_of
 from bench.present.save_in_parallel import Press
-from bench.present.tables import Table, write_frame
+from bench.present.tables import write_frame
 from bench.registry import REPORT_FORMATS
-from bench.report.content import Content
-from bench.report.extras import extras_of
+from bench.report import published_figures
 from bench.report.html import write  # registers the page
-from bench.report.page import Part, Picture, page
-from bench.results.doctor import Doctor, newest, stored
+from bench.report.page import Extra, Part, Report, Seen, page
+from bench.report.weights_table import weights_table
+from bench.results.doctor import newest, stored
 from bench.results.frame import Latest, latest, other_axes, rows_frame
 from bench.results.summary import summary_frame
 from bench.suite.plan import Suite
@@ -62,37 +64,34 @@ def render(
     Files are written aside and then put in place; those of an earlier report that are no longer made are removed.
     Raises BenchError where it cannot be written.
     """
-    report = folder / "report"
-    _refuse_links(report)
-    doctors = stored(folder)
-    seen = Seen(damaged, others, tuple(doctors), tuple(plugin_errors))
+    target = folder / "report"
+    _refuse_links(target)
+    seen = Seen(damaged, others, tuple(stored(folder)), tuple(plugin_errors))
     stamp = fingerprint(suite, results, seen=seen)
-    if _is_fresh(report, stamp):
-        return RenderOutcome(report / "report.md", rendered=False)
+    if _is_fresh(target, stamp):
+        return RenderOutcome(target / "report.md", rendered=False)
     try:
-        report.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=".new-", dir=report))
+        target.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=".new-", dir=target))
         try:
-            title = suite.title if suite is not None and suite.title else folder.name
-            notes = _write(aside, folder, title=title, suite=suite, results=results, seen=seen)
-            _put_in_place(aside, report, stamp=stamp)
+            notes = _write(aside, Report(folder, suite, latest(results, suite), seen))
+            _put_in_place(aside, target, stamp=stamp)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
     except OSError as error:
         raise BenchError(
-            f"{report}: the report cannot be written there ({error.strerror or error}); the results are safe"
+            f"{target}: the report cannot be written there ({error.strerror or error}); the results are safe"
         ) from error
-    return RenderOutcome(report / "report.md", rendered=True, notes=notes)
+    return RenderOutcome(target / "report.md", rendered=True, notes=notes)
 
 
 def preload() -> None:
     """Import what `render` imports only where something is to be drawn."""
     import pandas
 
-    from bench.present import style
-    from bench.report import choose_plots as plots
+    from bench.plots import draw
 
-    del pandas, plots, style
+    del pandas, draw
 
 
 def _refuse_links(report: Path) -> None:
@@ -100,17 +99,6 @@ def _refuse_links(report: Path) -> None:
     for path in (report, report / "tables", report / "plots"):
         if path.is_symlink():
             raise BenchError(f"{path}: is a link, a report is not written through it; remove it and report again")
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What a report says beside the results: damaged lines, results of other plans, the doctor's word, and which
-    plugins could not be imported."""
-
-    damaged: int
-    others: int
-    doctors: tuple[Doctor, ...]
-    plugin_errors: tuple[str, ...]
 
 
 def fingerprint(suite: Suite | None, results: Sequence[Result], *, seen: Seen) -> str:
@@ -155,64 +143,51 @@ def _is_fresh(report: Path, stamp: str) -> bool:
         return False
 
 
-def _write(
-    aside: Path,
-    folder: Path,
-    *,
-    title: str,
-    suite: Suite | None,
-    results: Sequence[Result],
-    seen: Seen,
-) -> tuple[str, ...]:
-    found = latest(results, suite)
-    sections = sections_of(found.rows, suite)
+def _write(aside: Path, report: Report) -> tuple[str, ...]:
+    """Write every file of the report; what the formats say that could not."""
     (aside / "tables").mkdir()
     (aside / "plots").mkdir()
     with Press() as press:
-        press.run(partial(_write_frames, aside / "tables", found, suite))
-        parts = _parts(aside, sections, suite=suite, seen=seen, press=press)
-        extras = extras_of(sections, suite, folder=folder)
-        for extra in extras:
-            _write_table(aside / "tables", extra.table)
-        text = page(
-            parts,
-            title=title,
-            suite=suite,
-            latest=found,
-            damaged=seen.damaged,
-            others=seen.others,
-            doctors=seen.doctors,
-            plugin_errors=seen.plugin_errors,
-            extras=extras,
-        )
-        (aside / "report.md").write_text(text, encoding="utf-8")
-        around = seen.doctors, seen.damaged, seen.others, seen.plugin_errors
-        return _write_whole(aside, Content(folder, title, suite, found, tuple(parts), *around, extras))
+        press.run(partial(_write_frames, aside / "tables", report.latest, report.suite))
+        sections = sections_of(report.latest.rows, report.suite)
+        report = replace(report, extras=_extras(report, sections), parts=_parts(report, sections))
+        for table in [*(part.table for part in report.parts), *(extra.table for extra in report.extras)]:
+            for form in (each for each in REPORT_FORMATS if not each.file):
+                form.build(table, aside / "tables" / f"{table.name}.{form.name}")
+        if any(part.plots for part in report.parts):
+            _draw(aside / "plots", report, press)
+        (aside / "report.md").write_text(page(report), encoding="utf-8")
+        notes = [form.build(report, aside / form.file) for form in REPORT_FORMATS if form.file]
+        return tuple(note for note in notes if note)
 
 
-def _parts(aside: Path, sections: Sequence[Section], *, suite: Suite | None, seen: Seen, press: Press) -> list[Part]:
-    """The table and the plots of every section; their files are on their way when this returns."""
-    slugs = slugs_of(sections)
-    tables = {
-        section: models_table(
+def _parts(report: Report, sections: Sequence[Section]) -> tuple[Part, ...]:
+    """Every section with its table and its plots."""
+    suite, slugs, parts = report.suite, slugs_of(sections), {}
+    for section in sections:
+        table = models_table(
             section,
             name=f"models-{slugs[section]}",
             baseline=suite.baseline if suite else "",
-            doctor=newest(seen.doctors, machine=section.machine),
+            doctor=newest(report.seen.doctors, machine=section.machine),
             suite_name=suite.name if suite else "",
         )
-        for section in sections
-    }
-    for table in tables.values():
-        _write_table(aside / "tables", table)
-    pictures = _draw(aside / "plots", sections, slugs, press=press)
-    return [Part(section, tables[section], tuple(pictures[section])) for section in sections]
+        parts[section] = Part(section, table, tuple(plots_of(section, slug=slugs[section])))
+    for section, plot in across_devices(sections, slugs=slugs):
+        parts[section] = replace(parts[section], plots=(*parts[section].plots, plot))
+    return tuple(parts.values())
 
 
-def _write_whole(aside: Path, content: Content) -> tuple[str, ...]:
-    """The formats that write the whole report in one file; what those say that could not."""
-    notes = [form.build(content, aside / form.file) for form in REPORT_FORMATS if form.file]
-    return tuple(note for note in notes if note)
+def _extras(report: Report, sections: Sequence[Section]) -> tuple[Extra, ...]:
+    """What the suite asks for under `[report]`: published figures beside ours, then the weights."""
+    suite, found = report.suite, []
+    if suite is not None and suite.published:
+        figures = published_figures.figures_of(sections, suite, folder=report.folder)
+        if figures:
+            found.append(Extra(published_figures.sentence(figures), published_figures.table_of_figures(figures)))
+    if suite is not None and suite.weights and (table := weights_table(sections, folder=report.folder)):
+        found.append(Extra("What training left of the weights, setting by setting.", table))
+    return tuple(found)
 
 
 def _write_frames(folder: Path, found: Latest, suite: Suite | None) -> None:
@@ -221,31 +196,16 @@ def _write_frames(folder: Path, found: Latest, suite: Suite | None) -> None:
     write_frame(summary_frame(frame), folder / "summary.csv")
 
 
-def _write_table(folder: Path, table: Table) -> None:
-    for form in (each for each in REPORT_FORMATS if not each.file):
-        form.build(table, folder / f"{table.name}.{form.name}")
+def _draw(folder: Path, report: Report, press: Press) -> None:
+    """The plots of every section, one after another: each is forgotten before the next is drawn. The same model looks
+    the same in all of them."""
+    from bench.plots.draw import draw  # matplotlib: half a second that a fresh report does not pay
+    from bench.present import style
 
-
-def _draw(
-    folder: Path, sections: Sequence[Section], slugs: Mapping[Section, str], *, press: Press
-) -> dict[Section, list[Picture]]:
-    """The plots of every section; the same model looks the same in all of them."""
-    pictures: dict[Section, list[Picture]] = {section: [] for section in sections}
-    if not any(section.measured for section in sections):
-        return pictures
-    from bench.present import style  # matplotlib: half a second that a fresh report does not pay
-    from bench.report import choose_plots as plots
-
-    styles = style.styles_of(list(dict.fromkeys(cell.model for section in sections for cell in section.cells)))
+    styles = styles_of(cell.model for section in report.sections for cell in section.cells)
     with style.setup():
-        for section in sections:
-            for plot in plots.plots_of(section, slug=slugs[section], styles=styles):
-                press.run(partial(style.save, plot.figure, folder / plot.name))
-                pictures[section].append(Picture(plot.name, plot.alt))
-        for section, plot in plots.across_devices(sections, slugs=slugs, styles=styles):
-            press.run(partial(style.save, plot.figure, folder / plot.name))
-            pictures[section].append(Picture(plot.name, plot.alt))
-    return pictures
+        for plot in (plot for part in report.parts for plot in part.plots):
+            press.run(partial(style.save, draw(plot, styles), folder / plot.name))
 
 
 def _put_in_place(aside: Path, report: Path, *, stamp: str) -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from bench.analysis.cells import Cell, Section, Variant, ratio
 from bench.analysis.conditions import reasons, validity
-from bench.analysis.findings import ACCURACY, MEMORY, SPEED, answer, nothing
+from bench.analysis.findings import answer, nothing
 from bench.analysis.models_table import baseline_of
 from bench.analysis.sections import sections_of
+from bench.base.metrics import ACCURACY, MEMORY, SPEED
 from bench.base.records import Result
 from bench.present.columns import aligned, cut
 from bench.present.format import DASH, Scale, accuracy, figure, plural, scale_of, span, times, whole

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.analysis.artifacts import layers
-from bench.analysis.cells import Cell, Section, axis_label, value_text
-from bench.analysis.models_table import Marks
+from bench.analysis.cells import Cell, Section
+from bench.analysis.columns import Filled, Marks, cell_columns, mean_cell, table_of
+from bench.base.metrics import ACCURACY, BUILT_IN
 from bench.errors import BenchError
-from bench.present.format import DASH, Scale, figure_pm
+from bench.present.format import DASH, Scale, accuracy, figure_pm
 from bench.present.tables import Column, Table, TableCell
-from bench.report.page import Extra
-from bench.report.published_figures import artifact
+from bench.results.store import Store
 from bench.statistics.intervals import Estimate, t_interval
 
 NOTES = (
@@ -23,38 +23,21 @@ NOTES = (
 )
 
 
-def extra_of(sections: Sequence[Section], *, folder: Path) -> list[Extra]:
-    """The table with what it says; nothing where nothing was measured. `folder`: results/<suite>."""
+def weights_table(sections: Sequence[Section], *, folder: Path) -> Table | None:
+    """The table; None where nothing was measured. `folder`: results/<suite>."""
     cells = [(section, cell) for section in sections for cell in section.measured]
     if not cells:
-        return []
+        return None
     marks = Marks()
     figures = [_figures(cell, folder) for _, cell in cells]
-    heads = _conditions(cells)
-    heads += [
+    columns: list[Filled] = [
+        *cell_columns(cells),
         (Column("n", "n"), [TableCell(f"{cell.n}", cell.n) for _, cell in cells]),
-        (
-            Column("test_accuracy", "test accuracy", interval=True),
-            [_shown(cell.estimate("test_accuracy"), Scale("")) for _, cell in cells],
-        ),
+        (Column(ACCURACY, BUILT_IN[ACCURACY].short, interval=True), [_accuracy(cell) for _, cell in cells]),
         (Column("l2_norm", "L2 norm", interval=True), [_cell(found, 0, marks) for found in figures]),
         (Column("near_zero", "near zero (%)", interval=True), [_cell(found, 1, marks) for found in figures]),
     ]
-    rows = tuple(zip(*(column for _, column in heads), strict=True))
-    columns = tuple(column for column, _ in heads)
-    table = Table("weights", "Weights", columns, rows, (*NOTES, *marks.notes(rows)))
-    return [Extra("Weights", "What training left of the weights, setting by setting.", table)]
-
-
-def _conditions(cells: Sequence[tuple[Section, Cell]]) -> list[tuple[Column, list[TableCell]]]:
-    found = [(Column("model", "model", numeric=False), [TableCell(cell.model) for _, cell in cells])]
-    if len({section.title for section, _ in cells}) > 1:
-        found.append((Column("on", "on", numeric=False), [TableCell(section.title) for section, _ in cells]))
-    for name in dict.fromkeys(name for section, _ in cells for name in section.shown):
-        values = [cell.setting(name) for _, cell in cells]
-        column = Column(name.rpartition(".")[2], axis_label(name), numeric=False)
-        found.append((column, [TableCell(value_text(value)) for value in values]))
-    return found
+    return table_of(columns, name="weights", title="Weights", notes=NOTES, marks=marks)
 
 
 Figures = tuple[Estimate, Estimate] | str
@@ -64,8 +47,9 @@ def _figures(cell: Cell, folder: Path) -> Figures:
     """L2 norm and share near zero in per cent; else why they are not there."""
     norms, shares = [], []
     for result in cell.ok:
+        path = Store(folder).artifact_path(result.run_id, result.trial_id)
         try:
-            found = [layer for layer in layers(artifact(folder, result)) if layer.values.ndim > 1]
+            found = [layer for layer in layers(path) if layer.values.ndim > 1]
         except BenchError as error:
             return str(error).replace(f"{folder}/", "") + "."
         count = sum(layer.values.size for layer in found)
@@ -76,13 +60,12 @@ def _figures(cell: Cell, folder: Path) -> Figures:
     return t_interval(norms), t_interval(shares)
 
 
+def _accuracy(cell: Cell) -> TableCell:
+    found = cell.estimate(ACCURACY)
+    return mean_cell(found, accuracy(found.mean, found.half)) if found else TableCell(DASH)
+
+
 def _cell(found: Figures, which: int, marks: Marks) -> TableCell:
-    return (
-        TableCell(f"{DASH} {marks.mark(found)}") if isinstance(found, str) else _shown(found[which], Scale("", 1.0, 3))
-    )
-
-
-def _shown(found: Estimate | None, scale: Scale) -> TableCell:
-    if found is None:
-        return TableCell(DASH)
-    return TableCell(figure_pm(found.mean, found.half, scale), found.mean, found.low, found.high)
+    if isinstance(found, str):
+        return marks.empty(found)
+    return mean_cell(found[which], figure_pm(found[which].mean, found[which].half, Scale("", 1.0, 3)))

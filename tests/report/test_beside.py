@@ -15,7 +15,7 @@ import pytest
 
 from bench.analysis.sections import sections_of
 from bench.base.records import Component, Result
-from bench.report.published_figures import figures_of, sentence, table_of
+from bench.report.published_figures import figures_of, sentence, table_of_figures
 from bench.report.render import render
 from bench.report.terminal import terminal_summary
 from bench.results.frame import latest
@@ -87,7 +87,7 @@ def test_difference_and_whether_it_lies_in_our_interval(
     (found,) = figures(results, suite, tmp_path)
     assert found.difference == pytest.approx(difference, abs=1e-12)
     assert found.inside is inside
-    (row,) = texts(table_of([found]))
+    (row,) = texts(table_of_figures([found]))
     assert row["inside"] == ("yes" if inside else "no")
     assert row["ours"] == "0.92 ± 0.05"
     assert row["n"] == "3"
@@ -98,13 +98,13 @@ def test_one_seed_has_no_interval_and_says_so(results: list[Result], tmp_path: P
     suite = suite_of(Published(LINEAR, "test_accuracy", 0.92, 0.92, "a book"))
     one = replace(suite, axes=tuple(Axis("seed", (0,)) if axis.name == "seed" else axis for axis in suite.axes))
     found = figures([result for result in results if result.trial.seed == 0], one, tmp_path)
-    assert texts(table_of(found))[0]["inside"] == "–"
+    assert texts(table_of_figures(found))[0]["inside"] == "–"
     assert "it needs two seeds" in sentence(found)
 
 
 def test_counts_that_every_seed_shares_are_compared_as_they_are(results: list[Result], tmp_path: Path) -> None:
     suite = suite_of(Published(MLP, "parameters", 7_510, 7_510, "x"), Published(MLP, "parameters", 7_500, 7_500, "x"))
-    rows = texts(table_of(figures(results, suite, tmp_path)))
+    rows = texts(table_of_figures(figures(results, suite, tmp_path)))
     assert [(row["ours"], row["inside"], row["difference"]) for row in rows] == [
         ("7,510", "yes", "0"),
         ("7,510", "no", "+10"),
@@ -118,14 +118,14 @@ def test_a_figure_of_a_class_comes_from_the_files_of_the_trials(results: list[Re
     suite = suite_of(
         Published(LINEAR, "f1", 0.93, 0.93, "a book", "dog"), Published(LINEAR, "f1", 0.93, 0.93, "x", "cow")
     )
-    dog, cow = texts(table_of(figures(results, suite, tmp_path)))
+    dog, cow = texts(table_of_figures(figures(results, suite, tmp_path)))
     assert (dog["figure"], dog["ours"], dog["inside"]) == ("F1 of class dog", "0.92 ± 0.05", "yes")
     assert (cow["ours"], cow["inside"]) == ("– (a)", "–")
 
 
 def test_without_the_files_the_place_says_why(results: list[Result], tmp_path: Path) -> None:
     suite = suite_of(Published(LINEAR, "f1", 0.93, 0.93, "a book", "dog"))
-    table = table_of(figures(results, suite, tmp_path))
+    table = table_of_figures(figures(results, suite, tmp_path))
     assert texts(table)[0]["ours"] == "– (a)"
     assert any("the trial's file is not there" in note and str(tmp_path) not in note for note in table.notes)
 

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
 import numpy as np
@@ -15,29 +15,42 @@ import pytest
 from matplotlib.image import imread
 from matplotlib.text import Text
 
+from bench.analysis import plots
+from bench.analysis.curves import curve
 from bench.analysis.sections import sections_of
 from bench.base.records import Component, Result
-from bench.plots import curves as draw_curves
+from bench.plots.draw import draw
 from bench.present import style
 from bench.present.axes import PlainFormatter, label_right
-from bench.report import choose_plots as plots
+from bench.present.colours import Style, styles_of
 from bench.results.frame import latest
 
 HOSTILE = ("$\\frac$", "_x", "<script>alert(1)</script>", "a|b", "=CMD()", "模型 ü", "y" * 90, "\x00\x1b[31m")
 
 
-def plots_of(plan: Any, results: list[Result]) -> Iterator[plots.Plot]:
+class Drawn(NamedTuple):
+    name: str
+    figure: Any
+
+
+def chosen(plan: Any, results: list[Result]) -> list[plots.Plot]:
+    """The plots of every section, then those of several devices."""
     sections = sections_of(latest(results, plan).rows, plan)
-    styles = style.styles_of([cell.model for section in sections for cell in section.cells])
+    found = [plot for section in sections for plot in plots.plots_of(section, slug=section.device)]
+    slugs = {section: section.device for section in sections}
+    return [*found, *(plot for _, plot in plots.across_devices(sections, slugs=slugs))]
+
+
+def plots_of(plan: Any, results: list[Result]) -> Iterator[Drawn]:
+    found = chosen(plan, results)
+    sections = sections_of(latest(results, plan).rows, plan)
+    styles = styles_of(cell.model for section in sections for cell in section.cells)
     with style.setup():
-        for section in sections:
-            yield from plots.plots_of(section, slug=section.device, styles=styles)
-        slugs = {section: section.device for section in sections}
-        yield from (plot for _, plot in plots.across_devices(sections, slugs=slugs, styles=styles))
+        yield from (Drawn(plot.name, draw(plot, styles)) for plot in found)
 
 
 def names_of(plan: Any, results: list[Result]) -> list[str]:
-    return [plot.name for plot in plots_of(plan, results)]
+    return [plot.name for plot in chosen(plan, results)]
 
 
 def hostile_plan(make: ModuleType) -> Any:
@@ -181,7 +194,7 @@ def test_every_seed_is_drawn(make: ModuleType) -> None:
 
 def test_a_model_looks_the_same_everywhere(make: ModuleType) -> None:
     plan = make.Plan(batch_sizes=(64, 256))
-    expected = style.styles_of(["linear", "mlp", "cnn"])["cnn"]
+    expected = styles_of(["linear", "mlp", "cnn"])["cnn"]
     for plot in plots_of(plan, make.run_of(plan)):
         used = {(line.get_color(), line.get_marker()) for ax in plot.figure.axes for line in ax.lines}
         assert (expected.colour, expected.marker) in used, plot.name
@@ -218,10 +231,10 @@ def test_curves_are_means_over_seeds_with_their_range(make: ModuleType) -> None:
     curves = ({"epoch": [1.0, 2.0], "test_loss": [2.0, 1.0]}, {"epoch": [1.0, 2.0, 3.0], "test_loss": [3.0, None, 0.5]})
     results = [make.result_of(trial, curves=each) for trial, each in zip(plan.trials(), curves, strict=True)]
     (section,) = sections_of(latest(results, plan).rows, plan)
-    found = draw_curves.curve(section.cells[0], "test_loss", x="epoch")
+    found = curve(section.cells[0], "test_loss", x="epoch")
     assert found is not None
     assert (found.x.tolist(), found.mean.tolist(), found.low.tolist(), found.high.tolist()) == ([1], [2.5], [2], [3])
-    assert draw_curves.curve(section.cells[0], "train_loss", x="epoch") is None
+    assert curve(section.cells[0], "train_loss", x="epoch") is None
 
 
 def test_a_missing_glyph_is_no_warning(make: ModuleType, tmp_path: Path) -> None:
@@ -311,7 +324,7 @@ def test_a_leader_across_the_plot_does_not_pass_for_data() -> None:
     figure, (ax,) = style.figure_with_axes("t", ["s"], rows=1, columns=1, panel_inches=2.0, frame=style.Frame())
     ax.plot([0, 1], [0, 1])
     figure.canvas.draw()
-    looks = dict.fromkeys(("near", "far"), style.Style("#0072b2", "o"))
+    looks = dict.fromkeys(("near", "far"), Style("#0072b2", "o"))
     label_right(ax, [("near", 1.0, 1.0), ("far", 0.0, 0.0)], looks)
     found = {text.get_text(): text.arrow_patch for text in ax.texts}
     assert (found["near"].get_linestyle(), found["far"].get_linestyle()) == ("-", ":")

@@ -1,16 +1,6 @@
 // Learning curves: one line a trial. The same lines stand in the section of a trial.
 const MOST_CURVES = 200;
 
-/** The curves that trials have, the accuracy on the test set first. */
-function curveNames() {
-  const names = new Set(TRIALS.flatMap((trial) => Object.keys(trial.curves ?? {})));
-  const first = ["test_accuracy", "test_loss", "train_accuracy", "train_loss"].filter((name) => names.has(name));
-  return [
-    ...first,
-    ...[...names].filter((name) => !first.includes(name) && !["epoch", "train_seconds"].includes(name)).sort(),
-  ];
-}
-
 /** The points of one curve of a trial; without a curve of epochs they are counted. */
 function curvePoints(trial, name, by) {
   const { [name]: values, [by]: places } = trial.curves ?? {};
@@ -39,7 +29,7 @@ function curvePlot(points, { name, by, width, dashed }) {
   const x = { ...axisOptions({ label: choiceText(by), log, values: points.map((d) => d.x) }, width), nice: false };
   if (by === "epoch")
     x.ticks = d3.ticks(...d3.extent(points, (d) => d.x), Math.min(8, width / 70)).filter(Number.isInteger);
-  const node = framed(x, axisOptions({ label: name.replaceAll("_", " ") }, 320), {
+  const node = framed(x, axisOptions({ label: choiceText(name) }, 320), {
     width,
     marks: [
       ...groups.map(([dash, group]) =>

@@ -2,20 +2,8 @@
 /** The shape and colour of a model, for legend and table. */
 function mark(model) {
   const svg = d3.create("svg").attr("viewBox", "-8 -8 16 16").attr("class", "mark").attr("aria-hidden", "true");
-  const symbol = symbolOf(model);
-  const type =
-    typeof symbol === "string"
-      ? (d3[`symbol${symbol[0].toUpperCase()}${symbol.slice(1)}`] ?? { draw: hexagon })
-      : symbol;
-  svg.append("path").attr("d", d3.symbol(type, 90)()).attr("fill", colourOf(model));
+  svg.append("path").attr("d", d3.symbol(symbolOf(model), 90)()).attr("fill", colourOf(model));
   return svg.node();
-}
-
-function hexagon(context, size) {
-  const r = Math.sqrt(size / 2.6);
-  for (let k = 0; k < 6; k += 1)
-    context[k ? "lineTo" : "moveTo"](r * Math.sin((k * Math.PI) / 3), r * Math.cos((k * Math.PI) / 3));
-  context.closePath();
 }
 
 /** Round marks of a logarithmic axis: 1, 2 and 5 of each decade, or the decades alone where there are many. */

@@ -16,9 +16,6 @@ function shownFigure(metric, value) {
   return metric.unit === "fraction" ? value.toFixed(4) : plain(scaled);
 }
 
-const unitOf = (metric) => (metric.scale ? ` (${metric.scale})` : "");
-const headOf = (metric) => metric.label + unitOf(metric);
-
 /** A mark on an axis: `0.001`, `64`, `20k`, `1.5M`. */
 function tick(value) {
   const size = Math.abs(value);

@@ -5,70 +5,48 @@ const MOST_NAMED = 40; // models in the legend
 
 const MOST_POINTS = 2000; // of one plot
 
-const DOWN = {
+/** A shape that d3 has not, from corners at a distance of one. */
+const shape = (share, ...corners) => ({
   draw(context, size) {
-    const r = Math.sqrt(size / 1.3);
-    context.moveTo(-r, -r * 0.7);
-    context.lineTo(r, -r * 0.7);
-    context.lineTo(0, r);
+    const r = Math.sqrt(size / share);
+    corners.forEach(([x, y], at) => context[at ? "lineTo" : "moveTo"](r * x, r * y));
     context.closePath();
   },
+});
+
+const SHAPES = {
+  circle: d3.symbolCircle,
+  square: d3.symbolSquare,
+  triangle: d3.symbolTriangle,
+  diamond: d3.symbolDiamond,
+  down: shape(1.3, [-1, -0.7], [1, -0.7], [0, 1]),
+  cross: d3.symbolCross,
+  // prettier-ignore
+  x: shape(1.75, [0, -0.5], [0.5, -1], [1, -0.5], [0.5, 0], [1, 0.5], [0.5, 1], [0, 0.5], [-0.5, 1], [-1, 0.5],
+    [-0.5, 0], [-1, -0.5], [-0.5, -1]),
+  star: d3.symbolStar,
 };
 
-const SYMBOLS = ["circle", "square", "triangle", "diamond", DOWN, "cross", "hexagon", "star"];
+const LOOKS = new Map(MODELS.map((model, place) => [model, DATA.looks[place]]));
 
-const colourOf = (model) => `var(--c${MODELS.indexOf(model) % 7})`;
+const colourOf = (model) => `var(--c${LOOKS.get(model)[0]})`;
 
-const symbolOf = (model) => SYMBOLS[MODELS.indexOf(model) % SYMBOLS.length];
+const symbolOf = (model) => SHAPES[LOOKS.get(model)[1]];
 
 const SCALES = {
   color: { domain: MODELS, range: MODELS.map(colourOf) },
   symbol: { domain: MODELS, range: MODELS.map(symbolOf) },
 };
 
-const COSTS = d3.sort(
-  METRICS.filter((metric) => !metric.higher_is_better && !["fraction", "nats"].includes(metric.unit)).map(
-    (metric) => metric.name,
-  ),
-  (name) => (name === "fit_seconds" ? 0 : 1),
-);
-
-const RATES = METRICS.filter((metric) => metric.unit === "samples/s").map((metric) => metric.name);
-
-const MEMORY = METRICS.filter((metric) => metric.unit === "bytes").map((metric) => metric.name);
-
-const NUMBERS = AXES.filter((axis) => axis.numeric && axis.name !== "seed").map((axis) => axis.name);
-
-const ALONG = [
-  ...NUMBERS.filter((name) => name === "batch_size"),
-  ...NUMBERS.filter((name) => name !== "batch_size"),
-  "model",
-];
-
 /** What each plot shows; `choices` are the menus above it: name → [the names that can be chosen]. */
-const FIGURES = [
-  {
-    id: "accuracy",
-    title: "Accuracy by cost",
-    draw: accuracyByCost,
-    choices: { cost: METRIC.test_accuracy ? COSTS : [] },
-  },
-  { id: "throughput", title: "Throughput", draw: along, choices: { metric: RATES, by: ALONG } },
-  {
-    id: "curves",
-    title: "Learning curves",
-    draw: learningCurves,
-    choices: { curve: curveNames(), by: ["epoch", "train_seconds"] },
-  },
-  { id: "memory", title: "Memory", draw: along, choices: { metric: MEMORY, by: ALONG } },
-].filter((figure) => Object.values(figure.choices).every((names) => names.length));
-
-const LABELS = { epoch: "epoch", train_seconds: "training seconds", model: "model" };
+const DRAWERS = { against: accuracyByCost, along, curves: learningCurves };
+const FIGURES = DATA.plots.map((plot) => ({ ...plot, draw: DRAWERS[plot.draw] }));
 
 const choiceText = (name) =>
-  METRIC[name]
-    ? METRIC[name].label
-    : (LABELS[name] ?? AXES.find((axis) => axis.name === name)?.label ?? name.replaceAll("_", " "));
+  DATA.words[name] ??
+  METRIC[name]?.label ??
+  AXES.find((axis) => axis.name === name)?.label ??
+  name.replaceAll("_", " ");
 
 function makePlots() {
   byId("plots").append(
@@ -218,7 +196,7 @@ function cellPlot(points, { x, y, width, names, lines }) {
 /** What is known of an axis: whether it is logarithmic is decided by the means, what fits on it by the intervals. */
 function axisOf(name, points, side) {
   const own = {
-    label: METRIC[name] ? headOf(METRIC[name]) : choiceText(name),
+    label: METRIC[name]?.axis ?? choiceText(name),
     metric: !!METRIC[name],
     share: METRIC[name]?.unit === "fraction",
   };

@@ -78,7 +78,7 @@ function axisColumns(but) {
 
 function metricColumns(formatter) {
   return METRICS.map((metric) =>
-    number(metric.name, headOf(metric), {
+    number(metric.name, metric.head, {
       visible: !hiddenColumns.has(metric.name),
       headerSortStartingDir: metric.higher_is_better ? "desc" : "asc",
       formatter: (cell) => formatter(metric, cell),
@@ -188,7 +188,7 @@ function makeColumnBoxes() {
           hiddenColumns[box.checked ? "delete" : "add"](metric.name);
           for (const table of Object.values(tables)) table[box.checked ? "showColumn" : "hideColumn"](metric.name);
         });
-        return element("label", { title: metric.meaning }, box, ` ${headOf(metric)}`);
+        return element("label", { title: metric.meaning }, box, ` ${metric.head}`);
       }),
     );
 }

@@ -122,7 +122,7 @@ function figuresTable([a, b]) {
       return element(
         "tr",
         {},
-        element("th", { scope: "row", title: metric.meaning + (how ? ` (${how})` : "") }, headOf(metric)),
+        element("th", { scope: "row", title: metric.meaning + (how ? ` (${how})` : "") }, metric.head),
         element("td", {}, shownFigure(metric, x)),
         b ? [element("td", {}, shownFigure(metric, y)), element("td", {}, ratio)] : null,
       );
@@ -215,8 +215,8 @@ function diagnosis(shown) {
     ? element(
         "p",
         { class: "quiet" },
-        "Solid: test set; short dashes: training set.",
-        alike(shown) ? " B: long dashes, and dashes with dots." : "",
+        DATA.lines,
+        alike(shown) ? " · B: long dashes, and dashes with dots" : "",
       )
     : null;
   return element(

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from bench.analysis import artifacts
 from bench.base.privacy import published
-from bench.base.records import Result
+from bench.base.records import Json, Result
+from bench.errors import BenchError
 from bench.results.store import Store
-
-if TYPE_CHECKING:
-    import h5py
 
 LOG_CHARACTERS = 4000  # of each trial: its end, which says most
 LOG_BYTES = 64 * 1024  # read of each log, so that one of gigabytes costs nothing
@@ -39,37 +37,24 @@ class Details:
         left_out = f"… only the end of {size:,} bytes is shown\n"
         return text if len(text) <= LOG_CHARACTERS else left_out + text[-LOG_CHARACTERS:]
 
-    def arrays(self, result: Result) -> dict[str, object]:
-        """Of what the trial's HDF5 file holds: `confusion` and `calibration`; empty where there is none to read."""
-        import h5py
+    def arrays(self, result: Result) -> dict[str, Json]:
+        """Of what the trial's HDF5 file holds: `confusion` and `calibration`; empty where there is none to read.
 
-        path = Store(self.folder).artifact_path(result.run_id, result.trial_id)
+        confusion: {"classes": index, "counts": [[…]]}, row the true class; of more than MOST_CLASSES it is left out.
+        calibration: [count, mean confidence, accuracy] of each bin of confidence that is not empty.
+        """
         try:
-            if not path.is_file():
-                return {}
-            with h5py.File(path, "r", locking="best-effort") as file:
-                return {"confusion": self._confusion(file), "calibration": _calibration(file)}
-        except (OSError, KeyError, ValueError, AttributeError, TypeError, RuntimeError):
-            return {}  # cut off, or no file of ours: the page is about the rest
-
-    def _confusion(self, file: h5py.File) -> dict[str, object] | None:
-        """`{"classes": index, "counts": [[…]]}`, row the true class; None where there are more than fit."""
-        matrix = file["test/confusion_matrix"]
-        if matrix.ndim != 2 or max(matrix.shape) > MOST_CLASSES:
-            return None
-        names = [str(name) for name in matrix.attrs.get("class_names", [])]
-        return {"classes": self._classes(names), "counts": matrix[()].tolist()}
+            names, counts, bins = artifacts.summary(Store(self.folder).artifact_path(result.run_id, result.trial_id))
+        except BenchError:
+            return {}  # not there, cut off, or no file of ours: the page is about the rest
+        found: dict[str, Json] = {
+            "calibration": [[count, round(sure, 4), round(right, 4)] for count, sure, right in bins]
+        }
+        if len(counts) <= MOST_CLASSES:
+            found["confusion"] = {"classes": self._classes(names), "counts": counts}
+        return found
 
     def _classes(self, names: list[str]) -> int:
         if names not in self.classes:
             self.classes.append(names)
         return self.classes.index(names)
-
-
-def _calibration(file: h5py.File) -> list[list[float]] | None:
-    """[count, mean confidence, accuracy] of each bin of confidence that is not empty; None where it is not stored."""
-    if "diagnosis/calibration" not in file:
-        return None
-    group = file["diagnosis/calibration"]
-    bins = zip(*(group[name][()].tolist() for name in ("count", "confidence", "accuracy")), strict=True)
-    return [[count, round(confidence, 4), round(accuracy, 4)] for count, confidence, accuracy in bins if count]

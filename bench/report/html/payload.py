@@ -2,89 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from bench.analysis.cells import DOTTED, Cell, Section, axis_label, hashable, value_text
-from bench.analysis.conditions import facts_of
-from bench.analysis.findings import answer
-from bench.base.metrics import BUILT_IN, Metric
+from bench.analysis import curves
+from bench.analysis.cells import (
+    DOTTED,
+    Cell,
+    Section,
+    axis_label,
+    hashable,
+    is_number,
+    metrics_of,
+    scale_for,
+    value_text,
+)
+from bench.analysis.conditions import environment_lines
+from bench.analysis.plots import page_plots
+from bench.base.metrics import PAGE, Metric
 from bench.base.privacy import published
 from bench.base.records import Json, Result
-from bench.present.doctor_text import doctor_facts
-from bench.present.format import Scale, figure_pm, scale_of, whole
+from bench.present.colours import COLOURS, SHAPES, styles_of
+from bench.present.format import Scale, axis_text, head, mean_text
 from bench.present.tables import Table
-from bench.report.content import Content
 from bench.report.html.details import Details
-from bench.report.page import Extra, caveats, command
-from bench.results.doctor import newest
-from bench.results.frame import Row, metric_names
+from bench.report.page import Extra, Report, caveats, command
+from bench.results.frame import Row
 
 DIGITS = 7  # significant ones of a figure: more than any clock gives
 CURVE_VALUES = 200_000  # of all curves together: about 1.5 MB
 MOST_DETAILED = 500  # trials whose log and confusion matrix are read and embedded
-NOTHING = "Nothing was measured yet: no trial of this plan is ok."
-SHORT = {
-    "test_accuracy": "test accuracy",
-    "train_samples_per_second": "trained samples/s",
-    "end_to_end_samples_per_second": "end-to-end samples/s",
-    "inference_samples_per_second": "inference samples/s",
-    "host_peak_bytes": "host memory",
-    "device_peak_allocated_bytes": "device memory",
-    "fit_seconds": "fit",
-    "total_seconds": "total",
-    "time_to_target_seconds": "to target",
-    "energy_joules": "energy",
-    "epochs_trained": "epochs trained",
-    "best_epoch": "best epoch",
-}
-FIRST = ("test_accuracy", "train_samples_per_second", "host_peak_bytes", "device_peak_allocated_bytes", "fit_seconds",
-         "parameters", "test_loss", "energy_joules", "time_to_target_seconds",
-         "epochs_trained", "best_epoch")  # fmt: skip
-SHOWN = frozenset(FIRST) - {"test_loss"}
+Scaled = tuple[Metric, Scale]  # a metric, with its one unit for the whole page
 
 
-def payload(content: Content) -> dict[str, Json]:
+def payload(report: Report) -> dict[str, Json]:
     """Everything that the page shows. Texts are raw: the page puts them in as text, never as markup."""
-    sections = [part.section for part in content.parts]
-    metrics = _metrics(sections)
-    details = Details(content.folder)
+    sections, suite = report.sections, report.suite
+    metrics, axes = _metrics(sections), _axes(sections)
+    details = Details(report.folder)
     shared = _Trials(metrics, details)
     trials: list[Json] = []
     rows: list[Json] = []
-    for index, part in enumerate(content.parts):
+    for index, part in enumerate(report.parts):
         best = _best(part.table)
         for place, cell in enumerate(part.section.cells):
             first = len(trials)
             trials += shared.of(cell, number=len(rows))
-            figures = _figures(cell, metrics, best[place])
+            figures = [_figure(cell, *scaled, best=best[place]) for scaled in metrics]
             rows.append(_row(cell, index, figures) | {"trials": [first, len(trials)]})
+    numbers = [axis["name"] for axis in axes if axis["numeric"] and axis["name"] != "seed"]
+    styles = styles_of(cell.model for section in sections for cell in section.cells)
     return {
-        "title": content.title,
-        "suite": content.suite.name if content.suite is not None else content.folder.name,
-        "answers": [text for section in sections if (text := answer(section))] or [NOTHING],
-        "caveats": _caveats(content, sections),
+        "title": report.title,
+        "answers": report.answers(),
+        "caveats": list(caveats(report)),
         "left_out": shared.left_out(),
-        "axes": _axes(sections),
+        "axes": axes,
         "metrics": [_metric(metric, scale) for metric, scale in metrics],
-        "models": list(dict.fromkeys(cell.model for section in sections for cell in section.cells)),
-        "sections": [_section(part.section, part.table) for part in content.parts],
+        "models": list(styles),
+        "looks": [[COLOURS.index(style.colour), SHAPES[style.marker]] for style in styles.values()],
+        "plots": page_plots([metric for metric, _ in metrics], numbers, shared.curve_names),
+        "words": {"model": "model"} | curves.WORDS,
+        "lines": curves.LINES,
+        "sections": [{"title": part.section.title, "notes": list(part.table.notes)} for part in report.parts],
         "cells": rows,
         "trials": trials,
         "settings": shared.settings,
         "environments": shared.environments,
         "classes": details.classes,
-        "extras": [_extra(extra) for extra in content.extras],
-        "conditions": list(_conditions(content, sections)),
-        "command": command(content.suite) if content.suite is not None and content.suite.source else "",
+        "extras": [_extra(extra) for extra in report.extras],
+        "conditions": [{"title": title, "lines": lines} for title, lines in _environments(report)],
+        "command": command(suite) if suite is not None and suite.source else "",
     }
+
+
+def _environments(report: Report) -> list[tuple[str, list[str]]]:
+    return environment_lines(report.sections, report.seen.doctors)
 
 
 def _extra(extra: Extra) -> Json:
     table = extra.table
     return {
-        "title": extra.heading,
+        "title": table.title,
         "text": extra.text,
         "heads": [{"text": column.head, "number": column.numeric} for column in table.columns],
         "rows": [[cell.text for cell in row] for row in table.rows],
@@ -92,29 +92,28 @@ def _extra(extra: Extra) -> Json:
     }
 
 
-def _metrics(sections: Sequence[Section]) -> list[tuple[Metric, Scale]]:
-    """What was measured of any trial, the ones that matter most first, each with one unit for the whole page."""
-    results = [result for section in sections for cell in section.cells for result in cell.ok]
-    measured = {name for result in results for name in result.metrics}
-    names = [name for name in FIRST if name in measured]
-    names += [name for name in metric_names(results) if name in measured and name not in names]
-    found = []
-    for name in names:
-        metric = BUILT_IN.get(name, Metric(name, "", True, True, "a metric of a plugin"))
-        means = [each.mean for section in sections for cell in section.cells if (each := cell.estimate(name))]
-        found.append((metric, scale_of(metric.unit, means)))
-    return found
+def _metrics(sections: Sequence[Section]) -> list[Scaled]:
+    """What was measured of any trial, the ones that matter most first."""
+    cells = [cell for section in sections for cell in section.cells]
+    measured = metrics_of(cells)
+    found = [*(metric for metric in PAGE if metric in measured), *(metric for metric in measured if metric not in PAGE)]
+    return [(metric, scale_for(metric, cells)) for metric in found]
 
 
 def _metric(metric: Metric, scale: Scale) -> dict[str, Json]:
-    label = SHORT.get(metric.name, metric.name.removesuffix("_seconds").removesuffix("_bytes").replace("_", " "))
-    own = {name: value for name, value in asdict(metric).items() if name != "timing"}
-    return own | {
-        "label": label.replace(" per second", "/s"),
-        "scale": "" if "/s" in label and scale.unit == metric.unit else scale.unit,
+    """One metric as the page calls it: in menus and tips, over a column, along an axis."""
+    column = head(metric, scale)
+    return {
+        "name": metric.name,
+        "unit": metric.unit,
+        "higher_is_better": metric.higher_is_better,
+        "meaning": metric.meaning,
+        "label": metric.short,
+        "head": column,
+        "axis": axis_text(metric, scale),
+        "scale": "" if column == metric.short else scale.unit,
         "divisor": scale.divisor,
-        "decimals": scale.decimals,
-        "shown": metric.name in SHOWN or metric.name not in BUILT_IN,
+        "shown": metric in PAGE or not metric.built_in,
     }
 
 
@@ -124,27 +123,22 @@ def _best(table: Table) -> list[set[str]]:
     return [{key for key, cell in zip(heads, row, strict=True) if cell.best} for row in table.rows]
 
 
-def _figures(cell: Cell, metrics: Sequence[tuple[Metric, Scale]], best: set[str]) -> list[Json]:
-    """For each metric null or [mean, low, high, text, 1 where it is the best]."""
-    found: list[Json] = []
-    for metric, scale in metrics:
-        each = cell.estimate(metric.name)
-        if each is None:
-            found.append(None)
-            continue
-        text = whole(each.mean) if metric.unit == "count" else figure_pm(each.mean, each.half, scale)
-        found.append([*map(_short, (each.mean, each.low, each.high)), text, int(metric.name in best)])
-    return found
+def _figure(cell: Cell, metric: Metric, scale: Scale, *, best: set[str]) -> list[Json] | None:
+    """[mean, low, high, text, 1 where it is the best]; None where it was not measured."""
+    found = cell.estimate(metric.name)
+    if found is None:
+        return None
+    numbers = map(_short, (found.mean, found.low, found.high))
+    return [*numbers, mean_text(metric, found, scale), int(metric.name in best)]
 
 
-def _row(cell: Cell, section: int, figures: list[Json]) -> dict[str, Json]:
+def _row(cell: Cell, section: int, figures: Sequence[Json]) -> dict[str, Json]:
     return {
         "section": section,
         "model": cell.model,
         "values": _values(cell),
         "n": cell.n,
-        "n_accuracy": cell.n_of("test_accuracy"),
-        "figures": figures,
+        "figures": list(figures),
     }
 
 
@@ -170,42 +164,22 @@ def _axes(sections: Sequence[Section]) -> list[dict[str, Json]]:
 
 
 def _axis(name: str, values: list[Json]) -> dict[str, Json]:
-    numeric = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+    numeric = all(map(is_number, values))
     shown = sorted(values) if numeric else values
     label = {"dataset": "data set"}.get(name, axis_label(name))
     return {"name": name, "label": label, "numeric": numeric,
             "values": [[value, value_text(value) or "unknown"] for value in shown]}  # fmt: skip
 
 
-def _section(section: Section, table: Table) -> dict[str, Json]:
-    return {"title": section.title, "dataset": section.dataset, "device": section.device, "notes": list(table.notes)}
-
-
-def _caveats(content: Content, sections: Sequence[Section]) -> list[str]:
-    told = caveats(sections, content.suite, content.latest, content.damaged, content.others)
-    errors = [f"A plugin could not be imported: {text}" for text in content.plugin_errors]
-    return [*told, *errors]
-
-
-def _conditions(content: Content, sections: Sequence[Section]) -> Iterator[dict[str, Json]]:
-    """Machine, versions, days and commit of every environment that something ran in."""
-    results: dict[str, list[Result]] = {}
-    for section in sections:
-        results.setdefault(section.machine, []).extend(section.results)
-    for machine, group in results.items():
-        if group:
-            lines = [*facts_of(group), *doctor_facts(newest(content.doctors, machine=machine))]
-            yield {"title": f"Environment {machine[:8]}", "lines": lines}
-
-
 class _Trials:
     """Rows of trials. What many trials share (settings, environments) stands once, and each has its number."""
 
-    def __init__(self, metrics: Sequence[tuple[Metric, Scale]], details: Details) -> None:
+    def __init__(self, metrics: Sequence[Scaled], details: Details) -> None:
         self._names = [metric.name for metric, _ in metrics]
         self._details = details
         self._curve_values = 0
         self._detailed = self._without_curves = self._without_details = 0
+        self.curve_names: set[str] = set()
         self.settings: list[dict[str, Json]] = []
         self.environments: dict[str, Json] = {}
         self._known: dict[Any, int] = {}
@@ -238,7 +212,6 @@ class _Trials:
             "environment": result.environment_id,
             "code": result.code_id,
             "threads": result.threads,
-            "started": result.started_at[:19],
             "finished": result.finished_at[:19],
             "metrics": [_short(result.metrics.get(name)) for name in self._names],
             "valid": result.valid,
@@ -255,9 +228,10 @@ class _Trials:
         if self._without_curves or self._curve_values >= CURVE_VALUES:
             self._without_curves += result.status == "ok"
             return {}
-        curves: Mapping[str, Sequence[float | None]] = result.curves
-        self._curve_values += sum(len(values) for values in curves.values())
-        return {name: [_short(value) for value in values] for name, values in curves.items()}
+        found = {name: [_short(value) for value in values] for name, values in result.curves.items()}
+        self._curve_values += sum(map(len, found.values()))
+        self.curve_names |= found.keys()
+        return found
 
     def _beside(self, result: Result) -> dict[str, Json]:
         if self._detailed >= MOST_DETAILED:

@@ -10,8 +10,9 @@ from importlib import util
 from pathlib import Path
 
 from bench.base.records import Json
+from bench.present.colours import COLOURS
 from bench.registry import report_format
-from bench.report.content import Content
+from bench.report.page import Report
 
 HERE = Path(__file__).resolve().parents[1]  # of the report: assets/ and vendor/ lie there
 LIBRARIES = ("d3.min.js", "plot.umd.min.js", "tabulator.min.js")
@@ -26,13 +27,13 @@ _ESCAPED = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 
 
 @report_format("html", file="index.html")
-def write_page(content: Content, path: Path) -> str:
+def write_page(report: Report, path: Path) -> str:
     """The whole report as one interactive file. Returns what to say: empty where it was written."""
     if util.find_spec("jinja2") is None:
         return MISSING
     from bench.report.html.payload import payload
 
-    path.write_text(page_html(payload(content)), encoding="utf-8")
+    path.write_text(page_html(payload(report)), encoding="utf-8")
     return ""
 
 
@@ -50,9 +51,14 @@ def page_html(data: Json) -> str:
         data=data,
         json=Markup(embedded_json(data)),  # noqa: S704 - escaped there
         scripts=[Markup(script) for script in scripts],  # noqa: S704 - ours, and libraries
-        styles=[Markup(_read(path)) for path in STYLES],  # noqa: S704
+        styles=[Markup(_colours()), *(Markup(_read(path)) for path in STYLES)],  # noqa: S704
         policy=policy(scripts),
     )
+
+
+def _colours() -> str:
+    """The colours of models, as the page's styles and scripts call them; a dark page has some of its own."""
+    return ":root { " + " ".join(f"--c{index}: {colour};" for index, colour in enumerate(COLOURS)) + " }"
 
 
 def embedded_json(data: Json) -> str:

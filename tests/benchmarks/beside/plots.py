@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.present.style import COLOURS, FAINT, MARKERS, SMALL, Frame, figure_with_axes, save, setup
+from bench.present.colours import COLOURS, MARKERS
+from bench.present.style import FAINT, SMALL, Frame, figure_with_axes, save, setup
 from tests.benchmarks.beside.measured import Json
 
 SIDES = {"hand": "loop by hand", "tensors": "DataLoader over tensors", "lightning": "lightning.Trainer",

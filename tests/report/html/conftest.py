@@ -13,20 +13,19 @@ import pytest
 from bench.analysis.models_table import models_table
 from bench.analysis.sections import sections_of
 from bench.base.records import Result
-from bench.report.content import Content
 from bench.report.html.payload import payload
 from bench.report.html.write import page_html
-from bench.report.page import Part
+from bench.report.page import Part, Report
 from bench.results.frame import latest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
-def content_of(plan: Any, results: Sequence[Result], folder: Path) -> Content:
+def report_of(plan: Any, results: Sequence[Result], folder: Path) -> Report:
     """What `render` hands to the formats of a whole report."""
     found = latest(results, plan)
-    parts = tuple(Part(each, models_table(each, name="models"), ()) for each in sections_of(found.rows, plan))
-    return Content(folder, plan.title, plan, found, parts)
+    parts = tuple(Part(each, models_table(each, name="models")) for each in sections_of(found.rows, plan))
+    return Report(folder, plan, found, parts=parts)
 
 
 Writer = Callable[[Any, Sequence[Result], Path], Path]
@@ -38,7 +37,7 @@ def write() -> Writer:
 
     def written(plan: Any, results: Sequence[Result], folder: Path) -> Path:
         path = folder / "index.html"
-        path.write_text(page_html(payload(content_of(plan, results, folder))), encoding="utf-8")
+        path.write_text(page_html(payload(report_of(plan, results, folder))), encoding="utf-8")
         return path
 
     return written

@@ -17,6 +17,7 @@ import pytest
 from bench.base.records import Component
 from bench.report.html import details, payload, write
 from bench.report.html.write import embedded_json
+from bench.report.page import NOTHING
 from bench.report.render import render
 
 
@@ -137,7 +138,7 @@ def test_what_is_too_much_is_left_out_and_said(
 
 def test_nothing_was_run_yet(make: ModuleType, write: Any, tmp_path: Path) -> None:
     _, data = read(write(make.Plan(), [], tmp_path))
-    assert data["answers"] == [payload.NOTHING]
+    assert data["answers"] == [NOTHING]
     assert {trial["status"] for trial in data["trials"]} == {"missing"}
 
 

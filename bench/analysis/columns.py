@@ -1,0 +1,142 @@
+"""What tables of cells are made of: columns of settings and of means, and the footnotes that say why one is empty."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from bench.analysis.cells import Cell, Section, axis_label, is_number, paired_difference, ratio, value_text
+from bench.analysis.conditions import reasons, validity
+from bench.base.metrics import Metric
+from bench.present.format import DASH, plural
+from bench.present.tables import Column, Table, TableCell
+from bench.statistics.intervals import Estimate
+
+INTERVALS = "±: 95 % interval of the mean over seeds (Student's t)."
+BOLD = "Bold: the best of its column, where it can be told from every other (95 % intervals of the differences)."
+Filled = tuple[Column, list[TableCell]]
+
+
+@dataclass
+class Marks:
+    """Footnotes: the same text has the same mark."""
+
+    _known: dict[str, str] = field(default_factory=dict)
+
+    def empty(self, why: str) -> TableCell:
+        """A cell without a figure, with the mark of the footnote that says why."""
+        return TableCell(f"{DASH} {self.mark(why)}")
+
+    def mark(self, text: str) -> str:
+        return self._known.setdefault(text, f"({_letters(len(self._known))})")
+
+    def notes(self, rows: Sequence[Sequence[TableCell]]) -> list[str]:
+        """Those whose mark stands somewhere in `rows`."""
+        shown = {word for row in rows for cell in row for word in cell.text.split()}
+        return [f"{mark} {text}" for text, mark in self._known.items() if mark in shown]
+
+
+def _letters(index: int) -> str:
+    """a, b, …, z, aa, ab, …"""
+    return (_letters(index // 26 - 1) if index >= 26 else "") + chr(ord("a") + index % 26)
+
+
+def table_of(
+    columns: Iterable[Filled], *, name: str, title: str, notes: Iterable[str] = (), marks: Marks | None = None
+) -> Table:
+    """A table of filled columns; the footnotes of `marks` stand below `notes`."""
+    heads, cells = zip(*columns, strict=True)
+    rows = tuple(zip(*cells, strict=True))
+    return Table(name, title, heads, rows, (*notes, *(marks.notes(rows) if marks else ())))
+
+
+def text_column(key: str, texts: Iterable[str], *, head: str = "") -> Filled:
+    """A column of words."""
+    return Column(key, head or key, numeric=False), list(map(TableCell, texts))
+
+
+def setting_column(name: str, cells: Iterable[Cell]) -> Filled:
+    """What `cells` have of one setting: numbers to the right."""
+    values = [cell.setting(name) for cell in cells]
+    numeric = all(map(is_number, values))
+    shown = [TableCell(value_text(value), number=value if numeric else None) for value in values]
+    return Column(name.rpartition(".")[2], axis_label(name), numeric=numeric), shown
+
+
+def cell_columns(found: Sequence[tuple[Section, Cell]]) -> Iterator[Filled]:
+    """What tells cells of several sections apart: model, where they ran, and the settings that differ between them."""
+    yield text_column("model", (cell.model for _, cell in found))
+    if len({section.title for section, _ in found}) > 1:
+        yield text_column("on", (section.title for section, _ in found))
+    for name in dict.fromkeys(name for section, _ in found for name in section.shown):
+        texts = [value_text(cell.setting(name)) for _, cell in found]
+        if len(set(texts)) > 1:
+            yield text_column(name.rpartition(".")[2], texts, head=axis_label(name))
+
+
+def mean_cell(found: Estimate, text: str, *, best: bool = False) -> TableCell:
+    """A mean as people read it, with its interval for machines."""
+    return TableCell(text, found.mean, found.low, found.high, best=best)
+
+
+def mean_cells(
+    cells: Sequence[Cell | None],
+    metric: Metric,
+    *,
+    text: Callable[[Cell, Estimate], str],
+    marks: Marks,
+    comparable: bool = True,
+) -> Iterator[TableCell]:
+    """The means of one column, None where the plan has nothing. The best is marked where cells are `comparable`."""
+    comparable = comparable and metric.built_in and metric.unit != "count"
+    best = best_cell([cell for cell in cells if cell is not None], metric) if comparable else None
+    for cell in cells:
+        found = None if cell is None else cell.estimate(metric.name)
+        if cell is None:
+            yield marks.empty("not in the plan.")
+        elif found is None:
+            yield marks.empty(why_empty(cell, metric))
+        else:
+            yield mean_cell(found, text(cell, found), best=cell is best)
+
+
+def why_empty(cell: Cell, metric: Metric) -> str:
+    """Why a cell has no mean of `metric`."""
+    if not cell.n:
+        return why_not_ok(cell)
+    has, n = len(cell.by_seed(metric.name)), cell.n_of(metric.name)
+    if not has:
+        return f"{metric.absent}."
+    return f"{metric.absent} by {n - has} of {plural(n, 'seed')}; those that have it are in trials.csv."
+
+
+def why_not_ok(cell: Cell) -> str:
+    return reasons((row.status, row.reason) for row in cell.not_ok) + "."
+
+
+def doubt(cells: Iterable[Cell]) -> Iterator[str]:
+    """The note on trials that are not valid, where there are some."""
+    cells = list(cells)
+    doubtful = [result for cell in cells for result in cell.not_valid]
+    if doubtful:
+        total = plural(sum(cell.n for cell in cells), "trial")
+        yield f"† not valid, {len(doubtful):,} of {total}: {validity(doubtful)}."
+
+
+def best_cell(cells: Sequence[Cell], metric: Metric) -> Cell | None:
+    """The best of `cells` by its mean, where its interval against each of the others excludes that they are equal."""
+    measured = [(found.mean, cell) for cell in cells if (found := cell.estimate(metric.name))]
+    measured.sort(key=lambda pair: pair[0], reverse=metric.higher_is_better)
+    if len(measured) < 2:
+        return None
+    best, *others = (cell for _, cell in measured)
+    return best if all(distinguishable(best, other, metric=metric) for other in others) else None
+
+
+def distinguishable(a: Cell, b: Cell, *, metric: Metric) -> bool:
+    """Whether the seeds show a difference: timings by their ratio, what the seed decides by the paired difference."""
+    if metric.timing:
+        found = ratio(a, b, metric=metric.name)
+        return found is not None and found.excludes(1)
+    difference = paired_difference(a, b, metric=metric.name)
+    return difference is not None and difference.excludes(0)

@@ -1,0 +1,24 @@
+"""A plot of bench.analysis.plots as a figure of matplotlib."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from bench.analysis.plots import Plot
+from bench.plots.curves import curves
+from bench.plots.lines import lines
+from bench.plots.points import against, bars, strip
+from bench.present.colours import MARKERS, Style
+
+KINDS = {"strip": strip, "bars": bars, "against": against, "lines": lines, "curves": curves}
+
+
+def draw(plot: Plot, styles: Mapping[str, Style]) -> Any:
+    """The figure. `styles`: of each model, the same in every plot."""
+    looks = {plot.called(cell): styles[cell.model] for cell in plot.cells}
+    for cell in plot.cells if plot.devices else ():
+        shape = MARKERS[plot.devices.index(cell.trial.device) % len(MARKERS)]
+        looks[plot.called(cell)] = replace(styles[cell.model], marker=shape)
+    return KINDS[plot.kind](plot, looks)
