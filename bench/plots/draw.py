@@ -9,10 +9,10 @@ from typing import Any
 from bench.analysis.plots import Plot
 from bench.plots.curves import curves
 from bench.plots.lines import lines
-from bench.plots.points import against, bars, strip
+from bench.plots.points import against, rows
 from bench.present.colours import MARKERS, Style
 
-KINDS = {"strip": strip, "bars": bars, "against": against, "lines": lines, "curves": curves}
+KINDS = {"strip": rows, "bars": rows, "against": against, "lines": lines, "curves": curves}
 
 
 def draw(plot: Plot, styles: Mapping[str, Style]) -> Any:

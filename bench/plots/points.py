@@ -29,9 +29,10 @@ from bench.statistics.pareto import pareto_front
 ROW_INCHES = 0.42
 
 
-def strip(plot: Plot, styles: Mapping[str, Style]) -> Any:
-    """Names from top to bottom, the metric to the right, one panel below the other so that they share its axis."""
-    scale = scale_for(plot.metric, plot.cells)
+def rows(plot: Plot, styles: Mapping[str, Style]) -> Any:
+    """Names from top to bottom, the metric to the right, one panel below the other so that they share its axis: as
+    points (strip), or as lengths from zero (bars)."""
+    metric, scale = plot.metric, scale_for(plot.metric, plot.cells)
     figure, axes = figure_with_axes(
         plot.title,
         plot.notes,
@@ -39,56 +40,50 @@ def strip(plot: Plot, styles: Mapping[str, Style]) -> Any:
         rows=len(plot.panels),
         columns=1,
         panel_inches=ROW_INCHES * max(len(group) for _, group in plot.panels) + 0.1,
-        frame=_frame(plot, scale),
+        frame=Frame(  # room for the names on the left and the figures on the right
+            left=max(text_inches(shorten(plot.called(cell))) for cell in plot.cells) + 0.35,
+            right=max(text_inches(_text(cell, metric, scale), size=SMALL) for cell in plot.cells) + 0.35,
+        ),
         sharex=True,
         gap_inches=0.45,
     )
     for ax, (heading, group) in zip(axes, plot.panels, strict=True):
         panel_title(ax, heading)
         for row, cell in enumerate(group):
-            _strip_row(ax, row, cell, plot.metric, divisor=scale.divisor, style=styles[plot.called(cell)])
-        _row_names(ax, group, plot, scale)
-    axes[-1].set_xlabel(axis_text(plot.metric, scale))
-    within(axes[-1].xaxis, plot.metric)
+            values = [value / scale.divisor for value in cell.by_seed(metric.name).values()]
+            if (found := cell.estimate(metric.name)) is not None:
+                draw = _bar if plot.kind == "bars" else _strip_row
+                draw(ax, row, values, found, metric, divisor=scale.divisor, style=styles[plot.called(cell)])
+            ax.annotate(
+                _text(cell, metric, scale), xy=(1, row), xycoords=("axes fraction", "data"), xytext=(8, 0),
+                textcoords="offset points", va="center", size=SMALL, annotation_clip=False,
+            )  # fmt: skip
+        ax.set_yticks(range(len(group)), [shorten(plot.called(cell)) for cell in group], size=TEXT)
+        ax.set_ylim(len(group) - 0.4, -0.6)
+        ax.tick_params(axis="y", length=0)
+        ax.grid(visible=False, axis="y")
+    if plot.kind == "bars":
+        axes[-1].set_xlim(left=0)
+    axes[-1].set_xlabel(axis_text(metric, scale))
+    within(axes[-1].xaxis, metric)
     readable_ticks(axes[-1].xaxis, log=False)
     return figure
 
 
-def _frame(plot: Plot, scale: Scale) -> Frame:
-    """Room for the names on the left and the figures on the right."""
-    left = max(text_inches(shorten(plot.called(cell))) for cell in plot.cells)
-    right = max(text_inches(_text(cell, plot.metric, scale), size=SMALL) for cell in plot.cells)
-    return Frame(left=left + 0.35, right=right + 0.35)
-
-
-def _row_names(ax: Any, cells: Sequence[Cell], plot: Plot, scale: Scale) -> None:
-    """One row a cell from the top: its name on the left, its figure on the right."""
-    for row, cell in enumerate(cells):
-        ax.annotate(
-            _text(cell, plot.metric, scale), xy=(1, row), xycoords=("axes fraction", "data"), xytext=(8, 0),
-            textcoords="offset points", va="center", size=SMALL, annotation_clip=False,
-        )  # fmt: skip
-    ax.set_yticks(range(len(cells)), [shorten(plot.called(cell)) for cell in cells], size=TEXT)
-    ax.set_ylim(len(cells) - 0.4, -0.6)
-    ax.tick_params(axis="y", length=0)
-    ax.grid(visible=False, axis="y")
-
-
 def _text(cell: Cell, metric: Metric, scale: Scale) -> str:
     found = cell.estimate(metric.name)
-    unit = f" {scale.unit}" if scale.unit else ""
-    return figure_pm(found.mean, found.half, scale) + unit if found else ""
+    return f"{figure_pm(found.mean, found.half, scale)} {scale.unit}".strip() if found else ""
 
 
-def _strip_row(ax: Any, row: int, cell: Cell, metric: Metric, *, divisor: float, style: Style) -> None:
+def _strip_row(
+    ax: Any, row: int, values: Sequence[float], found: Estimate, metric: Metric, *, divisor: float, style: Style
+) -> None:
     """The seeds above the line of the row, their mean a little below it."""
-    values = [value / divisor for value in cell.by_seed(metric.name).values()]
     ax.plot(
         values, [row - 0.22] * len(values), style.marker, color=style.colour, markersize=5, alpha=0.7,
         markerfacecolor="none", clip_on=False,
     )  # fmt: skip
-    found = cell.estimate(metric.name)
-    if found is not None and found.half is not None:
+    if found.half is not None:
         ax.errorbar(
             found.mean / divisor, row + 0.12, xerr=whiskers([found], metric, divisor=divisor), fmt=style.marker,
             color=style.colour, markersize=8, capsize=4, elinewidth=1.8, capthick=1.8, markeredgecolor="white",
@@ -96,27 +91,15 @@ def _strip_row(ax: Any, row: int, cell: Cell, metric: Metric, *, divisor: float,
         )  # fmt: skip
 
 
-def bars(plot: Plot, styles: Mapping[str, Style]) -> Any:
-    """Lengths from zero, one a cell, each seed's value upon it, the interval, and the figure at its end."""
-    scale, metric = scale_for(plot.metric, plot.cells), plot.metric
-    figure, (ax,) = figure_with_axes(
-        plot.title, plot.notes, named=False, rows=1, columns=1,
-        panel_inches=ROW_INCHES * len(plot.cells) + 0.1, frame=_frame(plot, scale),
-    )  # fmt: skip
-    for row, cell in enumerate(plot.cells):
-        found, style = cell.estimate(metric.name), styles[plot.called(cell)]
-        assert found is not None
-        mean = found.mean / scale.divisor
-        ax.barh(row, mean, height=0.55, color=style.colour, alpha=0.45, edgecolor=style.colour)
-        if found.half is not None:
-            ax.errorbar(mean, row, xerr=found.half / scale.divisor, fmt="none", ecolor=INK, capsize=4, elinewidth=1.4)
-        values = [value / scale.divisor for value in cell.by_seed(metric.name).values()]
-        ax.plot(values, [row + 0.17] * len(values), style.marker, color=INK, markersize=3.5, markerfacecolor="none")
-    _row_names(ax, plot.cells, plot, scale)
-    ax.set_xlim(left=0)
-    ax.set_xlabel(axis_text(metric, scale))
-    readable_ticks(ax.xaxis, log=False)
-    return figure
+def _bar(
+    ax: Any, row: int, values: Sequence[float], found: Estimate, metric: Metric, *, divisor: float, style: Style
+) -> None:
+    """The length of the mean, the values of the seeds upon it."""
+    mean = found.mean / divisor
+    ax.barh(row, mean, height=0.55, color=style.colour, alpha=0.45, edgecolor=style.colour)
+    if found.half is not None:
+        ax.errorbar(mean, row, xerr=found.half / divisor, fmt="none", ecolor=INK, capsize=4, elinewidth=1.4)
+    ax.plot(values, [row + 0.17] * len(values), style.marker, color=INK, markersize=3.5, markerfacecolor="none")
 
 
 def against(plot: Plot, styles: Mapping[str, Style]) -> Any:

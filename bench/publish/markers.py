@@ -7,9 +7,10 @@ reStructuredText:  .. bench:summary rows=model metric=test_accuracy        …  
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from bench.errors import BenchError
 
@@ -64,7 +65,9 @@ def read_document(path: Path) -> Document:
 class _Scanner:
     """Walks over the lines; what a marker looks like, its subclasses know."""
 
-    first, last = "", ""
+    first, last = "", ""  # how the two markers are written
+    begin: ClassVar[re.Pattern[str]]
+    end: ClassVar[re.Pattern[str]]
 
     def __init__(self, document: Document) -> None:
         self.document = document
@@ -73,12 +76,11 @@ class _Scanner:
     def blocks(self) -> list[Block]:
         found, at = [], 0
         while at < len(self.plain):
-            if self.is_end(self.plain[at]):
+            if self.end.match(self.plain[at]):
                 raise self.document.refuse(at + 1, f"{self.last} without a {self.first} before it")
-            if self.is_begin(self.plain[at]):
-                block = self._block(at)
-                found.append(block)
-                at = block.end + 1
+            if self.begin.match(self.plain[at]):
+                found.append(self._block(at))
+                at = found[-1].end + 1
             else:
                 at = self.after(at)
         return found
@@ -86,12 +88,15 @@ class _Scanner:
     def _block(self, at: int) -> Block:
         text, start = self.marker(at)
         name, attributes = self._parsed(text, line=at + 1)
-        end = next((i for i in range(start, len(self.plain)) if self.is_end(self.plain[i])), None)
-        inner = range(start, len(self.plain) if end is None else end)
-        if end is None or any(self.is_begin(self.plain[i]) for i in inner):
+        end = self.first_line(start, self.end.match)
+        if any(map(self.begin.match, self.plain[start:end])) or end == len(self.plain):
             raise self.document.refuse(at + 1, f"bench:{name} is not closed: {self.last} is missing below it")
         newline = "\r\n" if self.document.lines[at].endswith("\r\n") else "\n"
         return Block(name, attributes, at + 1, start, end, newline)
+
+    def first_line(self, at: int, test: Callable[[str], object]) -> int:
+        """The first line from `at` on that passes `test`; the number of lines where none does."""
+        return next((index for index in range(at, len(self.plain)) if test(self.plain[index])), len(self.plain))
 
     def _parsed(self, text: str, *, line: int) -> tuple[str, dict[str, str]]:
         named = _NAME.match(text)
@@ -110,12 +115,6 @@ class _Scanner:
             rest = rest[found.end() :]
         return named[1], attributes
 
-    def is_begin(self, line: str) -> bool:
-        raise NotImplementedError
-
-    def is_end(self, line: str) -> bool:
-        raise NotImplementedError
-
     def marker(self, at: int) -> tuple[str, int]:
         """What the marker that begins on line `at` says, and the first line below it."""
         raise NotImplementedError
@@ -129,22 +128,17 @@ class _Markdown(_Scanner):
     """Comments of HTML that begin a line; what stands in a fence of code is no marker."""
 
     first, last = "<!-- bench:NAME … -->", "<!-- /bench -->"
-
-    def is_begin(self, line: str) -> bool:
-        return re.match(r" {0,3}<!--\s*bench:", line) is not None
-
-    def is_end(self, line: str) -> bool:
-        return re.match(r" {0,3}<!--\s*/bench\s*-->\s*$", line) is not None
+    begin = re.compile(r" {0,3}<!--\s*bench:")
+    end = re.compile(r" {0,3}<!--\s*/bench\s*-->\s*$")
 
     def marker(self, at: int) -> tuple[str, int]:
-        end = next((i for i in range(at, len(self.plain)) if "-->" in self.plain[i]), None)
-        if end is None:
+        end = self.first_line(at, lambda line: "-->" in line)
+        if end == len(self.plain):
             raise self.document.refuse(at + 1, "this comment is not closed: --> is missing")
         inner, _, behind = " ".join(self.plain[at : end + 1]).partition("<!--")[2].partition("-->")
         if behind.strip():
-            raise self.document.refuse(
-                end + 1, f"{behind.strip()[:40]!r} stands behind a marker: it needs its own line"
-            )
+            says = f"{behind.strip()[:40]!r} stands behind a marker: it needs its own line"
+            raise self.document.refuse(end + 1, says)
         return inner.strip(), end + 1
 
     def after(self, at: int) -> int:
@@ -152,25 +146,18 @@ class _Markdown(_Scanner):
         if fence is None or (fence[1][0] == "`" and "`" in fence[2]):
             return at + 1
         closing = re.compile(rf" {{0,3}}{re.escape(fence[1][0])}{{{len(fence[1])},}}\s*$")
-        return next((i + 1 for i in range(at + 1, len(self.plain)) if closing.match(self.plain[i])), len(self.plain))
+        return self.first_line(at + 1, closing.match) + 1
 
 
 class _Rst(_Scanner):
     """Comments at the left margin; lines that are indented below the first one belong to it."""
 
     first, last = ".. bench:NAME …", ".. /bench"
-
-    def is_begin(self, line: str) -> bool:
-        # `.. name::` would be a directive.
-        return re.match(r"\.\.\s+bench:(?!:)", line) is not None
-
-    def is_end(self, line: str) -> bool:
-        return re.match(r"\.\.\s+/bench\s*$", line) is not None
+    begin = re.compile(r"\.\.\s+bench:(?!:)")  # `.. name::` would be a directive
+    end = re.compile(r"\.\.\s+/bench\s*$")
 
     def marker(self, at: int) -> tuple[str, int]:
         if at and self.plain[at - 1].strip() and not self.plain[at - 1].startswith(".."):
             raise self.document.refuse(at + 1, "an empty line is missing before it: without one this is no comment")
-        end = at + 1
-        while end < len(self.plain) and re.match(r"[ \t]+\S", self.plain[end]):
-            end += 1
+        end = self.first_line(at + 1, lambda line: not re.match(r"[ \t]+\S", line))
         return " ".join(self.plain[at:end])[2:].strip(), end

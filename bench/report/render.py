@@ -19,7 +19,7 @@ from bench.analysis.sections import sections_of, slugs_of
 from bench.base.records import Result, canonical_json
 from bench.errors import BenchError
 from bench.present.colours import styles_of
-from bench.present.save_in_parallel import Press
+from bench.present.save_in_parallel import InParallel
 from bench.present.tables import write_frame
 from bench.registry import REPORT_FORMATS
 from bench.report import published_figures
@@ -147,15 +147,15 @@ def _write(aside: Path, report: Report) -> tuple[str, ...]:
     """Write every file of the report; what the formats say that could not."""
     (aside / "tables").mkdir()
     (aside / "plots").mkdir()
-    with Press() as press:
-        press.run(partial(_write_frames, aside / "tables", report.latest, report.suite))
+    with InParallel() as jobs:
+        jobs.run(partial(_write_frames, aside / "tables", report.latest, report.suite))
         sections = sections_of(report.latest.rows, report.suite)
         report = replace(report, extras=_extras(report, sections), parts=_parts(report, sections))
         for table in [*(part.table for part in report.parts), *(extra.table for extra in report.extras)]:
             for form in (each for each in REPORT_FORMATS if not each.file):
                 form.build(table, aside / "tables" / f"{table.name}.{form.name}")
         if any(part.plots for part in report.parts):
-            _draw(aside / "plots", report, press)
+            _draw(aside / "plots", report, jobs)
         (aside / "report.md").write_text(page(report), encoding="utf-8")
         notes = [form.build(report, aside / form.file) for form in REPORT_FORMATS if form.file]
         return tuple(note for note in notes if note)
@@ -196,7 +196,7 @@ def _write_frames(folder: Path, found: Latest, suite: Suite | None) -> None:
     write_frame(summary_frame(frame), folder / "summary.csv")
 
 
-def _draw(folder: Path, report: Report, press: Press) -> None:
+def _draw(folder: Path, report: Report, jobs: InParallel) -> None:
     """The plots of every section, one after another: each is forgotten before the next is drawn. The same model looks
     the same in all of them."""
     from bench.plots.draw import draw  # matplotlib: half a second that a fresh report does not pay
@@ -205,7 +205,7 @@ def _draw(folder: Path, report: Report, press: Press) -> None:
     styles = styles_of(cell.model for section in report.sections for cell in section.cells)
     with style.setup():
         for plot in (plot for part in report.parts for plot in part.plots):
-            press.run(partial(style.save, draw(plot, styles), folder / plot.name))
+            jobs.run(partial(style.save, draw(plot, styles), folder / plot.name))
 
 
 def _put_in_place(aside: Path, report: Path, *, stamp: str) -> None:

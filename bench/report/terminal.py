@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from bench.analysis.cells import Cell, Section, Variant, ratio
+from bench.analysis.cells import Cell, Section, Variant, ratio, scale_for
 from bench.analysis.conditions import reasons, validity
 from bench.analysis.findings import answer, nothing
 from bench.analysis.models_table import baseline_of
 from bench.analysis.sections import sections_of
-from bench.base.metrics import ACCURACY, MEMORY, SPEED
+from bench.base.metrics import ACCURACY, BUILT_IN, MEMORY, SPEED
 from bench.base.records import Result
 from bench.present.columns import aligned, cut
 from bench.present.format import DASH, Scale, accuracy, figure, plural, scale_of, span, times, whole
 from bench.results.frame import latest
+from bench.statistics.intervals import Estimate
 from bench.suite.plan import Suite
 
 MOST_BLOCKS = 8
@@ -84,60 +85,46 @@ def _title(name: str, counted: str, *, used: int, width: int) -> str:
 
 def _table(cells: Sequence[Cell], against: str, width: int) -> list[str]:
     """The lines of the table. Names give way where it is too wide, then the columns that say least."""
-    rows = [_heads(cells, against), *(_line(cell, cells, against) for cell in cells)]
-    filled = [[*row, *[DASH] * (len(rows[0]) - len(row))] for row in rows]
-    least = min(LEAST_NAME, max(len(row[0]) for row in filled))
-    for column in ("parameters", "fit (s)"):
-        if _columns_width(filled) > width - least and column in filled[0]:
-            at = filled[0].index(column)
-            filled = [[text for index, text in enumerate(row) if index != at] for row in filled]
-    room = max(least, width - _columns_width(filled))
-    return aligned([[cut(row[0], min(room, NAME_WIDTH)), *row[1:]] for row in filled])
+    names, *columns = _columns(cells, against)
+    least = min(LEAST_NAME, max(map(len, names)))
+    for head in ("parameters", "fit (s)"):
+        if _width(columns) > width - least:
+            columns = [column for column in columns if column[0] != head]
+    room = min(NAME_WIDTH, max(least, width - _width(columns)))
+    return aligned(list(zip([cut(name, room) for name in names], *columns, strict=True)))
 
 
-def _columns_width(rows: Sequence[Sequence[str]]) -> int:
-    """What all columns but the first take, with the gaps before them."""
-    return sum(2 + max(map(len, column)) for column in list(zip(*rows, strict=True))[1:])
+def _width(columns: Sequence[Sequence[str]]) -> int:
+    """What columns take, with the gaps before them."""
+    return sum(2 + max(map(len, column)) for column in columns)
 
 
-def _heads(cells: Sequence[Cell], against: str) -> list[str]:
-    ratio_head = [f"×{cut(against, 12)}"] if against else []
-    return [
-        "model",
-        "parameters",
-        "accuracy",
-        "samples/s",
-        *ratio_head,
-        f"memory ({_memory(cells)[1].unit})",
-        "fit (s)",
-    ]
+def _columns(cells: Sequence[Cell], against: str) -> Iterator[list[str]]:
+    """Each column from its head down."""
+    memory = next((name for name in MEMORY if any(cell.estimate(name) for cell in cells)), MEMORY[-1])
+    scale = scale_for(BUILT_IN[memory], cells) if any(cell.estimate(memory) for cell in cells) else Scale("MiB")
+
+    def column(head: str, metric: str, text: Callable[[Estimate], str]) -> list[str]:
+        return [head, *(text(found) if (found := cell.estimate(metric)) else DASH for cell in cells)]
+
+    def figures(scale: Scale) -> Callable[[Estimate], str]:
+        return lambda found: figure(found.mean, found.half, scale)
+
+    yield ["model", *(cell.model for cell in cells)]
+    yield column("parameters", "parameters", lambda found: whole(found.mean))
+    yield ["accuracy", *map(_accuracy, cells)]
+    yield column("samples/s", SPEED, figures(scale_of("samples/s", [])))
+    if against:
+        yield [f"×{cut(against, 12)}", *(_ratio(cell, cells, against) for cell in cells)]
+    yield column(f"memory ({scale.unit})", memory, figures(scale))
+    yield column("fit (s)", "fit_seconds", figures(scale_of("", [])))
 
 
-def _line(cell: Cell, cells: Sequence[Cell], against: str) -> list[str]:
-    level, speed, fit = (cell.estimate(name) for name in (ACCURACY, SPEED, "fit_seconds"))
-    count, (metric, scale) = cell.estimate("parameters"), _memory(cells)
-    memory = cell.estimate(metric)
+def _accuracy(cell: Cell) -> str:
     if not cell.n:
-        return [cell.model, DASH, "/".join(dict.fromkeys(row.status for row in cell.rows))]
-    ratio_cell = [_ratio(cell, cells, against)] if against else []
-    return [
-        cell.model,
-        whole(count.mean) if count else DASH,
-        (accuracy(level.mean, level.half) if level else DASH) + (" †" if cell.not_valid else "  "),
-        figure(speed.mean, speed.half, scale_of("samples/s", [])) if speed else DASH,
-        *ratio_cell,
-        figure(memory.mean, memory.half, scale) if memory else DASH,
-        figure(fit.mean, fit.half, scale_of("", [])) if fit else DASH,
-    ]
-
-
-def _memory(cells: Sequence[Cell]) -> tuple[str, Scale]:
-    """The metric of memory that was measured (the device's before the host's), and the unit of its column."""
-    for metric in MEMORY:
-        values = [found.mean for cell in cells if (found := cell.estimate(metric))]
-        if values:
-            return metric, scale_of("bytes", values)
-    return MEMORY[-1], scale_of("bytes", [2.0**20])
+        return "/".join(dict.fromkeys(row.status for row in cell.rows))
+    found = cell.estimate(ACCURACY)
+    return (accuracy(found.mean, found.half) if found else DASH) + (" †" if cell.not_valid else "  ")
 
 
 def _ratio(cell: Cell, cells: Sequence[Cell], against: str) -> str:

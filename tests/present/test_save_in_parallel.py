@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.present.save_in_parallel import Press, fork_is_safe
+from bench.present.save_in_parallel import InParallel, fork_is_safe
 
 
 def note(path: Path) -> None:
@@ -17,10 +17,10 @@ def note(path: Path) -> None:
 
 
 @pytest.mark.parametrize("cores", [1, 2, 4])
-def test_every_job_is_done_when_the_press_is_closed(cores: int, tmp_path: Path) -> None:
-    with Press(cores=cores) as press:
+def test_every_job_is_done_when_it_is_closed(cores: int, tmp_path: Path) -> None:
+    with InParallel(cores=cores) as jobs:
         for number in range(6):
-            press.run(partial(note, tmp_path / str(number)))
+            jobs.run(partial(note, tmp_path / str(number)))
     by = [int((tmp_path / str(number)).read_text()) for number in range(6)]
     if cores == 1:
         assert set(by) == {os.getpid()}
@@ -29,9 +29,9 @@ def test_every_job_is_done_when_the_press_is_closed(cores: int, tmp_path: Path) 
 
 
 def test_what_a_job_raises_is_raised_here(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError), Press(cores=2) as press:
-        press.run(partial(note, tmp_path / "absent" / "file"))
-        press.run(partial(note, tmp_path / "good"))
+    with pytest.raises(FileNotFoundError), InParallel(cores=2) as jobs:
+        jobs.run(partial(note, tmp_path / "absent" / "file"))
+        jobs.run(partial(note, tmp_path / "good"))
     # Beside a thread that another test left nothing is forked, and the first that fails is the last.
     assert (tmp_path / "good").is_file() is fork_is_safe()
 
@@ -41,8 +41,8 @@ def test_with_other_threads_nothing_is_forked(tmp_path: Path) -> None:
     other = threading.Thread(target=done.wait)
     other.start()
     try:
-        with Press(cores=4) as press:
-            press.run(partial(note, tmp_path / "file"))
+        with InParallel(cores=4) as jobs:
+            jobs.run(partial(note, tmp_path / "file"))
     finally:
         done.set()
         other.join()
