@@ -144,9 +144,9 @@ class Section:
     dataset: str
     device: str
     machine: str
-    cells: tuple[Cell, ...]
-    axes: tuple[str, ...]
-    shown: tuple[str, ...]
+    cells: tuple[Cell, ...] = ()
+    axes: tuple[str, ...] = ()
+    shown: tuple[str, ...] = ()
     several_machines: bool = False
     several_codes: bool = False
     together: str = ""  # the engine, where it trains all seeds at once: its timings compare with no other engine's

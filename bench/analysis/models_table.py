@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from bench.analysis.cells import Cell, Section, metrics_of, ratio, scale_for
-from bench.analysis.columns import (
+from bench.analysis.conditions import conditions, seeds_text
+from bench.analysis.table_columns import (
     BOLD,
     INTERVALS,
     Filled,
@@ -19,7 +20,6 @@ from bench.analysis.columns import (
     why_empty,
     why_not_ok,
 )
-from bench.analysis.conditions import conditions, seeds_text
 from bench.base.metrics import ACCURACY, BUILT_IN, SPEED, TABLE_OF_MODELS, Metric
 from bench.errors import BenchError, nearest
 from bench.present.doctor_text import cited

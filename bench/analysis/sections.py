@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from bench.analysis.cells import DOTTED, Cell, Section, hashable, labels_of
 from bench.base.records import Json, Result, canonical_json, digest
@@ -21,25 +22,26 @@ def sections_of(rows: Sequence[Row], suite: Suite | None) -> list[Section]:
         together = cell.trial.train.engine if cell.trial.together else ""
         grouped.setdefault((cell.dataset, cell.trial.device, cell.machine, together), []).append(cell)
     axes = None if suite is None else {axis.name for axis in suite.axes}
-    found = [_section(key, group, axes=axes, several_machines=len(machines) > 1) for key, group in grouped.items()]
+    found = [
+        narrowed(Section(*key[:3], several_machines=len(machines) > 1, together=key[3]), group, axes=axes)
+        for key, group in grouped.items()
+    ]
     return sorted(found, key=lambda section: not section.measured)
 
 
-def _section(
-    key: tuple[str, str, str, str], cells: list[Cell], *, axes: set[str] | None, several_machines: bool
-) -> Section:
+def narrowed(section: Section, cells: Sequence[Cell], *, axes: Collection[str] | None) -> Section:
+    """`section` with these cells: what differs between them is shown, what they share is a condition. `axes`: those
+    of the suite; None where it is not known."""
     shown = tuple(name for name in DOTTED if len({hashable(cell.setting(name)) for cell in cells}) > 1)
     codes: dict[str, set[str]] = {}
     for cell in cells:
         codes.setdefault(cell.trial.cell_id, set()).add(cell.code_id)
-    return Section(
-        *key[:3],
+    return replace(
+        section,
         cells=tuple(cells),
         axes=tuple(name for name in shown if axes is None or name in axes),
         shown=shown,
-        several_machines=several_machines,
         several_codes=any(len(found) > 1 for found in codes.values()),
-        together=key[3],
     )
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.errors import BenchError
 from bench.publish.blocks import Request, content
-from bench.publish.markers import Block, Document, read_document
+from bench.publish.markers import Block, read_document
 from bench.publish.markup import MARKUPS
 from bench.publish.source import BlockError, Source
 
@@ -19,75 +19,55 @@ Opener = Callable[[Path, str], Source]
 EXCERPT = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Stale:
-    """A block that does not say what the results say: where, and in which way."""
-
-    line: int
-    name: str
-    why: str
-
-
 @dataclass(slots=True)
-class Outcome:
-    """What became of one document. `blocks` were made, `left` are of other results; `stale` ones differed."""
+class Refreshed:
+    """What became of one document. `blocks` were made, `left` are of other results. `stale`: of each block that
+    differed one line with file, line, name and the first difference."""
 
     path: Path
-    text: str
+    text: str = ""
     blocks: int = 0
     left: int = 0
-    stale: list[Stale] = field(default_factory=list)
+    stale: list[str] = field(default_factory=list)
     copies: dict[Path, bytes] = field(default_factory=dict)
 
-    def lines(self) -> Iterator[str]:
-        """One line for each stale block: file, line, name, the first difference."""
-        for each in self.stale:
-            yield f"{self.path}:{each.line}: bench:{each.name} is stale: {each.why}"
 
-
-def refresh(path: Path, *, opened: Opener, given: Path | None = None, check: bool = False) -> Outcome:
+def refresh(path: Path, *, opened: Opener, given: Path | None = None, check: bool = False) -> Refreshed:
     """Make the blocks of the document `path` anew; nothing is written yet.
 
     `given`: the results on the command line. Then blocks that name other results (`results=`, relative to the
     document) are left as they are; without it every block has to name its own. BenchError: a bad marker, no results.
     """
     document = read_document(path)
-    outcome = Outcome(path, "")
-    texts, at = [], 0
+    found, at = Refreshed(path), 0
+    lines: list[str] = []
     for block in document.blocks:
-        texts += document.lines[at : block.start]
+        lines += document.lines[at : block.start]
         old = document.lines[block.start : block.end]
-        texts += _block(document, block, old, opened=opened, given=given, check=check, outcome=outcome)
+        try:
+            source = _source(path, block, opened=opened, given=given)
+            if source is None:
+                found.left += 1
+                lines += old
+            else:
+                request = Request(block.attributes, source, MARKUPS[document.syntax], path.parent, check)
+                lines += _made(found, block, old, request)
+        except (BlockError, BenchError) as error:
+            raise document.refuse(block.line, f"bench:{block.name}: {error}") from None
         at = block.end
-    outcome.text = "".join([*texts, *document.lines[at:]])
-    return outcome
+    found.text = "".join([*lines, *document.lines[at:]])
+    return found
 
 
-def _block(
-    document: Document,
-    block: Block,
-    old: Sequence[str],
-    *,
-    opened: Opener,
-    given: Path | None,
-    check: bool,
-    outcome: Outcome,
-) -> Sequence[str]:
-    """The lines of one block: made anew, or as they were where it is of other results."""
-    try:
-        source = _source(document.path, block, opened=opened, given=given)
-        if source is None:
-            outcome.left += 1
-            return old
-        request = Request(block.attributes, source, MARKUPS[document.syntax], document.path.parent, check)
-        made = content(block.name, request)
-    except (BlockError, BenchError) as error:
-        raise document.refuse(block.line, f"bench:{block.name}: {error}") from None
-    outcome.blocks += 1
-    outcome.copies |= request.copies
-    new = [line + block.newline for line in ["", *made.split("\n"), ""]]
-    if why := _difference(old, new, first=block.start + 1) or _copies(request.copies):
-        outcome.stale.append(Stale(block.line, block.name, why))
+def _made(found: Refreshed, block: Block, old: Sequence[str], request: Request) -> list[str]:
+    """The lines of one block, made anew."""
+    new = [line + block.newline for line in ["", *content(block.name, request).split("\n"), ""]]
+    found.blocks += 1
+    found.copies |= request.copies
+    changed = (f"{path.name} is not the picture of the report" for path, data in request.copies.items()
+               if not _holds(path, data))  # fmt: skip
+    if why := _difference(old, new, first=block.start + 1) or next(changed, ""):
+        found.stale.append(f"{found.path}:{block.line}: bench:{block.name} is stale: {why}")
     return new
 
 
@@ -123,20 +103,13 @@ def _excerpt(line: str, start: int) -> str:
     return f"'{'…' if start else ''}{part}{'…' if start + EXCERPT < len(line) else ''}'"
 
 
-def _copies(copies: dict[Path, bytes]) -> str:
-    for path, data in copies.items():
-        if not path.is_file() or path.read_bytes() != data:
-            return f"{path.name} is not the picture of the report"
-    return ""
-
-
-def write(outcome: Outcome) -> bool:
+def write(found: Refreshed) -> bool:
     """Write the document and its pictures where they changed: aside, then in its place, with its permissions. Says
     whether anything was. BenchError where it cannot be written."""
-    changed = {path: data for path, data in outcome.copies.items() if not _holds(path, data)}
-    text = outcome.text.encode("utf-8")
-    if not _holds(outcome.path, text):
-        changed[outcome.path] = text
+    changed = {path: data for path, data in found.copies.items() if not _holds(path, data)}
+    text = found.text.encode("utf-8")
+    if not _holds(found.path, text):
+        changed[found.path] = text
     for path, data in changed.items():
         try:
             _replace(path.resolve(), data)

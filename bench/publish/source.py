@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from bench.analysis.cells import DOTTED, Cell, Section, hashable, value_text
+from bench.analysis.cells import DOTTED, Cell, Section, value_text
 from bench.analysis.conditions import conditions
-from bench.analysis.sections import sections_of
+from bench.analysis.sections import narrowed, sections_of
 from bench.base.records import Json, Result, canonical_json, digest
 from bench.errors import nearest
 from bench.present.format import listing, plural
@@ -67,23 +67,15 @@ def choose(source: Source, filters: Mapping[str, Sequence[str]]) -> list[Section
     every = [cell for section in source.sections for cell in section.cells]
     for axis, values in filters.items():
         _known_values(every, axis, values)
-    found = [narrowed(section, [cell for cell in section.cells if _kept(cell, filters)]) for section in source.sections]
+    found = [
+        narrowed(section, [cell for cell in section.cells if _kept(cell, filters)], axes=section.axes)
+        for section in source.sections
+    ]
     asked = bool({"device", "dataset", "environment"} & set(filters))
     found = [section for section in found if section.cells and (section.measured or asked)]
     if not found:
         raise BlockError("nothing was measured there" if not filters else f"no result has {_said(filters)} together")
     return found
-
-
-def narrowed(section: Section, cells: Sequence[Cell]) -> Section:
-    """`section` with these of its cells; what they have in common becomes a condition."""
-    shown = tuple(name for name in DOTTED if len({hashable(cell.setting(name)) for cell in cells}) > 1)
-    axes = tuple(name for name in section.axes if name in shown)
-    codes: dict[str, set[str]] = {}
-    for cell in cells:
-        codes.setdefault(cell.trial.cell_id, set()).add(cell.code_id)
-    several = any(len(each) > 1 for each in codes.values())
-    return replace(section, cells=tuple(cells), shown=shown, axes=axes, several_codes=several)
 
 
 def axis_of(name: str) -> str:

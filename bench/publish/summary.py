@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.analysis.cells import Cell, Section, axis_label, metrics_of, scale_for, value_text
-from bench.analysis.columns import BOLD, INTERVALS, Marks, doubt, mean_cells
+from bench.analysis.table_columns import BOLD, INTERVALS, Marks, doubt, mean_cells
 from bench.base.metrics import ACCURACY, BUILT_IN, Metric, metric_named
 from bench.errors import nearest
 from bench.present.format import Scale, figure_as, head, listing, whole

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from bench.analysis.artifacts import by_class
 from bench.analysis.cells import Cell, Section
-from bench.analysis.columns import Filled, Marks, cell_columns, mean_cell, table_of, text_column, why_empty
 from bench.analysis.sections import sections_of
+from bench.analysis.table_columns import Filled, Marks, cell_columns, mean_cell, table_of, text_column, why_empty
 from bench.base.metrics import Metric, metric_named
 from bench.base.records import Result
 from bench.errors import BenchError

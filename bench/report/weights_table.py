@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.analysis.artifacts import layers
 from bench.analysis.cells import Cell, Section
-from bench.analysis.columns import Filled, Marks, cell_columns, mean_cell, table_of
+from bench.analysis.table_columns import Filled, Marks, cell_columns, mean_cell, table_of
 from bench.base.metrics import ACCURACY, BUILT_IN
 from bench.errors import BenchError
 from bench.present.format import DASH, Scale, accuracy, figure_pm
