@@ -1,4 +1,4 @@
-"""What the figures say, in plain words made from the statistics: which is best, is it real, what does it cost."""
+"""The answer in sentences: which model is best, whether the difference is real, what it costs."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ MOST_NAMED = 6  # models, in a sentence
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
-    """The models of a section at one setting: the most accurate, the one after it, and the fastest."""
+class AtSetting:
+    """The models of a section at one setting, by mean accuracy."""
 
     section: Section
     variant: Variant
@@ -57,16 +57,16 @@ def _speed(cell: Cell) -> float:
     return found.mean if found else 0.0
 
 
-def compare(section: Section, variant: Variant) -> Comparison | None:
-    """The comparison at one setting; None where no accuracy was measured there."""
+def at_setting(section: Section, variant: Variant) -> AtSetting | None:
+    """The models at one setting; None where no accuracy was measured there."""
     cells = [(found.mean, cell) for cell in section.at(variant) if (found := cell.estimate(ACCURACY))]
     cells.sort(key=lambda pair: -pair[0])
-    return Comparison(section, variant, tuple(cell for _, cell in cells)) if cells else None
+    return AtSetting(section, variant, tuple(cell for _, cell in cells)) if cells else None
 
 
 def answer(section: Section) -> str:
     """One paragraph on a section. Empty where nothing was measured."""
-    found = [each for variant in section.variants if (each := compare(section, variant))]
+    found = [each for variant in section.variants if (each := at_setting(section, variant))]
     if not found:
         return ""
     first = next((each for each in found if each.variant == section.focus), found[0])
@@ -84,10 +84,10 @@ def nothing(section: Section) -> str:
     return f"{section.title}: nothing was measured: {reasons((row.status, row.reason) for row in rows)}."
 
 
-def _where(comparison: Comparison) -> str:
-    section = comparison.section
+def _where(here: AtSetting) -> str:
+    section = here.section
     engine = f"engine {section.together}" if section.together else ""
-    details = ", ".join(part for part in (section.device, engine, section.describe(comparison.variant)) if part)
+    details = ", ".join(part for part in (section.device, engine, section.describe(here.variant)) if part)
     machine = f", environment {section.machine[:8]}" if section.several_machines else ""
     chosen = f", {CHOSEN}" if section.tuned and len(section.variants) > 1 else ""
     return f"{section.dataset} ({details}{chosen}{machine})"
@@ -98,9 +98,9 @@ def _level(cell: Cell) -> str:
     return accuracy(found.mean, found.half) if found else "no accuracy"
 
 
-def _headline(comparison: Comparison) -> str:
-    best, rival, difference = comparison.best, comparison.rival, comparison.difference
-    start = f"On {_where(comparison)}"
+def _headline(here: AtSetting) -> str:
+    best, rival, difference = here.best, here.rival, here.difference
+    start = f"On {_where(here)}"
     if difference is None:
         unpaired = f"it shares no seed with {rival.model}"
         return f"{start}, {best.model} has the highest mean accuracy, {_level(best)}; {unpaired}."
@@ -109,14 +109,14 @@ def _headline(comparison: Comparison) -> str:
             f"{start}, {best.model} has the highest accuracy, {_level(best)}, {signed(difference.mean)} over "
             f"{rival.model}; one seed cannot show whether that difference is real."
         )
-    if comparison.shown:
+    if here.shown:
         return (
             f"{start}, {best.model} is the most accurate: {_level(best)}, {_difference(difference)} over "
             f"{rival.model} ({interval(difference)}, paired over {plural(difference.n, 'seed')})."
         )
     return (
         f"{start}, {best.model} has the highest mean accuracy, {_level(best)}, but {plural(difference.n, 'seed')} "
-        f"cannot tell it from {_listed(_indistinct(comparison))}: {_difference(difference)} over {rival.model}, "
+        f"cannot tell it from {_listed(_indistinct(here))}: {_difference(difference)} over {rival.model}, "
         f"{interval(difference)}{_share_of_seeds(best, rival)}."
     )
 
@@ -138,9 +138,9 @@ def interval(difference: Estimate) -> str:
     return f"95 % interval {low} to {high}"
 
 
-def _indistinct(comparison: Comparison) -> list[str]:
+def _indistinct(here: AtSetting) -> list[str]:
     """The models that the best cannot be told from."""
-    pairs = [(cell, paired_difference(comparison.best, cell, metric=ACCURACY)) for cell in comparison.ranked[1:]]
+    pairs = [(cell, paired_difference(here.best, cell, metric=ACCURACY)) for cell in here.ranked[1:]]
     return [cell.model for cell, difference in pairs if difference is None or not difference.excludes(0)]
 
 
@@ -149,7 +149,7 @@ def _listed(models: list[str]) -> str:
 
 
 def _share_of_seeds(a: Cell, b: Cell) -> str:
-    """In how many of the seeds the one is better: P(A > B), said in seeds."""
+    """`; better in 4 of 5 seeds`: P(A > B), as a number of seeds."""
     first, second = a.by_seed(ACCURACY), b.by_seed(ACCURACY)
     seeds = [seed for seed in first if seed in second]
     share = probability_better([first[seed] for seed in seeds], [second[seed] for seed in seeds])
@@ -157,13 +157,13 @@ def _share_of_seeds(a: Cell, b: Cell) -> str:
     return f"; better in {share * len(seeds):g} of {len(seeds)} seeds{tie}"
 
 
-def cost(comparison: Comparison) -> str:
-    """What the most accurate one costs in speed and memory, against the fastest."""
-    best, fastest = comparison.best, comparison.fastest
+def cost(here: AtSetting) -> str:
+    """The sentence on what the most accurate model costs in speed and memory, against the fastest."""
+    best, fastest = here.best, here.fastest
     if fastest is None:
         return ""
     if fastest is best:
-        others = [cell for cell in comparison.ranked[1:] if cell.estimate(SPEED)]
+        others = [cell for cell in here.ranked[1:] if cell.estimate(SPEED)]
         second = max(others, key=_speed, default=None)
         found = ratio(best, second, metric=SPEED) if second else None
         return f"{_faster(best, second, found)}." if second and found else ""
@@ -195,8 +195,9 @@ def _memory(fast: Cell, slow: Cell) -> str:
     return ""
 
 
-def _elsewhere(first: Comparison, others: Sequence[Comparison]) -> str:
-    """Whether the other settings say the same. Which of them is best is not for the test set to choose."""
+def _elsewhere(first: AtSetting, others: Sequence[AtSetting]) -> str:
+    """The sentence on the other settings: whether the same model is best there. Which setting is best is not said: the
+    test set must not choose it."""
     if not others:
         return ""
     name = first.best.model
@@ -217,16 +218,17 @@ def _elsewhere(first: Comparison, others: Sequence[Comparison]) -> str:
     return f"{name} has the highest mean at all {len(others)} other settings too; at {shown} of them the seeds show it."
 
 
-def _alone(comparison: Comparison) -> str:
-    cell = comparison.best
+def _alone(here: AtSetting) -> str:
+    cell = here.best
     seeds = plural(cell.n_of(ACCURACY), "seed")
-    text = f"On {_where(comparison)}, {cell.model} reaches an accuracy of {_level(cell)} over {seeds}"
+    text = f"On {_where(here)}, {cell.model} reaches an accuracy of {_level(cell)} over {seeds}"
     speed = cell.estimate(SPEED)
     return f"{text} and trains on {plain(speed.mean)} samples a second." if speed else f"{text}."
 
 
 def _along_axis(section: Section) -> str:
-    """One model's accuracy and speed over the other settings: from end to end of an axis of numbers, by name else."""
+    """The sentence on one model's accuracy and speed at its other settings: from end to end of an axis of numbers, one
+    by one of any other axis."""
     for axis in section.axes:
         cells = [cell for cell in section.along(axis) if cell.estimate(ACCURACY)]
         if axis in section.tuned or len(cells) < 2:
@@ -241,7 +243,8 @@ def _along_axis(section: Section) -> str:
 
 
 def _sweep(section: Section) -> str:
-    """Over the axes that a model is tuned by: from where to where its accuracy goes, and where it is best."""
+    """The sentence on a sweep: the range of mean accuracies over the axes that models are tuned by, and where each
+    model is best."""
     found = [(cell, each) for cell in section.measured if (each := cell.estimate(ACCURACY))]
     if not section.tuned or not found:
         return ""

@@ -1,4 +1,4 @@
-"""How a verdict is said of a metric: a speed is faster, memory is less, a loss is better."""
+"""The words for a verdict on a metric: a speed is faster, memory is less, a loss is better."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def said(verdict: Verdict, metric: Metric) -> str:
 
 
 def shown_name(metric: Metric) -> str:
-    """What a sentence calls it."""
+    """What a sentence calls the metric."""
     return metric.label
 
 

@@ -1,6 +1,7 @@
-"""Which plots a section gets, and what is in each: its title, its words, its cells. bench.plots draws them.
+"""The plots of a section, before anybody draws them: which there are, and the title, words and cells of each.
 
-A plot that could show nothing is not made.
+bench.plots draws them as pictures; the page draws its own, with the same words. A plot that could show nothing is not
+made.
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ def panels_of(section: Section, metric: str, *, most: int) -> Panels:
 
 
 def _settings(section: Section, most: int) -> Panels:
-    """A sweep is drawn along its axis, in lines; in other plots at its focus."""
+    """The settings that get a panel. A sweep is drawn along its axis, in lines; in other plots at its focus."""
     few = len(section.variants) <= most and not section.tuned
     variants = section.variants if few else [section.focus]
     return [(section.describe(variant), section.at(variant)) for variant in variants]
@@ -117,7 +118,8 @@ def _settings(section: Section, most: int) -> Panels:
 def _conditions(
     section: Section, cells: Sequence[Cell], metric: Metric, *, fixed: str | None = None, others: Sequence[Section] = ()
 ) -> str:
-    """Conditions and n. Without `fixed` the plot is one of panels: of a sweep, it is said which setting they have."""
+    """The line with conditions and n. Without `fixed` the plot is one of panels: of a sweep, it is said which setting
+    they have."""
     if fixed is None:
         at = zip(section.axes, section.focus, strict=True)
         chosen = ", ".join(f"{axis_label(name)} {value_text(value)}" for name, value in at if name in section.tuned)
@@ -232,8 +234,8 @@ def _learning(section: Section) -> Iterator[Plot]:
 
 
 def across_devices(sections: Sequence[Section], *, slugs: Mapping[Section, str]) -> Iterator[tuple[Section, Plot]]:
-    """Where one data set was measured on several devices of a machine: their throughput in one plot, which belongs to
-    the first of their sections. A model keeps its colour; a device has a shape."""
+    """The throughput of one data set on several devices of a machine, in one plot, which belongs to the first of their
+    sections. A model keeps its colour; a device has a shape."""
     groups: dict[tuple[str, str, str], list[Section]] = {}
     for section in sections:
         if section.measured:

@@ -1,4 +1,4 @@
-"""What tables of cells are made of: columns of settings and of means, and the footnotes that say why one is empty."""
+"""Columns of tables of cells: settings, means, and the footnotes that say why a mean is not there."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def text_column(key: str, texts: Iterable[str], *, head: str = "") -> Filled:
 
 
 def setting_column(name: str, cells: Iterable[Cell]) -> Filled:
-    """What `cells` have of one setting: numbers to the right."""
+    """The column of one setting: numbers to the right."""
     values = [cell.setting(name) for cell in cells]
     numeric = all(map(is_number, values))
     shown = [TableCell(value_text(value), number=value if numeric else None) for value in values]
@@ -64,7 +64,7 @@ def setting_column(name: str, cells: Iterable[Cell]) -> Filled:
 
 
 def cell_columns(found: Sequence[tuple[Section, Cell]]) -> Iterator[Filled]:
-    """What tells cells of several sections apart: model, where they ran, and the settings that differ between them."""
+    """The columns that tell cells of several sections apart: model, where they ran, and the settings that differ."""
     yield text_column("model", (cell.model for _, cell in found))
     if len({section.title for section, _ in found}) > 1:
         yield text_column("on", (section.title for section, _ in found))

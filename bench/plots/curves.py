@@ -26,7 +26,7 @@ Grid = dict[tuple[int, str], Any]  # panel, kind: axes of matplotlib
 
 
 def curves(plot: Plot, styles: Mapping[str, Style]) -> Any:
-    """Accuracy above, loss below; one column a setting."""
+    """The figure: accuracy above, loss below; one column a setting."""
     drawn, count = plot.curves, len(plot.panels)
     models = list(dict.fromkeys(model for *_, model in drawn))
     kinds = [kind for kind in KINDS if any(kind == each for _, each, _, _ in drawn)]

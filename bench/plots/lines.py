@@ -25,8 +25,9 @@ LENGTHS = frozenset({"samples/s", "bytes", "seconds", "J", "FLOP/s"})  # what is
 
 
 def lines(plot: Plot, styles: Mapping[str, Style]) -> Any:
-    """One line a name through its means, an interval and every seed at each value; logarithmic where values span
-    decades. The cells differ in their name and in the setting alone, and all have the metric."""
+    """The figure of a metric along a setting: a line through the means of each name, with an interval and every seed at
+    each value; logarithmic where values span decades. Cells differ in their name and in the setting alone, and all have
+    the metric."""
     cells, metric = plot.cells, plot.metric
     scale = scale_for(metric, cells)
     groups: dict[str, list[Cell]] = {}

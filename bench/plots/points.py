@@ -1,4 +1,4 @@
-"""Accuracy by model, accuracy against parameters, bars of costs: one mark a seed, the mean and its interval."""
+"""Points and bars: one mark a seed, the mean and its interval."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ ROW_INCHES = 0.42
 
 
 def rows(plot: Plot, styles: Mapping[str, Style]) -> Any:
-    """Names from top to bottom, the metric to the right, one panel below the other so that they share its axis: as
-    points (strip), or as lengths from zero (bars)."""
+    """The figure of a strip or of bars: names from top to bottom, the metric to the right as points or as lengths from
+    zero, one panel below the other so that they share its axis."""
     metric, scale = plot.metric, scale_for(plot.metric, plot.cells)
     figure, axes = figure_with_axes(
         plot.title,
@@ -103,8 +103,8 @@ def _bar(
 
 
 def against(plot: Plot, styles: Mapping[str, Style]) -> Any:
-    """The metric upwards against a cost to the right, one panel beside the other, names beside the means. A ring marks
-    the models that no other beats in both."""
+    """The figure of a metric upwards against a cost to the right, one panel beside the other, names beside the means. A
+    ring marks the models that no other beats in both."""
     metric, cost, panels = plot.metric, BUILT_IN[plot.x], plot.panels
     scale = scale_for(cost, plot.cells)
     figure, axes = figure_with_axes(

@@ -32,7 +32,7 @@ Named = tuple[str, Point, list[Point]]  # a name, the point it names, other poin
 
 
 def spans_decades(values: Sequence[float]) -> bool:
-    """Whether they are all positive and the largest is ten times the smallest or more."""
+    """Whether `values` are all positive and the largest is ten times the smallest or more."""
     return bool(values) and min(values) > 0 and max(values) >= DECADE * min(values)
 
 
@@ -70,7 +70,7 @@ class PlainFormatter(Formatter):
 
 
 def within(axis: Any, metric: Metric) -> None:
-    """Of a share of one, no more of the axis than there can be: from 0 to 1."""
+    """Cut the axis of a share at 0 and 1."""
     if metric.unit == "fraction":
         low, high = sorted(axis.get_view_interval())
         (axis.axes.set_xlim if axis.axis_name == "x" else axis.axes.set_ylim)(max(0.0, low), min(1.0, high))
@@ -87,7 +87,7 @@ def whiskers(found: Sequence[Estimate], metric: Metric, *, divisor: float = 1.0)
 
 
 def readable_ticks(axis: Any, *, log: bool, whole: bool = False) -> None:
-    """Round numbers in plain figures (`20k`, `0.001`), not powers of ten; `whole`: no fractions of an epoch."""
+    """Set ticks at round numbers, in plain figures (`20k`, `0.001`); `whole`: no fractions of an epoch."""
     if log:
         low, high = sorted(axis.get_view_interval())
         few = high / max(low, 1e-300) > 10**2.5
@@ -101,7 +101,7 @@ def readable_ticks(axis: Any, *, log: bool, whole: bool = False) -> None:
 
 
 def mark_values(ax: Any, values: Sequence[float]) -> None:
-    """Ticks of the x axis at the values that were tried, as many of their labels as fit side by side."""
+    """Set ticks of the x axis at the values that were tried, with as many labels as fit side by side."""
     if len(values) > MOST_MARKED:
         readable_ticks(ax.xaxis, log=ax.get_xscale() == "log")
         return
@@ -198,7 +198,7 @@ def legend(figure: Any, styles: Mapping[str, Style], models: Sequence[str], *, b
 
 
 def seeds(ax: Any, x: float, values: Sequence[float], style: Style) -> None:
-    """Every seed's value, a little to the left of x, so that the mean does not cover them."""
+    """Draw every seed's value, a little to the left of x, so that the mean does not cover them."""
     from matplotlib.transforms import offset_copy
 
     beside_mean = offset_copy(ax.transData, fig=ax.figure, x=-7, units="points")
@@ -233,7 +233,7 @@ def name_rows(ax: Any, names: Sequence[str], texts: Sequence[str], *, most: int 
 
 
 def panel_title(ax: Any, text: str) -> None:
-    """A quiet line over one panel."""
+    """Write a small title over one panel."""
     ax.set_title(text, size=SMALL, color=FAINT, loc="left", pad=5)
 
 

@@ -169,7 +169,7 @@ def _alt(source: Source, name: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class BlockKind:
     """One kind of block: what makes it, its attributes beside the axes, and whether it takes axes as filters."""
 
     make: Callable[[Request], Iterator[str]]
@@ -177,12 +177,12 @@ class Kind:
     filters: bool = True
 
 
-KINDS: dict[str, Kind] = {
-    "models": Kind(_models, ("columns",)),
-    "summary": Kind(_summary, SUMMARY_OPTIONS),
-    "plot": Kind(_plot, ("name", "copy", "alt"), filters=False),
-    "answer": Kind(_answer),
-    "conditions": Kind(_conditions),
+KINDS: dict[str, BlockKind] = {
+    "models": BlockKind(_models, ("columns",)),
+    "summary": BlockKind(_summary, SUMMARY_OPTIONS),
+    "plot": BlockKind(_plot, ("name", "copy", "alt"), filters=False),
+    "answer": BlockKind(_answer),
+    "conditions": BlockKind(_conditions),
 }
 COMMON = ("results",)
 

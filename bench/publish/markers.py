@@ -63,7 +63,7 @@ def read_document(path: Path) -> Document:
 
 
 class _Scanner:
-    """Walks over the lines; what a marker looks like, its subclasses know."""
+    """Finds the blocks of a document; its subclasses know what a marker looks like."""
 
     first, last = "", ""  # how the two markers are written
     begin: ClassVar[re.Pattern[str]]

@@ -20,8 +20,8 @@ Key = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What the marker says, in its types."""
+class Layout:
+    """Which rows, columns and metrics the marker asks for, and how figures are written."""
 
     rows: list[str]
     columns: list[str]
@@ -34,25 +34,25 @@ def summary_table(sections: Sequence[Section], attributes: Mapping[str, str]) ->
     """One cell a place: the mean over its seeds. BlockError where two settings would fall into one place, which
     would be a mean over what is not the same, and for what the marker cannot mean."""
     cells = [cell for section in sections for cell in section.cells]
-    asked = _asked(attributes, cells)
-    places = _places(cells, asked)
+    layout = _layout(attributes, cells)
+    places = _places(cells, layout)
     row_keys = list(dict.fromkeys(row for row, _ in places))
     column_keys = list(dict.fromkeys(column for _, column in places))
     marks = Marks()
-    heads = [Column(axis.rpartition(".")[2], axis_label(axis), numeric=False) for axis in asked.rows]
+    heads = [Column(axis.rpartition(".")[2], axis_label(axis), numeric=False) for axis in layout.rows]
     body: list[list[TableCell]] = [[TableCell(text) for text in key] for key in row_keys]
     for key in column_keys:
-        for metric in asked.metrics:
+        for metric in layout.metrics:
             column = [places.get((row, key)) for row in row_keys]
             scale = scale_for(metric, cells)
-            heads.append(Column(f"{'-'.join((*key, metric.name))}", _head(key, metric, scale, asked), interval=True))
-            for line, cell in zip(body, _column(column, metric, scale, asked, marks), strict=True):
+            heads.append(Column(f"{'-'.join((*key, metric.name))}", _head(key, metric, scale, layout), interval=True))
+            for line, cell in zip(body, _column(column, metric, scale, layout, marks), strict=True):
                 line.append(cell)
     rows = tuple(map(tuple, body))
-    return Table("summary", "Summary", tuple(heads), rows, tuple(_notes(cells, rows, asked, marks)))
+    return Table("summary", "Summary", tuple(heads), rows, tuple(_notes(cells, rows, layout, marks)))
 
 
-def _asked(attributes: Mapping[str, str], cells: Sequence[Cell]) -> Asked:
+def _layout(attributes: Mapping[str, str], cells: Sequence[Cell]) -> Layout:
     def listed(key: str, default: str = "") -> list[str]:
         return [part.strip() for part in attributes.get(key, default).split(",") if part.strip()]
 
@@ -66,7 +66,7 @@ def _asked(attributes: Mapping[str, str], cells: Sequence[Cell]) -> Asked:
     if digits != "auto" and not (digits.isdecimal() and 1 <= int(digits) <= 9):
         raise BlockError(f"digits={digits}: 1 to 9 significant digits, or auto: what the interval supports")
     metrics = [_metric(name, cells) for name in listed("metric", ACCURACY)]
-    return Asked(rows, columns, metrics, form, None if digits == "auto" else int(digits))
+    return Layout(rows, columns, metrics, form, None if digits == "auto" else int(digits))
 
 
 def _metric(name: str, cells: Sequence[Cell]) -> Metric:
@@ -76,10 +76,12 @@ def _metric(name: str, cells: Sequence[Cell]) -> Metric:
     return metric_named(name)
 
 
-def _places(cells: Iterable[Cell], asked: Asked) -> dict[tuple[Key, Key], Cell]:
+def _places(cells: Iterable[Cell], layout: Layout) -> dict[tuple[Key, Key], Cell]:
     found: dict[tuple[Key, Key], Cell] = {}
     for cell in cells:
-        row, column = (tuple(value_text(value_of(cell, axis)) for axis in axes) for axes in (asked.rows, asked.columns))
+        row, column = (
+            tuple(value_text(value_of(cell, axis)) for axis in axes) for axes in (layout.rows, layout.columns)
+        )
         other = found.setdefault((row, column), cell)
         if other is not cell:
             axis = next(axis for axis in AXES if value_of(cell, axis) != value_of(other, axis))
@@ -91,34 +93,34 @@ def _places(cells: Iterable[Cell], asked: Asked) -> dict[tuple[Key, Key], Cell]:
     return found
 
 
-def _head(key: Key, metric: Metric, scale: Scale, asked: Asked) -> str:
+def _head(key: Key, metric: Metric, scale: Scale, layout: Layout) -> str:
     """The values of the columns' axes, and the metric where there are several, or no such axis."""
     named = [f"{axis_label(axis)} {text}" if text[:1].isdigit() else text
-             for axis, text in zip(asked.columns, key, strict=True)]  # fmt: skip
-    return ", ".join([*named, head(metric, scale)] if len(asked.metrics) > 1 or not named else named)
+             for axis, text in zip(layout.columns, key, strict=True)]  # fmt: skip
+    return ", ".join([*named, head(metric, scale)] if len(layout.metrics) > 1 or not named else named)
 
 
 def _column(
-    column: Sequence[Cell | None], metric: Metric, scale: Scale, asked: Asked, marks: Marks
+    column: Sequence[Cell | None], metric: Metric, scale: Scale, layout: Layout, marks: Marks
 ) -> Iterator[TableCell]:
     def text(cell: Cell, found: Estimate) -> str:
         ends = None if found.low is None or found.high is None else (found.low, found.high)
-        shown = figure_as(asked.form, found.mean, ends, scale, digits=asked.digits)
+        shown = figure_as(layout.form, found.mean, ends, scale, digits=layout.digits)
         shown = whole(found.mean) if metric.unit == "count" else shown
         return shown + (" †" if cell.not_valid and metric.timing else "")
 
     # Data sets are not compared with each other.
-    return mean_cells(column, metric, text=text, marks=marks, comparable="dataset" not in asked.rows)
+    return mean_cells(column, metric, text=text, marks=marks, comparable="dataset" not in layout.rows)
 
 
-def _notes(cells: Sequence[Cell], rows: Sequence[Sequence[TableCell]], asked: Asked, marks: Marks) -> Iterator[str]:
+def _notes(cells: Sequence[Cell], rows: Sequence[Sequence[TableCell]], layout: Layout, marks: Marks) -> Iterator[str]:
     texts = [cell.text for row in rows for cell in row]
-    if asked.columns or len(asked.metrics) == 1:
-        meanings = (f"{head(metric, scale_for(metric, cells))}, {metric.meaning}" for metric in asked.metrics)
+    if layout.columns or len(layout.metrics) == 1:
+        meanings = (f"{head(metric, scale_for(metric, cells))}, {metric.meaning}" for metric in layout.metrics)
         yield f"Figures: {'; '.join(meanings)}."
     if any("±" in text for text in texts):
         yield INTERVALS
-    if asked.form == "range":
+    if layout.form == "range":
         yield "Ranges: 95 % interval of the mean over seeds (Student's t)."
     if any(cell.best for row in rows for cell in row):
         yield BOLD

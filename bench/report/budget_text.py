@@ -12,7 +12,7 @@ RULE = "every cell once, then the seeds that are expected to decide most pairs b
 
 
 def budget_sentences(suite: Suite | None, latest: Latest) -> str:
-    """Empty where there was no budget, or where nothing was left out for it."""
+    """What the budget left out, in sentences; empty where there was no budget, or where it left out nothing."""
     budget: Budget | None = getattr(suite, "budget", None)
     left_out = sum(row.status in LEFT_OUT for row in latest.rows)
     if budget is None or not left_out:
