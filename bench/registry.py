@@ -127,7 +127,7 @@ def executor(name: str) -> Callable[[F], F]:
 def report_format(name: str, *, file: str = "") -> Callable[[F], F]:
     """Register `(table: Table, path: Path) -> None`, which writes one table in one format.
 
-    With `file`, the name of a file beside report.md: `(content: Content, path: Path) -> str`, which writes the whole
+    With `file`, the name of a file beside report.md: `(report: Report, path: Path) -> str`, which writes the whole
     report there, or returns in one line why it did not and what to do.
     """
     return REPORT_FORMATS.register(name, file=file)

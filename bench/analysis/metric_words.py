@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bench.base.metrics import BUILT_IN, Metric, metric_named
 from bench.errors import BenchError, nearest
+from bench.present.format import times
 from bench.statistics.verdict import Verdict
 
 # What the doctor compares with itself is throughput in training; these are the same clock and the same blocks.
@@ -48,4 +49,4 @@ def factor_words(ratio: float, metric: Metric) -> str:
     if metric.unit not in TIMED or not ratio:
         return ""
     time = 1 / ratio if metric.higher_is_better else ratio
-    return f"takes {time:.2f} times as long" if time >= 1 else f"is {1 / time:.2f} times as fast"
+    return f"takes {times(time)} times as long" if time >= 1 else f"is {times(1 / time)} times as fast"

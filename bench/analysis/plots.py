@@ -6,7 +6,7 @@ made.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Literal
@@ -17,6 +17,7 @@ from bench.analysis.curves import BAND, LINES, ONE_SEED, PLACES, Curves, curves_
 from bench.analysis.curves import NAMES as CURVE_NAMES
 from bench.analysis.findings import CHOSEN
 from bench.analysis.metric_words import LEVELS
+from bench.analysis.sections import slugs_of
 from bench.base.metrics import ACCURACY, ACCURACY_AGAINST, BUILT_IN, PLOTTED_COSTS, PLOTTED_LEVELS, SPEED, Metric
 from bench.base.records import Json
 from bench.present.format import accuracy, span
@@ -62,10 +63,12 @@ class Plot:
         return [cell for _, group in self.panels for cell in group]
 
 
-def plots_of(section: Section, *, slug: str) -> Iterator[Plot]:
-    """The plots of one section; their names end in `slug`."""
-    for plot in _plots(section) if section.measured else ():
-        yield replace(plot, name=f"{plot.name}-{slug}", alt=plot.alt or plot.title)
+def plots_of(sections: Sequence[Section]) -> Iterator[tuple[Section, Plot]]:
+    """Every plot with the section that it belongs to; the name of its file ends in that of the section."""
+    slugs = slugs_of(sections)
+    found = [(section, plot) for section in sections if section.measured for plot in _plots(section)]
+    for section, plot in [*found, *_across_devices(sections)]:
+        yield section, replace(plot, name=f"{plot.name}-{slugs[section]}", alt=plot.alt or plot.title)
 
 
 def _plots(section: Section) -> Iterator[Plot]:
@@ -233,7 +236,7 @@ def _learning(section: Section) -> Iterator[Plot]:
         )  # fmt: skip
 
 
-def across_devices(sections: Sequence[Section], *, slugs: Mapping[Section, str]) -> Iterator[tuple[Section, Plot]]:
+def _across_devices(sections: Sequence[Section]) -> Iterator[tuple[Section, Plot]]:
     """The throughput of one data set on several devices of a machine, in one plot, which belongs to the first of their
     sections. A model keeps its colour; a device has a shape."""
     groups: dict[tuple[str, str, str], list[Section]] = {}
@@ -242,7 +245,7 @@ def across_devices(sections: Sequence[Section], *, slugs: Mapping[Section, str])
             groups.setdefault((section.dataset, section.machine, section.together), []).append(section)
     for group in groups.values():
         if len(group) > 1 and (plot := _devices(group)):
-            yield group[0], replace(plot, name=f"devices-{slugs[group[0]]}", alt=plot.title)
+            yield group[0], plot
 
 
 def _devices(group: Sequence[Section]) -> Plot | None:

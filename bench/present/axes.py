@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from matplotlib.lines import Line2D
 from matplotlib.ticker import (
     FixedFormatter,
     FixedLocator,
@@ -15,6 +16,7 @@ from matplotlib.ticker import (
     MaxNLocator,
     NullLocator,
 )
+from matplotlib.transforms import offset_copy
 
 from bench.base.metrics import Metric
 from bench.present.colours import Style
@@ -177,8 +179,6 @@ def _corners(ax: Any, names: Sequence[Named]) -> list[Point] | None:
 def legend(figure: Any, styles: Mapping[str, Style], models: Sequence[str], *, bottom_inches: float) -> None:
     """Names with their shapes below the plot: for where there is no room beside the lines. `bottom_inches` is what the
     axis and its label take."""
-    from matplotlib.lines import Line2D
-
     height = figure.get_figheight()
     figure.subplots_adjust(bottom=(bottom_inches + 0.25 + LINE_INCHES * legend_lines(models)) / height)
     handles = [Line2D([], [], color=styles[model].colour, marker=styles[model].marker) for model in models]
@@ -199,8 +199,6 @@ def legend(figure: Any, styles: Mapping[str, Style], models: Sequence[str], *, b
 
 def seeds(ax: Any, x: float, values: Sequence[float], style: Style) -> None:
     """Draw every seed's value, a little to the left of x, so that the mean does not cover them."""
-    from matplotlib.transforms import offset_copy
-
     beside_mean = offset_copy(ax.transData, fig=ax.figure, x=-7, units="points")
     ax.plot(
         [x] * len(values), values, style.marker, color=style.colour, markersize=4, alpha=0.7,

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from html import unescape
 from os.path import normpath
 from pathlib import Path
 
@@ -13,7 +11,6 @@ from bench.analysis.cells import Section
 from bench.analysis.conditions import environment_lines
 from bench.analysis.findings import answer
 from bench.analysis.models_table import models_table
-from bench.analysis.sections import slugs_of
 from bench.errors import nearest
 from bench.publish.markup import Markup
 from bench.publish.source import (
@@ -109,38 +106,20 @@ def _conditions(request: Request) -> Iterator[str]:
 
 def _plot(request: Request) -> Iterator[str]:
     """Pictures of the report, linked or copied, with the conditions that they were measured under."""
-    source, names = request.source, request.listed("name")
-    if not names:
-        raise BlockError(f"name= is missing: which picture? (there are: {_names(source)})")
+    source, names = request.source, request.listed("name") or [""]
     if "alt" in request.attributes and len(names) > 1:
         raise BlockError("alt= is for one picture: each of several has its own words from the report")
+    sections = []
     for name in names:
-        path = source.folder / "report" / "plots" / f"{name}.png"
-        if name not in _stems(source):
-            raise BlockError(f"no picture {name}{nearest(name, _stems(source))} (there are: {_names(source)})")
+        path = source.picture(name)
+        section, plot = source.plots[name]
+        sections += [section] if section not in sections else []
         target = f"{source.shown}/report/report.md" if source.shown else ""
-        alt = request.attributes.get("alt") or _alt(source, name)
+        alt = request.attributes.get("alt") or plot.alt
         yield request.markup.image(_placed(request, path, name), alt=alt, target=target)
-    sections = list({id(each): each for name in names for each in _pictured(source, name)}.values())
     yield from map(request.markup.text, conditions_lines(sections))
     # The picture itself says nothing to --check: these digits do.
     yield f"{request.origin(sections)[:-1]} · {request.markup.text(f'data {data_digest(results_in(sections))}')}."
-
-
-def _stems(source: Source) -> list[str]:
-    return sorted(path.stem for path in (source.folder / "report" / "plots").glob("*.png"))
-
-
-def _names(source: Source) -> str:
-    return ", ".join(_stems(source)) or f"none: python -m bench report {source.shown or source.name} draws them"
-
-
-def _pictured(source: Source, name: str) -> list[Section]:
-    """The section whose file name a picture ends in; every measured one where that cannot be told."""
-    measured = [section for section in source.sections if section.measured]
-    slugs = slugs_of(source.sections)
-    own = [section for section in measured if name.endswith(f"-{slugs[section]}")]
-    return [max(own, key=lambda section: len(slugs[section]))] if own else measured
 
 
 def _placed(request: Request, path: Path, name: str) -> str:
@@ -155,17 +134,6 @@ def _placed(request: Request, path: Path, name: str) -> str:
     copied = Path(folder) / f"{request.source.name}-{name}.png"
     request.copies[request.document / copied] = path.read_bytes()
     return Path(normpath(copied)).as_posix()
-
-
-def _alt(source: Source, name: str) -> str:
-    """What the report says of the picture."""
-    marker = f"](plots/{name}.png)"
-    try:
-        report = (source.folder / "report" / "report.md").read_text(encoding="utf-8")
-    except OSError:
-        return name
-    line = next((line for line in report.splitlines() if marker in line), "")
-    return re.sub(r"\\(.)", r"\1", unescape(line.partition("![")[2].partition(marker)[0])) or name
 
 
 @dataclass(frozen=True, slots=True)

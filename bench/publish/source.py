@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bench.analysis.cells import DOTTED, Cell, Section, value_text
 from bench.analysis.conditions import conditions
+from bench.analysis.plots import Plot, plots_of
 from bench.analysis.sections import narrowed, sections_of
 from bench.base.records import Json, Result, canonical_json, digest
 from bench.errors import nearest
@@ -52,6 +53,21 @@ class Source:
     @cached_property
     def sections(self) -> list[Section]:
         return sections_of(self.latest.rows, self.suite)
+
+    @cached_property
+    def plots(self) -> dict[str, tuple[Section, Plot]]:
+        """The plots of the report by the name of their files, each with its section."""
+        return {plot.name: (section, plot) for section, plot in plots_of(self.sections)}
+
+    def picture(self, name: str) -> Path:
+        """Where the report keeps a plot. BlockError where it has none of that name, or was not rendered yet."""
+        path = self.folder / "report" / "plots" / f"{name}.png"
+        drawn = [each for each in self.plots if path.with_name(f"{each}.png").is_file()]
+        if name not in drawn:
+            there = ", ".join(sorted(drawn)) or f"none: python -m bench report {self.shown or self.name} draws them"
+            missing = f"no picture {name}{nearest(name, drawn)}" if name else "name= is missing: which picture?"
+            raise BlockError(f"{missing} (there are: {there})")
+        return path
 
     @cached_property
     def doctors(self) -> list[Doctor]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bench.analysis.cells import Section
 from bench.analysis.models_table import models_table
-from bench.analysis.plots import across_devices, plots_of
+from bench.analysis.plots import Plot, plots_of
 from bench.analysis.sections import sections_of, slugs_of
 from bench.base.records import Result, canonical_json
 from bench.errors import BenchError
@@ -33,7 +33,7 @@ from bench.suite.plan import Suite
 from bench.suite.stored import suite_to_json
 
 STAMP = ".rendered"
-PACKAGES = ("matplotlib", "pandas", "scipy", "tabulate")
+PACKAGES = ("matplotlib", "pandas", "scipy", "tabulate", "jinja2")
 # Folders of bench whose code makes the report.
 PARTS = ("base", "statistics", "suite", "results", "present", "analysis", "plots", "report")
 PAGE_FILES = (".py", ".j2", ".css", ".js")
@@ -107,17 +107,13 @@ def fingerprint(suite: Suite | None, results: Sequence[Result], *, seen: Seen) -
     found = hashlib.sha256()
     plan = None if suite is None else suite_to_json(suite)
     beside = [seen.damaged, seen.others, list(seen.plugin_errors)]
-    found.update(canonical_json([plan, beside, _versions()]).encode())
+    found.update(canonical_json([plan, beside, {name: _version(name) for name in PACKAGES}]).encode())
     keys = sorted((r.trial_id, r.environment_id, r.code_id, r.run_id, r.finished_at, r.status) for r in results)
     found.update(canonical_json(keys).encode())
     found.update(canonical_json([doctor.to_json() for doctor in seen.doctors]).encode())
     for path in _sources():
         found.update(path.read_bytes())
     return found.hexdigest()
-
-
-def _versions() -> dict[str, str]:
-    return {name: metadata.version(name) for name in PACKAGES} | {"jinja2": _version("jinja2")}
 
 
 def _version(name: str) -> str:
@@ -163,19 +159,21 @@ def _write(aside: Path, report: Report) -> tuple[str, ...]:
 
 def _parts(report: Report, sections: Sequence[Section]) -> tuple[Part, ...]:
     """Every section with its table and its plots."""
-    suite, slugs, parts = report.suite, slugs_of(sections), {}
-    for section in sections:
-        table = models_table(
+    suite, slugs = report.suite, slugs_of(sections)
+    plots: dict[Section, list[Plot]] = {section: [] for section in sections}
+    for section, plot in plots_of(sections):
+        plots[section].append(plot)
+    tables = {
+        section: models_table(
             section,
             name=f"models-{slugs[section]}",
             baseline=suite.baseline if suite else "",
             doctor=newest(report.seen.doctors, machine=section.machine),
             suite_name=suite.name if suite else "",
         )
-        parts[section] = Part(section, table, tuple(plots_of(section, slug=slugs[section])))
-    for section, plot in across_devices(sections, slugs=slugs):
-        parts[section] = replace(parts[section], plots=(*parts[section].plots, plot))
-    return tuple(parts.values())
+        for section in sections
+    }
+    return tuple(Part(section, tables[section], tuple(plots[section])) for section in sections)
 
 
 def _extras(report: Report, sections: Sequence[Section]) -> tuple[Extra, ...]:

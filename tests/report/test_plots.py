@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -34,16 +35,13 @@ class Drawn(NamedTuple):
 
 
 def chosen(plan: Any, results: list[Result]) -> list[plots.Plot]:
-    """The plots of every section, then those of several devices."""
-    sections = sections_of(latest(results, plan).rows, plan)
-    found = [plot for section in sections for plot in plots.plots_of(section, slug=section.device)]
-    slugs = {section: section.device for section in sections}
-    return [*found, *(plot for _, plot in plots.across_devices(sections, slugs=slugs))]
+    """The plots of a report, their names without the data set, which is always digits."""
+    found = plots.plots_of(sections_of(latest(results, plan).rows, plan))
+    return [replace(plot, name=plot.name.replace("-digits", "")) for _, plot in found]
 
 
 def plots_of(plan: Any, results: list[Result]) -> Iterator[Drawn]:
-    found = chosen(plan, results)
-    sections = sections_of(latest(results, plan).rows, plan)
+    found, sections = chosen(plan, results), sections_of(latest(results, plan).rows, plan)
     styles = styles_of(cell.model for section in sections for cell in section.cells)
     with style.setup():
         yield from (Drawn(plot.name, draw(plot, styles)) for plot in found)
