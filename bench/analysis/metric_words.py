@@ -22,26 +22,16 @@ def metric_called(name: str, *, measured: frozenset[str]) -> Metric:
     )
 
 
-def has_direction(metric: Metric) -> bool:
-    """Whether it is known which of two values is the better one."""
-    return metric.built_in
-
-
 def said(verdict: Verdict, metric: Metric) -> str:
     """The word for `verdict`: `faster` is the better end of any metric, `slower` the worse one."""
     if verdict in ("same", "ambiguous") or metric.unit in TIMED:
         return verdict
     better = verdict == "faster"
-    if not has_direction(metric):
+    if not metric.built_in:
         return "higher" if better else "lower"
     if metric.unit in LEVELS:
         return "better" if better else "worse"
     return "less" if better else "more"  # bytes, joules, counts: all of them are costs
-
-
-def shown_name(metric: Metric) -> str:
-    """What a sentence calls the metric."""
-    return metric.label
 
 
 def factor_words(ratio: float, metric: Metric) -> str:

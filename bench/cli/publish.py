@@ -14,7 +14,7 @@ from bench.cli import options as opt
 from bench.errors import EXIT_OK, EXIT_TRIALS, BenchError
 
 if TYPE_CHECKING:
-    from bench.publish.document import Opener, Outcome
+    from bench.publish.document import Opener, Refreshed
 
 
 def publish(
@@ -94,10 +94,10 @@ def _nothing(documents: Sequence[Path], given: Path | None, *, left: bool) -> st
     return f"{names}: no block there: put <!-- bench:models --> and <!-- /bench --> where a table belongs"
 
 
-def _checked(found: Sequence[Outcome]) -> int:
+def _checked(found: Sequence[Refreshed]) -> int:
     from bench.present.format import plural
 
-    stale = [line for outcome in found for line in outcome.lines()]
+    stale = [line for outcome in found for line in outcome.stale]
     for line in stale:
         sys.stderr.write(f"{line}\n")
     if stale:

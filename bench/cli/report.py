@@ -42,7 +42,7 @@ def report(
 def render_and_print(store: Store, suite: Suite | None, *, plugin_errors: Sequence[str] = ()) -> None:
     """Write the report, then print the table and where the report lies."""
     from bench.execute.results_folder import of_the_plan
-    from bench.report.extras import sentence
+    from bench.report.published_figures import told
     from bench.report.render import render
     from bench.report.terminal import terminal_summary
 
@@ -55,7 +55,7 @@ def render_and_print(store: Store, suite: Suite | None, *, plugin_errors: Sequen
         others=others,
         plugin_errors=plugin_errors,
     )
-    beside = sentence(planned, suite, folder=store.folder)
+    beside = told(planned, suite, folder=store.folder)
     print(terminal_summary(planned, suite, report_path=outcome.report_path, beside=beside))
     tell_budget(planned, suite)
     for note in outcome.notes:

@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.analysis.metric_words import has_direction, said
+from bench.analysis.metric_words import said
 from bench.comparison.pairs import DEFAULT_METRIC, Comparison, compare_sides
 from bench.comparison.sides import Folder, read_folder, split, whole
 from bench.comparison.tables import cells_frame
@@ -89,7 +89,7 @@ def check_fail_on(names: Sequence[str]) -> None:
 
 def failures(found: Comparison, fail_on: Sequence[str]) -> list[str]:
     """Returns a sentence for each name of `fail_on` (slower, accuracy, missing) that is true of the comparison."""
-    if "slower" in fail_on and not has_direction(found.metric):
+    if "slower" in fail_on and not found.metric.built_in:
         raise BenchError(f"--fail-on slower: nobody said whether more or less of {found.metric.name} is better")
     return [text for name in fail_on if (text := FAILURES[name](found))]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from bench.analysis.metric_words import has_direction, said, shown_name
+from bench.analysis.metric_words import said
 from bench.comparison.pairs import Comparison
 from bench.comparison.tables import verdict_text
 from bench.present.axes import name_rows
@@ -62,7 +62,7 @@ def forest(comparison: Comparison) -> Any:
 
 def _title(comparison: Comparison, shown: int) -> str:
     left_out = f" (the first {shown} of {len(comparison.compared)})" if len(comparison.compared) > shown else ""
-    return f"{comparison.b.name} against {comparison.a.name}: ratio of {shown_name(comparison.metric)}{left_out}"
+    return f"{comparison.b.name} against {comparison.a.name}: ratio of {comparison.metric.label}{left_out}"
 
 
 def _subtitles(comparison: Comparison) -> list[str]:
@@ -120,7 +120,7 @@ def _ticks(low: float, high: float) -> list[float]:
 def _direction(comparison: Comparison) -> str:
     """Returns the label of the axis: what lies to the left of 1, and what to the right."""
     metric = comparison.metric
-    if not has_direction(metric):
+    if not metric.built_in:
         return "← B is lower     ratio B / A     B is higher →"
     left, right = ("slower", "faster") if metric.higher_is_better else ("faster", "slower")
     return f"← B is {said(left, metric)}     ratio B / A     B is {said(right, metric)} →"  # type: ignore[arg-type]

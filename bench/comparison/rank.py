@@ -10,9 +10,9 @@ from functools import cached_property
 import numpy as np
 
 from bench.analysis.cells import Cell, Section, Variant
-from bench.analysis.metric_words import has_direction, metric_called
+from bench.analysis.metric_words import metric_called
 from bench.analysis.sections import sections_of
-from bench.base.metrics import BUILT_IN, Metric
+from bench.base.metrics import MEMORY, RANKING_COSTS, Metric
 from bench.comparison.sides import Folder
 from bench.errors import BenchError
 from bench.results.frame import latest
@@ -23,7 +23,6 @@ from bench.statistics.ranking import FEWEST_DATASETS, CriticalDifference, critic
 from bench.statistics.tests import Outcome, wilcoxon_exact
 
 DEFAULT_METRIC = "test_accuracy"
-COSTS = ("fit_seconds", "device_peak_allocated_bytes", "host_peak_bytes", "parameters", "energy_joules")
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +148,7 @@ def rank(folder: Folder, *, metric: str = "") -> Ranking:
     Raises BenchError where the metric is unknown, or no two models have it."""
     measured = frozenset(name for result in folder.results for name in result.metrics)
     chosen = metric_called(metric or DEFAULT_METRIC, measured=measured)
-    if not has_direction(chosen):
+    if not chosen.built_in:
         raise BenchError(f"--metric {chosen.name}: nobody said whether more or less of it is better: no ranking by it")
     groups: dict[tuple[object, ...], list[Section]] = {}
     for section in sections_of(latest(folder.results, folder.suite).rows, folder.suite):
@@ -169,10 +168,9 @@ def rank(folder: Folder, *, metric: str = "") -> Ranking:
 def costs_of(ranking: Ranking) -> list[Metric]:
     """Returns the costs that two cells or more have: time, memory (the device's, else the host's), size, energy."""
     cells = [cell for found in ranking.table.values() for cell in found.values()]
-    found = [name for name in COSTS if sum(cell.estimate(name) is not None for cell in cells) > 1]
-    if "device_peak_allocated_bytes" in found and "host_peak_bytes" in found:
-        found.remove("host_peak_bytes")
-    return [BUILT_IN[name] for name in found]
+    found = [cost for cost in RANKING_COSTS if sum(cell.estimate(cost.name) is not None for cell in cells) > 1]
+    memory = [cost for cost in found if cost.name in MEMORY]
+    return [cost for cost in found if cost not in memory[1:]]
 
 
 def fronts(ranking: Ranking, cost: Metric) -> dict[str, list[str]]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench.analysis.metric_words import shown_name
 from bench.comparison.rank import Ranking
 from bench.present.axes import legend, legend_lines, name_rows, readable_ticks
+from bench.present.colours import Style
 from bench.present.format import plural
-from bench.present.style import FAINT, INK, LINE_INCHES, Frame, Style, figure_with_axes, shorten, text_inches
+from bench.present.style import FAINT, INK, LINE_INCHES, Frame, figure_with_axes, shorten, text_inches
 from bench.statistics.profiles import Profile
 from bench.statistics.ranking import CriticalDifference
 
@@ -20,7 +20,7 @@ MOST_FACTOR = 32.0  # of a profile's axis
 def critical_difference(ranking: Ranking, ranks: CriticalDifference, *, styles: dict[str, Style]) -> Any:
     """Draws the models from the best to the worst, with their average ranks. A line beside the rows joins those of
     which no two can be told apart. (Demšar's diagram, turned, so that every name has a row.)"""
-    what = shown_name(ranking.metric)
+    what = ranking.metric.label
     told = "joined ones cannot be told apart" if ranks.groups else "all can be told apart"
     frame = Frame(
         left=max(text_inches(shorten(name)) for name in ranks.names) + 0.35,

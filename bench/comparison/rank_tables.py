@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from bench.analysis.cells import Cell
-from bench.analysis.metric_words import shown_name
+from bench.analysis.cells import Cell, scale_for
 from bench.base.metrics import BUILT_IN, Metric
 from bench.comparison.rank import DEFAULT_METRIC, Ranking, SeedPair, costs_of, fronts
-from bench.present.format import DASH, Scale, difference, figure_pm, plural, scale_of, significant
+from bench.present.format import DASH, Scale, difference, figure_pm, head, plural, scale_of, significant
 from bench.present.tables import Column, Columns, Table, TableCell, count_cell, estimate_cell, table_of
 from bench.statistics.power import fewest_pairs
 from bench.statistics.ranking import CriticalDifference, Pair
@@ -27,8 +26,6 @@ FRONT = (
     "On the front: no other model is both cheaper and more accurate, by their means; what the intervals leave open, "
     "they leave open here too."
 )
-SHORT = {"fit_seconds": "time", "host_peak_bytes": "memory", "device_peak_allocated_bytes": "device memory",
-         "parameters": "parameters", "energy_joules": "energy"}  # fmt: skip
 
 
 def average_ranks_table(ranks: CriticalDifference, ranking: Ranking) -> Table:
@@ -51,7 +48,7 @@ def average_ranks_table(ranks: CriticalDifference, ranking: Ranking) -> Table:
         (Column("alike", "cannot be told from", numeric=False, place="files"), alike),
         (Column("letters", "alike", numeric=False, place="terminal"), letters),
     ]
-    title = f"Average ranks by {shown_name(ranking.metric)} over {ranks.n} data sets"
+    title = f"Average ranks by {ranking.metric.label} over {ranks.n} data sets"
     return table_of("ranks", title, ranks.names, columns, notes=[RANKS])
 
 
@@ -88,7 +85,7 @@ def seed_pairs_table(seed_pairs: Sequence[SeedPair], metric: Metric) -> Table:
         (Column("n", "seeds", place="files"), lambda pair: count_cell(pair.difference.n)),
         (Column("smallest_p", "least p of n", place="files"), lambda pair: _p_cell(pair.test.smallest_p)),
     ]  # fmt: skip
-    title = f"Pairs of models by seeds: {shown_name(metric)}"
+    title = f"Pairs of models by seeds: {metric.label}"
     return table_of("seed-pairs", title, seed_pairs, columns, notes=[PAIRED, *_least_p(seed_pairs)])
 
 
@@ -131,17 +128,16 @@ def costs_table(ranking: Ranking) -> Table:
 
     def fronts_of(row: tuple[str, str, Cell]) -> str:
         dataset, model, _ = row
-        return ", ".join(SHORT[cost] for cost, found in on.items() if model in found.get(dataset, [])) or DASH
+        return ", ".join(BUILT_IN[cost].word for cost, found in on.items() if model in found.get(dataset, [])) or DASH
 
     columns: Columns[tuple[str, str, Cell]] = [
         (Column("dataset", "data set", numeric=False), lambda row: row[0]),
         (Column("model", "model", numeric=False), lambda row: row[1]),
     ]
     for metric in (BUILT_IN[DEFAULT_METRIC], *costs):
-        scale = scale_of(metric.unit, [found.mean for *_, cell in cells if (found := cell.estimate(metric.name))])
-        head = metric.name.replace("_seconds", "").replace("_bytes", "").replace("_joules", "").replace("_", " ")
-        head += f" ({scale.unit})" if scale.unit else ""
-        columns.append((Column(metric.name, head, interval=True), partial(_level_cell, metric.name, scale)))
+        scale = scale_for(metric, [cell for *_, cell in cells])
+        column = Column(metric.name, head(metric, scale), interval=True)
+        columns.append((column, partial(_level_cell, metric.name, scale)))
     columns.append((Column("front", "on the front against", numeric=False), fronts_of))
     return table_of("costs", "Accuracy against cost", cells, columns, notes=[FRONT])
 

@@ -6,10 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from bench.analysis.metric_words import shown_name
 from bench.base.metrics import Metric
 from bench.comparison.rank import Ranking, SeedPair, costs_of, fronts
-from bench.comparison.rank_tables import ALPHA, SHORT, average_ranks_table, seed_pairs_table
+from bench.comparison.rank_tables import ALPHA, average_ranks_table, seed_pairs_table
 from bench.present.columns import aligned, cut, page_of, to_text, wrapped
 from bench.present.format import listing, plural
 from bench.statistics.power import fewest_pairs
@@ -24,7 +23,7 @@ MORE = ": --output DIR writes all of them"
 
 def ranking_text(ranking: Ranking) -> str:
     """Returns the whole ranking for a terminal."""
-    head = f"Models by {shown_name(ranking.metric)} · {plural(len(ranking.datasets), 'data set')} · {ranking.setting}"
+    head = f"Models by {ranking.metric.label} · {plural(len(ranking.datasets), 'data set')} · {ranking.setting}"
     return page_of(
         [
             wrapped(head),
@@ -58,7 +57,7 @@ def _ranked(ranks: CriticalDifference, ranking: Ranking) -> Iterator[str]:
     best = ranks.names[0]
     yield (
         f"{best} has the best average rank, {ranks.average_ranks[0]:.2f} over {ranks.n} data sets, by "
-        f"{shown_name(ranking.metric)}."
+        f"{ranking.metric.label}."
     )
     alike = sorted({name for group in ranks.groups if best in group for name in group} - {best}, key=ranks.names.index)
     if not ranks.could_show:
@@ -123,4 +122,4 @@ def _costs(ranking: Ranking) -> Iterator[str]:
             alike.setdefault(", ".join(names), []).append(dataset)
         for named, where in alike.items():
             on = "" if len(where) == len(ranking.datasets) else f" on {listing(where)}"
-            yield from wrapped(f"- {SHORT[cost.name]}{on}: {named}", indent="  ")
+            yield from wrapped(f"- {cost.word}{on}: {named}", indent="  ")

@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.analysis.conditions import conditions
-from bench.analysis.metric_words import shown_name
-from bench.base.metrics import BUILT_IN
 from bench.comparison.rank import DEFAULT_METRIC, Ranking, costs_of
-from bench.comparison.rank_tables import SHORT, average_ranks_table, costs_table, pairs_table, seed_pairs_table
+from bench.comparison.rank_tables import average_ranks_table, costs_table, pairs_table, seed_pairs_table
 from bench.comparison.rank_text import answer
 from bench.comparison.write import picture_links, refuse_results
 from bench.present.files import save_figures, table_section, write_tables, writing
@@ -43,9 +41,10 @@ def _tables(ranking: Ranking) -> Iterator[Table]:
 
 
 def _figures(ranking: Ranking) -> Iterator[tuple[str, str, Any]]:
+    from bench.analysis.plots import against
     from bench.comparison import rank_draw as draw
-    from bench.plots.points import against
-    from bench.present.style import styles_of  # matplotlib: half a second
+    from bench.plots.draw import draw as draw_plot
+    from bench.present.colours import styles_of
 
     styles = styles_of(ranking.models)
     if ranking.ranks is not None:
@@ -56,14 +55,12 @@ def _figures(ranking: Ranking) -> Iterator[tuple[str, str, Any]]:
         for dataset, cells in ranking.table.items():
             known = [cell for cell in cells.values() if cell.estimate(cost.name) and cell.estimate(DEFAULT_METRIC)]
             if len(known) > 1:
-                title = f"Accuracy on {dataset} against {SHORT[cost.name]}"
-                figure = against([("", known)], BUILT_IN[DEFAULT_METRIC], cost, title=title, subtitle=ranking.setting,
-                                 styles=styles)  # fmt: skip
-                yield f"accuracy-{SHORT[cost.name].replace(' ', '-')}-{slug(dataset)}", title, figure
+                plot = against([("", known)], cost, dataset=dataset, conditions=ranking.setting)
+                yield f"{plot.name}-{slug(dataset)}", plot.title, draw_plot(plot, styles)
 
 
 def _page(ranking: Ranking, tables: list[Table], pictures: dict[str, str]) -> Iterator[str]:
-    yield f"# {escape_markdown(f'Models by {shown_name(ranking.metric)}')}"
+    yield f"# {escape_markdown(f'Models by {ranking.metric.label}')}"
     yield escape_markdown(" ".join(answer(ranking)))
     for table in tables:
         yield from table_section(table)

@@ -7,7 +7,7 @@ from itertools import chain
 
 from bench.analysis.cells import Cell
 from bench.analysis.conditions import dates, machine, reasons
-from bench.analysis.metric_words import DOCTORED, factor_words, said, shown_name
+from bench.analysis.metric_words import DOCTORED, factor_words, said
 from bench.comparison.matching import Pair, describe
 from bench.comparison.pairs import ComparedCell, Comparison
 from bench.comparison.sides import side_text
@@ -38,13 +38,13 @@ def _overall(comparison: Comparison) -> str:
         much = f"their geometric mean, {much}, stands for none of them"
         return f"B is {said('faster', metric)} than A in some cells and {said('slower', metric)} in others; {much}."
     if found.low is None:
-        head = f"B has {much} times the {shown_name(metric)} of A, without an interval: a side has one process"
+        head = f"B has {much} times the {metric.label} of A, without an interval: a side has one process"
     elif comparison.verdict == "ambiguous":
-        head = f"Overall ambiguous: B has {much} times the {shown_name(metric)} of A"
+        head = f"Overall ambiguous: B has {much} times the {metric.label} of A"
     else:
         tail = " as A" if comparison.verdict == "same" else " than A"
         what = f"the {said('same', metric)}" if comparison.verdict == "same" else said(comparison.verdict, metric)
-        head = f"B is {what}{tail}: {much} times its {shown_name(metric)}"
+        head = f"B is {what}{tail}: {much} times its {metric.label}"
     return f"{head} ({inside})." if inside else f"{head}."
 
 
@@ -127,7 +127,7 @@ def _power(cells: Sequence[ComparedCell]) -> Iterator[str]:
 
 def _doctor(comparison: Comparison) -> Iterator[str]:
     if comparison.metric.name not in DOCTORED:
-        name, same = shown_name(comparison.metric), any(cell.verdict == "same" for cell in comparison.compared)
+        name, same = comparison.metric.label, any(cell.verdict == "same" for cell in comparison.compared)
         if same:
             return
         yield f"Nothing is called the same: the doctor's smallest difference is of training throughput, not of {name}."

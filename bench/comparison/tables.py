@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bench.analysis.cells import Cell, axis_label, value_text
-from bench.analysis.metric_words import said, shown_name
+from bench.analysis.metric_words import said
 from bench.comparison.batches import BatchSeries, Best, best_batches, crossovers
 from bench.comparison.differences import Difference
 from bench.comparison.matching import Pair
@@ -67,7 +67,7 @@ def cells_table(comparison: Comparison) -> Table:
     ]  # fmt: skip
     if any(cell.accuracy for cell in comparison.cells):
         columns.append((Column("accuracy_difference", "accuracy B − A", interval=True), _accuracy))
-    title = f"{comparison.b.name} against {comparison.a.name}: {shown_name(comparison.metric)}"
+    title = f"{comparison.b.name} against {comparison.a.name}: {comparison.metric.label}"
     return table_of("cells", title, comparison.cells, columns, notes=_notes(comparison))
 
 

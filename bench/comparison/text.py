@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from bench.analysis.metric_words import shown_name
 from bench.base.metrics import BUILT_IN
 from bench.comparison.pairs import ACCURACY, Comparison
 from bench.comparison.rank import seed_pair
@@ -34,7 +33,7 @@ def comparison_text(comparison: Comparison) -> str:
 
 
 def _head(comparison: Comparison) -> Iterator[str]:
-    yield from wrapped(f"B against A · {shown_name(comparison.metric)}, ratio B / A with its 95 % interval")
+    yield from wrapped(f"B against A · {comparison.metric.label}, ratio B / A with its 95 % interval")
     for letter, side, conditions in side_lines(comparison):
         yield from wrapped(f"{letter}  {side} · {conditions}", indent="   ")
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bench.analysis.metric_words import shown_name
 from bench.comparison.pairs import Comparison
 from bench.comparison.sentences import answer, remarks, side_lines
 from bench.comparison.tables import best_table, cells_frame, cells_table, crossover_table, differences_table
@@ -49,7 +48,7 @@ def _figures(comparison: Comparison) -> Iterator[tuple[str, str, Any]]:
 
 
 def _page(comparison: Comparison, tables: list[Table], pictures: dict[str, str]) -> Iterator[str]:
-    name = shown_name(comparison.metric)
+    name = comparison.metric.label
     yield f"# {escape_markdown(f'{comparison.b.name} against {comparison.a.name}: {name}')}"
     yield escape_markdown(answer(comparison))
     for letter, side, conditions in side_lines(comparison):

@@ -7,10 +7,11 @@ from typing import Any
 
 from bench.base.metrics import Metric
 from bench.history.steps import Run, Trend
-from bench.present.axes import axis_text, label_right, panel_title, readable_ticks, scale_axis, seeds, spans_decades
-from bench.present.format import Scale, scale_of
+from bench.present.axes import label_right, panel_title, readable_ticks, scale_axis, seeds, spans_decades
+from bench.present.colours import Style
+from bench.present.format import Scale, axis_text, scale_of
 from bench.present.label_places import thinned
-from bench.present.style import DPI, FAINT, SMALL, Frame, Style, figure_with_axes, shorten, text_inches
+from bench.present.style import DPI, FAINT, SMALL, Frame, figure_with_axes, shorten, text_inches
 
 MOST_PANELS, MOST_MODELS = 6, 8
 KEY = "small: every process · large: mean and 95 % interval · vertical line: change point, with its ratio and p"
@@ -49,7 +50,7 @@ def _panel(ax: Any, group: Sequence[Trend], metric: Metric, styles: dict[str, St
     ax.set_xlim(-0.5, len(places) - 0.5)
     readable_ticks(ax.yaxis, log=log)
     _mark_runs(ax, runs, places)
-    ax.set_ylabel(axis_text(metric, scale.unit) + (", log" if log else ""))
+    ax.set_ylabel(axis_text(metric, scale) + (", log" if log else ""))
     label_right(ax, ends, styles)
 
 

@@ -40,7 +40,7 @@ def _columns(trend: Trend, metric: Metric) -> Columns[Run]:
         (Column("torch", "torch", numeric=False, place="files"),
          lambda run: str(run.point.first.environment.facts.get("torch") or "")),
         (Column("n", "n"), lambda run: count_cell(len(run.point.values))),
-        (Column(metric.name, metric.name.replace("_", " "), interval=True, place="files"),
+        (Column(metric.name, metric.label, interval=True, place="files"),
          lambda run: _mean_cell(run, trend, unit)),
         (Column("mean", "mean", place="terminal"), lambda run: _mean_cell(run, trend, "")),
         (Column("step", "× before" if metric.timing else "− before", interval=True), _step_cell),

@@ -23,7 +23,7 @@ def write(trends: Sequence[Trend], metric: Metric, *, folder: Path, title: str) 
 
 def _figures(name: str, trends: Sequence[Trend], metric: Metric, *, title: str) -> Iterator[tuple[str, str, Any]]:
     from bench.history import draw
-    from bench.present.style import styles_of  # matplotlib: half a second
+    from bench.present.colours import styles_of
 
     if drawn := [trend for trend in trends if len(trend.runs) > 1]:
         styles = styles_of([trend.model for trend in trends])

@@ -40,7 +40,7 @@ def write(folder: Path, curves: Sequence[Curve], *, title: str) -> Path:
 def _figures(curves: Sequence[Curve], *, title: str) -> Iterator[tuple[str, str, Any]]:
     """Yields pictures of at most twelve panels each, as many as it takes."""
     from bench.lr_find import draw
-    from bench.present.style import styles_of  # matplotlib: half a second
+    from bench.present.colours import styles_of
 
     known = [curve for curve in curves if len(curve.rates) > 1]
     styles = styles_of([curve.trial.model.label for curve in known])
