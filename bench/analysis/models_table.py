@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from bench.analysis.cells import Cell, Section, metrics_of, ratio, scale_for
 from bench.analysis.conditions import conditions, seeds_text
 from bench.analysis.table_columns import (
     BOLD,
     INTERVALS,
-    Filled,
     Marks,
     doubt,
-    mean_cells,
+    mean_column,
     setting_column,
-    table_of,
-    text_column,
     why_empty,
     why_not_ok,
 )
@@ -24,7 +22,7 @@ from bench.base.metrics import ACCURACY, BUILT_IN, SPEED, TABLE_OF_MODELS, Metri
 from bench.errors import BenchError, nearest
 from bench.present.doctor_text import cited
 from bench.present.format import DASH, head, mean_text, percent, times
-from bench.present.tables import Column, Table, TableCell
+from bench.present.tables import Column, Columns, Table, TableCell, count_cell, ratio_cell, table_of
 from bench.results.doctor import Doctor
 
 WITH_INTERVAL = (ACCURACY, SPEED)
@@ -53,23 +51,27 @@ def models_table(
     What is not `ok` leaves a mark and a footnote that says why; nothing is left out.
     """
     marks = Marks()
-    found = _chosen(list(_columns(section, baseline=baseline, doctor=doctor, marks=marks)), columns)
-    table = table_of(found, name=name, title=f"Models on {section.title}")
+    found = _chosen(_columns(section, baseline=baseline, doctor=doctor, marks=marks), columns)
+    table = table_of(name, f"Models on {section.title}", section.cells, found)
     caption = [table.title, *([f"suite {suite_name}"] if suite_name else []), seeds_text(section)]
     return replace(table, notes=tuple(_notes(section, table, marks, doctor)), caption=", ".join(caption))
 
 
-def _columns(section: Section, *, baseline: str, doctor: Doctor | None, marks: Marks) -> Iterator[Filled]:
-    yield text_column("model", (cell.model for cell in section.cells))
-    yield from (setting_column(name, section.cells) for name in section.shown)
+def _columns(section: Section, *, baseline: str, doctor: Doctor | None, marks: Marks) -> Columns[Cell]:
+    columns: Columns[Cell] = [(Column("model", "model", numeric=False), lambda cell: cell.model)]
+    columns += [setting_column(name, section.cells) for name in section.shown]
     if section.several_codes:
-        yield text_column("code_id", (cell.code_id[:8] for cell in section.cells), head="code")
+        columns.append((Column("code_id", "code", numeric=False), lambda cell: cell.code_id[:8]))
     for metric in _metrics(section):
-        yield _metric_column(section, metric, marks)
+        scale, interval = scale_for(metric, section.cells), metric.name in WITH_INTERVAL or not metric.built_in
+        text = partial(mean_text, metric=metric, scale=scale, interval=interval)
+        column = Column(metric.name, head(metric, scale), interval=interval)
+        columns.append((column, mean_column(section.cells, metric, text=text, marks=marks)))
         if metric.name == ACCURACY:
-            yield _n_column(section, marks)
+            columns.append((Column("n", "n"), partial(_n_cell, marks)))
         if metric.name == SPEED:
-            yield from _beside_speed(section, baseline, doctor, marks)
+            columns += _beside_speed(section, baseline, doctor, marks)
+    return columns
 
 
 def _metrics(section: Section) -> list[Metric]:
@@ -79,20 +81,22 @@ def _metrics(section: Section) -> list[Metric]:
     return shown + [metric for metric in measured if not metric.built_in]
 
 
-def _beside_speed(section: Section, baseline: str, doctor: Doctor | None, marks: Marks) -> Iterator[Filled]:
+def _beside_speed(section: Section, baseline: str, doctor: Doctor | None, marks: Marks) -> Columns[Cell]:
+    columns: Columns[Cell] = []
     if section.pools:
-        yield Column("n_timings", "n of timings"), [TableCell(f"{cell.n}", number=cell.n) for cell in section.cells]
-    if found := baseline_of(section, baseline):
-        yield _ratio_column(section, found, marks)
-    shares = [share_of_peak(cell, doctor) for cell in section.cells]
-    if any(shares):
-        cells = [TableCell(DASH) if share is None else TableCell(percent(share), number=share) for share in shares]
-        yield Column("share_of_peak", "of peak FLOP/s"), cells
+        columns.append((Column("n_timings", "n of timings"), lambda cell: count_cell(cell.n)))
+    if model := baseline_of(section, baseline):
+        against = {section.variant_of(cell): cell for cell in section.measured if cell.model == model}
+        column = Column("ratio", f"×{model}", interval=True)
+        columns.append((column, lambda cell: _ratio_cell(cell, against.get(section.variant_of(cell)), model, marks)))
+    if any(share_of_peak(cell, doctor) for cell in section.cells):
+        columns.append((Column("share_of_peak", "of peak FLOP/s"), partial(_share_cell, doctor)))
+    return columns
 
 
-def _chosen(columns: list[Filled], keys: Sequence[str]) -> list[Filled]:
+def _chosen(columns: Columns[Cell], keys: Sequence[str]) -> Columns[Cell]:
     """The columns called `keys`, in that order; all of them where there are none."""
-    found = {column.key: (column, cells) for column, cells in columns}
+    found = {column.key: (column, make) for column, make in columns}
     for key in keys:
         if key not in found:
             raise BenchError(f"columns: {key}: no such column{nearest(key, found)} (there are: {', '.join(found)})")
@@ -121,18 +125,6 @@ def _notes(section: Section, table: Table, marks: Marks, doctor: Doctor | None) 
     yield from marks.notes(table.rows)
 
 
-def _metric_column(section: Section, metric: Metric, marks: Marks) -> Filled:
-    scale = scale_for(metric, section.cells)
-    interval = metric.name in WITH_INTERVAL or not metric.built_in
-    cells = mean_cells(
-        section.cells,
-        metric,
-        text=lambda _, found: mean_text(metric, found, scale, interval=interval),
-        marks=marks,
-    )
-    return Column(metric.name, head(metric, scale), interval=interval), list(cells)
-
-
 def share_of_peak(cell: Cell, doctor: Doctor | None) -> float | None:
     """Achieved FLOP/s over what a matrix product reaches here. None where the peak of the cell's threads is not known,
     or the cell is not of float32: its peak is another."""
@@ -143,30 +135,24 @@ def share_of_peak(cell: Cell, doctor: Doctor | None) -> float | None:
     return achieved.mean / peak if peak else None
 
 
-def _n_column(section: Section, marks: Marks) -> Filled:
-    cells = []
-    for cell in section.cells:
-        n = cell.n_of(ACCURACY)
-        planned = len({row.trial.seed for row in cell.rows} | {result.trial.seed for result in cell.pool})
-        text = f"{n}" if n == planned else f"{n} of {planned}"
-        text += f" {marks.mark(why_not_ok(cell))}" if cell.not_ok else ""
-        text += f" ({len(cell.not_valid)} †)" if cell.not_valid else ""
-        cells.append(TableCell(text, number=n))
-    return Column("n", "n"), cells
+def _share_cell(doctor: Doctor | None, cell: Cell) -> TableCell:
+    share = share_of_peak(cell, doctor)
+    return TableCell(DASH) if share is None else TableCell(percent(share), number=share)
 
 
-def _ratio_column(section: Section, baseline: str, marks: Marks) -> Filled:
-    against = {section.variant_of(cell): cell for cell in section.measured if cell.model == baseline}
-    cells = []
-    for cell in section.cells:
-        other = against.get(section.variant_of(cell))
-        found = ratio(cell, other, metric=SPEED) if other is not None else None
-        if cell is other and found is not None:
-            cells.append(TableCell(times(1.0), number=1.0))
-        elif found is not None:
-            cells.append(TableCell(times(found.ratio, found.low, found.high), found.ratio, found.low, found.high))
-        elif not cell.n:
-            cells.append(marks.empty(why_empty(cell, BUILT_IN[SPEED])))
-        else:
-            cells.append(marks.empty(f"no {baseline} to compare with at these settings."))
-    return Column("ratio", f"×{baseline}", interval=True), cells
+def _n_cell(marks: Marks, cell: Cell) -> TableCell:
+    n = cell.n_of(ACCURACY)
+    planned = len({row.trial.seed for row in cell.rows} | {result.trial.seed for result in cell.pool})
+    text = f"{n}" if n == planned else f"{n} of {planned}"
+    text += f" {marks.mark(why_not_ok(cell))}" if cell.not_ok else ""
+    text += f" ({len(cell.not_valid)} †)" if cell.not_valid else ""
+    return TableCell(text, number=n)
+
+
+def _ratio_cell(cell: Cell, other: Cell | None, baseline: str, marks: Marks) -> TableCell:
+    found = ratio(cell, other, metric=SPEED) if other is not None else None
+    if found is not None:
+        return TableCell(times(1.0), number=1.0) if cell is other else ratio_cell(found)
+    if not cell.n:
+        return marks.empty(why_empty(cell, BUILT_IN[SPEED]))
+    return marks.empty(f"no {baseline} to compare with at these settings.")

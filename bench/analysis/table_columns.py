@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
 
 from bench.analysis.cells import Cell, Section, axis_label, is_number, paired_difference, ratio, value_text
 from bench.analysis.conditions import reasons, validity
 from bench.base.metrics import Metric
 from bench.present.format import DASH, plural
-from bench.present.tables import Column, Table, TableCell
+from bench.present.tables import Column, Columns, TableCell
 from bench.statistics.intervals import Estimate
 
 INTERVALS = "±: 95 % interval of the mean over seeds (Student's t)."
 BOLD = "Bold: the best of its column, where it can be told from every other (95 % intervals of the differences)."
-Filled = tuple[Column, list[TableCell]]
+Item = TypeVar("Item")
 
 
 @dataclass
@@ -41,63 +43,56 @@ def _letters(index: int) -> str:
     return (_letters(index // 26 - 1) if index >= 26 else "") + chr(ord("a") + index % 26)
 
 
-def table_of(
-    columns: Iterable[Filled], *, name: str, title: str, notes: Iterable[str] = (), marks: Marks | None = None
-) -> Table:
-    """A table of filled columns; the footnotes of `marks` stand below `notes`."""
-    heads, cells = zip(*columns, strict=True)
-    rows = tuple(zip(*cells, strict=True))
-    return Table(name, title, heads, rows, (*notes, *(marks.notes(rows) if marks else ())))
-
-
-def text_column(key: str, texts: Iterable[str], *, head: str = "") -> Filled:
-    """A column of words."""
-    return Column(key, head or key, numeric=False), list(map(TableCell, texts))
-
-
-def setting_column(name: str, cells: Iterable[Cell]) -> Filled:
+def setting_column(name: str, cells: Iterable[Cell]) -> tuple[Column, Callable[[Cell], TableCell]]:
     """The column of one setting: numbers to the right."""
-    values = [cell.setting(name) for cell in cells]
-    numeric = all(map(is_number, values))
-    shown = [TableCell(value_text(value), number=value if numeric else None) for value in values]
+    numeric = all(is_number(cell.setting(name)) for cell in cells)
+
+    def shown(cell: Cell) -> TableCell:
+        value = cell.setting(name)
+        return TableCell(value_text(value), number=value if numeric else None)
+
     return Column(name.rpartition(".")[2], axis_label(name), numeric=numeric), shown
 
 
-def cell_columns(found: Sequence[tuple[Section, Cell]]) -> Iterator[Filled]:
+def cell_columns(rows: Sequence[tuple[Section, Cell, Item]]) -> Columns[tuple[Section, Cell, Item]]:
     """The columns that tell cells of several sections apart: model, where they ran, and the settings that differ."""
-    yield text_column("model", (cell.model for _, cell in found))
-    if len({section.title for section, _ in found}) > 1:
-        yield text_column("on", (section.title for section, _ in found))
-    for name in dict.fromkeys(name for section, _ in found for name in section.shown):
-        texts = [value_text(cell.setting(name)) for _, cell in found]
-        if len(set(texts)) > 1:
-            yield text_column(name.rpartition(".")[2], texts, head=axis_label(name))
+    columns: Columns[tuple[Section, Cell, Item]] = [(Column("model", "model", numeric=False), lambda row: row[1].model)]
+    if len({section.title for section, *_ in rows}) > 1:
+        columns.append((Column("on", "on", numeric=False), lambda row: row[0].title))
+    for name in dict.fromkeys(name for section, *_ in rows for name in section.shown):
+        if len({value_text(cell.setting(name)) for _, cell, _ in rows}) > 1:
+            column = Column(name.rpartition(".")[2], axis_label(name), numeric=False)
+            columns.append((column, partial(_setting_text, name)))
+    return columns
 
 
-def mean_cell(found: Estimate, text: str, *, best: bool = False) -> TableCell:
-    """A mean as people read it, with its interval for machines."""
-    return TableCell(text, found.mean, found.low, found.high, best=best)
+def _setting_text(name: str, row: tuple[Section, Cell, Item]) -> str:
+    return value_text(row[1].setting(name))
 
 
-def mean_cells(
-    cells: Sequence[Cell | None],
+def mean_column(
+    cells: Iterable[Cell],
     metric: Metric,
     *,
-    text: Callable[[Cell, Estimate], str],
+    text: Callable[[Estimate], str],
     marks: Marks,
     comparable: bool = True,
-) -> Iterator[TableCell]:
-    """The means of one column, None where the plan has nothing. The best is marked where cells are `comparable`."""
+    doubtful: Callable[[Cell], str] = lambda _: "",
+) -> Callable[[Cell | None], TableCell]:
+    """What makes the cells of a column of means, from text and what `doubtful` puts behind it. The best of `cells` is
+    marked, where they are `comparable`."""
     comparable = comparable and metric.built_in and metric.unit != "count"
-    best = best_cell([cell for cell in cells if cell is not None], metric) if comparable else None
-    for cell in cells:
+    best = best_cell(list(cells), metric) if comparable else None
+
+    def shown(cell: Cell | None) -> TableCell:
         found = None if cell is None else cell.estimate(metric.name)
         if cell is None:
-            yield marks.empty("not in the plan.")
-        elif found is None:
-            yield marks.empty(why_empty(cell, metric))
-        else:
-            yield mean_cell(found, text(cell, found), best=cell is best)
+            return marks.empty("not in the plan.")
+        if found is None:
+            return marks.empty(why_empty(cell, metric))
+        return TableCell(text(found) + doubtful(cell), found.mean, found.low, found.high, best=cell is best)
+
+    return shown
 
 
 def why_empty(cell: Cell, metric: Metric) -> str:

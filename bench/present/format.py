@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from bench.base.metrics import DECIMALS, Metric
 from bench.base.records import digest
-from bench.statistics.intervals import Estimate
 
 if TYPE_CHECKING:
     from bench.statistics.intervals import Estimate
@@ -117,7 +116,7 @@ def figure_pm(value: float, half: float | None, scale: Scale) -> str:
     return f"{number(value / scale.divisor, decimals=decimals)} ± {shown}"
 
 
-def mean_text(metric: Metric, found: Estimate, scale: Scale, *, interval: bool = True) -> str:
+def mean_text(found: Estimate, metric: Metric, *, scale: Scale, interval: bool = True) -> str:
     """The mean of a metric as tables have it: a count is whole, other figures have the digits of `figure_pm`, or
     without the interval those of `figure`."""
     if metric.unit == "count":

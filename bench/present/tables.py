@@ -98,9 +98,12 @@ Columns = list[tuple[Column, Callable[[Item], TableCell | str]]]  # each with wh
 def table_of(
     name: str, title: str, items: Iterable[Item], columns: Columns[Item], *, notes: Iterable[str] = ()
 ) -> Table:
-    """A table with a row for each item."""
-    found = [[make(item) for _, make in columns] for item in items]
-    rows = tuple(tuple(TableCell(cell) if isinstance(cell, str) else cell for cell in row) for row in found)
+    """A table with a row for each item. It is filled column by column, so that footnotes are numbered in that order."""
+    items = list(items)
+    found = [[make(item) for item in items] for _, make in columns]
+    rows = tuple(
+        tuple(TableCell(cell) if isinstance(cell, str) else cell for cell in row) for row in zip(*found, strict=True)
+    )
     return Table(name, title, tuple(column for column, _ in columns), rows, tuple(notes))
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from operator import itemgetter
 
 from bench.analysis.cells import Cell, Section, axis_label, metrics_of, scale_for, value_text
-from bench.analysis.table_columns import BOLD, INTERVALS, Marks, doubt, mean_cells
+from bench.analysis.table_columns import BOLD, INTERVALS, Marks, doubt, mean_column
 from bench.base.metrics import ACCURACY, BUILT_IN, Metric, metric_named
 from bench.errors import nearest
 from bench.present.format import Scale, figure_as, head, listing, whole
-from bench.present.tables import Column, Table, TableCell
+from bench.present.tables import Column, Columns, Table, TableCell, table_of
 from bench.publish.source import AXES, BlockError, axis_of, value_of
 from bench.statistics.intervals import Estimate
 
@@ -37,19 +38,19 @@ def summary_table(sections: Sequence[Section], attributes: Mapping[str, str]) ->
     layout = _layout(attributes, cells)
     places = _places(cells, layout)
     row_keys = list(dict.fromkeys(row for row, _ in places))
-    column_keys = list(dict.fromkeys(column for _, column in places))
     marks = Marks()
-    heads = [Column(axis.rpartition(".")[2], axis_label(axis), numeric=False) for axis in layout.rows]
-    body: list[list[TableCell]] = [[TableCell(text) for text in key] for key in row_keys]
-    for key in column_keys:
+    columns: Columns[Key] = [
+        (Column(axis.rpartition(".")[2], axis_label(axis), numeric=False), itemgetter(place))
+        for place, axis in enumerate(layout.rows)
+    ]
+    for key in dict.fromkeys(column for _, column in places):
         for metric in layout.metrics:
-            column = [places.get((row, key)) for row in row_keys]
             scale = scale_for(metric, cells)
-            heads.append(Column(f"{'-'.join((*key, metric.name))}", _head(key, metric, scale, layout), interval=True))
-            for line, cell in zip(body, _column(column, metric, scale, layout, marks), strict=True):
-                line.append(cell)
-    rows = tuple(map(tuple, body))
-    return Table("summary", "Summary", tuple(heads), rows, tuple(_notes(cells, rows, layout, marks)))
+            head = Column(f"{'-'.join((*key, metric.name))}", _head(key, metric, scale, layout), interval=True)
+            column = {row: places.get((row, key)) for row in row_keys}
+            columns.append((head, _column(column, metric, scale, layout, marks)))
+    table = table_of("summary", "Summary", row_keys, columns)
+    return replace(table, notes=tuple(_notes(cells, table.rows, layout, marks)))
 
 
 def _layout(attributes: Mapping[str, str], cells: Sequence[Cell]) -> Layout:
@@ -101,16 +102,25 @@ def _head(key: Key, metric: Metric, scale: Scale, layout: Layout) -> str:
 
 
 def _column(
-    column: Sequence[Cell | None], metric: Metric, scale: Scale, layout: Layout, marks: Marks
-) -> Iterator[TableCell]:
-    def text(cell: Cell, found: Estimate) -> str:
-        ends = None if found.low is None or found.high is None else (found.low, found.high)
-        shown = figure_as(layout.form, found.mean, ends, scale, digits=layout.digits)
-        shown = whole(found.mean) if metric.unit == "count" else shown
-        return shown + (" †" if cell.not_valid and metric.timing else "")
+    column: Mapping[Key, Cell | None], metric: Metric, scale: Scale, layout: Layout, marks: Marks
+) -> Callable[[Key], TableCell]:
+    """What makes the cells of one column, by the values of their row."""
 
-    # Data sets are not compared with each other.
-    return mean_cells(column, metric, text=text, marks=marks, comparable="dataset" not in layout.rows)
+    def text(found: Estimate) -> str:
+        if metric.unit == "count":
+            return whole(found.mean)
+        ends = None if found.low is None or found.high is None else (found.low, found.high)
+        return figure_as(layout.form, found.mean, ends, scale, digits=layout.digits)
+
+    shown = mean_column(
+        [cell for cell in column.values() if cell is not None],
+        metric,
+        text=text,
+        marks=marks,
+        comparable="dataset" not in layout.rows,  # data sets are not compared with each other
+        doubtful=lambda cell: " †" if cell.not_valid and metric.timing else "",
+    )
+    return lambda row: shown(column[row])
 
 
 def _notes(cells: Sequence[Cell], rows: Sequence[Sequence[TableCell]], layout: Layout, marks: Marks) -> Iterator[str]:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.analysis.artifacts import by_class
 from bench.analysis.cells import Cell, Section
 from bench.analysis.sections import sections_of
-from bench.analysis.table_columns import Filled, Marks, cell_columns, mean_cell, table_of, text_column, why_empty
+from bench.analysis.table_columns import Marks, cell_columns, why_empty
 from bench.base.metrics import Metric, metric_named
 from bench.base.records import Result
 from bench.errors import BenchError
 from bench.present.format import DASH, Scale, mean_text, number, plural, scale_of, supported
-from bench.present.tables import Column, Table, TableCell
+from bench.present.tables import Column, Columns, Table, TableCell, count_cell, table_of
 from bench.results.frame import latest
 from bench.results.store import Store
 from bench.statistics.intervals import Estimate, t_interval
@@ -55,6 +55,11 @@ class Figure:
         """`test accuracy`, `F1 of class 8`."""
         of_class = f" of class {self.published.class_name}" if self.published.metric in BY_CLASS else ""
         return f"{self.metric.short}{of_class}"
+
+    @property
+    def n(self) -> int:
+        """Seeds that are in ours."""
+        return len(self.cell.ok) if self.published.metric in BY_CLASS else self.cell.n_of(self.published.metric)
 
     @property
     def scale(self) -> Scale:
@@ -115,27 +120,28 @@ def _figure(published: Published, section: Section, cell: Cell, folder: Path) ->
 def table_of_figures(figures: Sequence[Figure]) -> Table:
     """One row a published figure and cell."""
     marks = Marks()
-    columns = [*cell_columns([(each.section, each.cell) for each in figures]), *_figures(figures, marks)]
-    return table_of(columns, name="published", title="Beside published figures", notes=(WHAT, LIMITS), marks=marks)
-
-
-def _figures(figures: Sequence[Figure], marks: Marks) -> Iterator[Filled]:
-    yield text_column("figure", (each.name for each in figures))
-    yield (
-        Column("ours", "ours", interval=True),
-        [mean_cell(each.ours, _ours(each, each.ours)) if each.ours else marks.empty(each.why) for each in figures],
-    )
-    counts = [len(each.cell.ok) if each.published.metric in BY_CLASS else each.cell.n_of(each.published.metric)
-              for each in figures]  # fmt: skip
-    yield Column("n", "n"), [TableCell(f"{count}", count) for count in counts]
-    yield Column("published", "published", interval=True), [_theirs(each, marks) for each in figures]
-    yield Column("difference", "difference"), [TableCell(_difference(each), each.difference) for each in figures]
+    rows = [(each.section, each.cell, each) for each in figures]
     words = {True: "yes", False: "no", None: DASH}
-    yield text_column("inside", (words[each.inside] for each in figures))
+    columns: Columns[tuple[Section, Cell, Figure]] = [
+        *cell_columns(rows),
+        (Column("figure", "figure", numeric=False), lambda row: row[2].name),
+        (Column("ours", "ours", interval=True), lambda row: _ours_cell(row[2], marks)),
+        (Column("n", "n"), lambda row: count_cell(row[2].n)),
+        (Column("published", "published", interval=True), lambda row: _theirs(row[2], marks)),
+        (Column("difference", "difference"), lambda row: TableCell(_difference(row[2]), row[2].difference)),
+        (Column("inside", "inside", numeric=False), lambda row: words[row[2].inside]),
+    ]
+    table = table_of("published", "Beside published figures", rows, columns)
+    return replace(table, notes=(WHAT, LIMITS, *marks.notes(table.rows)))
+
+
+def _ours_cell(each: Figure, marks: Marks) -> TableCell:
+    found = each.ours
+    return TableCell(_ours(each, found), found.mean, found.low, found.high) if found else marks.empty(each.why)
 
 
 def _ours(each: Figure, ours: Estimate) -> str:
-    return f"{mean_text(each.metric, ours, each.scale)} {each.scale.unit}".strip()
+    return f"{mean_text(ours, each.metric, scale=each.scale)} {each.scale.unit}".strip()
 
 
 def _theirs(each: Figure, marks: Marks) -> TableCell:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bench.analysis.artifacts import layers
 from bench.analysis.cells import Cell, Section
-from bench.analysis.table_columns import Filled, Marks, cell_columns, mean_cell, table_of
+from bench.analysis.table_columns import Marks, cell_columns
 from bench.base.metrics import ACCURACY, BUILT_IN
 from bench.errors import BenchError
-from bench.present.format import DASH, Scale, accuracy, figure_pm
-from bench.present.tables import Column, Table, TableCell
+from bench.present.format import Scale
+from bench.present.tables import Column, Columns, Table, TableCell, count_cell, estimate_cell, table_of
 from bench.results.store import Store
 from bench.statistics.intervals import Estimate, t_interval
 
+Figures = tuple[Estimate, Estimate] | str  # L2 norm and share near zero in per cent; else why they are not there
+Row = tuple[Section, Cell, Figures]
 NOTES = (
     "Of all weights in two or more dimensions (matrices and filters; no biases), after training. L2 norm: the root of "
     "the sum of their squares. near zero: smaller than a hundredth of the root mean square of their layer, so that the "
@@ -29,22 +32,23 @@ def weights_table(sections: Sequence[Section], *, folder: Path) -> Table | None:
     if not cells:
         return None
     marks = Marks()
-    figures = [_figures(cell, folder) for _, cell in cells]
-    columns: list[Filled] = [
-        *cell_columns(cells),
-        (Column("n", "n"), [TableCell(f"{cell.n}", cell.n) for _, cell in cells]),
-        (Column(ACCURACY, BUILT_IN[ACCURACY].short, interval=True), [_accuracy(cell) for _, cell in cells]),
-        (Column("l2_norm", "L2 norm", interval=True), [_cell(found, 0, marks) for found in figures]),
-        (Column("near_zero", "near zero (%)", interval=True), [_cell(found, 1, marks) for found in figures]),
+    rows = [(section, cell, _figures(cell, folder)) for section, cell in cells]
+    columns: Columns[Row] = [
+        *cell_columns(rows),
+        (Column("n", "n"), lambda row: count_cell(row[1].n)),
+        (_mean(ACCURACY, BUILT_IN[ACCURACY].short), lambda row: estimate_cell(row[1].estimate(ACCURACY), Scale(""))),
+        (_mean("l2_norm", "L2 norm"), lambda row: _cell(row[2], 0, marks)),
+        (_mean("near_zero", "near zero (%)"), lambda row: _cell(row[2], 1, marks)),
     ]
-    return table_of(columns, name="weights", title="Weights", notes=NOTES, marks=marks)
+    table = table_of("weights", "Weights", rows, columns)
+    return replace(table, notes=(*NOTES, *marks.notes(table.rows)))
 
 
-Figures = tuple[Estimate, Estimate] | str
+def _mean(key: str, head: str) -> Column:
+    return Column(key, head, interval=True)
 
 
 def _figures(cell: Cell, folder: Path) -> Figures:
-    """L2 norm and share near zero in per cent; else why they are not there."""
     norms, shares = [], []
     for result in cell.ok:
         path = Store(folder).artifact_path(result.run_id, result.trial_id)
@@ -60,12 +64,5 @@ def _figures(cell: Cell, folder: Path) -> Figures:
     return t_interval(norms), t_interval(shares)
 
 
-def _accuracy(cell: Cell) -> TableCell:
-    found = cell.estimate(ACCURACY)
-    return mean_cell(found, accuracy(found.mean, found.half)) if found else TableCell(DASH)
-
-
 def _cell(found: Figures, which: int, marks: Marks) -> TableCell:
-    if isinstance(found, str):
-        return marks.empty(found)
-    return mean_cell(found[which], figure_pm(found[which].mean, found[which].half, Scale("", 1.0, 3)))
+    return marks.empty(found) if isinstance(found, str) else estimate_cell(found[which], Scale("", 1.0, 3))

@@ -129,7 +129,7 @@ def _figure(cell: Cell, metric: Metric, scale: Scale, *, best: set[str]) -> list
     if found is None:
         return None
     numbers = map(_short, (found.mean, found.low, found.high))
-    return [*numbers, mean_text(metric, found, scale), int(metric.name in best)]
+    return [*numbers, mean_text(found, metric, scale=scale), int(metric.name in best)]
 
 
 def _row(cell: Cell, section: int, figures: Sequence[Json]) -> dict[str, Json]:
