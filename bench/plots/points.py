@@ -13,6 +13,7 @@ from bench.present.axes import (
     Named,
     label_beside,
     legend,
+    name_rows,
     panel_title,
     readable_ticks,
     scale_axis,
@@ -22,7 +23,7 @@ from bench.present.axes import (
 )
 from bench.present.colours import Style
 from bench.present.format import Scale, axis_text, figure_pm
-from bench.present.style import FAINT, INK, SMALL, TEXT, Frame, figure_with_axes, shorten, text_inches
+from bench.present.style import FAINT, INK, SMALL, Frame, figure_with_axes, shorten, text_inches
 from bench.statistics.intervals import Estimate
 from bench.statistics.pareto import pareto_front
 
@@ -54,14 +55,7 @@ def rows(plot: Plot, styles: Mapping[str, Style]) -> Any:
             if (found := cell.estimate(metric.name)) is not None:
                 draw = _bar if plot.kind == "bars" else _strip_row
                 draw(ax, row, values, found, metric, divisor=scale.divisor, style=styles[plot.called(cell)])
-            ax.annotate(
-                _text(cell, metric, scale), xy=(1, row), xycoords=("axes fraction", "data"), xytext=(8, 0),
-                textcoords="offset points", va="center", size=SMALL, annotation_clip=False,
-            )  # fmt: skip
-        ax.set_yticks(range(len(group)), [shorten(plot.called(cell)) for cell in group], size=TEXT)
-        ax.set_ylim(len(group) - 0.4, -0.6)
-        ax.tick_params(axis="y", length=0)
-        ax.grid(visible=False, axis="y")
+        name_rows(ax, list(map(plot.called, group)), [_text(cell, metric, scale) for cell in group])
     if plot.kind == "bars":
         axes[-1].set_xlim(left=0)
     axes[-1].set_xlabel(axis_text(metric, scale))

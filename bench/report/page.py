@@ -13,14 +13,14 @@ from bench.analysis.conditions import environment_lines, fact_text, reasons, val
 from bench.analysis.findings import answer, nothing
 from bench.analysis.plots import Plot
 from bench.base.records import Json
+from bench.present.files import table_section
 from bench.present.format import listing, plural, ranges
-from bench.present.tables import Table, escape_markdown, to_markdown
+from bench.present.tables import Table, escape_markdown
 from bench.report.budget_text import budget_sentences
 from bench.results.doctor import Doctor
 from bench.results.frame import Latest
 from bench.suite.plan import Suite
 
-MOST_ROWS = 60
 NOTHING = "Nothing was measured yet: no trial of this plan is ok."
 
 
@@ -84,7 +84,8 @@ def page(report: Report) -> str:
     for part in report.parts:
         blocks += _part(part)
     for extra in report.extras:
-        blocks += [f"## {escape_markdown(extra.table.title)}", escape_markdown(extra.text), *_table(extra.table)]
+        heading, *table = table_section(extra.table)
+        blocks += [heading, escape_markdown(extra.text), *table]
     blocks += ["## Conditions", *_environments(report)]
     blocks += ["## How to do it again", *_again(report)]
     return "\n\n".join(blocks) + "\n"
@@ -154,16 +155,10 @@ def _unlike(facts: Sequence[Mapping[str, Json]]) -> str:
 
 
 def _part(part: Part) -> Iterator[str]:
-    yield f"## {escape_markdown(part.section.title)}"
-    yield from _table(part.table)
+    yield from table_section(part.table, title=part.section.title)
     for plot in part.plots:
         alt = escape_markdown(plot.alt).replace("[", "\\[").replace("]", "\\]")
         yield f"[![{alt}](plots/{plot.name}.png)](plots/{plot.name}.svg)"
-
-
-def _table(table: Table) -> Iterator[str]:
-    yield to_markdown(table, most_rows=MOST_ROWS).rstrip()
-    yield f"This table: [CSV](tables/{table.name}.csv) · [LaTeX](tables/{table.name}.tex)"
 
 
 def _environments(report: Report) -> Iterator[str]:

@@ -19,6 +19,7 @@ from bench.analysis.sections import sections_of, slugs_of
 from bench.base.records import Result, canonical_json
 from bench.errors import BenchError
 from bench.present.colours import styles_of
+from bench.present.files import write_tables
 from bench.present.save_in_parallel import InParallel
 from bench.present.tables import write_frame
 from bench.registry import REPORT_FORMATS
@@ -147,9 +148,9 @@ def _write(aside: Path, report: Report) -> tuple[str, ...]:
         jobs.run(partial(_write_frames, aside / "tables", report.latest, report.suite))
         sections = sections_of(report.latest.rows, report.suite)
         report = replace(report, extras=_extras(report, sections), parts=_parts(report, sections))
-        for table in [*(part.table for part in report.parts), *(extra.table for extra in report.extras)]:
-            for form in (each for each in REPORT_FORMATS if not each.file):
-                form.build(table, aside / "tables" / f"{table.name}.{form.name}")
+        write_tables(
+            [*(part.table for part in report.parts), *(extra.table for extra in report.extras)], aside / "tables"
+        )
         if any(part.plots for part in report.parts):
             _draw(aside / "plots", report, jobs)
         (aside / "report.md").write_text(page(report), encoding="utf-8")

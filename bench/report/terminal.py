@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from bench.analysis.models_table import baseline_of
 from bench.analysis.sections import sections_of
 from bench.base.metrics import ACCURACY, BUILT_IN, MEMORY, SPEED
 from bench.base.records import Result
-from bench.present.columns import aligned, cut
+from bench.present.columns import aligned, cut, page_of, printable_line, wrapped
 from bench.present.format import DASH, Scale, accuracy, figure, plural, scale_of, span, times, whole
 from bench.results.frame import latest
 from bench.statistics.intervals import Estimate
@@ -42,25 +41,19 @@ def terminal_summary(
     blocks = [(section, variant) for section in measured for variant in section.variants]
     parts = [_block(section, variant, baseline=baseline, width=width) for section, variant in blocks[:MOST_BLOCKS]]
     if len(blocks) > MOST_BLOCKS:
-        parts.append(f"… and {plural(len(blocks) - MOST_BLOCKS, 'other setting')}: see the report")
-    parts += [_wrap(nothing(section), width) for section in sections if not section.measured]
-    parts += [_wrap(text, width) for section in measured if (text := answer(section))]
-    parts += [_wrap(beside, width)] if beside else []
-    parts += [f"report  {report_path}"] if report_path else []
-    lines = "\n\n".join(parts).split("\n")
-    return "".join("".join(each if each.isprintable() else "?" for each in line) + "\n" for line in lines)
+        parts.append([f"… and {plural(len(blocks) - MOST_BLOCKS, 'other setting')}: see the report"])
+    parts += [wrapped(nothing(section), width=width) for section in sections if not section.measured]
+    parts += [wrapped(answer(section), width=width) for section in measured]
+    parts += [wrapped(beside, width=width), [printable_line(f"report  {report_path}")] if report_path else []]
+    return page_of(parts)
 
 
-def _wrap(text: str, width: int) -> str:
-    return textwrap.fill(text, width, break_on_hyphens=False)
-
-
-def _block(section: Section, variant: Variant, *, baseline: str, width: int) -> str:
+def _block(section: Section, variant: Variant, *, baseline: str, width: int) -> list[str]:
     cells = [cell for cell in section.cells if section.variant_of(cell) == variant]
     name = " · ".join(part for part in (_short_title(section), section.describe(variant)) if part)
-    lines = _table(cells, baseline_of(section, baseline), width)
+    lines = list(map(printable_line, _table(cells, baseline_of(section, baseline), width)))
     title = _title(name, _counted(cells), used=max(map(len, lines)), width=width)
-    return "\n".join([title, *lines, *(_wrap(note, width) for note in _footnotes(cells))])
+    return [*title, *lines, *(line for note in _footnotes(cells) for line in wrapped(note, width=width))]
 
 
 def _short_title(section: Section) -> str:
@@ -76,11 +69,11 @@ def _counted(cells: Sequence[Cell]) -> str:
     return f"n = {seeds}{own}{', ± 95 % (t)' if max(levels) > 1 else ''}"
 
 
-def _title(name: str, counted: str, *, used: int, width: int) -> str:
+def _title(name: str, counted: str, *, used: int, width: int) -> list[str]:
     """Both on one line, as wide as the table; on more where they do not fit."""
     if len(name) + 3 + len(counted) > width:
-        return f"{_wrap(name, width)}\n{_wrap(counted, width)}"
-    return f"{name}{' ' * max(3, used - len(name) - len(counted))}{counted}"
+        return [*wrapped(name, width=width), *wrapped(counted, width=width)]
+    return [printable_line(f"{name}{' ' * max(3, used - len(name) - len(counted))}{counted}")]
 
 
 def _table(cells: Sequence[Cell], against: str, width: int) -> list[str]:
