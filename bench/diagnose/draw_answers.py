@@ -10,18 +10,8 @@ import numpy as np
 
 from bench.analysis.artifacts import Array, Diagnosed
 from bench.present.axes import readable_ticks
-from bench.present.style import (
-    COLOURS,
-    FAINT,
-    INK,
-    SMALL,
-    WIDTH_INCHES,
-    Frame,
-    Style,
-    figure_with_axes,
-    shorten,
-    text_inches,
-)  # fmt: skip
+from bench.present.colours import COLOURS, Style
+from bench.present.style import FAINT, INK, SMALL, WIDTH_INCHES, Frame, figure_with_axes, shorten, text_inches
 
 MOST_NUMBERED = 25  # classes whose cells are wide enough for a number
 MOST_CURVES = 14  # with names in the legend; of more, those with the least areas are drawn
