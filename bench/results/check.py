@@ -19,8 +19,9 @@ from pydantic import ValidationError
 from bench.base.checkpoint_file import ASIDE, BEST, FOLDER, LAST, Damaged
 from bench.base.checkpoint_file import read as read_checkpoint
 from bench.base.records import SCHEMA, Result, canonical_json, digest
-from bench.errors import BenchError, one_line
+from bench.errors import one_line
 from bench.results import doctor, status
+from bench.results.lines import DAMAGED
 from bench.results.migrate import Newer, refuse_newer
 from bench.results.store import SUITE_FILE, Store
 from bench.results.validate import read_record, read_result
@@ -110,7 +111,7 @@ def read_line(line: bytes) -> tuple[Result | None, str]:
         return None, one_line(f"{'.'.join(map(str, first['loc']))[:60]}: {first['msg'][:100]}")
     except json.JSONDecodeError as error:
         return None, f"cut off or damaged: of {len(line):,} bytes, no valid JSON from byte {error.pos:,} on"
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError, BenchError) as error:
+    except DAMAGED as error:
         return None, one_line(f"not a result ({type(error).__name__}: {str(error)[:100]})")
 
 

@@ -43,6 +43,10 @@ _LIST = rb'"[a-z0-9_.]{1,64}+":\[[-+.e0-9,nul]*+\]'
 OF_NUMBERS = re.compile(rb"\{" + _LIST + rb"(?:," + _LIST + rb")*+\}")
 
 
+# What reading a damaged line raises.
+DAMAGED = (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError, BenchError)
+
+
 class InFile(Mapping[str, list[float]]):
     """Lists of numbers by name that were left in their file; read at each access, the last few remembered.
 
@@ -95,7 +99,7 @@ def read_line(line: bytes, path: Path, *, at: int) -> Result:
         found = _read_quickly(line, path, at=at) if THIS_SCHEMA in line else None
     except Newer:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError, BenchError):
+    except DAMAGED:
         found = None  # damaged, or written otherwise than our writer writes
     if found is not None:
         return found

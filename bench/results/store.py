@@ -18,7 +18,7 @@ from pathlib import Path
 from bench.base import checkpoint_file
 from bench.base.records import Json, Result, canonical_json
 from bench.errors import BenchError
-from bench.results.lines import read_line
+from bench.results.lines import DAMAGED, read_line
 from bench.results.migrate import Newer
 
 SUITE_FILE = "suite.json"
@@ -212,7 +212,7 @@ def parse(line: bytes, path: Path, *, at: int) -> Result | None:
         return read_line(line, path, at=at)
     except Newer:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError, BenchError):
+    except DAMAGED:
         return None
 
 

@@ -39,21 +39,18 @@ def resolve(
     `timeout_seconds` replaces every timeout of the suite. Data files are looked for beside the suite, then under
     `data_root`.
     """
-    timeout = _timeout(timeout_seconds)
+    if timeout_seconds is not None and not 0 < timeout_seconds < math.inf:
+        raise BenchError(f"--timeout {timeout_seconds}: expected a number of seconds over 0")
     try:
-        suite = _Resolver(file, catalogue, data_root=data_root).suite(only, timeout)
+        suite = _Resolver(file, catalogue, data_root=data_root).suite(only)
     except Mistake as found:
         raise file.refuse(found) from None
+    if timeout_seconds is not None:
+        suite = _with_timeout(suite, float(timeout_seconds))
     if next(suite.trials(), None) is None:
         what = " and ".join(name for name, used in (("--only", only), ("exclude", suite.exclude)) if used)
         raise BenchError(f"{file.path}: no trial of the grid remains after {what}")
     return replace(suite, shard=check_shard(shard))
-
-
-def _timeout(seconds: float | None) -> float | None:
-    if seconds is not None and not 0 < seconds < math.inf:
-        raise BenchError(f"--timeout {seconds}: expected a number of seconds over 0")
-    return None if seconds is None else float(seconds)
 
 
 class _Resolver:
@@ -72,7 +69,7 @@ class _Resolver:
         written = dict(zip(file.plugins, file.plugins_written, strict=True))
         self._builder = Builder(catalogue, folders=folders, written=written)
 
-    def suite(self, only: Sequence[str], timeout: float | None) -> Suite:
+    def suite(self, only: Sequence[str]) -> Suite:
         file = self._file
         train, measure = TrainSettings(**file.train), MeasureSettings(**file.measure)
         base = settings_by_name(train, measure)
@@ -80,7 +77,7 @@ class _Resolver:
         self._axes = {name: self._values(name, values) for name, values in file.grid.items()}
         keep = self._narrow(only)
         models = {model.name for model in self._axes["model"]}
-        whole = Suite(
+        return Suite(
             name=file.name,
             title=file.title,
             axes=tuple(Axis(name, values) for name, values in self._axes.items()),
@@ -102,7 +99,6 @@ class _Resolver:
             locations=self._locations(),
             unknown=self._builder.unknown,
         )
-        return whole if timeout is None else _with_timeout(whole, timeout)
 
     def _values(self, name: str, values: Sequence[Json]) -> Sequence[Any]:
         key: Key = ("grid", name)
