@@ -1,4 +1,4 @@
-"""What a pilot runs: of each kind of job a short and a longer one; of many kinds a few."""
+"""The jobs that a pilot runs: of each kind a short and a longer one; of many kinds a few."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One line of a results file to a Result, and no more of it in memory than most commands look at.
+"""Reads one line of a results file into a Result, and keeps in memory only what most commands use.
 
 A line has 7 kB, most of them raw samples and curves. Those are left on disk, by their place in the file, and read when
 somebody asks for them: 10^5 results take 0.4 GiB where they took more than 2. Parts that are written the same in many

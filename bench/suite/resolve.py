@@ -11,7 +11,7 @@ from typing import Any
 from bench.base.records import NOT_IDENTITY, Json, MeasureSettings, TrainSettings, canonical_json, settings_by_name
 from bench.errors import BenchError, nearest
 from bench.suite.catalogue import Catalogue
-from bench.suite.components import Builder, Built
+from bench.suite.components import Builder, ResolvedComponent
 from bench.suite.document import LISTS
 from bench.suite.mistakes import Key, Mistake, published_path, show
 from bench.suite.only_option import apply_only
@@ -59,7 +59,7 @@ class _Resolver:
     def __init__(self, file: SuiteFile, catalogue: Catalogue, *, data_root: Path | None) -> None:
         self._file, self._catalogue = file, catalogue
         self._axes: dict[str, Sequence[Any]] = {}
-        self._built: dict[str, list[Built]] = {}  # of data sets and models: what rules match against
+        self._built: dict[str, list[ResolvedComponent]] = {}  # of data sets and models: what rules match against
         self._base: dict[str, Json] = {}
         folders = (file.path.parent.resolve(), *([data_root.resolve()] if data_root else []))
         self._later: dict[str, list[Json]] = {}  # what overrides set, by dotted name
@@ -136,14 +136,14 @@ class _Resolver:
         return {f"{item.component.canonical}|{key}": str(path) for item in built for key, path in item.files.items()}
 
     def _overrides(self) -> Iterable[Override]:
-        """A `where` asks what the grid says, before any override: the order of overrides matters only for `set`."""
+        """The overrides. `where` matches the grid before any override, so their order matters only for `set`."""
         for index, override in enumerate(self._file.override):
             rule = self._rule(override["where"], key=("override", index, "where"))
             if rule is not None:
                 yield Override(rule, dict(override["set"]))
 
     def _excludes(self) -> Iterable[Rule]:
-        """An exclusion asks what the trial would run with, after the overrides."""
+        """The exclusions. They match what a trial would run with, after the overrides."""
         for index, match in enumerate(self._file.exclude):
             late = {key: tuple(_listed(key, value)) for key, value in match.items() if key in self._later}
             early = {key: value for key, value in match.items() if key not in late}
@@ -152,7 +152,7 @@ class _Resolver:
                 yield replace(rule, late=late)
 
     def _published(self) -> Iterable[Published]:
-        """A published figure asks what the trial runs with, after the overrides."""
+        """The published figures. They match what a trial runs with, after the overrides."""
         for index, figure in enumerate(self._file.published):
             key: Key = ("report", "published", index)
             check_metric(figure, self._catalogue.metrics, key=key)
@@ -189,14 +189,14 @@ class _Resolver:
 
 
 def _listed(name: str, value: Json) -> list[Json]:
-    """What a rule gives for a key, as a list of values; where a value is a list itself, one of those is one value."""
+    """The values that a rule gives for a key. Where a value is a list itself, a single list is one value."""
     if name in LISTS:
         return value if isinstance(value[0], list) else [value]
     return value if isinstance(value, list) else [value]
 
 
 def _with_timeout(suite: Suite, seconds: float) -> Suite:
-    """`seconds` wherever the suite says a timeout."""
+    """The suite with `seconds` as every timeout."""
     axes = tuple(Axis(axis.name, (seconds,)) if axis.name == _TIMEOUT else axis for axis in suite.axes)
     override = tuple(
         Override(item.rule, {key: seconds if key == _TIMEOUT else value for key, value in item.set.items()})
