@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from bench.present.tables import Column, Table, TableCell
     from bench.report.content import Content
     from bench.worker.datasets.splits import Splits
-    from bench.worker.devices.base import Device, DeviceMemory
+    from bench.worker.devices.base import Device, DeviceMemory, DeviceWatch
+    from bench.worker.measure.energy import Meter
 
 __all__ = [
     "BenchError",
@@ -29,8 +30,10 @@ __all__ = [
     "DataError",
     "Device",
     "DeviceMemory",
+    "DeviceWatch",
     "Ending",
     "Executor",
+    "Meter",
     "Splits",
     "Table",
     "TableCell",
@@ -49,8 +52,10 @@ _LATER = {
     "Content": "bench.report.content",
     "Device": "bench.worker.devices.base",
     "DeviceMemory": "bench.worker.devices.base",
+    "DeviceWatch": "bench.worker.devices.base",
     "Ending": "bench.execute.executors.exit_status",
     "Executor": "bench.execute.executors.local",
+    "Meter": "bench.worker.measure.energy",
     "Splits": "bench.worker.datasets.splits",
     "Table": "bench.present.tables",
     "TableCell": "bench.present.tables",

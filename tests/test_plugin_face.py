@@ -18,8 +18,15 @@ PAGES = sorted((ROOT / "docs").glob("new-*.md"))
 # Other people's plugins import these names: one may be added, none taken away.
 DECORATORS = {"dataset", "device", "executor", "metric", "model", "report_format"}
 ERRORS = {"BenchError", "DataError", "Unavailable"}
-LATER = {"Column", "Content", "Device", "DeviceMemory", "Ending", "Executor", "Splits", "Table", "TableCell"}
-OLDER = ("bench.registry", "bench.errors", "bench.worker.datasets.splits", "bench.worker.devices.base")
+OF_DEVICES = {"Device", "DeviceMemory", "DeviceWatch", "Meter"}
+LATER = OF_DEVICES | {"Column", "Content", "Ending", "Executor", "Splits", "Table", "TableCell"}
+OLDER = (
+    "bench.registry",
+    "bench.errors",
+    "bench.worker.datasets.splits",
+    "bench.worker.devices.base",
+    "bench.worker.measure.energy",
+)
 
 
 def run(code: str) -> str:
@@ -35,7 +42,7 @@ def test_it_exports_exactly_these_names() -> None:
 
 def test_a_name_is_the_same_object_by_its_older_path() -> None:
     found = {name: module for module in map(importlib.import_module, OLDER) for name in vars(module)}
-    for name in DECORATORS | ERRORS | {"Splits", "Device", "DeviceMemory"}:
+    for name in DECORATORS | ERRORS | OF_DEVICES | {"Splits"}:
         assert getattr(bench.plugin, name) is getattr(found[name], name)
 
 
@@ -83,4 +90,4 @@ def test_every_name_that_an_example_imports_is_there(page: str, code: str) -> No
 
 def test_the_examples_of_models_and_data_sets_use_it() -> None:
     pages = {page for page, code in examples() if "from bench.plugin import" in code}
-    assert pages >= {"new-model.md", "new-dataset.md"}
+    assert pages >= {"new-model.md", "new-dataset.md", "new-device.md"}

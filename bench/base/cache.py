@@ -60,7 +60,7 @@ def file_sha256(path: str | Path) -> str:
 
 
 def _read(memory: Path) -> dict[str, str]:
-    """What is remembered; nothing where the file is not there or damaged: it can be made again."""
+    """The digests that are kept; none where the file is not there or damaged: they can be computed again."""
     try:
         found = json.loads(memory.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):

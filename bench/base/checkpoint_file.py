@@ -28,7 +28,7 @@ class Damaged(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """Whose a checkpoint is, and how far it came. `kept`: it stays when its trial is ok."""
+    """The trial of a checkpoint, and how far it came. `kept`: it stays when its trial is ok."""
 
     trial_id: str
     environment_id: str
@@ -40,7 +40,7 @@ class Label:
     sha256: str = ""
 
     def line(self) -> bytes:
-        """What stands behind the content."""
+        """The label as the last line of the file."""
         return b"\n" + canonical_json({"format": FORMAT} | asdict(self)).encode() + b"\n"
 
 

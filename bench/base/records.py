@@ -1,4 +1,4 @@
-"""Trial, Result, Environment: what parent and worker say to each other, and what lies on disk.
+"""Trial, Result, Environment: the records that parent and worker exchange, and that lie on disk.
 
 Identity lives here and nowhere else. What makes a `trial_id` cannot be changed once people have results:
 a setting that equals its default is left out of it, so a setting that is added later changes no old id.
@@ -171,7 +171,7 @@ class Component:
 
     @property
     def label(self) -> str:
-        """How a table calls it: `mlp` or `mlp(hidden=200)`."""
+        """The component as a table shows it: `mlp` or `mlp(hidden=200)`."""
         inner = ", ".join(f"{key}={_plain(value)}" for key, value in sorted(self.settings.items()))
         return f"{self.name}({inner})" if inner else self.name
 
@@ -225,7 +225,7 @@ class Trial:
 
     @property
     def label(self) -> str:
-        """How a line of progress calls it: `digits · mlp · cpu · batch 64 · seed 3`."""
+        """The trial as a line of progress shows it: `digits · mlp · cpu · batch 64 · seed 3`."""
         what = f"{self.dataset.label} · {self.model.label} · {self.device}"
         return f"{what} · batch {self.batch_size} · seed {self.seed}"
 
@@ -313,7 +313,7 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one trial. `metrics` holds only what was measured; raw samples and curves lie beside them.
+    """The result of one trial. `metrics` holds only what was measured; raw samples and curves lie beside them.
 
     samples: name → list of numbers (`block_seconds`, `block_steps`, `block_samples`, ...).
     curves: name → one number an epoch (`epoch`, `train_loss`, `test_loss`, `test_accuracy`, `train_seconds`, ...).

@@ -20,7 +20,7 @@ from bench.statistics.intervals import Estimate, paired_t_interval, probability_
 from bench.statistics.pareto import pareto_front
 from bench.statistics.profiles import Profile, performance_profile
 from bench.statistics.ranking import FEWEST_DATASETS, CriticalDifference, critical_difference
-from bench.statistics.tests import Outcome, wilcoxon_exact
+from bench.statistics.tests import ExactTest, wilcoxon_exact
 
 DEFAULT_METRIC = "test_accuracy"
 
@@ -35,7 +35,7 @@ class SeedPair:
     second: str
     difference: Estimate
     probability: float
-    test: Outcome
+    test: ExactTest
 
 
 @dataclass(frozen=True, eq=False)

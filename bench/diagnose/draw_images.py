@@ -120,7 +120,7 @@ def histograms(found: Diagnosed, *, title: str, subtitle: str) -> Any:
 
 
 def templates(found: Diagnosed) -> tuple[str, Array] | None:
-    """What can be looked at of the first layer: its name, and images (n, C, H, W) of its weights.
+    """The first layer's name, and its weights as images (n, C, H, W); None where they are none.
 
     A linear layer over the pixels has one a unit, a convolution one a filter. None where it is neither.
     """

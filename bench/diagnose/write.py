@@ -39,7 +39,7 @@ def pages(store: Store, results: Sequence[Result], *, trial: str | None) -> list
 
 
 def _one_a_model(results: Sequence[Result]) -> list[Result]:
-    """Of every data set and model the newest result of its first trial: first seed, first setting of the plan."""
+    """For every data set and model, the newest result of its first trial: first seed, first setting of the plan."""
     newest: dict[tuple[str, str], Result] = {}
     for result in results:
         key = (result.trial.dataset.label, result.trial.model.label)

@@ -1,4 +1,4 @@
-"""What the doctor advises: what on this machine makes timings slower or less steady, and can be changed."""
+"""The doctor's advice: what makes timings slower or less steady on this machine, and can be changed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BUSY_LOAD, BUSY_PRESSURE_PERCENT = 0.5, 5.0
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What was found before anything of ours ran. None: this system does not say."""
+    """The state of the machine before anything of ours ran. None: this system does not say."""
 
     load: float | None = None  # mean number of running processes over the last minute
     pressure_percent: float | None = None  # of the last 10 s, in which something waited for a core
@@ -42,7 +42,7 @@ class Circumstances:
 
 
 def advice(found: Circumstances, environment: Environment, *, threads: int) -> Iterator[str]:
-    """One sentence each; nothing where there is nothing to say. `threads`: what torch works with by default."""
+    """The advice, one sentence each. `threads`: what torch works with by default."""
     facts, notes = environment.facts, environment.notes
     yield from _load_advice(found)
     quota = quota_cores(facts.get("container_limits", {}))

@@ -10,14 +10,14 @@ from bench.base.records import Json
 from bench.errors import BenchError
 from bench.execute.ask_worker import absolute_plugins, ask_catalogue
 from bench.execute.prepare import data_root as root_of
-from bench.suite.components import Builder, Built
+from bench.suite.components import Builder, ResolvedComponent
 from bench.suite.mistakes import Mistake
 from bench.suite.set_option import parse_set
 
 
 def dataset_request(
     name: str, sets: Sequence[str], *, data_root: Path | None, plugins: Sequence[str]
-) -> tuple[Built, dict[str, Json]]:
+) -> tuple[ResolvedComponent, dict[str, Json]]:
     """The data set with its settings, and what a worker is told to build it: see bench.worker.datasets.prepare.
 
     Settings are checked as those of a suite are. Raises Mistake of a name or a setting, BenchError of all else.

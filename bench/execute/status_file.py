@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from bench.execute.jobs import Job
 from bench.execute.plan import Plan
-from bench.results.status import Beacon, Process, Status, sweep
+from bench.results.status import Process, Status, remove_status, status_path, sweep, write_status
 from bench.results.store import Store
 
 
@@ -20,7 +20,7 @@ class StatusFile:
 
     def __init__(self, store: Store, run_id: str, *, again: Sequence[str], budget_seconds: float | None) -> None:
         self._store, self._run_id = store, run_id
-        self._beacon, self._process = Beacon(store.folder, run_id), Process.own()
+        self._path, self._process = status_path(store.folder, run_id), Process.own()
         self._again, self._budget_seconds = tuple(again), budget_seconds
         self._started_at = _now()
         self._plan = Plan()
@@ -46,11 +46,12 @@ class StatusFile:
 
     def ends(self) -> None:
         """Removes the file: the run is over, however it ended."""
-        self._beacon.remove()
+        remove_status(self._path)
 
     def _write(self, *, waiting: bool = False) -> None:
         at_work = list(self._jobs.values())
-        self._beacon.write(
+        write_status(
+            self._path,
             Status(
                 run_id=self._run_id,
                 process=self._process,
@@ -65,5 +66,5 @@ class StatusFile:
                 began_at=min((began for _, began, _ in at_work), default=""),
                 limit_seconds=max((limit for _, _, limit in at_work), default=None),
                 budget_seconds=self._budget_seconds,
-            )
+            ),
         )

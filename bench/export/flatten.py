@@ -22,12 +22,12 @@ def logged_results(results: Sequence[Result], suite: Suite | None) -> list[Resul
 
 
 def key_of(result: Result) -> str:
-    """What a result is known by in a sink."""
+    """The key of a result in a sink."""
     return digest("|".join((result.trial_id, result.run_id, result.finished_at)))
 
 
 def name_of(result: Result) -> str:
-    """How people call it: `mlp · digits · cpu · batch 64 · seed 0`."""
+    """The name of a result for people: `mlp · digits · cpu · batch 64 · seed 0`."""
     trial = result.trial
     return printable(
         f"{trial.model.label} · {trial.dataset.label} · {trial.device} · batch {trial.batch_size} · seed {trial.seed}"

@@ -30,7 +30,7 @@ PLAIN = frozenset({"dataset", "device", "batch_size"})  # a name shows their val
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What a file holds, and what is to be said of it: one line, or none."""
+    """The content of a file, and a note about it: one line, or none."""
 
     content: str | bytes
     note: str = ""
@@ -115,7 +115,7 @@ def _pytest_benchmark(found: Latest, suite: Suite | None, name: str) -> Exported
 
 
 def _left_out(found: Latest) -> str:
-    """Where there is room for figures only: trials without are counted by status."""
+    """A note on the trials that are not ok, by status: the format has no place for them."""
     statuses = Counter(row.status for row in found.rows if row.status != "ok")
     counted = ", ".join(f"{count} {status}" for status, count in statuses.items())
     return f"left out: {statuses.total()} of {len(found.rows)} trials, which are not ok ({counted})" if statuses else ""
@@ -150,7 +150,7 @@ def _processes(results: Sequence[Result]) -> list[Result]:
 
 
 def _settings(trial: Trial) -> dict[str, Json]:
-    """What else a cell is: the settings that every trial has, then those that are not their default."""
+    """The other settings of a cell: device and batch size, then those that are not their default."""
     written = trial.to_json()
     own = {**written["train"], **written["measure"]}
     identity = {key: value for key, value in own.items() if key not in NOT_IDENTITY}

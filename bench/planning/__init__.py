@@ -1,1 +1,1 @@
-"""What lies ahead: what trials will cost, which of them decide most, how far a run has come."""
+"""What trials will cost, and how far a run has come."""

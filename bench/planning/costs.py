@@ -1,4 +1,4 @@
-"""What trials cost, from what trials like them cost before: seconds and memory of one job, by its kind and length.
+"""The costs of trials, from past ones: seconds and memory of one job, by its kind and length.
 
 A job is what one process trains: a trial, or the cell of an engine that trains its seeds side by side.
 """
@@ -106,7 +106,7 @@ def _beside(results: Sequence[Result]) -> float:
 
 
 def wall_seconds(result: Result) -> float | None:
-    """From the start of the job to its record; None where the result does not say."""
+    """Seconds from the start of the job to its record; None where the result does not say."""
     try:
         begun, ended = (datetime.fromisoformat(text) for text in (result.started_at, result.finished_at))
         return (ended - begun).total_seconds()

@@ -71,7 +71,7 @@ def estimate(
     }
     for device, part in devices.items():
         part.trials, part.there = trials[device], there.get(device, 0)
-    upper = any(getattr(job[0].train, "early_stopping_patience", 0) for job in jobs)
+    upper = any(job[0].train.early_stopping_patience for job in jobs)
     return RunEstimate(devices, _all(devices.values(), rows, costs), rows, upper)
 
 

@@ -1,4 +1,4 @@
-"""What a pilot runs: of each kind of job a short and a longer one; of many kinds a few."""
+"""The jobs that a pilot runs: of each kind a short and a longer one; of many kinds a few."""
 
 from __future__ import annotations
 
@@ -25,9 +25,7 @@ def lengths(trial: Trial) -> tuple[int, ...]:
 def shortened(job: Sequence[Trial], length: int) -> list[Trial]:
     """The job with that many epochs, or steps. Nothing stops it before."""
     key = "epochs" if job[0].train.steps is None else "steps"
-    changes: dict[str, int] = {key: length}
-    if hasattr(job[0].train, "early_stopping_patience"):
-        changes["early_stopping_patience"] = 0
+    changes = {key: length, "early_stopping_patience": 0}
     return [replace(trial, train=replace(trial.train, **changes)) for trial in job]  # type: ignore[arg-type]
 
 

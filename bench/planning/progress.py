@@ -1,4 +1,4 @@
-"""How far runs into a folder have come: from its plan, its results, and what runs say of themselves."""
+"""How far the runs into a folder have come: from its plan, its results and the status files of runs."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def _state(result: Result | None, *, running: bool) -> str:
 
 
 def _jobs(trials: Iterable[Trial]) -> list[list[Trial]]:
-    """The trials by the process that they share."""
+    """The trials in groups, each of which is trained in one process."""
     found: dict[str, list[Trial]] = {}
     for trial in trials:
         found.setdefault(trial.cell_id if trial.together else trial.trial_id, []).append(trial)
@@ -159,5 +159,5 @@ def count_json(count: TrialCounts) -> Mapping[str, object]:
 
 
 def span_json(span: Span) -> Mapping[str, float]:
-    """Value and ends, to the millisecond."""
+    """A span as JSON, to the millisecond."""
     return {name: round(getattr(span, name), 3) for name in ("value", "low", "high")}

@@ -1,4 +1,4 @@
-"""What is not right in a folder of results: damaged, duplicated, orphaned, foreign, or of a newer schema.
+"""Checks a folder of results for what is damaged, duplicated, orphaned, foreign, or of a newer schema.
 
 `check` changes nothing, follows no link, and uses nothing that a file says as a path. `move_damaged_lines` is the one
 repair that cannot lose anything.
@@ -19,14 +19,15 @@ from pydantic import ValidationError
 from bench.base.checkpoint_file import ASIDE, BEST, FOLDER, LAST, Damaged
 from bench.base.checkpoint_file import read as read_checkpoint
 from bench.base.records import SCHEMA, Result, canonical_json, digest
-from bench.errors import BenchError, one_line
+from bench.errors import one_line
 from bench.results import doctor, status
+from bench.results.lines import DAMAGED
 from bench.results.migrate import Newer, refuse_newer
 from bench.results.store import SUITE_FILE, Store
 from bench.results.validate import read_record, read_result
 
-Kind = Literal["damaged", "duplicated", "orphaned", "foreign", "newer"]
-KINDS: tuple[str, ...] = get_args(Kind)
+ProblemKind = Literal["damaged", "duplicated", "orphaned", "foreign", "newer"]
+KINDS: tuple[str, ...] = get_args(ProblemKind)
 RUN_FILE = re.compile(r"(?:artifacts|logs)/([^/]+)/([0-9a-f]{16})\.(h5|log|part)")
 CHECKPOINT = re.compile(rf"{FOLDER}/([0-9a-f]{{16}})/(?:{re.escape(LAST)}|{re.escape(BEST)})({re.escape(ASIDE)})?")
 # What a run writes beside the results, and can be made again from them.
@@ -36,16 +37,16 @@ LEFT_BEHIND = re.compile(r"(\.probe.*|\..+\.\d+|trials/\.probe-\d+|report/\.new-
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is not right. `where`: a path relative to the folder, with the number of the line."""
+    """One problem. `where`: a path relative to the folder, with the number of the line."""
 
-    kind: Kind
+    kind: ProblemKind
     where: str
     what: str
 
 
 @dataclass(slots=True)
 class Checked:
-    """What lies in a folder, and what is wrong with it."""
+    """The content of a folder, and the problems in it."""
 
     results: int = 0
     files: int = 0
@@ -110,7 +111,7 @@ def read_line(line: bytes) -> tuple[Result | None, str]:
         return None, one_line(f"{'.'.join(map(str, first['loc']))[:60]}: {first['msg'][:100]}")
     except json.JSONDecodeError as error:
         return None, f"cut off or damaged: of {len(line):,} bytes, no valid JSON from byte {error.pos:,} on"
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError, BenchError) as error:
+    except DAMAGED as error:
         return None, one_line(f"not a result ({type(error).__name__}: {str(error)[:100]})")
 
 

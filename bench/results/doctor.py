@@ -1,4 +1,4 @@
-"""What `bench doctor` found on a machine, as it lies beside the results: doctor/<environment_id>.json.
+"""The outcome of `bench doctor` on a machine: doctor/<environment_id>.json beside the results.
 
 History of the schema:
   1  the first one.
@@ -74,7 +74,7 @@ class Doctor:
 
     @property
     def wrong(self) -> bool:
-        """Whether an instrument reads something else than what was put in."""
+        """Whether an instrument is wrong."""
         return any(finding.verdict == "WRONG" for finding in self.findings)
 
     def smallest_difference(self, device: str) -> float | None:
@@ -118,7 +118,7 @@ def save(doctor: Doctor, folder: Path) -> Path:
 
 
 def stored(folder: Path) -> list[Doctor]:
-    """The outcomes that hold for the suite's folder `folder`: beside the suites, and its own. Damaged ones are none."""
+    """The outcomes for the suite's folder `folder`: its own and those beside the suites, without damaged ones."""
     return [found for place in (folder.resolve().parent, folder) for found in _in(place / FOLDER)]
 
 

@@ -79,7 +79,7 @@ def latest(results: Sequence[Result], suite: Suite | None = None) -> Latest:
 
 
 def age(result: Result) -> tuple[str, str]:
-    """What the newest of several results has most of."""
+    """The sort key of results by time: the newest is the last."""
     return result.finished_at, result.run_id
 
 
@@ -96,7 +96,7 @@ def trials_frame(results: Sequence[Result], suite: Suite | None = None) -> pd.Da
 
 
 def rows_frame(rows: Sequence[Row], *, axes: Sequence[str]) -> pd.DataFrame:
-    """The same for rows that were chosen already; `axes` are the dotted names of the columns after `epochs`.
+    """The frame of rows that were chosen already; `axes` are the dotted names of the columns after `epochs`.
 
     After those of the contract come the later metrics, then those of plugins. None of these takes another column's
     place: one that is called like a column stands as `metric.<name>`.
@@ -127,12 +127,12 @@ def _free(name: str, taken: Iterable[str]) -> str:
 
 
 def torch_of(result: Result) -> str:
-    """Version of torch that a result is of; that of an environment which does not say is its own."""
+    """The version of torch of a result; its environment id where the environment does not say."""
     return str(result.environment.facts.get("torch") or result.environment_id)
 
 
 def pools(metric: str) -> bool:
-    """Whether values of `metric` may come from several environments: it is known to be no timing."""
+    """Whether values of `metric` pool across environments: those of timings and of plugins' metrics do not."""
     return metric in BUILT_IN and not BUILT_IN[metric].timing
 
 

@@ -1,4 +1,4 @@
-"""One line of a results file to a Result, and no more of it in memory than most commands look at.
+"""Reads one line of a results file into a Result, and keeps in memory only what most commands use.
 
 A line has 7 kB, most of them raw samples and curves. Those are left on disk, by their place in the file, and read when
 somebody asks for them: 10^5 results take 0.4 GiB where they took more than 2. Parts that are written the same in many
@@ -41,6 +41,10 @@ SEED = re.compile(rb'(\{.*),"seed":(0|[1-9][0-9]{0,18})(,"train":\{[^{}]*\}\})',
 # looked at, which takes a quarter of the time: one that is none (`1..2`) is found when somebody asks for it.
 _LIST = rb'"[a-z0-9_.]{1,64}+":\[[-+.e0-9,nul]*+\]'
 OF_NUMBERS = re.compile(rb"\{" + _LIST + rb"(?:," + _LIST + rb")*+\}")
+
+
+# What reading a damaged line raises.
+DAMAGED = (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError, BenchError)
 
 
 class InFile(Mapping[str, list[float]]):
@@ -95,7 +99,7 @@ def read_line(line: bytes, path: Path, *, at: int) -> Result:
         found = _read_quickly(line, path, at=at) if THIS_SCHEMA in line else None
     except Newer:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError, BenchError):
+    except DAMAGED:
         found = None  # damaged, or written otherwise than our writer writes
     if found is not None:
         return found

@@ -1,4 +1,4 @@
-"""Folders of results put together. The format makes it copying of files; what is here is what could go wrong.
+"""Merges folders of results. By the format that is copying of files; this file handles what could go wrong.
 
 Nothing is written before everything was looked at, and no line is changed on the way: what is damaged stays so, and
 is counted.
@@ -36,7 +36,7 @@ class MergedFolder:
 
 @dataclass(slots=True)
 class Merged:
-    """What was done. `twice`: results that lay in more than one folder; `copied`: files that were written."""
+    """The outcome of a merge. `twice`: results that lay in more than one folder; `copied`: files that were written."""
 
     out: Path
     parts: list[MergedFolder]

@@ -1,4 +1,4 @@
-"""Old results, made into what this version writes, on reading; the files stay as they are.
+"""Migrates results of older schemas when they are read; the files stay as they are.
 
 A change of the shape of a result raises `SCHEMA` in bench/records.py, adds a line to the history there, a function
 here, and a golden file under tests/results/golden.
@@ -33,7 +33,7 @@ def refuse_newer(value: Mapping[str, Json], path: Path | str) -> None:
 
 
 def _from_1(value: Mapping[str, Json]) -> dict[str, Json]:
-    """Schema 2 tells the digest of the trial's HDF5 file; of older results it is not known."""
+    """Schema 2 has the digest of the trial's HDF5 file; of older results it is not known."""
     return {**value, "artifact_sha256": ""}
 
 

@@ -1,8 +1,8 @@
-"""What a run under way says of itself: status/<run_id>.json, written when a job begins, gone when the run ends.
+"""The status file of a run: status/<run_id>.json, written when a job begins, removed when the run ends.
 
-What is done lies in trials/*.jsonl; here stands only what cannot be seen there: which trials are in work, since when,
-until when at the latest, and which process does it. A run that was killed leaves its file: that its process is no more
-tells it apart from one that runs. Neither host nor user is named.
+Results are in trials/*.jsonl; here is what cannot be seen there: which trials are running, since when, until when at
+the latest, and in which process. A run that was killed leaves its file: its process has ended, which tells
+it apart from one that runs. Neither host nor user is named.
 
 History of the schema:
   1  the first one.
@@ -48,7 +48,7 @@ class Process:
 
     @classmethod
     def own(cls) -> Process:
-        """The one that asks."""
+        """This process."""
         return cls(here(), os.getpid(), _started(os.getpid()) or "")
 
     def lives(self) -> bool | None:
@@ -59,7 +59,7 @@ class Process:
 
 
 def here() -> str:
-    """Digest of what two processes that can see each other have in common, and no others."""
+    """Digest of the machine and of the space of process numbers that this process lives in."""
     parts = [sys.platform]
     with suppress(OSError):
         parts += [Path("/proc/sys/kernel/random/boot_id").read_text(), str(Path("/proc/self/ns/pid").readlink())]
@@ -71,7 +71,7 @@ def here() -> str:
 
 
 def _started(pid: int) -> str | None:
-    """When the process started; None where it is no more. One that has ended and waits for its parent is no more."""
+    """When the process started; None where it has ended, also where it still waits for its parent."""
     try:
         # Behind the name in brackets, which may hold anything: state, then 18 others, then the start in clock ticks.
         words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -96,7 +96,7 @@ def _started_elsewhere(pid: int) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A run: since when, which process, what it is at, and which results count as its plan's.
+    """The status of a run: since when, which process, which trials, and which results count as its plan's.
 
     `again`: statuses that are run again, so that only this run's results with one of them count ("*": all of them).
     `trials`: those of the job in work, since `began_at`, of which `limit_seconds` at most.
@@ -145,32 +145,32 @@ def age_seconds(moment: str, *, at: datetime) -> float:
         return 0.0
 
 
-class Beacon:
-    """The file of one run. What cannot be written is not: no run ends for it."""
+def status_path(folder: Path, run_id: str) -> Path:
+    """The status file of a run into the folder of a suite."""
+    return folder / FOLDER / f"{run_id}.json"
 
-    def __init__(self, folder: Path, run_id: str) -> None:
-        self.path = folder / FOLDER / f"{run_id}.json"
 
-    def write(self, status: Status) -> None:
-        """Put it in place whole. It need not outlive a power cut: nobody waits for the disk."""
-        aside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            aside.write_text(canonical_json(status.to_json()) + "\n", encoding="utf-8")
-            aside.replace(self.path)
-        except OSError:
-            with suppress(OSError):
-                aside.unlink(missing_ok=True)
-
-    def remove(self) -> None:
-        """The run has ended, or goes on no more. The folder goes with its last file."""
+def write_status(path: Path, status: Status) -> None:
+    """Write the file whole. Where it cannot be written the run goes on without; nothing waits for the disk."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside.write_text(canonical_json(status.to_json()) + "\n", encoding="utf-8")
+        aside.replace(path)
+    except OSError:
         with suppress(OSError):
-            self.path.unlink(missing_ok=True)
-            self.path.parent.rmdir()
+            aside.unlink(missing_ok=True)
+
+
+def remove_status(path: Path) -> None:
+    """Remove the file, and the folder with its last file."""
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+        path.parent.rmdir()
 
 
 def statuses(folder: Path) -> list[Status]:
-    """What the runs into the folder of a suite say, the oldest first. Damaged files say nothing."""
+    """The status of every run into the folder of a suite, the oldest first. Damaged files are left out."""
     return sorted((status for _, status in _read(folder / FOLDER)), key=lambda each: each.started_at)
 
 
@@ -182,7 +182,7 @@ def _read(folder: Path) -> Iterator[tuple[Path, Status]]:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what runs on this machine left in the folder of a suite that were killed."""
+    """Remove the status files of runs on this machine that were killed."""
     with suppress(OSError):
         for path, status in list(_read(folder / FOLDER)):
             if status.process.lives() is False:
@@ -194,5 +194,5 @@ def sweep(folder: Path) -> None:
 
 
 def now() -> datetime:
-    """UTC."""
+    """The time now, UTC."""
     return datetime.now(UTC)

@@ -18,7 +18,7 @@ from pathlib import Path
 from bench.base import checkpoint_file
 from bench.base.records import Json, Result, canonical_json
 from bench.errors import BenchError
-from bench.results.lines import read_line
+from bench.results.lines import DAMAGED, read_line
 from bench.results.migrate import Newer
 
 SUITE_FILE = "suite.json"
@@ -58,7 +58,7 @@ class Store:
 
     @property
     def damaged(self) -> int:
-        """Lines that were left out."""
+        """The number of damaged lines, which were left out."""
         return sum(self._damaged.values())
 
     def _refresh_file(self, path: Path) -> Iterator[Result]:
@@ -114,7 +114,7 @@ class Store:
         return self.folder / checkpoint_file.FOLDER / trial_id
 
     def remove_checkpoints(self, trial_id: str) -> None:
-        """Remove those of a trial that needs none any more. What else lies there, or is a link, is left alone."""
+        """Remove the checkpoints of a trial that needs none any more. Other files and links are left alone."""
         folder = self.checkpoint_folder(trial_id)
         if folder.parent.is_symlink() or folder.is_symlink():
             return
@@ -156,7 +156,7 @@ class Store:
 
 @dataclass
 class Writer:
-    """The one writer of one file. The file comes to be with the first result."""
+    """The one writer of one file. The file is made with the first result."""
 
     path: Path
     _descriptor: int | None = field(default=None, repr=False)
@@ -212,13 +212,13 @@ def parse(line: bytes, path: Path, *, at: int) -> Result | None:
         return read_line(line, path, at=at)
     except Newer:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError, BenchError):
+    except DAMAGED:
         return None
 
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Results are no garbage: to look for some each time there are a quarter more of them takes as long as to read."""
+    """No garbage collection meanwhile: it would look through all results, which takes as long as reading them."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -252,7 +252,7 @@ def newest_ok(results: Sequence[Result], trial: str) -> Result:
 
 
 def cannot_write(path: Path, why: str) -> BenchError:
-    """The one line of a disk that is full, or no longer there."""
+    """The error of a disk that is full, or no longer there."""
     return BenchError(
         f"{path}: cannot be written ({why}); every result before this is safe: make room and run the same command again"
     )

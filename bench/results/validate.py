@@ -1,4 +1,4 @@
-"""Checks what a line of results holds, by the types and limits that the records name, before any of it is used.
+"""Checks a line of results by the types and limits that the records name, before any of it is used.
 
 A results folder may come from anybody. What passes here has no text that names a file, a shell or a terminal's
 commands where an id stands, and no number that a table cannot hold.

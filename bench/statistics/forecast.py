@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bench.statistics.intervals import t_quantile
+from bench.statistics.intervals import sample_of, t_quantile
 
 # What is taken for the noise before there is any: 10 %, the share from which on a timing is called unstable, worth as
 # much as five processes of one trial would say. It keeps two trials that agree by chance from promising everything.
@@ -60,7 +60,7 @@ def noise_of(groups: Iterable[ArrayLike]) -> Noise:
     """
     squares, freedom = PRIOR_FREEDOM * PRIOR_SD**2, float(PRIOR_FREEDOM)
     for group in groups:
-        logs = np.log(_positive(group))
+        logs = np.log(sample_of(group, positive=True))
         squares += float(((logs - logs.mean()) ** 2).sum())
         freedom += len(logs) - 1
     return Noise(math.sqrt(squares / freedom), freedom)
@@ -72,7 +72,7 @@ def forecast(lengths: ArrayLike, seconds: ArrayLike, *, fit_seconds: ArrayLike, 
 
     Raises ValueError where nothing is given, or a value is not positive.
     """
-    length, whole, fit = _positive(lengths), _positive(seconds), _positive(fit_seconds)
+    length, whole, fit = (sample_of(values, positive=True) for values in (lengths, seconds, fit_seconds))
     if bool(np.all(length == at)):
         mean = float(whole.mean())
         return Forecast(mean, mean * noise.log_sd / math.sqrt(len(whole)))
@@ -120,10 +120,3 @@ def _line(lengths: NDArray[np.float64], seconds: NDArray[np.float64], *, at: flo
     elif fixed < 0:
         fixed, slope = 0.0, np.average(seconds / lengths, weights=weights)
     return float(fixed + slope * at), error
-
-
-def _positive(values: ArrayLike) -> NDArray[np.float64]:
-    found: NDArray[np.float64] = np.asarray(values, dtype=np.float64)
-    if found.ndim != 1 or not len(found) or not bool(np.all(np.isfinite(found) & (found > 0))):
-        raise ValueError("lengths and seconds are rows of at least one positive number")
-    return found

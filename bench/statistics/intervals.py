@@ -55,7 +55,7 @@ def t_interval(values: ArrayLike, *, confidence: float = 0.95) -> Estimate:
     At n = 3, 5, 10 it covers what it says, which percentile bootstrap and ± 1.96 SE do not. Where all values are
     the same the interval has no width. Raises ValueError where `values` is empty or not finite.
     """
-    sample = _sample(values)
+    sample = sample_of(values)
     n, mean = len(sample), float(sample.mean())
     if n == 1:
         return Estimate(mean, None, None, None, 1)
@@ -130,17 +130,20 @@ def _sd(sample: Sample) -> float:
     return 0.0 if bool(np.all(sample == sample[0])) else float(sample.std(ddof=1))
 
 
-def _sample(values: ArrayLike) -> Sample:
+def sample_of(values: ArrayLike, *, positive: bool = False) -> Sample:
+    """`values` as a row of at least one finite number. Raises ValueError where they are not, or not `positive`."""
     sample: Sample = np.asarray(values, dtype=np.float64)
     if sample.ndim != 1 or not len(sample):
         raise ValueError(f"a sample is a row of at least one number, not of shape {sample.shape}")
     if not bool(np.all(np.isfinite(sample))):
         raise ValueError("a sample holds finite numbers; what was not measured is left out")
+    if positive and sample.min() <= 0:
+        raise ValueError("ratios and times need positive numbers")
     return sample
 
 
 def _differences(a: ArrayLike, b: ArrayLike) -> Sample:
-    first, second = _sample(a), _sample(b)
+    first, second = sample_of(a), sample_of(b)
     if len(first) != len(second):
         raise ValueError(f"pairs need as many of one as of the other, not {len(first)} and {len(second)}")
     differences: Sample = first - second
@@ -148,8 +151,5 @@ def _differences(a: ArrayLike, b: ArrayLike) -> Sample:
 
 
 def _logs(values: ArrayLike) -> Sample:
-    sample = _sample(values)
-    if sample.min() <= 0:
-        raise ValueError("a ratio needs positive numbers")
-    logs: Sample = np.log(sample)
+    logs: Sample = np.log(sample_of(values, positive=True))
     return logs

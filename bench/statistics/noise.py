@@ -36,11 +36,8 @@ def noise(a: ArrayLike, b: ArrayLike, *, per_side: int = PER_SIDE) -> Noise:
     ratio = log_ratio(a, b)
     if ratio.low is None:
         raise ValueError("an A-against-A comparison needs two processes on each side at least")
-    log_sd = _pooled_sd(np.log(np.asarray(a, dtype=np.float64)), np.log(np.asarray(b, dtype=np.float64)))
+    logs = [np.log(np.asarray(side, dtype=np.float64)) for side in (a, b)]
+    squares = sum(float(((side - side.mean()) ** 2).sum()) for side in logs)
+    log_sd = math.sqrt(squares / (sum(map(len, logs)) - 2))
     half = t_quantile(2 * per_side - 2) * log_sd * math.sqrt(2 / per_side)
     return Noise(ratio, log_sd, math.expm1(max(half, abs(math.log(ratio.ratio)))))
-
-
-def _pooled_sd(a: np.ndarray, b: np.ndarray) -> float:
-    squares = float(((a - a.mean()) ** 2).sum() + ((b - b.mean()) ** 2).sum())
-    return math.sqrt(squares / (len(a) + len(b) - 2))

@@ -14,7 +14,7 @@ MOST_SIGN_FLIPS = 2**16
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ExactTest:
     """Two-sided p, the smallest p that this test can give with so many values, and how many those are.
 
     `n` counts what bears on the test: pairs that differ.
@@ -29,7 +29,7 @@ class Outcome:
         return self.smallest_p <= alpha
 
 
-def wilcoxon_exact(a: ArrayLike, b: ArrayLike) -> Outcome:
+def wilcoxon_exact(a: ArrayLike, b: ArrayLike) -> ExactTest:
     """Wilcoxon's signed-rank test of `a` - `b`, (n,) each, paired by position; pairs without a difference are left out.
 
     Exact (Wilcoxon 1945), with ties by all sign flips up to n = 16; above that, ties take the normal approximation.
@@ -41,7 +41,7 @@ def wilcoxon_exact(a: ArrayLike, b: ArrayLike) -> Outcome:
     differences = differences[differences != 0]
     n = len(differences)
     if n == 0:
-        return Outcome(1.0, 1.0, 0)
+        return ExactTest(1.0, 1.0, 0)
     tied = len(np.unique(np.abs(differences))) < n
     if not tied:
         p = stats.wilcoxon(differences, method="exact").pvalue
@@ -49,10 +49,10 @@ def wilcoxon_exact(a: ArrayLike, b: ArrayLike) -> Outcome:
         p = stats.wilcoxon(differences, method=stats.PermutationMethod(n_resamples=MOST_SIGN_FLIPS)).pvalue
     else:
         p = stats.wilcoxon(differences, method="approx").pvalue
-    return Outcome(min(1.0, float(p)), _smallest_p(n), n)
+    return ExactTest(min(1.0, float(p)), _smallest_p(n), n)
 
 
-def mcnemar_exact(a_right: ArrayLike, b_right: ArrayLike) -> Outcome:
+def mcnemar_exact(a_right: ArrayLike, b_right: ArrayLike) -> ExactTest:
     """McNemar's test of two classifiers on one test set: (n,) booleans each, whether an example was classified right.
 
     Exact binomial of the examples on which they disagree (McNemar 1947). It judges these two trained models, not
@@ -66,8 +66,8 @@ def mcnemar_exact(a_right: ArrayLike, b_right: ArrayLike) -> Outcome:
     only_first, only_second = int(np.sum(first & ~second)), int(np.sum(~first & second))
     n = only_first + only_second
     if n == 0:
-        return Outcome(1.0, 1.0, 0)
-    return Outcome(float(stats.binomtest(only_first, n, 0.5).pvalue), _smallest_p(n), n)
+        return ExactTest(1.0, 1.0, 0)
+    return ExactTest(float(stats.binomtest(only_first, n, 0.5).pvalue), _smallest_p(n), n)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

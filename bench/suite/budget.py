@@ -1,4 +1,4 @@
-"""How long a run may take, and what became of that: it is kept with the plan, so that a report can say it later."""
+"""The budget of a run: how long it may take, and how it ended. It is stored with the plan, for the report."""
 
 from __future__ import annotations
 
@@ -20,8 +20,7 @@ Why = Literal["", "time", "settled"]
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """`seconds` that a run was given; `spent_seconds` where it came to its end, why it ended there, and how many pairs
-    of contestants were open then."""
+    """The seconds that a run was given; those that it took, why it ended then, and how many pairs were still open."""
 
     seconds: Annotated[float, Gt(0)]
     spent_seconds: Annotated[float, Ge(0)] | None = None
@@ -30,7 +29,7 @@ class Budget:
 
 
 def parse_budget(text: str | None) -> Budget | None:
-    """`90s`, `30m`, `2h`, `1h30m`. BenchError: no such time."""
+    """The budget of a text: `90s`, `30m`, `2h`, `1h30m`. Raises BenchError where it is not a time."""
     if text is None:
         return None
     match = TIME.fullmatch(text.strip().replace(" ", ""))

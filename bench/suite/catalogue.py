@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from bench.base.records import Environment, Json
-from bench.suite.setting_types import Kind
+from bench.suite.setting_types import SettingType
 
 HOST = "cpu"  # the device that every machine has
 
@@ -22,8 +22,8 @@ class Setting:
     file: bool = False
 
     @cached_property
-    def kind(self) -> Kind:
-        return Kind(self.schema)
+    def kind(self) -> SettingType:
+        return SettingType(self.schema)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Plans of one suite that were run in parts or on several machines, put together into the plan that they are of."""
+"""Combines the plans of one suite that was run in parts or on several machines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FREE = frozenset({
 
 
 def combine(plans: Mapping[str, Suite]) -> tuple[Suite, list[str]]:
-    """The plan of all of `plans` (where each is from → the plan), and what was done, in words.
+    """The plan that `plans` (folder → plan) are parts of, and notes on what was combined.
 
     Shards and `--only` of one plan become the whole plan. Values of one axis (the devices of two machines) are
     joined. Raises BenchError for two suites, and for plans that differ in more than that: their trials together are
@@ -38,7 +38,7 @@ def combine(plans: Mapping[str, Suite]) -> tuple[Suite, list[str]]:
 
 
 def _narrowed(a: Suite, b: Suite, notes: list[str]) -> Suite:
-    """`a` without what only a part was chosen by, where `b` is another part."""
+    """`a` without the shard or the --only that made it a part of the plan, where `b` is another part."""
     if a.shard != b.shard:
         notes.append("the folders hold shards of one plan: the merged folder has the whole plan")
         a = replace(a, shard=None)
@@ -49,7 +49,7 @@ def _narrowed(a: Suite, b: Suite, notes: list[str]) -> Suite:
 
 
 def _joined(a: Suite, b: Suite, notes: list[str], *, places: tuple[str, str]) -> Suite:
-    """`a` with the values of the one axis that `b` has others of."""
+    """`a` with the values that `b` has on the one axis in which they differ."""
     if differing := _settings(a, b):
         raise _two_plans(places, differing)
     axes = [name for name in (axis.name for axis in a.axes) if tuple(a.axis(name).values) != tuple(b.axis(name).values)]
@@ -66,7 +66,7 @@ def _joined(a: Suite, b: Suite, notes: list[str], *, places: tuple[str, str]) ->
 
 
 def _settings(a: Suite, b: Suite) -> list[str]:
-    """What differs beside the values of axes, in words."""
+    """The settings in which two plans differ, apart from the values of axes."""
     first, second = (_plain(suite) for suite in (a, b))
     return [
         f"{key}: {_shown(first[key])} against {_shown(second[key])}"

@@ -12,16 +12,16 @@ from bench.base.records import Component, Json, canonical_json
 from bench.errors import nearest
 from bench.suite.catalogue import Catalogue, ComponentInfo, Setting
 from bench.suite.mistakes import Key, Mistake, show
-from bench.suite.setting_types import Kind
+from bench.suite.setting_types import SettingType
 
 ABSENT = "absent"
 _WORDS = {"dataset": "data set", "model": "model"}
-_ANY = Kind({})
+_ANY = SettingType({})
 
 
 @dataclass(frozen=True)
-class Built:
-    """A component with the canonical text of every setting, defaults too: what a rule of the suite matches against.
+class ResolvedComponent:
+    """A component with the canonical text of every setting, for the rules of the suite to match against.
 
     `given` are the settings that the entry wrote, `files` the absolute path of each setting that names a data file.
     """
@@ -31,7 +31,7 @@ class Built:
     given: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, Path] = field(default_factory=dict)
 
-    def matches(self, wanted: Built) -> bool:
+    def matches(self, wanted: ResolvedComponent) -> bool:
         """Whether this is `wanted`: the same name, and every setting that `wanted` gives equal."""
         same = self.component.name == wanted.component.name
         return same and all(self.values.get(key) == value for key, value in wanted.given.items())
@@ -49,7 +49,7 @@ class Builder:
         self._failed = [_charge(spec, error, written=(written or {}).get(spec)) for spec, error in failed.items()]
         self.unknown: dict[str, str] = {}
 
-    def build(self, axis: str, entry: Json, *, key: Key, complete: bool = True) -> Built:
+    def build(self, axis: str, entry: Json, *, key: Key, complete: bool = True) -> ResolvedComponent:
         """The component of an entry (a name, or a table with name). Raises Mistake.
 
         `complete` is False for an entry of a rule, which may leave out settings that are required.
@@ -66,16 +66,16 @@ class Builder:
             raise Mistake(where, text)
         return self._charged(axis, name, settings, key=key)
 
-    def _charged(self, axis: str, name: str, settings: dict[str, Json], *, key: Key) -> Built:
+    def _charged(self, axis: str, name: str, settings: dict[str, Json], *, key: Key) -> ResolvedComponent:
         plugins = "; ".join(self._failed)
         self.unknown[f"{axis}:{name}"] = " ".join(f"no {_WORDS[axis]} {show(name)} is registered; {plugins}".split())
         checked = {setting: _ANY.check(value, (*key, setting)) for setting, value in settings.items()}
         texts = {setting: canonical_json(value) for setting, value in checked.items()}
-        return Built(Component(name, checked), texts, texts)
+        return ResolvedComponent(Component(name, checked), texts, texts)
 
     def _known(
         self, axis: str, name: str, settings: dict[str, Json], *, described: ComponentInfo, key: Key, complete: bool
-    ) -> Built:
+    ) -> ResolvedComponent:
         known = described.settings
         _refuse_unknown(f"{_WORDS[axis]} {name}", settings, known, key=key)
         missing = [setting for setting, about in known.items() if about.required and setting not in settings]
@@ -93,7 +93,8 @@ class Builder:
             elif canonical_json(checked) != defaults[setting]:
                 own[setting] = checked
         texts = {**defaults, **{k: canonical_json(v) for k, v in own.items()}, **digests}
-        return Built(Component(name, own, digests), texts, {setting: texts[setting] for setting in settings}, files)
+        given = {setting: texts[setting] for setting in settings}
+        return ResolvedComponent(Component(name, own, digests), texts, given, files)
 
     def _file(self, written: str, *, key: Key) -> tuple[str, Path, str]:
         """(path that may be published, absolute path, SHA-256 or 'absent') of a data file."""
@@ -109,7 +110,7 @@ class Builder:
 
 
 def _charge(spec: str, error: str, *, written: str | None) -> str:
-    """'wide.py: failed to import: …': a worker names a plugin by its file, a suite perhaps by more; never a folder."""
+    """Why a plugin failed, without a folder of this machine: 'wide.py: failed to import: …'."""
     path = Path(spec)
     own = path.name if spec.endswith(".py") else spec
     if path.is_absolute():

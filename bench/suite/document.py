@@ -26,7 +26,7 @@ LISTS = frozenset(name for name, default in _DEFAULTS.items() if isinstance(defa
 
 
 def _words(one: str, many: str) -> dict[str, Any]:
-    """What a refusal says is expected, where the schema alone would say it badly."""
+    """The words that a message uses for what is expected, where the schema gives none that are plain."""
     return {"expected": [one, many]}
 
 

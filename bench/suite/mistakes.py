@@ -1,4 +1,4 @@
-"""Words for people: what was found, and what a JSON schema allows. The only place where either becomes text."""
+"""Texts for people about values that were found and about what a JSON schema allows."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _NOUNS = {
 
 
 class Mistake(Exception):  # the mistake is the user's; its last name is BenchError
-    """Something at `key` of a suite is not what is allowed; whoever knows the file makes a BenchError of it."""
+    """A mistake at `key` of a suite; the caller that knows the file turns it into a BenchError."""
 
     def __init__(self, key: Key, text: str) -> None:
         super().__init__(text)
@@ -204,7 +204,7 @@ def inline(schema: Schema, definitions: Schema | None = None, *, depth: int = 0)
 
 
 def schema_at(schema: Schema, key: Key) -> Schema:
-    """The part of a schema (without references) that speaks of `key`; {} where none does."""
+    """The part of a schema (without references) for `key`; {} where there is none."""
     for part in key:
         options = [_step(option, part) for option in _alternatives(schema) or [schema]]
         schema = next((option for option in options if option is not None), {})

@@ -24,7 +24,7 @@ def apply_only(
     base: Mapping[str, Json],
     later: Mapping[str, Sequence[Json]],
 ) -> list[Rule]:
-    """Keep the values of `axes` (in place) that --only asks for; gives what is to be asked of finished trials.
+    """Keep the values of `axes` (in place) that --only asks for; returns rules that only a finished trial can answer.
 
     base: dotted name -> value of every setting of [train] and [measure]; later: dotted name -> values that overrides
     set. Raises BenchError.

@@ -27,7 +27,7 @@ class Axis:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """How a table calls the values: `mlp(hidden=200)`, `64`, `cpu`, `true`."""
+        """The values as a table shows them: `mlp(hidden=200)`, `64`, `cpu`, `true`."""
         return tuple(map(label, self.values))
 
     def __len__(self) -> int:
@@ -45,7 +45,7 @@ def label(value: Json | Component) -> str:
 
 @dataclass(frozen=True)
 class Rule:
-    """Which trials of a grid: `at` gives the places of the matching values on each axis that it speaks of.
+    """Which trials of a grid: `at` gives the places of the matching values on each axis that it names.
 
     `late` holds what only the finished trial can answer, because an override sets it: dotted name -> its values.
     """

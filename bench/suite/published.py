@@ -14,7 +14,7 @@ BY_CLASS = ("f1", "precision", "recall")
 
 
 def check_published(figures: Sequence[Mapping[str, Json]]) -> None:
-    """Refuse what is no figure, without knowing what is registered. Raises Mistake."""
+    """Check the figures as far as that needs no catalogue. Raises Mistake."""
     for index, figure in enumerate(figures):
         key: Key = ("report", "published", index)
         if ("value" in figure) == ("range" in figure):
@@ -29,7 +29,7 @@ def check_published(figures: Sequence[Mapping[str, Json]]) -> None:
 
 
 def check_metric(figure: Mapping[str, Json], plugins: Collection[str], *, key: Key) -> None:
-    """Refuse a metric that no trial has; `plugins` are those that plugins register. Raises Mistake."""
+    """Check that trials have the metric; `plugins`: metrics that plugins register. Raises Mistake."""
     metric = figure.get("metric", "test_accuracy")
     if metric in BY_CLASS:
         if "class" not in figure:

@@ -1,4 +1,4 @@
-"""A suite file -> SuiteFile: all that can be checked, and refused, without knowing what is registered."""
+"""A suite file -> SuiteFile: every check that needs no catalogue of what is registered."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def _command_line_plugin(text: str) -> tuple[str, str]:
 
 
 def _plugin(text: str, *, beside: Path, key: Key) -> tuple[str, str]:
-    """(absolute path or module, what may be published of it: never a path from the root or from home)."""
+    """(absolute path or module, the same as it may be published: without folders of this machine)."""
     if not _is_file(text):
         if not _MODULE.fullmatch(text):
             raise Mistake(key, f"expected a file (*.py) or a module, found {show(text)}")

@@ -11,7 +11,7 @@ from typing import Any
 from bench.base.records import NOT_IDENTITY, Json, MeasureSettings, TrainSettings, canonical_json, settings_by_name
 from bench.errors import BenchError, nearest
 from bench.suite.catalogue import Catalogue
-from bench.suite.components import Builder, Built
+from bench.suite.components import Builder, ResolvedComponent
 from bench.suite.document import LISTS
 from bench.suite.mistakes import Key, Mistake, published_path, show
 from bench.suite.only_option import apply_only
@@ -39,21 +39,18 @@ def resolve(
     `timeout_seconds` replaces every timeout of the suite. Data files are looked for beside the suite, then under
     `data_root`.
     """
-    timeout = _timeout(timeout_seconds)
+    if timeout_seconds is not None and not 0 < timeout_seconds < math.inf:
+        raise BenchError(f"--timeout {timeout_seconds}: expected a number of seconds over 0")
     try:
-        suite = _Resolver(file, catalogue, data_root=data_root).suite(only, timeout)
+        suite = _Resolver(file, catalogue, data_root=data_root).suite(only)
     except Mistake as found:
         raise file.refuse(found) from None
+    if timeout_seconds is not None:
+        suite = _with_timeout(suite, float(timeout_seconds))
     if next(suite.trials(), None) is None:
         what = " and ".join(name for name, used in (("--only", only), ("exclude", suite.exclude)) if used)
         raise BenchError(f"{file.path}: no trial of the grid remains after {what}")
     return replace(suite, shard=check_shard(shard))
-
-
-def _timeout(seconds: float | None) -> float | None:
-    if seconds is not None and not 0 < seconds < math.inf:
-        raise BenchError(f"--timeout {seconds}: expected a number of seconds over 0")
-    return None if seconds is None else float(seconds)
 
 
 class _Resolver:
@@ -62,7 +59,7 @@ class _Resolver:
     def __init__(self, file: SuiteFile, catalogue: Catalogue, *, data_root: Path | None) -> None:
         self._file, self._catalogue = file, catalogue
         self._axes: dict[str, Sequence[Any]] = {}
-        self._built: dict[str, list[Built]] = {}  # of data sets and models: what rules match against
+        self._built: dict[str, list[ResolvedComponent]] = {}  # of data sets and models: what rules match against
         self._base: dict[str, Json] = {}
         folders = (file.path.parent.resolve(), *([data_root.resolve()] if data_root else []))
         self._later: dict[str, list[Json]] = {}  # what overrides set, by dotted name
@@ -72,7 +69,7 @@ class _Resolver:
         written = dict(zip(file.plugins, file.plugins_written, strict=True))
         self._builder = Builder(catalogue, folders=folders, written=written)
 
-    def suite(self, only: Sequence[str], timeout: float | None) -> Suite:
+    def suite(self, only: Sequence[str]) -> Suite:
         file = self._file
         train, measure = TrainSettings(**file.train), MeasureSettings(**file.measure)
         base = settings_by_name(train, measure)
@@ -80,7 +77,7 @@ class _Resolver:
         self._axes = {name: self._values(name, values) for name, values in file.grid.items()}
         keep = self._narrow(only)
         models = {model.name for model in self._axes["model"]}
-        whole = Suite(
+        return Suite(
             name=file.name,
             title=file.title,
             axes=tuple(Axis(name, values) for name, values in self._axes.items()),
@@ -102,7 +99,6 @@ class _Resolver:
             locations=self._locations(),
             unknown=self._builder.unknown,
         )
-        return whole if timeout is None else _with_timeout(whole, timeout)
 
     def _values(self, name: str, values: Sequence[Json]) -> Sequence[Any]:
         key: Key = ("grid", name)
@@ -140,14 +136,14 @@ class _Resolver:
         return {f"{item.component.canonical}|{key}": str(path) for item in built for key, path in item.files.items()}
 
     def _overrides(self) -> Iterable[Override]:
-        """A `where` asks what the grid says, before any override: the order of overrides matters only for `set`."""
+        """The overrides. `where` matches the grid before any override, so their order matters only for `set`."""
         for index, override in enumerate(self._file.override):
             rule = self._rule(override["where"], key=("override", index, "where"))
             if rule is not None:
                 yield Override(rule, dict(override["set"]))
 
     def _excludes(self) -> Iterable[Rule]:
-        """An exclusion asks what the trial would run with, after the overrides."""
+        """The exclusions. They match what a trial would run with, after the overrides."""
         for index, match in enumerate(self._file.exclude):
             late = {key: tuple(_listed(key, value)) for key, value in match.items() if key in self._later}
             early = {key: value for key, value in match.items() if key not in late}
@@ -156,7 +152,7 @@ class _Resolver:
                 yield replace(rule, late=late)
 
     def _published(self) -> Iterable[Published]:
-        """A published figure asks what the trial runs with, after the overrides."""
+        """The published figures. They match what a trial runs with, after the overrides."""
         for index, figure in enumerate(self._file.published):
             key: Key = ("report", "published", index)
             check_metric(figure, self._catalogue.metrics, key=key)
@@ -193,14 +189,14 @@ class _Resolver:
 
 
 def _listed(name: str, value: Json) -> list[Json]:
-    """What a rule gives for a key, as a list of values; where a value is a list itself, one of those is one value."""
+    """The values that a rule gives for a key. Where a value is a list itself, a single list is one value."""
     if name in LISTS:
         return value if isinstance(value[0], list) else [value]
     return value if isinstance(value, list) else [value]
 
 
 def _with_timeout(suite: Suite, seconds: float) -> Suite:
-    """`seconds` wherever the suite says a timeout."""
+    """The suite with `seconds` as every timeout."""
     axes = tuple(Axis(axis.name, (seconds,)) if axis.name == _TIMEOUT else axis for axis in suite.axes)
     override = tuple(
         Override(item.rule, {key: seconds if key == _TIMEOUT else value for key, value in item.set.items()})

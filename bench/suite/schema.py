@@ -34,7 +34,7 @@ def suite_schema() -> dict[str, Any]:
 
 
 def _clean(value: Any, *, names: bool = False) -> Any:
-    """Without what only we read, and without null, which TOML cannot write. `names`: the keys are names of fields."""
+    """The schema without our own keywords and null, which TOML cannot write. `names`: the keys are names of fields."""
     if isinstance(value, list):
         return [_clean(item) for item in value if item != {"type": "null"}]
     if not isinstance(value, dict):

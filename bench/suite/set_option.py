@@ -111,7 +111,7 @@ def _replace_duration(tables: dict[str, Any], origins: dict[Key, str]) -> None:
 
 
 def _drop(name: str, tables: dict[str, Any], origins: dict[Key, str]) -> None:
-    """Take epochs or steps out of all that the file says; what --set gave as a whole table stays, and is refused."""
+    """Remove epochs or steps from the file's tables. A whole table given by --set stays, and is refused later."""
     dotted = f"train.{name}"
     for part, key in (("train", name), ("grid", dotted)):
         if (part,) not in origins and isinstance(tables.get(part), dict):

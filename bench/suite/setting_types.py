@@ -1,4 +1,4 @@
-"""JSON schema -> a Python type that pydantic checks strictly, and pydantic's complaints -> one line for people."""
+"""JSON schema -> a Python type that pydantic checks strictly; pydantic's errors -> one line for people."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _CONSTRAINTS: dict[str, Any] = {
 }
 
 
-class Kind:
-    """What a setting may be, by its JSON schema. `check` gives the value in its declared type, or raises Mistake."""
+class SettingType:
+    """The type of a setting, from its JSON schema. `check` returns the value in that type, or raises Mistake."""
 
     def __init__(self, schema: Schema) -> None:
         self.schema = inline(schema)
@@ -102,7 +102,7 @@ def positive_zero(value: Json) -> Json:
 
 
 def mistake(error: ValidationError, data: object, schema: Schema) -> tuple[Key, str]:
-    """Where in `data` the mistake is and what it is, in words; of several, the one that lies deepest.
+    """The key and the text of the mistake in `data`; of several, the one that lies deepest.
 
     An alternative that fails deep inside is the one that was meant: `{ nam = "mlp" }` is a bad table, not a bad name.
     """
@@ -126,7 +126,7 @@ def _more_than_one(schema: Schema) -> bool:
 
 
 def _place(location: Sequence[str | int], data: Any) -> tuple[Key, Any]:
-    """The part of pydantic's location that exists in the data (the rest names alternatives), and what lies there."""
+    """The part of pydantic's location that exists in the data (the rest names alternatives), and the value there."""
     key: Key = ()
     for part in location:
         here = (isinstance(data, dict) and part in data) or (

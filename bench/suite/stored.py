@@ -1,4 +1,4 @@
-"""A Suite as JSON, as it lies beside the results of its run: suite.json.
+"""A Suite as JSON: suite.json, which a run stores beside its results.
 
 History of the schema:
   1  the first one.
@@ -34,7 +34,7 @@ class _Axis(BaseModel):
 
 
 class _Suite(BaseModel):
-    """What suite.json holds; the records in it are checked as strictly."""
+    """The content of suite.json; the records in it are checked as strictly."""
 
     model_config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
 

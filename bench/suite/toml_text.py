@@ -1,4 +1,4 @@
-"""The text of a suite file -> its tables. Whatever bytes come in, what goes out is a dict or one BenchError."""
+"""The text of a suite file -> its tables. Any bytes give either a dict or one BenchError."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _position(before: str) -> str:
 
 
 def _deepest(text: str) -> str:
-    """About where the nesting gets too deep. Strings are not told apart: it is only for a message."""
+    """About where the nesting gets too deep, for a message. Brackets in strings count, too."""
     depth = 0
     for index, character in enumerate(text):
         depth += (character in "[{") - (character in "]}")

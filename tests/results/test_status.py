@@ -16,7 +16,18 @@ import pytest
 from bench.base.privacy import published
 from bench.results import status
 from bench.results.check import check
-from bench.results.status import GRACE_SECONDS, Beacon, Process, Status, here, now, statuses, sweep
+from bench.results.status import (
+    GRACE_SECONDS,
+    Process,
+    Status,
+    here,
+    now,
+    remove_status,
+    status_path,
+    statuses,
+    sweep,
+    write_status,
+)  # fmt: skip
 
 RUN = "20260101T000000Z-00000000"
 
@@ -67,17 +78,17 @@ def test_of_another_machine_its_age_tells() -> None:
 
 
 def test_what_is_written_is_read_and_gone_with_the_run(tmp_path: Path) -> None:
-    beacon = Beacon(tmp_path, RUN)
+    path = status_path(tmp_path, RUN)
     for word in (told(), told(trials=("b" * 16,))):
-        beacon.write(word)
+        write_status(path, word)
         assert statuses(tmp_path) == [word]
     assert [path.name for path in (tmp_path / "status").iterdir()] == [f"{RUN}.json"]
-    beacon.remove()
+    remove_status(path)
     assert not (tmp_path / "status").exists()
 
 
 def test_it_names_neither_host_nor_user(tmp_path: Path) -> None:
-    Beacon(tmp_path, RUN).write(told())
+    write_status(status_path(tmp_path, RUN), told())
     text = (tmp_path / f"status/{RUN}.json").read_text()
     assert published(text) == text
     boot = Path("/proc/sys/kernel/random/boot_id")
@@ -86,8 +97,8 @@ def test_it_names_neither_host_nor_user(tmp_path: Path) -> None:
 
 def test_a_run_goes_on_where_it_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "status").write_text("a file where the folder would be")
-    Beacon(tmp_path, RUN).write(told())
-    Beacon(tmp_path, RUN).remove()
+    write_status(status_path(tmp_path, RUN), told())
+    remove_status(status_path(tmp_path, RUN))
     assert statuses(tmp_path) == []
 
 
@@ -110,7 +121,7 @@ def test_sweeping_takes_what_the_dead_left_and_nothing_else(tmp_path: Path, othe
     victim = tmp_path / "victim.json"
     victim.write_text("{}")
     for name, word in words.items():  # a file may say that it is another one
-        Beacon(tmp_path, name).write(replace(word, run_id="../victim"))
+        write_status(status_path(tmp_path, name), replace(word, run_id="../victim"))
     (tmp_path / f"status/.dead.json.{other.pid}").write_text("half")
     sweep(tmp_path)
     assert sorted(path.stem for path in (tmp_path / "status").iterdir()) == ["alive", "far"]
@@ -119,7 +130,7 @@ def test_sweeping_takes_what_the_dead_left_and_nothing_else(tmp_path: Path, othe
 
 def test_check_knows_the_file(tmp_path: Path, other: subprocess.Popen[bytes]) -> None:
     (tmp_path / "trials").mkdir()
-    Beacon(tmp_path, RUN).write(told(of(other)))
+    write_status(status_path(tmp_path, RUN), told(of(other)))
     assert check(tmp_path, plan=None).findings == []
     other.kill()
     other.wait()

@@ -57,9 +57,9 @@ def test_noise_is_moderated_by_what_was_taken_for_it_before() -> None:
 
 @pytest.mark.parametrize("bad", [[], [0.0], [-1.0], [math.nan]])
 def test_what_is_no_time_is_refused(bad: list[float]) -> None:
-    with pytest.raises(ValueError, match="positive"):
+    with pytest.raises(ValueError, match="positive|at least one number|finite"):
         noise_of([bad])
-    with pytest.raises(ValueError, match="positive"):
+    with pytest.raises(ValueError, match="positive|at least one number|finite"):
         forecast([1.0] * len(bad) or [1.0], bad, fit_seconds=[1.0] * len(bad) or [1.0], at=2, noise=QUIET)
 
 

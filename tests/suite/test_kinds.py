@@ -13,7 +13,7 @@ from annotated_types import Ge, Le, Len, MaxLen, MinLen
 from pydantic import TypeAdapter
 
 from bench.suite.mistakes import Mistake, show
-from bench.suite.setting_types import Kind
+from bench.suite.setting_types import SettingType
 
 
 class Colour(enum.Enum):
@@ -42,7 +42,7 @@ TAKEN: list[tuple[Any, Any, Any]] = [
 
 @pytest.mark.parametrize(("annotation", "value", "result"), TAKEN)
 def test_takes(annotation: Any, value: Any, result: Any) -> None:
-    found = Kind(TypeAdapter(annotation).json_schema()).check(value, ())
+    found = SettingType(TypeAdapter(annotation).json_schema()).check(value, ())
     assert repr(found) == repr(result)  # 1, 1.0 and true are equal, and not the same
 
 
@@ -79,26 +79,26 @@ REFUSED: list[tuple[Any, Any, str]] = [
 @pytest.mark.parametrize(("annotation", "value", "text"), REFUSED)
 def test_refuses(annotation: Any, value: Any, text: str) -> None:
     with pytest.raises(Mistake) as caught:
-        Kind(TypeAdapter(annotation).json_schema()).check(value, ("hidden",))
+        SettingType(TypeAdapter(annotation).json_schema()).check(value, ("hidden",))
     assert (caught.value.key, caught.value.text) == (("hidden",), text)
 
 
 def test_the_key_leads_to_the_value() -> None:
     with pytest.raises(Mistake) as caught:
-        Kind(TypeAdapter(dict[str, list[int]]).json_schema()).check({"a": [1, "x"]}, ("sizes",))
+        SettingType(TypeAdapter(dict[str, list[int]]).json_schema()).check({"a": [1, "x"]}, ("sizes",))
     assert (caught.value.key, caught.value.text) == (("sizes", "a", 1), "expected an integer, found 'x'")
 
 
 def test_the_place_in_a_tuple_says_what_belongs_there() -> None:
     with pytest.raises(Mistake) as caught:
-        Kind(TypeAdapter(tuple[int, str]).json_schema()).check([1, 2.5], ("pair",))
+        SettingType(TypeAdapter(tuple[int, str]).json_schema()).check([1, 2.5], ("pair",))
     assert (caught.value.key, caught.value.text) == (("pair", 1), "expected a string, found 2.5")
 
 
 def test_a_schema_that_nobody_knows_takes_any_json() -> None:
-    assert Kind({"type": "imaginary"}).check([1, {"a": None}], ()) == [1, {"a": None}]
+    assert SettingType({"type": "imaginary"}).check([1, {"a": None}], ()) == [1, {"a": None}]
     recursive = {"$ref": "#/$defs/A", "$defs": {"A": {"type": "array", "items": {"$ref": "#/$defs/A"}}}}
-    assert Kind(recursive).check([[], [[]]], ()) == [[], [[]]]
+    assert SettingType(recursive).check([[], [[]]], ()) == [[], [[]]]
 
 
 @pytest.mark.parametrize(
