@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bench.execute.executors.exit_status import Ending
     from bench.execute.executors.local import Executor
     from bench.present.tables import Column, Table, TableCell
-    from bench.report.content import Content
+    from bench.report.page import Report
     from bench.worker.datasets.splits import Splits
     from bench.worker.devices.base import Device, DeviceMemory, DeviceWatch
     from bench.worker.measure.energy import Meter
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = [
     "BenchError",
     "Column",
-    "Content",
     "DataError",
     "Device",
     "DeviceMemory",
@@ -34,6 +33,7 @@ __all__ = [
     "Ending",
     "Executor",
     "Meter",
+    "Report",
     "Splits",
     "Table",
     "TableCell",
@@ -49,7 +49,7 @@ __all__ = [
 # Where each name lives that is loaded when it is asked for: some need torch, some stand on the parent's side.
 _LATER = {
     "Column": "bench.present.tables",
-    "Content": "bench.report.content",
+    "Report": "bench.report.page",
     "Device": "bench.worker.devices.base",
     "DeviceMemory": "bench.worker.devices.base",
     "DeviceWatch": "bench.worker.devices.base",

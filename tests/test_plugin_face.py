@@ -19,7 +19,7 @@ PAGES = sorted((ROOT / "docs").glob("new-*.md"))
 DECORATORS = {"dataset", "device", "executor", "metric", "model", "report_format"}
 ERRORS = {"BenchError", "DataError", "Unavailable"}
 OF_DEVICES = {"Device", "DeviceMemory", "DeviceWatch", "Meter"}
-LATER = OF_DEVICES | {"Column", "Content", "Ending", "Executor", "Splits", "Table", "TableCell"}
+LATER = OF_DEVICES | {"Column", "Report", "Ending", "Executor", "Splits", "Table", "TableCell"}
 OLDER = (
     "bench.registry",
     "bench.errors",
