@@ -5,7 +5,7 @@ from __future__ import annotations
 from bench.base.metrics import BUILT_IN, Metric, metric_named
 from bench.errors import BenchError, nearest
 from bench.present.format import times
-from bench.statistics.verdict import Verdict
+from bench.statistics.ratios import Verdict
 
 # What the doctor compares with itself is throughput in training; these are the same clock and the same blocks.
 DOCTORED = frozenset({"train_samples_per_second", "step_seconds", "achieved_flops_per_second"})

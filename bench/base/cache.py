@@ -14,10 +14,8 @@ _SETTLED_SECONDS = 2.0
 
 
 def cache_folder() -> Path:
-    """$BENCH_CACHE, else $XDG_CACHE_HOME/bench-cache, else ~/.cache/bench-cache; mode 0700, created where it is not.
-
-    Where that cannot be written to, a folder of the user's own under the system's folder for temporary files.
-    """
+    """$BENCH_CACHE, else $XDG_CACHE_HOME/bench-cache, else ~/.cache/bench-cache; mode 0700, made where it is not there.
+    Where that cannot be written to: a folder of the user's own under the system's folder for temporary files."""
     if own := os.environ.get("BENCH_CACHE"):
         wanted = Path(own)
     elif xdg := os.environ.get("XDG_CACHE_HOME"):
@@ -48,33 +46,27 @@ def file_sha256(path: str | Path) -> str:
     stat = path.stat()
     key = f"{path}|{stat.st_size}|{stat.st_mtime_ns}|{stat.st_ino}"
     memory = cache_folder() / "digests.json"
-    known = _read(memory)
+    known = _remembered(memory)
     if key in known:
         return known[key]
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     # A file changed a moment ago may change again within the resolution of its time stamp: not remembered yet.
     if time.time() - stat.st_mtime > _SETTLED_SECONDS:
-        _write(memory, dict([*known.items(), (key, found)][-_KEPT_DIGESTS:]))
+        # Written aside, then renamed: a reader sees the old or the new one, whole. A cache that cannot be is none.
+        aside = memory.with_name(f"{memory.name}.{os.getpid()}.{time.monotonic_ns()}")
+        try:
+            aside.write_text(json.dumps(dict([*known.items(), (key, found)][-_KEPT_DIGESTS:])), encoding="utf-8")
+            aside.replace(memory)
+        except OSError:
+            aside.unlink(missing_ok=True)
     return found
 
 
-def _read(memory: Path) -> dict[str, str]:
-    """The digests that are kept; none where the file is not there or damaged: they can be computed again."""
+def _remembered(memory: Path) -> dict[str, str]:
+    """The digests in the file; none where it is not there or damaged: they can be made again."""
     try:
         found = json.loads(memory.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        return {key: value for key, value in found.items() if isinstance(value, str) and len(value) == 64}
+    except (OSError, ValueError, RecursionError, AttributeError):
         return {}
-    if not isinstance(found, dict):
-        return {}
-    return {key: value for key, value in found.items() if isinstance(value, str) and len(value) == 64}
-
-
-def _write(memory: Path, known: dict[str, str]) -> None:
-    """Write aside, then rename: a reader sees the old or the new one, whole. A cache that cannot be written is none."""
-    aside = memory.with_name(f"{memory.name}.{os.getpid()}.{time.monotonic_ns()}")
-    try:
-        aside.write_text(json.dumps(known), encoding="utf-8")
-        aside.replace(memory)
-    except OSError:
-        aside.unlink(missing_ok=True)

@@ -1,8 +1,7 @@
 """The file of a checkpoint: what torch.save wrote, then one line of JSON that says whose it is.
 
-Both sides read it. The parent has no torch, and the line is all that it needs: is the file whole, of which trial is it.
-The digest finds damage, not forgery: whoever can write into a folder of results can write one that fits. So what
-torch.save wrote is read by nothing but `torch.load(..., weights_only=True)`.
+The parent has no torch, and the line is all that it needs: is the file whole, of which trial is it. The digest finds
+damage, not forgery: so what torch.save wrote is read by nothing but `torch.load(..., weights_only=True)`.
 """
 
 from __future__ import annotations
@@ -14,12 +13,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from bench.base.records import Json, canonical_json
+from bench.base.records import canonical_json
 
 FORMAT = 1
 FOLDER = "checkpoints"  # in the folder of a suite's results; in it one folder a trial, called by its trial_id
 LAST, BEST, ASIDE = "last.pt", "best.pt", ".part"
 MOST_LINE_BYTES = 4096
+_TYPES: Mapping[str, type] = {"str": str, "int": int, "bool": bool}
 
 
 class Damaged(ValueError):
@@ -70,8 +70,4 @@ def _label(line: bytes) -> Label:
         raise Damaged("written by another version of bench")
     if any(type(value.get(f.name)) is not _TYPES[str(f.type)] for f in fields(Label)):
         raise Damaged("its label is damaged")
-    own: dict[str, Json] = {f.name: value[f.name] for f in fields(Label)}
-    return Label(**own)
-
-
-_TYPES: Mapping[str, type] = {"str": str, "int": int, "bool": bool}
+    return Label(**{f.name: value[f.name] for f in fields(Label)})

@@ -15,16 +15,13 @@ COMMON = frozenset({"", "root", "user", "localhost", "home", "runner", "ubuntu"}
 
 def published(text: str) -> str:
     """`text` with ~ for the home path, and without the user's name as a part of a path and the host's as a word."""
-    for pattern, instead in _rules(str(Path("~").expanduser()), _user(), platform.node()):
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a number that has no name
+        user = os.environ.get("USER", "")
+    for pattern, instead in _rules(str(Path("~").expanduser()), user, platform.node()):
         text = pattern.sub(instead, text)
     return text
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container may run under a number that has no name
-        return os.environ.get("USER", "")
 
 
 @cache

@@ -3,7 +3,7 @@
 Identity lives here and nowhere else. What makes a `trial_id` cannot be changed once people have results:
 a setting that equals its default is left out of it, so a setting that is added later changes no old id.
 
-History of the schema of results (`SCHEMA`); bench/results/migrate.py makes old ones new:
+History of the schema of results (`SCHEMA`); bench/results/validate.py makes old ones new:
   1  the first one.
   2  `artifact_sha256`, so that a damaged HDF5 file is found out; `bench`, the version that wrote the line.
 """
@@ -153,8 +153,8 @@ def settings_by_name(train: TrainSettings, measure: MeasureSettings) -> dict[str
 class Component:
     """A registered data set or model with the settings that differ from its defaults.
 
-    `files` maps a setting that names a data file to the SHA-256 of its content, or to "absent"; it stands in the
-    identity in place of the path, which may be written in many ways.
+    `files`: setting that names a data file → SHA-256 of its content, or "absent". It stands in the identity in place of
+    the path, which may be written in many ways.
     """
 
     name: Name
@@ -172,7 +172,8 @@ class Component:
     @property
     def label(self) -> str:
         """The component as a table shows it: `mlp` or `mlp(hidden=200)`."""
-        inner = ", ".join(f"{key}={_plain(value)}" for key, value in sorted(self.settings.items()))
+        texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in self.settings.items()}
+        inner = ", ".join(f"{key}={text}" for key, text in sorted(texts.items()))
         return f"{self.name}({inner})" if inner else self.name
 
     @cached_property
@@ -187,10 +188,6 @@ class Component:
     @classmethod
     def from_json(cls, value: Mapping[str, Json]) -> Component:
         return cls(value["name"], value.get("settings", {}), value.get("files", {}))
-
-
-def _plain(value: Json) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 @dataclass(frozen=True)
@@ -215,7 +212,7 @@ class Trial:
 
     @cached_property
     def trial_id(self) -> str:
-        """First 16 hex digits of the SHA-256 of the canonical JSON."""
+        """The digest of the canonical JSON."""
         return digest(self._canonical(f'"seed":{self.seed},'))
 
     @cached_property
@@ -269,10 +266,8 @@ class Trial:
         )
 
     def setting(self, dotted: str) -> Json:
-        """The value of an axis by its name in a suite: `seed`, `model`, `train.learning_rate`. KeyError: no such.
-
-        Lists are tuples here, so that values can be put into sets.
-        """
+        """The value of an axis by its name in a suite: `seed`, `model`, `train.learning_rate`. A list is a tuple, which
+        a set can hold. KeyError: no such."""
         section, _, key = dotted.partition(".")
         if section in ("dataset", "model", "seed", "batch_size", "device") and not key:
             value = getattr(self, section)
@@ -292,9 +287,7 @@ def settings_json(settings: TrainSettings | MeasureSettings) -> str:
 @dataclass(frozen=True)
 class Environment:
     """Fingerprint of machine and software. `facts` are what can change a timing; `notes` are recorded beside them.
-
-    Neither holds a user name, a host name or a home path: results get published.
-    """
+    Neither holds a user name, a host name or a home path: results get published."""
 
     facts: Mapping[str, Json]
     notes: Mapping[str, Json] = field(default_factory=dict)

@@ -9,8 +9,8 @@ from bench.analysis.cells import Cell, ratio
 from bench.base.metrics import Metric
 from bench.base.records import Json
 from bench.comparison.pairs import ComparedCell, Comparison
-from bench.statistics.crossover import Crossover, crossover
 from bench.statistics.intervals import Ratio
+from bench.statistics.ratios import Crossover, crossover
 
 AXIS = "batch_size"
 # The batch size is chosen by how fast it is. A best accuracy or loss would be chosen on the test set.

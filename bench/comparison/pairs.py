@@ -22,7 +22,7 @@ from bench.results.doctor import Doctor, newest
 from bench.results.frame import pools
 from bench.statistics.intervals import Estimate, Ratio, geometric_mean_ratio, log_ratio
 from bench.statistics.power import detectable_ratio
-from bench.statistics.verdict import Verdict, verdict
+from bench.statistics.ratios import Verdict, verdict
 
 ACCURACY = "test_accuracy"
 DEFAULT_METRIC = "train_samples_per_second"

@@ -17,9 +17,14 @@ from bench.comparison.sides import Folder
 from bench.errors import BenchError
 from bench.results.frame import latest
 from bench.statistics.intervals import Estimate, paired_t_interval, probability_better
-from bench.statistics.pareto import pareto_front
-from bench.statistics.profiles import Profile, performance_profile
-from bench.statistics.ranking import FEWEST_DATASETS, CriticalDifference, critical_difference
+from bench.statistics.ranking import (
+    FEWEST_DATASETS,
+    CriticalDifference,
+    Profile,
+    critical_difference,
+    pareto_front,
+    performance_profile,
+)
 from bench.statistics.tests import ExactTest, wilcoxon_exact
 
 DEFAULT_METRIC = "test_accuracy"

@@ -9,8 +9,7 @@ from bench.present.axes import legend, legend_lines, name_rows, readable_ticks
 from bench.present.colours import Style
 from bench.present.format import plural
 from bench.present.style import FAINT, INK, LINE_INCHES, Frame, figure_with_axes, shorten, text_inches
-from bench.statistics.profiles import Profile
-from bench.statistics.ranking import CriticalDifference
+from bench.statistics.ranking import CriticalDifference, Profile
 
 ROW_INCHES = 0.36
 GROUP_INCHES = 0.22

@@ -12,8 +12,7 @@ from bench.comparison.rank_tables import ALPHA, average_ranks_table, seed_pairs_
 from bench.present.columns import aligned, cut, page_of, to_text, wrapped
 from bench.present.format import listing, plural
 from bench.statistics.power import fewest_pairs
-from bench.statistics.profiles import Profile
-from bench.statistics.ranking import FEWEST_DATASETS, CriticalDifference
+from bench.statistics.ranking import FEWEST_DATASETS, CriticalDifference, Profile
 
 MOST_SEED_PAIRS = 24
 FACTORS = (1.0, 1.1, 1.5, 2.0, 5.0)

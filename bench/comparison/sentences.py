@@ -13,7 +13,7 @@ from bench.comparison.pairs import ComparedCell, Comparison
 from bench.comparison.sides import side_text
 from bench.comparison.tables import detectable_text
 from bench.present.format import listing, percent, plural, ranges, span, times
-from bench.statistics.verdict import Verdict
+from bench.statistics.ratios import Verdict
 
 MOST_NAMED = 4
 CHANCE_FROM = 5  # cells from which on it is said how many verdicts chance alone gives

@@ -14,7 +14,7 @@ from bench.comparison.matching import Pair
 from bench.comparison.pairs import ComparedCell, Comparison
 from bench.present.format import DASH, difference, number, plural, scale_of
 from bench.present.tables import Column, Columns, Table, TableCell, count_cell, estimate_cell, ratio_cell, table_of
-from bench.statistics.crossover import Crossover
+from bench.statistics.ratios import Crossover
 
 if TYPE_CHECKING:
     import pandas as pd

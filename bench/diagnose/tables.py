@@ -10,8 +10,7 @@ import numpy as np
 from bench.analysis.artifacts import Array, Diagnosed
 from bench.present.format import accuracy, signed
 from bench.present.tables import Column, Table, TableCell
-from bench.statistics.examples import paired_bootstrap
-from bench.statistics.intervals import Estimate
+from bench.statistics.intervals import Estimate, paired_bootstrap
 from bench.statistics.tests import mcnemar_exact
 
 CLASS_FIGURES = ("precision", "recall", "f1", "accuracy")

@@ -18,7 +18,7 @@ from bench.execute.measuring import measuring
 from bench.execute.progress import Voice
 from bench.execute.run import now
 from bench.results.doctor import Doctor, Finding, SelfComparison, Verdict
-from bench.statistics.noise import PER_SIDE, noise
+from bench.statistics.power import PER_SIDE, noise
 from bench.suite.catalogue import HOST, Catalogue
 
 MODELS = ("linear", "mlp", "cnn")

@@ -16,8 +16,7 @@ from bench.execute.order import Order
 from bench.execute.plan import Plan
 from bench.planning.costs import Costs, kind_of, length_of, past_jobs
 from bench.statistics.allocation import Contestant, decisions_per_second, open_pairs
-from bench.suite.budget import Budget, Why, time_text
-from bench.suite.plan import Suite
+from bench.suite.plan import Budget, Suite, Why, time_text
 
 METRIC = "test_accuracy"
 INDIFFERENCE = 0.001  # of accuracy: models that are known to be as near as that are alike

@@ -8,8 +8,7 @@ from collections.abc import Iterator, Sequence
 from bench.base.records import Result
 from bench.execute.jobs import Job, jobs, timeout_seconds
 from bench.execute.plan import Plan
-from bench.suite.budget import Budget
-from bench.suite.plan import Suite
+from bench.suite.plan import Budget, Suite
 
 
 class Order:

@@ -11,9 +11,8 @@ from bench.errors import BenchError, nearest
 from bench.execute.ask_worker import ask_catalogue
 from bench.execute.plan import Identifier, Plan, make_plan, parse_retry
 from bench.results.store import Store
-from bench.suite.budget import parse_budget
 from bench.suite.catalogue import Catalogue
-from bench.suite.plan import Suite
+from bench.suite.plan import Suite, parse_budget
 from bench.suite.read import SuiteFile, check_installed, read_suite
 from bench.suite.resolve import resolve
 

@@ -12,8 +12,7 @@ from bench.errors import BenchError
 from bench.execute.ask_worker import ask_catalogue
 from bench.execute.prepare import data_root as data_root_of
 from bench.results.store import Store
-from bench.suite.budget import Budget
-from bench.suite.plan import Suite
+from bench.suite.plan import Budget, Suite
 from bench.suite.read import read_suite
 from bench.suite.resolve import resolve
 from bench.suite.stored import suite_from_json

@@ -18,7 +18,7 @@ from bench.results.doctor import Doctor, machine_id, newest
 from bench.results.frame import metric_names
 from bench.statistics.changes import change_points
 from bench.statistics.intervals import Estimate, log_ratio, paired_t_interval, t_interval
-from bench.statistics.verdict import verdict
+from bench.statistics.ratios import verdict
 
 ALPHA = 0.05  # over all series together (Bonferroni)
 WORDS = {"faster": "better", "slower": "worse"}

@@ -25,7 +25,7 @@ from bench.present.colours import Style
 from bench.present.format import Scale, axis_text, figure_pm
 from bench.present.style import FAINT, INK, SMALL, Frame, figure_with_axes, shorten, text_inches
 from bench.statistics.intervals import Estimate
-from bench.statistics.pareto import pareto_front
+from bench.statistics.ranking import pareto_front
 
 ROW_INCHES = 0.42
 

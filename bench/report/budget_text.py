@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from bench.present.format import plural
 from bench.results.frame import Latest
-from bench.suite.budget import Budget, time_text
-from bench.suite.plan import Suite
+from bench.suite.plan import Budget, Suite, time_text
 
 LEFT_OUT = ("missing", "interrupted")
 RULE = "every cell once, then the seeds that are expected to decide most pairs by test accuracy for their time"

@@ -18,8 +18,8 @@ from bench.present.tables import Column, Columns, Table, TableCell, count_cell, 
 from bench.results.frame import latest
 from bench.results.store import Store
 from bench.statistics.intervals import Estimate, t_interval
+from bench.suite.document import BY_CLASS
 from bench.suite.plan import Published, Suite
-from bench.suite.published import BY_CLASS
 
 ROUNDING = 1e-12  # of a mean of equal figures
 WHAT = (

@@ -10,6 +10,7 @@ import json
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
@@ -21,13 +22,13 @@ from bench.base.checkpoint_file import read as read_checkpoint
 from bench.base.records import SCHEMA, Result, canonical_json, digest
 from bench.errors import one_line
 from bench.results import doctor, status
-from bench.results.lines import DAMAGED
-from bench.results.migrate import Newer, refuse_newer
 from bench.results.store import SUITE_FILE, Store
-from bench.results.validate import read_record, read_result
+from bench.results.validate import DAMAGED, Newer, read_record, read_result, refuse_newer
 
 ProblemKind = Literal["damaged", "duplicated", "orphaned", "foreign", "newer"]
 KINDS: tuple[str, ...] = get_args(ProblemKind)
+Key = tuple[str, str]  # run_id, trial_id: a run runs a trial once
+LINES_FILE = re.compile(r"trials/[^/]*\.jsonl", re.DOTALL)
 RUN_FILE = re.compile(r"(?:artifacts|logs)/([^/]+)/([0-9a-f]{16})\.(h5|log|part)")
 CHECKPOINT = re.compile(rf"{FOLDER}/([0-9a-f]{{16}})/(?:{re.escape(LAST)}|{re.escape(BEST)})({re.escape(ASIDE)})?")
 # What a run writes beside the results, and can be made again from them.
@@ -55,13 +56,10 @@ class Checked:
 
 
 def check(folder: Path, *, plan: Collection[str] | None) -> Checked:
-    """Read everything under `folder`. `plan`: the trial_ids of the suite; None where no plan is known.
-
-    OSError: something cannot be read.
-    """
+    """Read everything under `folder`. `plan`: the trial_ids of the suite, where it is known. OSError: unreadable."""
     found = Checked()
     names = sorted(_names(folder))
-    lines = [name for name in names if _is_lines(name) and _is_plain(folder / name)]
+    lines = [name for name in names if LINES_FILE.fullmatch(name) and _is_plain(folder / name)]
     results = _check_lines(folder, lines, plan, found)
     found.findings += _check_artifacts(folder, results, frozenset(names))
     for name in names:
@@ -79,10 +77,6 @@ def _names(folder: Path) -> Iterator[str]:
         links = [name for name in folders if (Path(place) / name).is_symlink()]
         for name in [*files, *links]:
             yield (Path(place) / name).relative_to(folder).as_posix()
-
-
-def _is_lines(name: str) -> bool:
-    return name.startswith("trials/") and name.count("/") == 1 and name.endswith(".jsonl")
 
 
 def _is_plain(path: Path) -> bool:
@@ -113,9 +107,6 @@ def read_line(line: bytes) -> tuple[Result | None, str]:
         return None, f"cut off or damaged: of {len(line):,} bytes, no valid JSON from byte {error.pos:,} on"
     except DAMAGED as error:
         return None, one_line(f"not a result ({type(error).__name__}: {str(error)[:100]})")
-
-
-Key = tuple[str, str]  # run_id, trial_id: a run runs a trial once
 
 
 def _check_lines(
@@ -261,7 +252,11 @@ def move_damaged_lines(folder: Path) -> int:
 
 
 def _repair(path: Path) -> int:
-    damaged = [(offset, line) for _, offset, line in lines_of(path.read_bytes()) if _is_damaged(line)]
+    damaged = []
+    for _, offset, line in lines_of(path.read_bytes()):
+        with suppress(Newer):
+            if read_line(line)[0] is None:
+                damaged.append((offset, line))
     if damaged:
         with path.with_name(f"{path.name}.damaged").open("ab") as copy:
             copy.write(b"".join(line + b"\n" for _, line in damaged))
@@ -274,10 +269,3 @@ def _repair(path: Path) -> int:
             file.flush()
             os.fsync(file.fileno())
     return len(damaged)
-
-
-def _is_damaged(line: bytes) -> bool:
-    try:
-        return read_line(line)[0] is None
-    except Newer:
-        return False

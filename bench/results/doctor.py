@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -42,8 +43,8 @@ class Finding:
 class SelfComparison:
     """A trial compared with itself: samples a second of each process, `a` and `b` in turns.
 
-    `low` and `high`: 95 % interval of a over b. `log_sd`: sd of the logarithm between processes. `smallest`: the
-    smallest difference that can be told from noise, as a share, by bench.statistics.noise.
+    `low` and `high`: 95 % interval of `ratio`, a over b. `log_sd`: sd of the logarithm between processes. `smallest`:
+    the smallest difference that can be told from noise, as a share.
     """
 
     trial: str
@@ -78,10 +79,8 @@ class Doctor:
         return any(finding.verdict == "WRONG" for finding in self.findings)
 
     def smallest_difference(self, device: str) -> float | None:
-        """The smallest difference of throughput that can be told from noise on `device`, as a share of one.
-
-        The largest of those of the trials that were compared with themselves. None: nothing ran on that device.
-        """
+        """The smallest difference of throughput that can be told from noise on `device`, as a share: the largest of its
+        comparisons. None: nothing ran on that device."""
         return max((each.smallest for each in self.comparisons if each.device == device), default=None)
 
     def peak_flops_per_second(self, device: str, *, threads: int) -> float | None:
@@ -105,10 +104,8 @@ def machine_id(environment: Environment) -> str:
 
 
 def save(doctor: Doctor, folder: Path) -> Path:
-    """Write `folder`/doctor/<environment_id>.json whole; an older one of this environment is replaced.
-
-    `folder` holds the results of suites, or is the one of a suite. BenchError where it cannot be written.
-    """
+    """Write `folder`/doctor/<environment_id>.json whole; an older one is replaced. `folder`: of a suite, or of several.
+    BenchError where it cannot be written."""
     path = folder / FOLDER / f"{doctor.environment_id}.json"
     try:
         write_whole(path, canonical_json(doctor.to_json()) + "\n")
@@ -119,16 +116,13 @@ def save(doctor: Doctor, folder: Path) -> Path:
 
 def stored(folder: Path) -> list[Doctor]:
     """The outcomes for the suite's folder `folder`: its own and those beside the suites, without damaged ones."""
-    return [found for place in (folder.resolve().parent, folder) for found in _in(place / FOLDER)]
-
-
-def _in(folder: Path) -> Iterator[Doctor]:
-    for path in sorted(folder.glob("*.json")):
-        if FILE.fullmatch(path.name) and path.is_file():
-            try:
-                yield read_record(Doctor, json.loads(path.read_bytes()))
-            except (OSError, ValueError, RecursionError):
-                continue
+    found = []
+    for place in (folder.resolve().parent, folder):
+        for path in sorted((place / FOLDER).glob("*.json")):
+            if FILE.fullmatch(path.name) and path.is_file():
+                with suppress(OSError, ValueError, RecursionError):
+                    found.append(read_record(Doctor, json.loads(path.read_bytes())))
+    return found
 
 
 def newest(doctors: Iterable[Doctor], *, machine: str) -> Doctor | None:
@@ -144,7 +138,5 @@ def refuse_unwritable(folder: Path) -> None:
         write_whole(probe, "")
         probe.unlink()
     except OSError as error:
-        raise BenchError(
-            f"{folder}: the outcome cannot be written there ({error.strerror or error}); "
-            "choose another folder with --results"
-        ) from error
+        why = f"the outcome cannot be written there ({error.strerror or error}); choose another folder with --results"
+        raise BenchError(f"{folder}: {why}") from error

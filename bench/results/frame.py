@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -46,8 +46,8 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Latest:
-    """The rows of a table in the order of the plan; `superseded` older results and `outside` of other plans are not
-    among them. Of a trial's rows, one an environment, the newest is the last."""
+    """The rows of a table in the order of the plan; of a trial's rows, one an environment, the newest is the last.
+    Not among them: `superseded` older results, and `outside` ones of other plans."""
 
     rows: tuple[Row, ...]
     superseded: int
@@ -55,11 +55,8 @@ class Latest:
 
 
 def latest(results: Sequence[Result], suite: Suite | None = None) -> Latest:
-    """The newest result of every (trial, environment), by `finished_at`, then `run_id`.
-
-    With a suite: the trials of its plan, in its order, absent ones too. Without: every trial that has a result, in
-    the order in which they first finished.
-    """
+    """The newest result of every (trial, environment). With a suite: the trials of its plan, in its order, absent ones
+    too. Without: every trial that has a result, in the order in which they first finished."""
     newest: dict[tuple[str, str], Result] = {}
     for result in sorted(results, key=age):
         newest[result.trial_id, result.environment_id] = result  # a key keeps the place where it first stood
@@ -86,8 +83,8 @@ def age(result: Result) -> tuple[str, str]:
 def trials_frame(results: Sequence[Result], suite: Suite | None = None) -> pd.DataFrame:
     """One row a (trial, environment), in the columns of `trials.csv`; the index is the id of the row's cell.
 
-    What was not measured is NaN (or <NA>), never 0. A planned trial without a result is `missing`.
-    `frame.attrs` holds `superseded`, the number of older results, and `outside`, that of results of no planned trial.
+    What was not measured is NaN (or <NA>), never 0. A planned trial without a result is `missing`. `frame.attrs` has
+    the counts of `Latest`.
     """
     found = latest(results, suite)
     frame = rows_frame(found.rows, axes=other_axes(found.rows, suite))
@@ -98,32 +95,35 @@ def trials_frame(results: Sequence[Result], suite: Suite | None = None) -> pd.Da
 def rows_frame(rows: Sequence[Row], *, axes: Sequence[str]) -> pd.DataFrame:
     """The frame of rows that were chosen already; `axes` are the dotted names of the columns after `epochs`.
 
-    After those of the contract come the later metrics, then those of plugins. None of these takes another column's
-    place: one that is called like a column stands as `metric.<name>`.
+    The later metrics and those of plugins come last; one that is called like a column stands as `metric.<name>`.
     """
     import pandas as pd
 
     trials, results = [row.trial for row in rows], [row.result for row in rows]
-    own = _identity_columns(rows) | _setting_columns(trials)
+    own = _setting_columns(trials) | {"trial_id": [trial.trial_id for trial in trials]}
+    for name in ("run_id", "environment_id", "code_id"):
+        own[name] = ["" if result is None else getattr(result, name) for result in results]
+    own |= {"status": [row.status for row in rows], "reason": [row.reason for row in rows]}
     own["threads"] = _column(map(threads_of, rows), whole=True)
     columns = {name: own[name] for name in HEAD}
     columns |= {axis: _column([trial.setting(axis) for trial in trials]) for axis in axes}
-    metrics = _metric_columns(results)
+    measured = [{} if result is None else result.metrics for result in results]
+    metrics = {
+        name: _column([each.get(name) for each in measured], whole=name in BUILT_IN and BUILT_IN[name].unit in WHOLE)
+        for name in metric_names(results)
+    }
     columns |= {name: metrics[name] for name in BUILT_IN if name not in LATER}
     columns["valid"] = pd.array([None if result is None else result.valid for result in results], dtype="boolean")
     columns["validity_notes"] = [("" if result is None else "; ".join(result.validity_notes)) for result in results]
     columns |= {name: metrics[name] for name in LATER}
     for name in (name for name in metrics if name not in BUILT_IN):
-        columns[_free(name, columns)] = metrics[name]
+        column = name
+        while column in OTHER_COLUMNS or column in columns:
+            column = f"metric.{column}"
+        columns[column] = metrics[name]
     frame = pd.DataFrame(columns, index=pd.Index([trial.cell_id for trial in trials], name=CELL, dtype=object))
     frame.attrs[TORCH] = {result.environment_id: torch_of(result) for result in results if result is not None}
     return frame
-
-
-def _free(name: str, taken: Iterable[str]) -> str:
-    while name in OTHER_COLUMNS or name in taken:
-        name = f"metric.{name}"
-    return name
 
 
 def torch_of(result: Result) -> str:
@@ -137,20 +137,18 @@ def pools(metric: str) -> bool:
 
 
 def other_axes(rows: Sequence[Row], suite: Suite | None) -> list[str]:
-    """Dotted names of the settings that have a column only because they vary: the suite's other axes, in its order,
-    or without a suite whatever differs from one trial to another."""
+    """Dotted names of the settings that have a column only because they vary: the suite's other axes, in its order, or
+    without a suite whatever differs between trials."""
     if suite is not None:
         return [axis.name for axis in suite.axes if axis.name.rpartition(".")[2] not in SETTINGS]
     settings = {(row.trial.train, row.trial.measure): row.trial for row in rows}.values()
-    names = [
-        name for name in settings_by_name(TrainSettings(), MeasureSettings()) if name.rpartition(".")[2] not in SETTINGS
-    ]
-    return [name for name in names if len({trial.setting(name) for trial in settings}) > 1]
+    names = settings_by_name(TrainSettings(), MeasureSettings())
+    others = [name for name in names if name.rpartition(".")[2] not in SETTINGS]
+    return [name for name in others if len({trial.setting(name) for trial in settings}) > 1]
 
 
 def threads_of(row: Row) -> int | None:
-    """Threads that the trial ran with; those that it asks for where it did not run; None: every core of a machine
-    that is not known yet."""
+    """Threads that the trial ran with, or asks for; None: every core of a machine that is not known yet."""
     resolved = row.result.threads if row.result is not None else 0
     return resolved or row.trial.train.threads or None
 
@@ -159,13 +157,6 @@ def metric_names(results: Iterable[Result | None]) -> list[str]:
     """The built-in metrics in their order, then those of plugins by name."""
     extra = {name for result in results if result is not None for name in result.metrics} - BUILT_IN.keys()
     return [*BUILT_IN, *sorted(extra)]
-
-
-def _identity_columns(rows: Sequence[Row]) -> dict[str, Any]:
-    columns: dict[str, Any] = {"trial_id": [row.trial.trial_id for row in rows]}
-    for name in ("run_id", "environment_id", "code_id"):
-        columns[name] = ["" if row.result is None else getattr(row.result, name) for row in rows]
-    return columns | {"status": [row.status for row in rows], "reason": [row.reason for row in rows]}
 
 
 def _setting_columns(trials: Sequence[Trial]) -> dict[str, Any]:
@@ -180,16 +171,6 @@ def _setting_columns(trials: Sequence[Trial]) -> dict[str, Any]:
         "epochs": _column([None if trial.train.steps else trial.train.epochs for trial in trials], whole=True),
     }
     return columns | {name: [getattr(trial.train, name) for trial in trials] for name in TRAIN_COLUMNS}
-
-
-def _metric_columns(results: Sequence[Result | None]) -> dict[str, Any]:
-    empty: Mapping[str, float] = {}
-    measured = [empty if result is None else result.metrics for result in results]
-    whole = {name for name, metric in BUILT_IN.items() if metric.unit in WHOLE}
-    return {
-        name: _column([metrics.get(name) for metrics in measured], whole=name in whole)
-        for name in metric_names(results)
-    }
 
 
 def _column(values: Iterable[Any], *, whole: bool = False) -> Any:

@@ -1,8 +1,8 @@
 """Reads one line of a results file into a Result, and keeps in memory only what most commands use.
 
-A line has 7 kB, most of them raw samples and curves. Those are left on disk, by their place in the file, and read when
-somebody asks for them: 10^5 results take 0.4 GiB where they took more than 2. Parts that are written the same in many
-lines (environment, code, the trial but for its seed) are parsed and checked once, and kept once.
+A line has 7 kB, most of them raw samples and curves. Those stay on disk and are read when somebody asks for them: 10^5
+results take 0.4 GiB where they took more than 2. Parts that many lines share (environment, code, the trial but for its
+seed) are parsed, checked and kept once.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from pydantic_core import from_json
 
 from bench.base.records import SCHEMA, Environment, Result, Trial
 from bench.errors import BenchError
-from bench.results.migrate import Newer, refuse_newer
-from bench.results.validate import read_record, read_result, read_trial
+from bench.results.validate import DAMAGED, Newer, read_record, read_result, read_trial, refuse_newer
 
 # What stands before and after a part in a line that our writer wrote: keys sorted, no white space. Text in a string
 # cannot look like it: its quotes are escaped. In the order of the line, so that each is looked for behind the last.
@@ -43,15 +42,9 @@ _LIST = rb'"[a-z0-9_.]{1,64}+":\[[-+.e0-9,nul]*+\]'
 OF_NUMBERS = re.compile(rb"\{" + _LIST + rb"(?:," + _LIST + rb")*+\}")
 
 
-# What reading a damaged line raises.
-DAMAGED = (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError, BenchError)
-
-
 class InFile(Mapping[str, list[float]]):
-    """Lists of numbers by name that were left in their file; read at each access, the last few remembered.
-
-    BenchError where they are damaged, or the file has gone or changed since its line was read.
-    """
+    """Lists of numbers by name that were left in their file; read at each access, the last few remembered. BenchError
+    where they are damaged, or the file has gone or changed since its line was read."""
 
     __slots__ = ("_length", "_path", "_start")
 
@@ -84,33 +77,33 @@ def _read(path: Path, start: int, length: int) -> dict[str, list[float]]:
             raise ValueError("a number that is none")
         return found
     except (OSError, ValueError, AttributeError, TypeError, OverflowError) as error:
-        raise BenchError(
-            f"{path}: a result at byte {start:,} has damaged samples, or the file has changed since it was read; "
-            "run the command again, or remove that line"
-        ) from error
+        what = f"a result at byte {start:,} has damaged samples, or the file has changed since it was read"
+        raise BenchError(f"{path}: {what}; run the command again, or remove that line") from error
 
 
-def read_line(line: bytes, path: Path, *, at: int) -> Result:
-    """The result on one line of `path` that starts `at` so many bytes.
+def read_line(line: bytes, path: Path, *, at: int) -> Result | None:
+    """The result on the line of `path` that starts `at` so many bytes; None where it is damaged. Newer: a newer bench
+    wrote it."""
+    for read in (_read_quickly, _read_whole):
+        try:
+            if (found := read(line, path, at)) is not None:
+                return found
+        except Newer:
+            raise
+        except DAMAGED:
+            continue
+    return None
 
-    Raises Newer where a newer bench wrote it, and what bench.results.validate raises where it is damaged.
-    """
-    try:
-        found = _read_quickly(line, path, at=at) if THIS_SCHEMA in line else None
-    except Newer:
-        raise
-    except DAMAGED:
-        found = None  # damaged, or written otherwise than our writer writes
-    if found is not None:
-        return found
+
+def _read_whole(line: bytes, path: Path, _at: int) -> Result:
     value = json.loads(line)
     refuse_newer(value, path)
     return read_result(value)
 
 
-def _read_quickly(line: bytes, path: Path, *, at: int) -> Result | None:
+def _read_quickly(line: bytes, path: Path, at: int) -> Result | None:
     """The same for a line as our writer writes it; None for others. What this refuses may still be a result."""
-    if not (parts := _parts(line)):
+    if THIS_SCHEMA not in line or not (parts := _parts(line)):
         return None
     value = from_json(_without(line, parts), allow_inf_nan=False)  # a third of the time of json.loads
     # What was cut may have stood in a key that we do not know, and of two keys that are the same the last one counts.
@@ -132,9 +125,9 @@ def _parts(line: bytes) -> dict[str, range]:
     found, last = {}, 0
     for name, (before, after) in PARTS.items():
         part = _between(line, before, after, last)
-        if part is None or (name in NUMBERS and not OF_NUMBERS.fullmatch(line, part.start, part.stop)):
-            if name in NUMBERS:
-                continue  # anything but lists of numbers by name is parsed at once
+        if name in NUMBERS and (part is None or not OF_NUMBERS.fullmatch(line, part.start, part.stop)):
+            continue  # anything but lists of numbers by name is parsed at once
+        if part is None:
             return {}
         found[name], last = part, part.stop
     return found
@@ -160,16 +153,14 @@ def _without(line: bytes, parts: dict[str, range]) -> bytes:
 
 @lru_cache(maxsize=4096)
 def _shared(name: str, text: bytes) -> Any:
-    """A part that lines share, except for the trial, whose seed differs."""
+    """A part that lines share, read once; of a trial, with any seed."""
+    if name == "trial":
+        return read_trial({**json.loads(text), "seed": 0})
     return read_record(Environment if name == "environment" else dict[str, str], json.loads(text))
 
 
 def _trial(text: bytes) -> Trial:
     if not (found := SEED.fullmatch(text)):
         return read_trial(json.loads(text))
-    return replace(_of_any_seed(found[1] + found[3]), seed=int(found[2]))
-
-
-@lru_cache(maxsize=4096)
-def _of_any_seed(text: bytes) -> Trial:
-    return read_trial({**json.loads(text), "seed": 0})
+    trial: Trial = _shared("trial", found[1] + found[3])
+    return replace(trial, seed=int(found[2]))

@@ -8,25 +8,29 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from filecmp import cmp
 from pathlib import Path
 
-from bench.base.records import digest
+from bench.base.records import canonical_json, digest
 from bench.errors import BenchError
 from bench.results import doctor
 from bench.results.store import SUITE_FILE, Store
-from bench.suite.combine import combine
-from bench.suite.plan import Suite
+from bench.suite.plan import Axis, Suite
 from bench.suite.stored import suite_from_json, suite_to_json
 
 BESIDE = ("artifacts", "logs")
+# What may differ between two runs of one plan: how it was called, and which part of it was run.
+FREE = frozenset({
+    "title", "source", "plugins", "plugins_added", "sets", "baseline", "only", "shard", "keep", "budget", "published",
+    "weights",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class MergedFolder:
-    """One folder that was merged: its files, its results, and its damaged lines."""
+    """One folder that was merged, with counts of its files, its results and its damaged lines."""
 
     folder: Path
     files: int
@@ -56,9 +60,11 @@ def merge(out: Path, sources: Sequence[Path], *, plan: Path | None = None) -> Me
     """
     folders = _folders(out, sources)
     stores = [Store(folder) for folder in folders]
+    merged = Merged(out, [])
     for store in stores:
         store.refresh()
-    merged = Merged(out, [_part(store) for store in stores])
+        files = len(list(store.trials_folder.glob("*.jsonl")))
+        merged.parts.append(MergedFolder(store.folder, files, len(store.results), store.damaged))
     suite = _plan(stores, chosen=plan, notes=merged.notes)
     copies = _lines(stores, out, merged.notes) | _beside(folders, out)
     try:
@@ -80,15 +86,11 @@ def _folders(out: Path, sources: Sequence[Path]) -> list[Path]:
     """Every folder once; the target itself first, where something lies in it."""
     for folder in sources:
         if not list((folder / "trials").glob("*.jsonl")):
-            inner = sorted(path.name for path in folder.glob("*/trials") for path in [path.parent])
+            inner = sorted(path.parent.name for path in folder.glob("*/trials"))
             hint = f" (did you mean one of its folders: {', '.join(inner[:5])}?)" if inner else ""
             raise BenchError(f"{folder}: no results there (no trials/*.jsonl){hint}")
     own = [out] if list((out / "trials").glob("*.jsonl")) else []
     return list({folder.resolve(): folder for folder in [*own, *sources]}.values())
-
-
-def _part(store: Store) -> MergedFolder:
-    return MergedFolder(store.folder, len(list(store.trials_folder.glob("*.jsonl"))), len(store.results), store.damaged)
 
 
 def _plan(stores: Sequence[Store], *, chosen: Path | None, notes: list[str]) -> Suite | None:
@@ -108,6 +110,76 @@ def _plan(stores: Sequence[Store], *, chosen: Path | None, notes: list[str]) -> 
     suite, done = combine(plans)
     notes += done
     return suite
+
+
+def combine(plans: Mapping[str, Suite]) -> tuple[Suite, list[str]]:
+    """The plan that `plans` (folder → plan) are parts of, and notes on what was combined.
+
+    Shards and `--only` of one plan become the whole plan. Values of one axis (the devices of two machines) are joined.
+    BenchError for two suites, and for plans that differ in more: their trials together are the grid of neither.
+    """
+    (first_place, found), *others = plans.items()
+    notes: list[str] = []
+    for place, plan in others:
+        if plan.name != found.name:
+            raise BenchError(
+                f"two suites: {first_place} is of {found.name}, {place} of {plan.name}; "
+                "merge the results of each suite into a folder of its own"
+            )
+        found = _narrowed(found, plan, notes)
+        found = _joined(found, plan, notes, places=(first_place, place))
+    return found, list(dict.fromkeys(notes))
+
+
+def _narrowed(a: Suite, b: Suite, notes: list[str]) -> Suite:
+    """`a` without the shard or the --only that made it a part of the plan, where `b` is another part."""
+    if a.shard != b.shard:
+        notes.append("the folders hold shards of one plan: the merged folder has the whole plan")
+        a = replace(a, shard=None)
+    if (a.only, a.keep) != (b.only, b.keep):
+        notes.append("the folders were run with different --only: the merged folder has the whole plan")
+        a = replace(a, only=(), keep=())
+    return replace(a, budget=a.budget or b.budget)
+
+
+def _joined(a: Suite, b: Suite, notes: list[str], *, places: tuple[str, str]) -> Suite:
+    """`a` with the values that `b` has on the one axis in which they differ."""
+    if differing := _settings(a, b):
+        raise _two_plans(places, differing)
+    axes = [axis.name for axis in a.axes if tuple(axis.values) != tuple(b.axis(axis.name).values)]
+    if not axes:
+        return a
+    ruled = {name for rule in (*a.exclude, *a.keep, *(each.rule for each in a.override)) for name in rule.at}
+    if len(axes) > 1 or axes[0] in ruled:
+        raise _two_plans(places, [f"{name}: {_values(a, name)} against {_values(b, name)}" for name in axes])
+    (name,) = axes
+    values = [*a.axis(name).values, *(value for value in b.axis(name).values if value not in a.axis(name).values)]
+    joined = Axis(name, tuple(values))
+    notes.append(f"the values of {name} are joined: {', '.join(joined.labels[:8])}")
+    return replace(a, axes=tuple(joined if axis.name == name else axis for axis in a.axes))
+
+
+def _settings(a: Suite, b: Suite) -> list[str]:
+    """The settings in which two plans differ, apart from the values of axes."""
+    plain = [suite_to_json(suite) | {"axes": [axis.name for axis in suite.axes]} for suite in (a, b)]
+    first, second = ({key: canonical_json(part) for key, part in each.items() if key not in FREE} for each in plain)
+    return [f"{key}: {_shown(own)} against {_shown(second[key])}" for key, own in first.items() if own != second[key]]
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= 80 else f"{text[:79]}…"
+
+
+def _values(suite: Suite, name: str) -> str:
+    labels = suite.axis(name).labels
+    return ", ".join(labels[:4]) + (", …" if len(labels) > 4 else "")
+
+
+def _two_plans(places: tuple[str, str], differing: Sequence[str]) -> BenchError:
+    return BenchError(
+        f"two plans: {places[0]} and {places[1]} differ in {'; '.join(differing)}; merge them separately, or choose "
+        "with --plan DIR the plan that the merged folder keeps (results of the other stay on file)"
+    )
 
 
 def _lines(stores: Sequence[Store], out: Path, notes: list[str]) -> dict[Path, Path]:

@@ -1,8 +1,8 @@
 """The status file of a run: status/<run_id>.json, written when a job begins, removed when the run ends.
 
 Results are in trials/*.jsonl; here is what cannot be seen there: which trials are running, since when, until when at
-the latest, and in which process. A run that was killed leaves its file: its process has ended, which tells
-it apart from one that runs. Neither host nor user is named.
+the latest, and in which process. A run that was killed leaves its file, but its process has ended. Neither host nor
+user is named.
 
 History of the schema:
   1  the first one.
@@ -22,13 +22,14 @@ from pathlib import Path
 from typing import Literal
 
 from bench.base.records import Json, canonical_json, digest
+from bench.results.store import write_whole
 from bench.results.validate import read_record
 
 SCHEMA = 1
 FOLDER = "status"
 FILE = re.compile(r"[0-9A-Za-z-]+\.json")
-# What a run on another machine may take beyond the limit of its job: to end it, to store what it left, to begin the
-# next one; and clocks that differ.
+# What a run on another machine may take beyond the limit of its job: to end it, to store its results, to begin the next
+# one; and clocks that differ.
 GRACE_SECONDS = 120.0
 
 Phase = Literal["waiting", "running"]
@@ -38,8 +39,7 @@ Phase = Literal["waiting", "running"]
 class Process:
     """A process, known by more than its number, which is given to others when it has ended.
 
-    `place`: digest of the boot of the kernel and of the space of numbers that the process lives in. `started`: when,
-    as the system counts it.
+    `place`: digest of the kernel's boot and of the process's PID namespace. `started`: when, as the system counts it.
     """
 
     place: str
@@ -59,7 +59,7 @@ class Process:
 
 
 def here() -> str:
-    """Digest of the machine and of the space of process numbers that this process lives in."""
+    """Digest of the kernel's boot and of the PID namespace: the same for processes that can see each other."""
     parts = [sys.platform]
     with suppress(OSError):
         parts += [Path("/proc/sys/kernel/random/boot_id").read_text(), str(Path("/proc/self/ns/pid").readlink())]
@@ -81,11 +81,7 @@ def _started(pid: int) -> str | None:
             return None
     except (OSError, IndexError):
         return None
-    return _started_elsewhere(pid)
-
-
-def _started_elsewhere(pid: int) -> str | None:
-    import psutil
+    import psutil  # not Linux
 
     try:
         process = psutil.Process(pid)
@@ -99,7 +95,7 @@ class Status:
     """The status of a run: since when, which process, which trials, and which results count as its plan's.
 
     `again`: statuses that are run again, so that only this run's results with one of them count ("*": all of them).
-    `trials`: those of the job in work, since `began_at`, of which `limit_seconds` at most.
+    `trials`: those of the job in work, since `began_at`, for `limit_seconds` at most.
     """
 
     run_id: str
@@ -152,14 +148,8 @@ def status_path(folder: Path, run_id: str) -> Path:
 
 def write_status(path: Path, status: Status) -> None:
     """Write the file whole. Where it cannot be written the run goes on without; nothing waits for the disk."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_text(canonical_json(status.to_json()) + "\n", encoding="utf-8")
-        aside.replace(path)
-    except OSError:
-        with suppress(OSError):
-            aside.unlink(missing_ok=True)
+    with suppress(OSError):
+        write_whole(path, canonical_json(status.to_json()) + "\n", sync=False)
 
 
 def remove_status(path: Path) -> None:

@@ -18,14 +18,13 @@ from pathlib import Path
 from bench.base import checkpoint_file
 from bench.base.records import Json, Result, canonical_json
 from bench.errors import BenchError
-from bench.results.lines import DAMAGED, read_line
-from bench.results.migrate import Newer
+from bench.results.lines import read_line
 
 SUITE_FILE = "suite.json"
 
 
 class Store:
-    """The folder of one suite's results. Reading remembers how far it came, so that `refresh` reads what is new."""
+    """The folder of one suite's results. `refresh` reads what is new since the last time."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -42,9 +41,8 @@ class Store:
         """As `refresh`; BenchError where the folder holds no result at all."""
         new = self.refresh()
         if not self.results:
-            raise BenchError(
-                f"{self.folder}: no results there (no trials/*.jsonl); run the suite first, or give results/NAME"
-            )
+            why = "no results there (no trials/*.jsonl); run the suite first, or give results/NAME"
+            raise BenchError(f"{self.folder}: {why}")
         return new
 
     def refresh(self) -> list[Result]:
@@ -70,7 +68,7 @@ class Store:
                 whole = line.endswith(b"\n")
                 at, start = start, start + len(line)
                 self._read[path] = start if whole else at
-                found = parse(line, path, at=at) if line.strip() else None
+                found = read_line(line, path, at=at) if line.strip() else None
                 if found is not None:
                     # The same line in two files is one result: a folder was merged into itself.
                     key = (found.trial_id, found.run_id, found.finished_at)
@@ -82,10 +80,8 @@ class Store:
                     self._damaged[where] = self._damaged.get(where, 0) + 1
 
     def refuse_unwritable(self) -> None:
-        """Raise BenchError where a result could not be written: before anything starts, not after.
-
-        Makes no folder: where ours is not there yet, the one that it would be made in is tried.
-        """
+        """Raise BenchError where a result could not be written. Makes no folder: where ours is not there yet, the one
+        that it would be made in is tried."""
         place = self.trials_folder
         while not place.exists() and place != place.parent:
             place = place.parent
@@ -93,10 +89,8 @@ class Store:
         try:
             probe.write_bytes(b"x")
         except OSError as error:
-            raise BenchError(
-                f"{self.folder}: results cannot be written there ({error.strerror}); "
-                "choose another folder with --results"
-            ) from error
+            why = f"results cannot be written there ({error.strerror}); choose another folder with --results"
+            raise BenchError(f"{self.folder}: {why}") from error
         finally:
             with suppress(OSError):
                 probe.unlink()
@@ -134,10 +128,7 @@ class Store:
             return ""
 
     def save_suite(self, suite: Json) -> None:
-        """Keep the resolved suite beside the results: what the report shows, and what is `missing` from it.
-
-        BenchError where the disk does not take it.
-        """
+        """Keep the resolved suite beside the results. BenchError where the disk does not take it."""
         try:
             write_whole(self.folder / SUITE_FILE, canonical_json(suite) + "\n")
         except OSError as error:
@@ -190,8 +181,7 @@ class Writer:
 
 
 def _line(value: Json) -> bytes:
-    """The line of a result. Half characters (names of files that are no UTF-8) are spelled out: nobody could read them
-    back."""
+    """The line of a result. Half characters, of file names that are no UTF-8, are spelled out: UTF-8 has none."""
     text = canonical_json(value)
     if "\\ud" in text:
         text = canonical_json(_spelled_out(value))
@@ -204,16 +194,6 @@ def _spelled_out(value: Json) -> Json:
     if isinstance(value, Mapping):
         return {_spelled_out(key): _spelled_out(item) for key, item in value.items()}
     return [_spelled_out(item) for item in value] if isinstance(value, list | tuple) else value
-
-
-def parse(line: bytes, path: Path, *, at: int) -> Result | None:
-    """The result on the line that starts `at` so many bytes; None where it is damaged. BenchError: a newer bench."""
-    try:
-        return read_line(line, path, at=at)
-    except Newer:
-        raise
-    except DAMAGED:
-        return None
 
 
 @contextmanager
@@ -258,15 +238,16 @@ def cannot_write(path: Path, why: str) -> BenchError:
     )
 
 
-def write_whole(path: Path, content: str | bytes) -> None:
-    """Write aside, wait for the disk, rename: whole or absent. Text becomes UTF-8."""
+def write_whole(path: Path, content: str | bytes, *, sync: bool = True) -> None:
+    """Write aside, wait for the disk where `sync`, rename: whole or absent. Text becomes UTF-8."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with aside.open("wb") as file:
             file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
-            os.fsync(file.fileno())
+            if sync:
+                os.fsync(file.fileno())
         aside.replace(path)
     except OSError:
         aside.unlink(missing_ok=True)

@@ -27,14 +27,15 @@ def summary_frame(frame: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFr
     from it, and of a row in which no seed is ok, nothing pools.
 
     The timings of seeds that one process trained at once (engine `vectorized`) are one measurement: `n` counts the
-    seeds, but their mean is of one value a process.
-
-    A metric that some of its seeds lack is left empty, since its mean would be one of other seeds.
-    `low` and `high` are the t-interval; at n = 1 they and `sd` are empty.
+    seeds, but their mean is of one value a process. A metric that some of its seeds lack is left empty. `low`
+    and `high` are the t-interval; at n = 1 they and `sd` are empty.
     """
     import pandas as pd
 
-    axes, metrics = axis_columns(frame), metric_columns(frame)
+    names = list(frame.columns)
+    axes = names[names.index("epochs") + 1 : names.index("test_accuracy")]
+    # Metrics start at test_accuracy; those of plugins and the later ones stand after `validity_notes`.
+    metrics = names[names.index("test_accuracy") : names.index(TAIL[0])] + names[names.index(TAIL[-1]) + 1 :]
     rows = frame.reset_index(drop=CELL not in frame.index.names)
     if CELL not in rows:
         # Not by threads: a missing trial does not know them yet, and those of the others are in their environment.
@@ -52,27 +53,13 @@ def summary_frame(frame: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFr
     return found.reset_index(drop=True)
 
 
-def axis_columns(frame: pd.DataFrame) -> list[str]:
-    """The columns of other axes: between `epochs` and the first metric."""
-    names = list(frame.columns)
-    return names[names.index("epochs") + 1 : names.index("test_accuracy")]
-
-
-def metric_columns(frame: pd.DataFrame) -> list[str]:
-    """The columns of metrics: from `test_accuracy` on, plugins' too, and the later ones after `validity_notes`."""
-    names = list(frame.columns)
-    return names[names.index("test_accuracy") : names.index(TAIL[0])] + names[names.index(TAIL[-1]) + 1 :]
-
-
 def _cell_columns(axes: list[str]) -> list[str]:
     return [name for name in SETTINGS if name != "seed"] + axes
 
 
 def _with_groups(rows: pd.DataFrame) -> pd.DataFrame:
-    """`rows` with the number of the group each belongs to, in order of appearance.
-
-    A missing trial has no environment yet: it is missing in every group that its cell has, or in one of its own.
-    """
+    """`rows` with the number of the group each belongs to, in order of appearance. A missing trial has no environment
+    yet: it is missing in every group that its cell has, or in one of its own."""
     import pandas as pd
 
     keys = rows[[CELL, "environment_id", "code_id"]]
@@ -105,20 +92,14 @@ def _figures(ok: pd.DataFrame, metrics: list[str], *, torch: Mapping[str, str], 
     ok[POOL] = ok.groupby([CELL, TORCH, "threads", "code_id"], dropna=False, sort=False).ngroup()
     pooled = ok.sort_values(ORDER).drop_duplicates([POOL, "seed"], keep="last")
     pool_of = ok.groupby(GROUP)[POOL].first()  # an environment has one version of torch and one number of threads
-    own = _statistics(_processes(ok), [name for name in metrics if not pools(name)], by=GROUP, confidence=confidence)
+    # Of seeds that one process trained at once, the timings are one measurement: one row a process.
+    measured = ok[~ok["engine"].isin(TOGETHER) | ~ok.duplicated([GROUP, "run_id"])]
+    own = _statistics(measured, [name for name in metrics if not pools(name)], by=GROUP, confidence=confidence)
     shared = _statistics(pooled, [name for name in metrics if pools(name)], by=POOL, confidence=confidence)
     shared[POOLED] = pooled.groupby(POOL).size()
     shared = shared.reindex(pool_of).set_axis(pool_of.index)
     names = [f"{name}_{part}" for name in metrics for part in STATISTICS]
     return pd.concat([own, shared], axis=1)[[*names, POOLED]]
-
-
-def _processes(ok: pd.DataFrame) -> pd.DataFrame:
-    """One row a process: of seeds that one process trained at once, the timings are one measurement."""
-    together = ok["engine"].isin(TOGETHER)
-    if not together.any():
-        return ok
-    return ok[~together | ~ok.duplicated([GROUP, "run_id"])]
 
 
 def _statistics(ok: pd.DataFrame, metrics: list[str], *, by: str, confidence: float) -> pd.DataFrame:

@@ -1,4 +1,5 @@
-"""Checks a line of results by the types and limits that the records name, before any of it is used.
+"""Checks a line of results by the types and limits that the records name, before any of it is used, and migrates
+results of older schemas; the files stay as they are.
 
 A results folder may come from anybody. What passes here has no text that names a file, a shell or a terminal's
 commands where an id stands, and no number that a table cannot hold.
@@ -6,15 +7,18 @@ commands where an id stands, and no number that a table cannot hold.
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, create_model
 
 from bench.base.records import (
+    SCHEMA,
     Component,
     Environment,
     Json,
@@ -24,22 +28,21 @@ from bench.base.records import (
     Trial,
     canonical_json,
 )
-from bench.results.migrate import migrate
+from bench.errors import BenchError
 
 T = TypeVar("T")
 _CONFIG = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
 _FIELDS = tuple(f.name for f in fields(Result))
-_NAMED = ("metrics", "samples", "curves")
 _MOST_KEPT = 4096
+VERSION = re.compile(r"[0-9]+(\.[0-9]+){1,3}")
 _kept: dict[tuple[type[Any], str], Any] = {}
+# What reading a damaged line raises.
+DAMAGED = (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError, BenchError)
 
 
 def read_result(value: Json, *, known: Mapping[str, Any] | None = None) -> Result:
-    """The result that `value` is, of this schema or an older one.
-
-    `known` takes the place of fields of `value`: parts that were read before. Raises KeyError, TypeError, ValueError
-    or BenchError where it is none: what it holds is not to be used then.
-    """
+    """The result that `value` is, of this schema or an older one. `known`: parts that were read before, in place of its
+    own. Raises one of DAMAGED where it is none: what it holds is not to be used then."""
     schema = value["schema"]
     if not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:
         raise ValueError(f"schema {schema!r}")
@@ -47,7 +50,9 @@ def read_result(value: Json, *, known: Mapping[str, Any] | None = None) -> Resul
     _checks(Result, frozenset(known)).model_validate(value)
     own = {name: value[name] for name in _FIELDS if name in value} | dict(known)
     own["validity_notes"] = tuple(value.get("validity_notes", ()))
-    own |= {name: _interned(own[name]) for name in _NAMED if isinstance(own.get(name), dict)}
+    for field in ("metrics", "samples", "curves"):
+        if isinstance(own.get(field), dict):
+            own[field] = {sys.intern(name): item for name, item in own[field].items()}
     if "environment" in value and "environment" not in known:
         own["environment"] = _once(Environment, value["environment"])
     if "trial" not in known:
@@ -56,7 +61,7 @@ def read_result(value: Json, *, known: Mapping[str, Any] | None = None) -> Resul
 
 
 def read_trial(value: Json) -> Trial:
-    """The trial that `value` is. Raises KeyError, TypeError, ValueError or BenchError where it is none."""
+    """The trial that `value` is. Raises one of DAMAGED where it is none."""
     _checks(Trial).model_validate(value)
     return Trial(
         dataset=_once(Component, value["dataset"]),
@@ -111,5 +116,32 @@ def _once(record: type[T], value: Json) -> T:
     return found
 
 
-def _interned(named: dict[str, Any]) -> dict[str, Any]:
-    return {sys.intern(name): item for name, item in named.items()}
+class Newer(BenchError):
+    """Written by a newer version of bench: refused, because what it means is not known here."""
+
+
+def refuse_newer(value: Mapping[str, Json], path: Path | str) -> None:
+    """Raise Newer, with the version to install, where the schema is younger than this package."""
+    version = value["schema"]
+    if isinstance(version, int) and version > SCHEMA:
+        wrote = value.get("bench")
+        package = f"'bench-models>={wrote}'" if isinstance(wrote, str) and VERSION.fullmatch(wrote) else "bench-models"
+        what = f"written by a newer version of bench (schema {version}, this one reads up to {SCHEMA})"
+        raise Newer(f"{path}: {what}; install that version: pip install --upgrade {package}")
+
+
+def _from_1(value: Mapping[str, Json]) -> dict[str, Json]:
+    """Schema 2 has the digest of the trial's HDF5 file; of older results it is not known."""
+    return {**value, "artifact_sha256": ""}
+
+
+# From the schema that is the key to the next one. A change of the shape of a result raises SCHEMA in
+# bench/base/records.py, adds a line to the history there, a step here, and a golden file under tests/results/golden.
+STEPS: Mapping[int, Callable[[Mapping[str, Json]], dict[str, Json]]] = {1: _from_1}
+
+
+def migrate(value: Mapping[str, Json]) -> Mapping[str, Json]:
+    """A result of any older schema as one of SCHEMA. KeyError: `value` has no schema that ever was."""
+    for version in range(value["schema"], SCHEMA):
+        value = {**STEPS[version](value), "schema": version + 1}
+    return value

@@ -3,10 +3,9 @@
 Contestants are compared by seed (common random numbers), by the t-interval of the differences. After Chen, Lin,
 Yücesan & Chick (2000), "Simulation budget allocation for further enhancing the efficiency of ordinal optimization",
 Discrete Event Dynamic Systems 10: a pair needs replicates in proportion to (sd / difference)², so time goes to pairs
-that are close and noisy, not to all alike. After Kim & Nelson (2001), "A fully sequential procedure for
-indifference-zone selection in simulation", ACM TOMACS 11: a difference that nobody cares for need not be resolved. Both
-allocate by what was seen so far, as here; what they guarantee of a correct selection is not claimed: the order here is
-greedy, and looks again after every seed.
+that are close and noisy. After Kim & Nelson (2001), "A fully sequential procedure for indifference-zone selection in
+simulation", ACM TOMACS 11: a difference that nobody cares for need not be resolved. What they guarantee of a correct
+selection is not claimed: the order here is greedy, and looks again after every seed.
 """
 
 from __future__ import annotations
@@ -19,7 +18,6 @@ from typing import Generic, TypeVar
 from bench.statistics.intervals import Estimate, paired_t_interval, t_quantile
 
 MOST_NEEDED = 1000  # seeds; who needs more is not going to be told apart
-
 NO_SPREAD = 1e-9  # differences that are the same but for their last bits
 
 Name = TypeVar("Name", bound=Hashable)
@@ -47,28 +45,20 @@ def difference(a: Mapping[int, float], b: Mapping[int, float]) -> Estimate | Non
 
 
 def needed(found: Estimate | None, *, indifference: float) -> int:
-    """Seeds that a pair needs to be decided, if its mean and sd stay what they are; not more than `found.n` where it is
-    decided: its 95 % interval does not hold 0, or lies within ± `indifference`.
-
-    Two differences may be equal by chance: below three nothing is decided without a spread. At most MOST_NEEDED.
-    """
+    """Seeds that a pair needs to be decided, if its mean and sd stay what they are, at most MOST_NEEDED; not more than
+    `found.n` where it is decided: its 95 % interval does not hold 0, or lies within ± `indifference`."""
     if found is None or found.sd is None:
         return 2
-    if found.sd < NO_SPREAD:
+    if found.sd < NO_SPREAD:  # two differences may be equal by chance
         return 3
-    for n in _counts(found.n):
+    n = found.n
+    while True:
         half = t_quantile(n - 1) * found.sd / math.sqrt(n)
         if half < abs(found.mean) or abs(found.mean) + half <= indifference:
             return n
-    return MOST_NEEDED
-
-
-def _counts(start: int) -> Sequence[int]:
-    """From `start` on, one by one at first, then in steps of a tenth."""
-    found = [start]
-    while found[-1] < MOST_NEEDED:
-        found.append(max(found[-1] + 1, found[-1] * 11 // 10))
-    return found
+        if n >= MOST_NEEDED:
+            return MOST_NEEDED
+        n = max(n + 1, n * 11 // 10)  # one by one at first, then in steps of a tenth
 
 
 @dataclass(frozen=True)
@@ -92,9 +82,7 @@ class Open(Generic[Name]):
     def advanced_by(self, one: Contestant[Name]) -> bool:
         """Whether a seed of `one` brings it on: both need it, so `one` is not ahead, and the other can follow."""
         other = self.second if one is self.first else self.first
-        if one.seeds > other.seeds:
-            return False
-        return one.seeds < other.seeds or other.next_seconds is not None
+        return one.seeds < other.seeds or (one.seeds == other.seeds and other.next_seconds is not None)
 
 
 def open_pairs(arena: Sequence[Contestant[Name]], *, indifference: float) -> list[Open[Name]]:

@@ -23,12 +23,12 @@ class Change:
 def change_points(values: ArrayLike, *, alpha: float = 0.05, seed: int = 0) -> list[Change]:
     """Changes of level in `values` (n,), in order: E-divisive (Matteson & James 2014) with distances |x - y|.
 
-    The split of the series whose two sides are furthest apart by the energy statistic is a change where at most
-    `alpha` of random orders of the same values have one as large; then each side is searched again. The p counts the
-    order as it was among those drawn, so it is never 0 (Phipson & Smyth 2010). It assumes no shape of the noise, and
-    that a series without a change could have come in any order: a slow drift is found as a change.
-    With fewer than 4 values there is none; with fewer than about 8 none can be found at 0.05: too few orders differ.
-    Raises ValueError for values that are not a row of finite numbers, and for alpha outside of (0, 1).
+    The split whose two sides are furthest apart by the energy statistic is a change where at most `alpha` of random
+    orders of the same values have one as large; then each side is searched again. The p counts the order as it was
+    among those drawn, so it is never 0 (Phipson & Smyth 2010). No shape of the noise is assumed, but that a series
+    without a change could have come in any order: a slow drift is found as a change. With fewer than 4 values there is
+    none; with fewer than about 8 none can be found at 0.05. Raises ValueError for values that are not a row of finite
+    numbers, and for alpha outside of (0, 1).
     """
     sample: Numbers = np.asarray(values, dtype=np.float64)
     if sample.ndim != 1 or not bool(np.all(np.isfinite(sample))):

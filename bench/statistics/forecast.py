@@ -1,9 +1,8 @@
 """How long trials will take, from how long such trials took: a fixed part and a part that grows with their length.
 
 A trial of e epochs takes F + e · (s + v): loading, building, warm-up, inference and diagnosis once; training (s) and
-evaluation (v) every epoch. Training is told by the trial itself, so the two parts are carried on each by itself:
-training in proportion to the epochs, the rest along a line. Noise is taken as relative (it multiplies), and as one
-figure for all kinds of trials.
+evaluation (v) every epoch. Trials say how long they trained: that is carried on in proportion to the epochs, the rest
+along a line. Noise is taken as relative (it multiplies), and as one figure for all kinds of trials.
 """
 
 from __future__ import annotations
@@ -32,8 +31,7 @@ class Noise:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Seconds that a trial is expected to take; `error_seconds`: standard error of that expectation. The trial itself
-    scatters around it by the noise."""
+    """Seconds that a trial is expected to take, with their standard error; the trial scatters around it by noise."""
 
     seconds: float
     error_seconds: float
@@ -76,7 +74,8 @@ def forecast(lengths: ArrayLike, seconds: ArrayLike, *, fit_seconds: ArrayLike, 
     if bool(np.all(length == at)):
         mean = float(whole.mean())
         return Forecast(mean, mean * noise.log_sd / math.sqrt(len(whole)))
-    training, error = _proportional(length, fit, at=at, log_sd=noise.log_sd)
+    training = float(np.exp(np.log(fit / length).mean())) * at
+    error = training * noise.log_sd / math.sqrt(len(fit))
     rest, rest_error = _line(length, np.maximum(whole - fit, 1e-6), at=at, log_sd=noise.log_sd)
     return Forecast(training + rest, math.hypot(error, rest_error))
 
@@ -92,13 +91,6 @@ def total(parts: Sequence[tuple[Forecast, int]], *, noise: Noise, confidence: fl
     scatter = sum(count * (noise.log_sd * part.seconds) ** 2 for part, count in parts)
     half = t_quantile(noise.freedom, confidence=confidence) * math.sqrt(errors**2 + scatter) / value
     return Span(value, value * math.exp(-half), value * math.exp(half))
-
-
-def _proportional(
-    lengths: NDArray[np.float64], seconds: NDArray[np.float64], *, at: float, log_sd: float
-) -> Sequence[float]:
-    expected = float(np.exp(np.log(seconds / lengths).mean())) * at
-    return expected, expected * log_sd / math.sqrt(len(seconds))
 
 
 def _line(lengths: NDArray[np.float64], seconds: NDArray[np.float64], *, at: float, log_sd: float) -> Sequence[float]:

@@ -1,7 +1,8 @@
 """Models over data sets: one figure a data set and model, the mean over its seeds. The data set is the replicate.
 
 From six data sets on: pairwise Wilcoxon with Holm, average ranks, groups that cannot be told apart. Below six there is
-no claim of rank (an exact signed-rank test could not reach 0.05 there): see `profiles`.
+no claim of rank (an exact signed-rank test could not reach 0.05 there), only `performance_profile`. `pareto_front` is
+of two figures of each model.
 """
 
 from __future__ import annotations
@@ -47,8 +48,8 @@ class CriticalDifference:
     (1: the best on every data set) over `n` data sets.
 
     `groups` are the largest sets of two or more models of which no two can be told apart, each in the order of
-    `names`. A group need not be neighbours: of A, B, C only A and C may be alike. Nobody's absence from a group is a
-    finding where `could_show` is False: then no pair of so many models could have been told apart.
+    `names`; they need not be neighbours. Where `could_show` is False, no pair of so many models could have been told
+    apart, and who is in no group is no finding.
     """
 
     names: tuple[str, ...]
@@ -148,3 +149,55 @@ def _table(scores: ArrayLike) -> NDArray[np.float64]:
     if not bool(np.all(np.isfinite(table))):
         raise ValueError("every model needs a finite score on every data set; leave out what one of them lacks")
     return table
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """`shares` (models, m): the share of problems on which a model's cost is at most `factors` (m,) times the least of
+    any model there. At factor 1: how often it is the best; for large factors: how often it gets there at all."""
+
+    factors: NDArray[np.float64]
+    shares: NDArray[np.float64]
+
+
+def performance_profile(costs: ArrayLike, *, factors: ArrayLike | None = None) -> Profile:
+    """Profiles of `costs` (problems, models), all positive, lower is better (Dolan & Moré 2002, equation 2.1).
+
+    They rank nothing, and hold from one data set on. A cost that is infinite or NaN is a failure: it is within no
+    factor, and its problem stays in the count. A figure of which more is better is turned into a cost first (error for
+    accuracy). factors: where to look; by default every factor at which a share rises, so that the steps are exact.
+    Raises ValueError where a cost is zero or negative, or a factor is below 1.
+    """
+    table = np.array(costs, dtype=np.float64)
+    if table.ndim != 2 or not table.size:
+        raise ValueError(f"costs are a table (problems, models), not of shape {table.shape}")
+    table[np.isnan(table)] = np.inf
+    if table.min() <= 0:
+        raise ValueError("a cost is positive: the ratio to the best one is taken")
+    best = table.min(axis=1, keepdims=True)
+    solved = np.isfinite(table)
+    ratios = np.divide(table, best, out=np.full(table.shape, np.inf), where=solved)
+    at = np.unique(np.append(ratios[solved], 1.0)) if factors is None else np.asarray(factors, dtype=np.float64)
+    if at.ndim != 1 or not bool(np.all(at >= 1)):
+        raise ValueError("factors are a row of numbers of at least 1: no cost is below the least one")
+    shares: NDArray[np.float64] = (ratios[:, :, None] <= at).mean(axis=0)
+    return Profile(at, shares)
+
+
+def pareto_front(costs: ArrayLike, values: ArrayLike) -> list[int]:
+    """Indices, the cheapest first, of those of n for which no other has at most its cost (n,) and at least its value
+    (n,), and more or less of one of them. Two that are alike in both are both on it.
+
+    Of means: nothing is said of whether the differences are real. Raises ValueError where the two are not of the same
+    length, or one is not finite.
+    """
+    cost: NDArray[np.float64] = np.asarray(costs, dtype=np.float64)
+    value: NDArray[np.float64] = np.asarray(values, dtype=np.float64)
+    if cost.ndim != 1 or cost.shape != value.shape:
+        raise ValueError(f"costs and values are rows of the same length, not {cost.shape} and {value.shape}")
+    if not bool(np.all(np.isfinite(cost)) and np.all(np.isfinite(value))):
+        raise ValueError("a front needs finite numbers; leave out what was not measured")
+    cheap, good = cost[:, None], value[:, None]  # row i against column j
+    beats = (cheap <= cost) & (good >= value) & ((cheap < cost) | (good > value))
+    beaten = set(np.flatnonzero(np.any(beats, axis=0)).tolist())
+    return [index for index in np.lexsort((-value, cost)).tolist() if index not in beaten]

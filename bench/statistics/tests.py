@@ -1,6 +1,5 @@
 """Tests that are exact at few replicates. Each says the smallest p that it could have given: at n = 5 Wilcoxon cannot
-go below 0.0625, and to call that "not significant" would say something of the models that is only true of n.
-"""
+go below 0.0625, and to call that "not significant" would be of n, not of the models."""
 
 from __future__ import annotations
 
@@ -8,17 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 MOST_SIGN_FLIPS = 2**16
 
 
 @dataclass(frozen=True, slots=True)
 class ExactTest:
-    """Two-sided p, the smallest p that this test can give with so many values, and how many those are.
-
-    `n` counts what bears on the test: pairs that differ.
-    """
+    """Two-sided p, the smallest p that this test can give with so many values, and how many pairs differ."""
 
     p: float
     smallest_p: float
@@ -37,7 +33,12 @@ def wilcoxon_exact(a: ArrayLike, b: ArrayLike) -> ExactTest:
     """
     from scipy import stats
 
-    differences = _pairs(a, b)
+    first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    if first.shape != second.shape or first.ndim != 1:
+        raise ValueError(f"two rows of the same length are needed, not {first.shape} and {second.shape}")
+    differences = first - second
+    if not bool(np.all(np.isfinite(differences))):
+        raise ValueError("a test needs finite numbers; what was not measured is left out")
     differences = differences[differences != 0]
     n = len(differences)
     if n == 0:
@@ -82,13 +83,3 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def _smallest_p(n: int) -> float:
     """All `n` differences on one side: one of the 2^n equally likely outcomes, on either side."""
     return min(1.0, 2.0 ** (1 - n))
-
-
-def _pairs(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
-    first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
-    if first.shape != second.shape or first.ndim != 1:
-        raise ValueError(f"two rows of the same length are needed, not {first.shape} and {second.shape}")
-    differences: NDArray[np.float64] = first - second
-    if not bool(np.all(np.isfinite(differences))):
-        raise ValueError("a test needs finite numbers; what was not measured is left out")
-    return differences

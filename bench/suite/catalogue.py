@@ -44,10 +44,8 @@ class ComponentInfo:
 
 @dataclass(frozen=True)
 class DeviceInfo:
-    """A registered device, whether it can be used here, and if not, why.
-
-    The other fields are what the device says of itself: bench.worker.devices.base says what each is.
-    """
+    """A registered device, whether it can be used here, and if not, why. bench.worker.devices.base says what the other
+    fields are."""
 
     available: bool
     reason: str = ""
@@ -66,7 +64,7 @@ class DeviceInfo:
 
     @property
     def needs(self) -> dict[str, Json]:
-        """What an executor has to know of a trial's device, for its request."""
+        """What an executor has to know of a trial's device."""
         return {"fork_is_safe": self.fork_is_safe, "ray_gpus": self.ray_gpus}
 
 

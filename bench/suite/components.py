@@ -10,7 +10,7 @@ from bench.base.cache import file_sha256
 from bench.base.privacy import published
 from bench.base.records import Component, Json, canonical_json
 from bench.errors import nearest
-from bench.suite.catalogue import Catalogue, ComponentInfo, Setting
+from bench.suite.catalogue import Catalogue, Setting
 from bench.suite.mistakes import Key, Mistake, show
 from bench.suite.setting_types import SettingType
 
@@ -23,7 +23,7 @@ _ANY = SettingType({})
 class ResolvedComponent:
     """A component with the canonical text of every setting, for the rules of the suite to match against.
 
-    `given` are the settings that the entry wrote, `files` the absolute path of each setting that names a data file.
+    `given`: the settings that the entry wrote. `files`: the absolute paths of its data files, by setting.
     """
 
     component: Component
@@ -40,13 +40,11 @@ class ResolvedComponent:
 class Builder:
     """Builds the components of one suite; collects in `unknown` the names that only a failed plugin can explain."""
 
-    def __init__(
-        self, catalogue: Catalogue, *, folders: tuple[Path, ...], written: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, catalogue: Catalogue, *, folders: tuple[Path, ...], written: Mapping[str, str] = {}) -> None:
         """`written`: a plugin as a worker knows it -> what may be published of it."""
         self._catalogue, self._folders = catalogue, folders
         failed = {spec: plugin.error for spec, plugin in catalogue.plugins.items() if plugin.error}
-        self._failed = [_charge(spec, error, written=(written or {}).get(spec)) for spec, error in failed.items()]
+        self._failed = [_charge(spec, error, written=written.get(spec)) for spec, error in failed.items()]
         self.unknown: dict[str, str] = {}
 
     def build(self, axis: str, entry: Json, *, key: Key, complete: bool = True) -> ResolvedComponent:
@@ -54,19 +52,15 @@ class Builder:
 
         `complete` is False for an entry of a rule, which may leave out settings that are required.
         """
-        name, settings = (entry, {}) if isinstance(entry, str) else (entry["name"], {**entry})
-        settings.pop("name", None)
+        settings = {"name": entry} if isinstance(entry, str) else {**entry}
+        name = settings.pop("name")
         registered = self._catalogue.datasets if axis == "dataset" else self._catalogue.models
         if name in registered:
-            return self._known(axis, name, settings, described=registered[name], key=key, complete=complete)
-        where = (*key, "name") if not isinstance(entry, str) else key
+            return self._known(axis, name, settings, known=registered[name].settings, key=key, complete=complete)
         if not self._failed:
             choices = ", ".join(sorted(registered)) or "none is registered"
             text = f"unknown {_WORDS[axis]} {show(name)}{nearest(name[:64], registered)} (there are: {choices})"
-            raise Mistake(where, text)
-        return self._charged(axis, name, settings, key=key)
-
-    def _charged(self, axis: str, name: str, settings: dict[str, Json], *, key: Key) -> ResolvedComponent:
+            raise Mistake(key if isinstance(entry, str) else (*key, "name"), text)
         plugins = "; ".join(self._failed)
         self.unknown[f"{axis}:{name}"] = " ".join(f"no {_WORDS[axis]} {show(name)} is registered; {plugins}".split())
         checked = {setting: _ANY.check(value, (*key, setting)) for setting, value in settings.items()}
@@ -74,10 +68,12 @@ class Builder:
         return ResolvedComponent(Component(name, checked), texts, texts)
 
     def _known(
-        self, axis: str, name: str, settings: dict[str, Json], *, described: ComponentInfo, key: Key, complete: bool
+        self, axis: str, name: str, settings: dict[str, Json], *, known: Mapping[str, Setting], key: Key, complete: bool
     ) -> ResolvedComponent:
-        known = described.settings
-        _refuse_unknown(f"{_WORDS[axis]} {name}", settings, known, key=key)
+        if unknown := [setting for setting in settings if setting not in known]:
+            takes = f"it takes: {', '.join(known)}" if known else "it takes no settings"
+            owner, near = f"{_WORDS[axis]} {name}", nearest(unknown[0][:64], known)
+            raise Mistake((*key, unknown[0]), f"unknown setting of {owner}{near} ({takes})")
         missing = [setting for setting, about in known.items() if about.required and setting not in settings]
         if missing and complete:
             text = f'missing; {_WORDS[axis]} {name} needs it, as in {{ name = "{name}", {missing[0]} = … }}'
@@ -116,13 +112,6 @@ def _charge(spec: str, error: str, *, written: str | None) -> str:
     if path.is_absolute():
         error = error.replace(f"{path.parent}/", "")
     return f"{written or own}: {published(error.removeprefix(f'{own}: '))}"
-
-
-def _refuse_unknown(owner: str, settings: Mapping[str, Json], known: Mapping[str, Setting], *, key: Key) -> None:
-    for setting in settings:
-        if setting not in known:
-            takes = f"it takes: {', '.join(known)}" if known else "it takes no settings"
-            raise Mistake((*key, setting), f"unknown setting of {owner}{nearest(setting[:64], known)} ({takes})")
 
 
 def _default(setting: Setting) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, get_type_hints
 
 from annotated_types import Ge, Le, Lt, MinLen
@@ -12,6 +13,7 @@ from bench.base.records import SEED_LIMIT, MeasureSettings, TrainSettings, setti
 from bench.suite.mistakes import inline
 
 SinkName = Literal["tensorboard", "mlflow"]  # tools that trials can be logged to; each is the name of its package
+BY_CLASS = ("f1", "precision", "recall")  # metrics of one class of a data set
 LIMIT_TRIALS = 1_000_000
 SECTIONS = {"train": TrainSettings, "measure": MeasureSettings}
 # Every setting by its dotted name, with its type.
@@ -119,7 +121,6 @@ def _dotted(name: str, base: type[Table], *, single: bool, many: bool) -> Any:
 
 
 def _section(section: str, doc: str) -> Any:
-    """The settings of a section as a table."""
     own: dict[str, Any] = {f.name: (SETTINGS[f"{section}.{f.name}"], f.default) for f in fields(SECTIONS[section])}
     return create_model(section.title(), __base__=Table, __doc__=doc, **own)
 
@@ -183,6 +184,7 @@ class Document(Table):
     report: Report | None = None
 
 
+@cache
 def document_schema() -> dict[str, Any]:
     """JSON schema of a suite, without references; with the words of refusals under `expected`."""
     return inline(Document.model_json_schema(by_alias=True))

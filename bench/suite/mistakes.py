@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from bench.base.records import Json
 from bench.errors import escaped, nearest
 
 Key: TypeAlias = tuple[str | int, ...]  # where in a suite: ("grid", "model", 1, "hidden")
@@ -46,30 +45,21 @@ def show(value: object) -> str:
     if isinstance(value, Mapping):
         return "a table"
     if isinstance(value, list):
-        return _show_list(value)
+        plain = len(value) <= _SHOWN_ITEMS and not any(isinstance(item, list | Mapping) for item in value)
+        text = f"[{', '.join(map(show, value))}]" if plain else ""
+        return text if plain and len(text) <= _SHOWN_CHARACTERS else f"a list of {len(value):,}"
     return shorten(repr(value[: 2 * _SHOWN_CHARACTERS]) if isinstance(value, str) else repr(value))
-
-
-def _show_list(value: list[Any]) -> str:
-    """`[6, 7]` where that is short, else how many there are."""
-    if len(value) <= _SHOWN_ITEMS and not any(isinstance(item, list | Mapping) for item in value):
-        text = f"[{', '.join(map(show, value))}]"
-        if len(text) <= _SHOWN_CHARACTERS:
-            return text
-    return f"a list of {len(value):,}"
 
 
 def shorten(text: str) -> str:
     """`text`, cut where it is long, and printable."""
-    cut = text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
-    return escaped(cut)
+    return escaped(text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…")
 
 
 def published_path(path: Path) -> str:
     """A path of the command line as it was written; of one outside the working folder only the file's name."""
-    text = path.as_posix()
-    outside = path.is_absolute() or ".." in path.parts or text.startswith("~")
-    return path.name if outside else text
+    outside = path.is_absolute() or ".." in path.parts or path.as_posix().startswith("~")
+    return path.name if outside else path.as_posix()
 
 
 def key_text(key: Key) -> str:
@@ -100,7 +90,12 @@ _AXES = {
 
 def axis_text(name: str, size: int) -> str:
     """'3 models', '1 data set', '4 learning rates', '2 values of epochs'."""
-    one, many = _AXES.get(name) or _plural(setting_text(name))
+    word = setting_text(name)
+    if word.endswith("s"):  # "2 epochs" would be said of how long a trial trains
+        one, many = f"value of {word}", f"values of {word}"
+    else:  # categories, but weight decays
+        one, many = word, f"{word[:-1]}ies" if re.search("[^aeiou]y$", word) else f"{word}s"
+    one, many = _AXES.get(name, (one, many))
     return f"{size:,} {one if size == 1 else many}"
 
 
@@ -109,16 +104,11 @@ def setting_text(name: str) -> str:
     return name.rpartition(".")[2].replace("_", " ")
 
 
-def _plural(word: str) -> tuple[str, str]:
-    if word.endswith("s"):  # "2 epochs" would be said of how long a trial trains
-        return f"value of {word}", f"values of {word}"
-    ies = word.endswith("y") and word[-2:-1] not in "aeiou"  # categories, but weight decays
-    return word, f"{word[:-1]}ies" if ies else f"{word}s"
-
-
 def expected(schema: Schema, value: object) -> str:
     """'expected an integer of at least 1, found true', with the nearest choice where there are choices."""
-    near = nearest(value[:_SHOWN_CHARACTERS], _choices(schema)) if isinstance(value, str) else ""
+    choices = [item for part in _alternatives(schema) or [schema] for item in part.get("enum", ())]
+    words = [item for item in choices if isinstance(item, str)]
+    near = nearest(value[:_SHOWN_CHARACTERS], words) if isinstance(value, str) else ""
     return f"expected {describe(schema)}, found {show(value)}{near}"
 
 
@@ -131,7 +121,8 @@ def describe(schema: Schema, *, plural: bool = False) -> str:
         return " or ".join(dict.fromkeys(parts)) or "nothing"
     if "const" in schema or "enum" in schema:
         choices = schema.get("enum", [schema.get("const")])
-        return ("any of " if plural else "one of " if len(choices) > 1 else "") + ", ".join(map(_choice, choices))
+        words = [choice if isinstance(choice, str) else show(choice) for choice in choices]
+        return ("any of " if plural else "one of " if len(choices) > 1 else "") + ", ".join(words)
     kind = schema.get("type")
     if kind == "array":
         return ("lists of " if plural else "a list of ") + _items(schema)
@@ -161,10 +152,6 @@ def _each(schema: Schema, *, plural: bool) -> str:
     return " or ".join(dict.fromkeys(parts))
 
 
-def _choice(value: Json) -> str:
-    return value if isinstance(value, str) else show(value)
-
-
 def _bounds(schema: Schema) -> str:
     low, high = schema.get("minimum"), schema.get("maximum")
     if low is not None and high is not None:
@@ -178,11 +165,6 @@ def _bounds(schema: Schema) -> str:
 def _alternatives(schema: Schema) -> Sequence[Schema]:
     found = [part for part in schema.get("anyOf", schema.get("oneOf", ())) if part.get("type") != "null"]
     return [inner for part in found for inner in (_alternatives(part) if "anyOf" in part else [part])]
-
-
-def _choices(schema: Schema) -> Iterable[str]:
-    for part in _alternatives(schema) or [schema]:
-        yield from (str(value) for value in part.get("enum", ()) if isinstance(value, str))
 
 
 def inline(schema: Schema, definitions: Schema | None = None, *, depth: int = 0) -> dict[str, Any]:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
-from annotated_types import Ge
+from annotated_types import Ge, Gt
 
 from bench.base.records import Component, Json, MeasureSettings, TrainSettings, Trial
-from bench.suite.budget import Budget
-from bench.suite.shard import shard_filter
+from bench.errors import BenchError
+from bench.suite.mistakes import shorten
 
+TIME = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
+UNITS_SECONDS = (3600.0, 60.0, 1.0)
+SHARD = re.compile(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,5})")
 INNER = ("dataset", "batch_size", "device", "model")  # the order of the loops inside that over the seeds
 Settings: TypeAlias = tuple[TrainSettings, MeasureSettings]
+# Why a run with a budget ended. "time": nothing that was left would have ended in time. "settled": every pair was
+# decided. "": it is not at its end.
+Why = Literal["", "time", "settled"]
 
 
 @dataclass(frozen=True)
@@ -45,10 +52,8 @@ def label(value: Json | Component) -> str:
 
 @dataclass(frozen=True)
 class Rule:
-    """Which trials of a grid: `at` gives the places of the matching values on each axis that it names.
-
-    `late` holds what only the finished trial can answer, because an override sets it: dotted name -> its values.
-    """
+    """Which trials of a grid: `at` has, by axis, the places of the values that match; `late`, by dotted name, values of
+    settings that an override may change, so that only the finished trial can answer."""
 
     at: Mapping[str, frozenset[Annotated[int, Ge(0)]]] = field(default_factory=dict)
     late: Mapping[str, tuple[Json, ...]] = field(default_factory=dict)
@@ -72,9 +77,7 @@ class Override:
 @dataclass(frozen=True)
 class Published:
     """A figure from elsewhere of the trials that `rule` matches; `low` is `high` where it is one value.
-
-    `class_name`: where the metric (f1, precision, recall) is that of one class.
-    """
+    `class_name`: of a metric of one class (f1, precision, recall)."""
 
     rule: Rule
     metric: str
@@ -84,13 +87,22 @@ class Published:
     class_name: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The seconds that a run was given; those that it took, why it ended then, and how many pairs were still open."""
+
+    seconds: Annotated[float, Gt(0)]
+    spent_seconds: Annotated[float, Ge(0)] | None = None
+    why: Why = ""
+    open_pairs: Annotated[int, Ge(0)] = 0
+
+
 @dataclass(frozen=True)
 class Suite:
     """A resolved suite. Equal suites plan equal trials in equal order.
 
-    In memory only: `sinks` of this run, `plugins` (absolute paths or modules), `locations`
-    (f"{component.canonical}|{setting}" -> absolute path of a data file) and `unknown` ("model:wide" -> why nobody
-    registered it).
+    In memory only: `sinks` of this run, `plugins` (absolute paths or modules), `locations` (component.canonical|setting
+    -> absolute path of a data file) and `unknown` ("model:wide" -> why nobody registered it).
     """
 
     name: str
@@ -143,8 +155,10 @@ class Suite:
         """The trials, lazily and each once: round by seed, so that drift is no difference between models."""
         plan = _Expansion(self)
         keep = shard_filter(self.shard, cells_differ=self._seed_matters()) if self.shard else iter
+        # Overrides can make two combinations one trial. Trials of two seeds never are.
+        once = _once if self.override else iter
         for place, seed in enumerate(self.axis("seed").values):
-            yield from keep(plan.of_seed(place, seed))
+            yield from keep(once(plan.of_seed(place, seed)))
 
     def _seed_matters(self) -> bool:
         rules = (*self.exclude, *(override.rule for override in self.override))
@@ -174,11 +188,6 @@ class _Expansion:
 
     def of_seed(self, place: int, seed: int) -> Iterator[Trial]:
         """The trials of one seed, in the order of the plan."""
-        found = self._combinations(place, seed)
-        # Overrides can make two combinations one trial. Trials of two seeds never are.
-        return _once(found) if self._suite.override else found
-
-    def _combinations(self, place: int, seed: int) -> Iterator[Trial]:
         datasets, batch_sizes, devices, models, *_ = self._values
         exclude, override, keep = self._exclude, self._override, self._suite.keep
         early = [test for test, rule in exclude if not rule.late]
@@ -201,8 +210,9 @@ class _Expansion:
 
     def _settings(self, dotted: tuple[int, ...], matched: tuple[int, ...]) -> Settings:
         values = {name: axis[i] for name, axis, i in zip(self._names[4:], self._values[4:], dotted, strict=True)}
-        for index in matched:
-            values = {**_without_rival(values, self._suite.override[index].set), **self._suite.override[index].set}
+        rivals = {"train.epochs": "train.steps", "train.steps": "train.epochs"}  # of the two, the later one wins
+        for later in (self._suite.override[index].set for index in matched):
+            values = {key: value for key, value in values.items() if rivals.get(key) not in later} | dict(later)
         found = self._cache[(dotted, matched)] = (
             replace(self._suite.train, **_section(values, "train")),
             replace(self._suite.measure, **_section(values, "measure")),
@@ -222,7 +232,50 @@ def _section(values: Mapping[str, Json], section: str) -> dict[str, Json]:
     return {key.partition(".")[2]: value for key, value in values.items() if key.startswith(section + ".")}
 
 
-def _without_rival(values: Mapping[str, Json], later: Mapping[str, Json]) -> dict[str, Json]:
-    """Of two overrides, one with epochs and one with steps, the later one wins."""
-    rivals = {"train.epochs": "train.steps", "train.steps": "train.epochs"}
-    return {key: value for key, value in values.items() if rivals.get(key) not in later}
+def parse_budget(text: str | None) -> Budget | None:
+    """The budget of a text: `90s`, `30m`, `2h`, `1h30m`. Raises BenchError where it is not a time."""
+    if text is None:
+        return None
+    match = TIME.fullmatch(text.strip().replace(" ", ""))
+    parts = match.groups() if match else ()
+    seconds = sum(float(part) * unit for part, unit in zip(parts, UNITS_SECONDS, strict=False) if part)
+    if not 0 < seconds < math.inf:
+        raise BenchError(f"--budget {text}: expected a time over 0 with its unit, as in 90s, 30m, 2h or 1h30m")
+    return Budget(seconds)
+
+
+def time_text(seconds: float) -> str:
+    """`90 s`, `30 min`, `1 h 30 min`, `1 h 1 min 1 s`: the time as it was given."""
+    if seconds < 120 and seconds % 60:
+        return f"{seconds:g} s"
+    hours, left = divmod(seconds, 3600)
+    minutes, rest = divmod(left, 60)
+    parts = [f"{hours:g} h" if hours else "", f"{minutes:g} min" if minutes else "", f"{rest:g} s" if rest else ""]
+    return " ".join(filter(None, parts))
+
+
+def check_shard(text: str | None) -> str | None:
+    """`text` as it is, where it is K/N with 1 <= K <= N; else BenchError."""
+    found = SHARD.fullmatch(text) if text is not None else None
+    if text is not None and (not found or int(found[1]) > int(found[2])):
+        raise BenchError(f"--shard {shorten(text)}: expected K/N with 1 <= K <= N, as in --shard 1/4")
+    return text
+
+
+def shard_filter(shard: str, *, cells_differ: bool) -> Callable[[Iterator[Trial]], Iterator[Trial]]:
+    """A function that keeps, of the trials of one seed, those of the shard. It is called for each seed in order.
+
+    Cells go round the shards in the order of the plan, each round from one shard further on: else three shards of a
+    grid with three models would train one model each.
+    """
+    mine, shards = map(int, shard.split("/"))
+    places: dict[str, int] = {}
+
+    def keep(trials: Iterator[Trial]) -> Iterator[Trial]:
+        for index, trial in enumerate(trials):
+            # Where rules ask for the seed, seeds have other cells: then a cell is known by its id.
+            cell = places.setdefault(trial.cell_id, len(places)) if cells_differ else index
+            if (cell + cell // shards) % shards == mine - 1:
+                yield trial
+
+    return keep

@@ -6,7 +6,6 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -15,25 +14,22 @@ from pydantic import ValidationError
 
 from bench.base.records import Json
 from bench.errors import BenchError, nearest
-from bench.suite.document import LIMIT_TRIALS, Document, document_schema
+from bench.suite.document import BY_CLASS, LIMIT_TRIALS, Document, document_schema
 from bench.suite.mistakes import Key, Mistake, axis_text, key_text, published_path, show
-from bench.suite.published import check_published
 from bench.suite.set_option import apply_sets, flatten, published_set
 from bench.suite.setting_types import mistake
 from bench.suite.toml_text import load_tables
 
 AXES = ("dataset", "model", "seed", "batch_size", "device")
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
-_schema = cache(document_schema)
 
 
 @dataclass(frozen=True)
 class SuiteFile:
     """A suite as it was written, in its declared types; `resolve` makes a Suite of it.
 
-    grid: axis -> its values (seeds may be a range). `plugins` are absolute paths or modules, as a worker needs them;
-    `plugins_written` is what may be published of them. `sets` says which keys came from --set; `sets_written` and
-    `plugins_added` are what may be published of the command line.
+    `plugins` are absolute paths or modules, as a worker needs them; `plugins_written` is what may be published of them.
+    `sets` are the keys that --set gave; `sets_written` and `plugins_added`: what may be published of the command line.
     """
 
     path: Path
@@ -41,7 +37,7 @@ class SuiteFile:
     title: str
     plugins: tuple[str, ...]
     plugins_written: tuple[str, ...]
-    grid: Mapping[str, Sequence[Json]]
+    grid: Mapping[str, Sequence[Json]]  # axis -> its values; seeds may be a range
     exclude: Sequence[Mapping[str, Json]] = ()
     override: Sequence[Mapping[str, Mapping[str, Json]]] = ()
     train: Mapping[str, Json] = field(default_factory=dict)
@@ -53,10 +49,6 @@ class SuiteFile:
     sets: Mapping[Key, str] = field(default_factory=dict)
     sets_written: tuple[str, ...] = ()
     plugins_added: tuple[str, ...] = ()
-
-    def refuse(self, found: Mistake) -> BenchError:
-        """The one line that names the file (or the --set), the key and the mistake."""
-        return _refusal(self.path, self.sets, found)
 
 
 def read_suite(path: Path, *, sets: Sequence[str] = (), plugins: Sequence[str] = ()) -> SuiteFile:
@@ -72,12 +64,17 @@ def read_suite(path: Path, *, sets: Sequence[str] = (), plugins: Sequence[str] =
         _check_grid(document["grid"])
         _check_rules(document)
         baseline = _baseline(report, document["grid"]["model"])
-        check_published(report.get("published", []))
+        _check_published(report.get("published", []))
         written = document.pop("plugins", [])
         found = [_plugin(text, beside=path.parent, key=("plugins", index)) for index, text in enumerate(written)]
     except Mistake as error:
-        raise _refusal(path, origins, error) from None
-    everything = dict([*found, *map(_command_line_plugin, plugins)])
+        raise refusal(path, origins, error) from None
+    for text in plugins:
+        try:
+            found.append(_plugin(text, beside=Path(), key=()))
+        except Mistake as error:
+            raise BenchError(f"--plugin {show(text)}: {error.text}") from None
+    everything = dict(found)
     return SuiteFile(
         path=path,
         **{"title": document["name"], **document},
@@ -100,7 +97,8 @@ def check_installed(sinks: Iterable[str]) -> None:
             )
 
 
-def _refusal(path: Path, origins: Mapping[Key, str], found: Mistake) -> BenchError:
+def refusal(path: Path, origins: Mapping[Key, str], found: Mistake) -> BenchError:
+    """The one line that names the file (or the --set), the key and the mistake."""
     here = next((text for key, text in origins.items() if found.key[: len(key)] == key), str(path))
     return BenchError(": ".join(part for part in (here, key_text(found.key), found.text) if part))
 
@@ -110,7 +108,7 @@ def _checked(tables: dict[str, Any]) -> dict[str, Any]:
     try:
         document = Document.model_validate(tables)
     except ValidationError as error:
-        raise Mistake(*mistake(error, tables, _schema())) from None
+        raise Mistake(*mistake(error, tables, document_schema())) from None
     plain = document.model_dump(by_alias=True, exclude_unset=True)
     grid = {"seed": [0], "batch_size": [64], "device": ["auto"]} | plain["grid"]
     if isinstance(grid["seed"], dict):
@@ -148,26 +146,31 @@ def _check_rules(document: Mapping[str, Any]) -> None:
         if not match:
             raise Mistake(("exclude", index), "an empty table would exclude every trial; give at least one key")
     for index, override in enumerate(document.get("override", [])):
-        for part in ("where", "set"):
-            if not override[part]:
-                raise Mistake(("override", index, part), "an empty table; give at least one key")
+        if empty := [part for part in ("where", "set") if not override[part]]:
+            raise Mistake(("override", index, empty[0]), "an empty table; give at least one key")
+
+
+def _check_published(figures: Sequence[Mapping[str, Json]]) -> None:
+    for index, figure in enumerate(figures):
+        key: Key = ("report", "published", index)
+        if ("value" in figure) == ("range" in figure):
+            raise Mistake(key, "give value or range, one of the two")
+        low, high = figure.get("range", (0, 0))
+        if low > high:
+            raise Mistake((*key, "range"), f"expected [low, high], found [{low:g}, {high:g}]")
+        if "seed" in (figure.get("where") or {}):
+            raise Mistake((*key, "where", "seed"), "the figure stands beside the mean over all seeds; leave it out")
+        if "class" in figure and figure.get("metric") not in BY_CLASS:
+            raise Mistake((*key, "metric"), f"the metric of a class is one of {', '.join(BY_CLASS)}")
 
 
 def _baseline(report: Mapping[str, Any], models: Sequence[Json]) -> str:
     wanted = str(report.get("baseline", ""))
     names = [entry if isinstance(entry, str) else entry["name"] for entry in models]
     if wanted and wanted not in names:
-        choices = ", ".join(dict.fromkeys(names))
-        text = f"expected a model of the grid ({choices}), found {show(wanted)}{nearest(wanted, names)}"
-        raise Mistake(("report", "baseline"), text)
+        near, choices = nearest(wanted, names), ", ".join(dict.fromkeys(names))
+        raise Mistake(("report", "baseline"), f"expected a model of the grid ({choices}), found {show(wanted)}{near}")
     return wanted
-
-
-def _command_line_plugin(text: str) -> tuple[str, str]:
-    try:
-        return _plugin(text, beside=Path(), key=())
-    except Mistake as error:
-        raise BenchError(f"--plugin {show(text)}: {error.text}") from None
 
 
 def _plugin(text: str, *, beside: Path, key: Key) -> tuple[str, str]:

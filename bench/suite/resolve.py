@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bench.base.metrics import BUILT_IN
 from bench.base.records import NOT_IDENTITY, Json, MeasureSettings, TrainSettings, canonical_json, settings_by_name
 from bench.errors import BenchError, nearest
 from bench.suite.catalogue import Catalogue
 from bench.suite.components import Builder, ResolvedComponent
-from bench.suite.document import LISTS
+from bench.suite.document import BY_CLASS, LISTS
 from bench.suite.mistakes import Key, Mistake, published_path, show
 from bench.suite.only_option import apply_only
-from bench.suite.plan import Axis, Override, Published, Rule, Suite
-from bench.suite.published import check_metric, figure_of
-from bench.suite.read import SuiteFile
+from bench.suite.plan import Axis, Override, Published, Rule, Suite, check_shard
+from bench.suite.read import SuiteFile, refusal
 from bench.suite.setting_types import positive_zero
-from bench.suite.shard import check_shard
 
 _COMPONENTS = ("dataset", "model")
 _TIMEOUT = "measure.timeout_seconds"
@@ -34,17 +33,14 @@ def resolve(
     timeout_seconds: float | None = None,
     data_root: Path | None = None,
 ) -> Suite:
-    """The plan of a suite on a machine. Raises BenchError: one line.
-
-    `timeout_seconds` replaces every timeout of the suite. Data files are looked for beside the suite, then under
-    `data_root`.
-    """
+    """The plan of a suite on a machine. `timeout_seconds` replaces every timeout of it. Data files are looked for
+    beside the suite, then under `data_root`. Raises BenchError: one line."""
     if timeout_seconds is not None and not 0 < timeout_seconds < math.inf:
         raise BenchError(f"--timeout {timeout_seconds}: expected a number of seconds over 0")
     try:
         suite = _Resolver(file, catalogue, data_root=data_root).suite(only)
     except Mistake as found:
-        raise file.refuse(found) from None
+        raise refusal(file.path, file.sets, found) from None
     if timeout_seconds is not None:
         suite = _with_timeout(suite, float(timeout_seconds))
     if next(suite.trials(), None) is None:
@@ -75,7 +71,11 @@ class _Resolver:
         base = settings_by_name(train, measure)
         self._base = {name: list(value) if isinstance(value, tuple) else value for name, value in base.items()}
         self._axes = {name: self._values(name, values) for name, values in file.grid.items()}
-        keep = self._narrow(only)
+        # Values that --only does not ask for go first: rules are places on what is left.
+        keep = apply_only(self._axes, only, base=self._base, later=self._later)
+        for name, items in self._built.items():
+            self._built[name] = [item for item in items if item.component in self._axes[name]]
+        built = [item for items in self._built.values() for item in items]
         models = {model.name for model in self._axes["model"]}
         return Suite(
             name=file.name,
@@ -96,7 +96,7 @@ class _Resolver:
             plugins_written=file.plugins_written,
             sets=file.sets_written,
             plugins_added=file.plugins_added,
-            locations=self._locations(),
+            locations={f"{it.component.canonical}|{key}": str(path) for it in built for key, path in it.files.items()},
             unknown=self._builder.unknown,
         )
 
@@ -124,17 +124,6 @@ class _Resolver:
             raise Mistake(key, f"unknown device {show(name)}{nearest(name[:64], known)} (there are: {choices})")
         return name
 
-    def _narrow(self, only: Sequence[str]) -> list[Rule]:
-        """Drop the values that --only does not ask for. Rules are made after this: they are places on what is left."""
-        keep = apply_only(self._axes, only, base=self._base, later=self._later)
-        for name, built in self._built.items():
-            self._built[name] = [item for item in built if item.component in self._axes[name]]
-        return keep
-
-    def _locations(self) -> dict[str, str]:
-        built = [item for items in self._built.values() for item in items]
-        return {f"{item.component.canonical}|{key}": str(path) for item in built for key, path in item.files.items()}
-
     def _overrides(self) -> Iterable[Override]:
         """The overrides. `where` matches the grid before any override, so their order matters only for `set`."""
         for index, override in enumerate(self._file.override):
@@ -145,29 +134,38 @@ class _Resolver:
     def _excludes(self) -> Iterable[Rule]:
         """The exclusions. They match what a trial would run with, after the overrides."""
         for index, match in enumerate(self._file.exclude):
-            late = {key: tuple(_listed(key, value)) for key, value in match.items() if key in self._later}
-            early = {key: value for key, value in match.items() if key not in late}
-            rule = self._rule(early, key=("exclude", index))
+            rule = self._rule(match, key=("exclude", index), late=self._later)
             if rule is not None:
-                yield replace(rule, late=late)
+                yield rule
 
     def _published(self) -> Iterable[Published]:
         """The published figures. They match what a trial runs with, after the overrides."""
         for index, figure in enumerate(self._file.published):
             key: Key = ("report", "published", index)
-            check_metric(figure, self._catalogue.metrics, key=key)
+            metric = self._metric(figure, key=key)
             where = figure.get("where") or {}
-            late = {name: tuple(_listed(name, value)) for name, value in where.items() if "." in name}
-            early = {name: value for name, value in where.items() if name not in late}
-            rule = self._rule(early, key=(*key, "where"))
+            rule = self._rule(where, key=(*key, "where"), late={name for name in where if "." in name})
             if rule is not None:
-                yield figure_of(figure, replace(rule, late=late))
+                low, high = figure["range"] if "range" in figure else (figure["value"],) * 2
+                yield Published(rule, metric, float(low), float(high), figure["source"], figure.get("class") or "")
 
-    def _rule(self, match: Mapping[str, Json], *, key: Key) -> Rule | None:
-        """The places on the axes that match every key; None where nothing in this grid does."""
+    def _metric(self, figure: Mapping[str, Json], *, key: Key) -> str:
+        metric, known = str(figure.get("metric", "test_accuracy")), [*BUILT_IN, *self._catalogue.metrics]
+        if metric in BY_CLASS and "class" not in figure:
+            raise Mistake((*key, "class"), f'missing; {metric} is a metric of one class: name it, as in class = "8"')
+        if metric not in (*BY_CLASS, *known):
+            near = nearest(metric[:64], known)
+            raise Mistake((*key, "metric"), f"unknown metric {show(metric)}{near}; see: bench list metrics")
+        return metric
+
+    def _rule(self, match: Mapping[str, Json], *, key: Key, late: Collection[str] = ()) -> Rule | None:
+        """The places on the axes that match every key; None where nothing in this grid does. Keys of `late` are asked
+        of the finished trial."""
         at: dict[str, frozenset[int]] = {}
         for name, value in match.items():
             wanted = _listed(name, value)
+            if name in late:
+                continue
             if name in _COMPONENTS:
                 at[name] = self._matching(name, wanted, key=(*key, name), listed=isinstance(value, list))
             elif name in self._axes:
@@ -177,7 +175,8 @@ class _Resolver:
                 at[name] = frozenset(values.index(item) for item in wanted if item in values)
             elif self._base[name] not in wanted:
                 return None
-        return Rule(at) if all(at.values()) else None
+        asked_later = {name: tuple(_listed(name, value)) for name, value in match.items() if name in late}
+        return Rule(at, asked_later) if all(at.values()) else None
 
     def _matching(self, name: str, wanted: Sequence[Json], *, key: Key, listed: bool) -> frozenset[int]:
         places: set[int] = set()
@@ -190,9 +189,8 @@ class _Resolver:
 
 def _listed(name: str, value: Json) -> list[Json]:
     """The values that a rule gives for a key. Where a value is a list itself, a single list is one value."""
-    if name in LISTS:
-        return value if isinstance(value[0], list) else [value]
-    return value if isinstance(value, list) else [value]
+    several = isinstance(value[0], list) if name in LISTS else isinstance(value, list)
+    return value if several else [value]
 
 
 def _with_timeout(suite: Suite, seconds: float) -> Suite:

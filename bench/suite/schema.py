@@ -24,11 +24,7 @@ def suite_schema() -> dict[str, Any]:
         own = definitions[name]["properties"]
         for section in SECTIONS:
             inner = {key.partition(".")[2]: value for key, value in own.items() if key.startswith(section + ".")}
-            definitions[name]["properties"][section] = {
-                "type": "object",
-                "properties": inner,
-                "additionalProperties": False,
-            }
+            own[section] = {"type": "object", "properties": inner, "additionalProperties": False}
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Suite of bench"}
     return head | {key: value for key, value in schema.items() if key != "title"}
 
@@ -39,16 +35,13 @@ def _clean(value: Any, *, names: bool = False) -> Any:
         return [_clean(item) for item in value if item != {"type": "null"}]
     if not isinstance(value, dict):
         return value
-    kept = {key: item for key, item in value.items() if names or not _noise(key, item)}
+    noise = {key for key, item in value.items() if key in _DROPPED or (key == "default" and item is None)}
+    kept = {key: item for key, item in value.items() if names or key not in noise}
     found = {key: _clean(item, names=key in ("properties", "$defs") and not names) for key, item in kept.items()}
     options = found.get("anyOf")
     if not names and isinstance(options, list) and len(options) == 1:
         found = {key: item for key, item in found.items() if key != "anyOf"} | options[0]
     return found
-
-
-def _noise(key: str, value: Any) -> bool:
-    return key in _DROPPED or (key == "default" and value is None)
 
 
 def schema_text() -> str:

@@ -52,7 +52,7 @@ def apply_sets(tables: dict[str, Any], sets: Sequence[str]) -> dict[Key, str]:
     origins: dict[Key, str] = {}
     for text in sets:
         origin = f"--set {shorten(text)}"
-        key, value = _parsed(text, origin)
+        key, value = parse_set(text)
         holder = tables
         for part in key[:-1]:
             holder = holder.setdefault(part, {})
@@ -67,10 +67,7 @@ def apply_sets(tables: dict[str, Any], sets: Sequence[str]) -> dict[Key, str]:
 
 def parse_set(text: str) -> tuple[tuple[str, ...], Any]:
     """Key, in its parts, and value of one KEY=VALUE. Raises BenchError."""
-    return _parsed(text, f"--set {shorten(text)}")
-
-
-def _parsed(text: str, origin: str) -> tuple[tuple[str, ...], Any]:
+    origin = f"--set {shorten(text)}"
     name, equals, value = text.partition("=")
     name = name.strip().replace('"', "")
     if not equals or not _KEY.fullmatch(name):
@@ -103,8 +100,7 @@ def _replace_duration(tables: dict[str, Any], origins: dict[Key, str]) -> None:
     """`--set train.steps=100` replaces the file's `epochs`: both would be refused, and nothing else can be meant."""
     given = {name: origins.get(("train", name)) or origins.get(("grid", f"train.{name}")) or "" for name in _INSTEAD}
     if all(given.values()):
-        both = ", ".join(given.values())
-        raise BenchError(f"{both}: give train.epochs or train.steps, not both")
+        raise BenchError(f"{', '.join(given.values())}: give train.epochs or train.steps, not both")
     for name, other in _INSTEAD.items():
         if given[name]:
             _drop(other, tables, origins)

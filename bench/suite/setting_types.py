@@ -55,18 +55,14 @@ def type_of(schema: Schema) -> Any:
         return reduce(or_, [type_of(option) for option in options])
     kind = schema.get("type")
     if kind == "array":
-        return _constrained(list[_items(schema)], schema)  # type: ignore[misc]  # built at run time
+        # The length of a tuple comes with it, as minItems and maxItems.
+        inner = reduce(or_, [type_of(item) for item in schema.get("prefixItems") or [schema.get("items", {})]])
+        return _constrained(list[inner], schema)  # type: ignore[valid-type]  # built at run time
     if kind == "object" and isinstance(schema.get("additionalProperties"), dict):
         return dict[str, type_of(schema["additionalProperties"])]  # type: ignore[misc]  # built at run time
     if kind == "object":
         return dict[str, JsonValue]
     return _constrained(_PLAIN[kind], schema) if kind in _PLAIN else JsonValue
-
-
-def _items(schema: Schema) -> Any:
-    if "prefixItems" in schema:  # a tuple: its length comes with it as minItems and maxItems
-        return reduce(or_, [type_of(item) for item in schema["prefixItems"]])
-    return type_of(schema.get("items", {}))
 
 
 def _constrained(kind: Any, schema: Schema) -> Any:
@@ -115,14 +111,10 @@ def mistake(error: ValidationError, data: object, schema: Schema) -> tuple[Key, 
     if kind == "missing":
         missing = (*key, details[best]["loc"][-1])
         return missing, f"missing; expected {describe(schema_at(schema, missing))}"
-    if value == [] and kind == "too_short" and not _more_than_one(schema_at(schema, key)):
+    options = schema_at(schema, key).get("anyOf", [schema_at(schema, key)])
+    if value == [] and kind == "too_short" and all(option.get("minItems", 0) <= 1 for option in options):
         return key, "an empty list; give at least one value"
     return key, expected(schema_at(schema, key), value)
-
-
-def _more_than_one(schema: Schema) -> bool:
-    options = schema.get("anyOf", [schema])
-    return any(option.get("minItems", 0) > 1 for option in options)
 
 
 def _place(location: Sequence[str | int], data: Any) -> tuple[Key, Any]:

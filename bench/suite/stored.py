@@ -17,11 +17,9 @@ from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter, ValidationEr
 
 from bench.base.records import Component, Json, MeasureSettings, TrainSettings, canonical_json, non_defaults
 from bench.errors import BenchError
-from bench.suite.budget import Budget
 from bench.suite.document import LIMIT_TRIALS, SETTINGS, BatchSize, Seed, SeedRange, Source, SuiteName
 from bench.suite.mistakes import shorten
-from bench.suite.plan import Axis, Override, Published, Rule, Suite
-from bench.suite.shard import check_shard
+from bench.suite.plan import Axis, Budget, Override, Published, Rule, Suite, check_shard
 
 SCHEMA = 1
 # The types of the values of axes; the first ones are in every suite, in this order.
@@ -60,17 +58,11 @@ class _Suite(BaseModel):
 
 def suite_to_json(suite: Suite) -> dict[str, Json]:
     """What the run stores: enough to plan the same trials again, without a path of this machine."""
-    value: dict[str, Json] = {
+    value: dict[str, Json] = {name: getattr(suite, name) for name in ("name", "title", "source", "baseline", "shard")}
+    value |= {name: list(getattr(suite, name)) for name in ("plugins_added", "sets", "only")}
+    value |= {
         "schema": SCHEMA,
-        "name": suite.name,
-        "title": suite.title,
-        "source": suite.source,
         "plugins": list(suite.plugins_written),
-        "plugins_added": list(suite.plugins_added),
-        "sets": list(suite.sets),
-        "baseline": suite.baseline,
-        "only": list(suite.only),
-        "shard": suite.shard,
         "axes": [{"name": axis.name, "values": _values_json(axis.values)} for axis in suite.axes],
         "train": non_defaults(suite.train),
         "measure": non_defaults(suite.measure),
@@ -104,9 +96,8 @@ def suite_from_json(value: Json) -> Suite:
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise BenchError("suite.json in the folder of results holds no plan; run the suite again to write it")
     if version > SCHEMA:
-        raise BenchError(
-            f"the stored suite (suite.json) has schema {version}, this bench reads up to {SCHEMA}; install a newer one"
-        )
+        what = f"has schema {version}, this bench reads up to {SCHEMA}; install a newer one"
+        raise BenchError(f"the stored suite (suite.json) {what}")
     try:
         return _suite(_Suite.model_validate_json(canonical_json(value)))
     except (ValidationError, KeyError, ValueError, TypeError, OverflowError, RecursionError, BenchError) as error:
@@ -127,7 +118,7 @@ def _suite(stored: _Suite) -> Suite:
 
 
 def _values(name: str, stored: Json) -> Sequence[Any]:
-    """The values of an axis in their declared type. KeyError where there is no such axis, ValueError for the values."""
+    """The values of an axis in their declared type. KeyError: no such axis; ValueError: no such values."""
     found = _adapter(name).validate_json(canonical_json(stored))
     return range(found.start, found.start + found.count) if isinstance(found, SeedRange) else tuple(found)
 

@@ -26,9 +26,8 @@ def load_tables(path: Path) -> dict[str, Any]:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         where = _position(raw[: error.start].decode("utf-8", "replace"))
-        raise BenchError(
-            f"{path}: {where}: not UTF-8 (byte 0x{raw[error.start]:02x}); save the file as UTF-8"
-        ) from None
+        what = f"not UTF-8 (byte 0x{raw[error.start]:02x}); save the file as UTF-8"
+        raise BenchError(f"{path}: {where}: {what}") from None
     try:
         return parse(text)
     except Mistake as found:
@@ -42,9 +41,8 @@ def _read(path: Path) -> bytes:
     except FileNotFoundError:
         raise BenchError(f"{path}: no such file; give the path of a suite file (*.toml)") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise BenchError(
-            f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}; give a suite file (*.toml)"
-        ) from None
+        reason = getattr(error, "strerror", None) or error
+        raise BenchError(f"{path}: cannot be read: {reason}; give a suite file (*.toml)") from None
     if len(raw) > LIMIT_BYTES:
         raise BenchError(f"{path}: larger than {LIMIT_BYTES:,} bytes; a suite file is smaller than that")
     return raw
@@ -57,7 +55,10 @@ def parse(text: str) -> dict[str, Any]:
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise Mistake((), _syntax(str(error), text)) from None
+        place = _PLACE.search(str(error))
+        what = str(error)[: place.start()] if place else str(error)
+        where = f"line {place[1]}, column {place[2]}" if place and place[1] else _position(text)
+        raise Mistake((), f"{where}: {escaped(what[:120])}") from None
     except RecursionError:
         raise Mistake((), f"{_deepest(text)}: nested too deeply; at most {_LIMIT_DEPTH} levels") from None
     except (ValueError, OverflowError):
@@ -65,13 +66,6 @@ def parse(text: str) -> dict[str, Any]:
         raise Mistake((), f"{_position(text[: digits.start() if digits else 0])}: a number that is too long") from None
     _check_limits(tables, text)
     return tables
-
-
-def _syntax(message: str, text: str) -> str:
-    place = _PLACE.search(message)
-    what = message[: place.start()] if place else message
-    where = f"line {place[1]}, column {place[2]}" if place and place[1] else _position(text)
-    return f"{where}: {escaped(what[:120])}"
 
 
 def _position(before: str) -> str:

@@ -14,8 +14,7 @@ from bench.base.records import Component, Result, TrainSettings
 from bench.execute.budget import Budgeted
 from bench.execute.jobs import Job
 from bench.execute.plan import Plan, Planned
-from bench.suite.budget import Budget
-from bench.suite.plan import Axis, Suite
+from bench.suite.plan import Axis, Budget, Suite
 
 SECONDS = {"clear": 2.0, "near": 2.0, "nearer": 2.0, "slow": 20.0}
 ACCURACY = {"clear": 0.99, "near": 0.90, "nearer": 0.90, "slow": 0.95}

@@ -18,9 +18,8 @@ import pytest
 
 from bench.base.records import SCHEMA, Environment, Result, Trial
 from bench.errors import BenchError
-from bench.results.migrate import STEPS, migrate
 from bench.results.store import Store
-from bench.results.validate import read_result
+from bench.results.validate import STEPS, migrate, read_result
 from bench.suite.stored import suite_from_json
 
 ROOT = Path(__file__).resolve().parents[2]

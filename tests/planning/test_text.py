@@ -14,7 +14,7 @@ from bench.planning.text import COLUMNS, ago, money_text, plan_text, seconds_tex
 from bench.report.budget_text import budget_sentences
 from bench.results.frame import latest
 from bench.statistics.forecast import Span
-from bench.suite.budget import Budget
+from bench.suite.plan import Budget
 
 
 def trial(model: str, device: str = "cpu", seed: int = 0, **train: Any) -> Trial:

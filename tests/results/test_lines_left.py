@@ -11,7 +11,7 @@ import pytest
 
 from bench.errors import BenchError
 from bench.results.lines import InFile, read_line
-from bench.results.store import Store, parse
+from bench.results.store import Store
 
 SAMPLES = {"block_seconds": [0.25, 1e-05, -3.5e-07, 4], "latency_seconds": []}
 CURVES = {"epoch": [1.0, 2.0], "test_loss": [0.5, None]}
@@ -51,12 +51,12 @@ def test_the_environment_is_one_object(line: tuple[bytes, Path]) -> None:
 @pytest.mark.parametrize("bad", [b"NaN", b"Infinity", b'"0.25"', b"[0.25]", b"{}"])
 def test_what_is_no_number_makes_the_line_damaged(bad: bytes, line: tuple[bytes, Path]) -> None:
     content, path = line
-    assert parse(content.replace(b"[0.25,", b"[" + bad + b","), path, at=0) is None
+    assert read_line(content.replace(b"[0.25,", b"[" + bad + b","), path, at=0) is None
 
 
 def test_a_cut_line_is_damaged_wherever_it_was_cut(line: tuple[bytes, Path]) -> None:
     content, path = line
-    assert [end for end in range(1, len(content) - 2, 7) if parse(content[:end], path, at=0)] == []
+    assert [end for end in range(1, len(content) - 2, 7) if read_line(content[:end], path, at=0)] == []
 
 
 @pytest.mark.parametrize("bad", [b"0..2", b"9e99", b"----"])
@@ -110,11 +110,11 @@ def test_trials_that_differ_by_their_seed_are_read_once(make: Any, tmp_path: Pat
 )
 def test_a_part_that_lines_share_is_as_strict_as_the_rest(old: bytes, new: bytes, line: tuple[bytes, Path]) -> None:
     content, path = line
-    assert parse(content, path, at=0) is not None
+    assert read_line(content, path, at=0) is not None
     changed = content.replace(old, new, 1)
     assert changed != content
-    assert parse(changed, path, at=0) is None
-    assert parse(changed, path, at=0) is None  # what was found out once is not forgotten
+    assert read_line(changed, path, at=0) is None
+    assert read_line(changed, path, at=0) is None  # what was found out once is not forgotten
 
 
 def test_a_line_in_another_order_or_of_an_older_schema_reads_the_same(line: tuple[bytes, Path]) -> None:
@@ -169,8 +169,8 @@ def test_keys_that_we_do_not_know_are_left_alone(extra: dict[str, Any], line: tu
 def test_of_a_key_that_stands_twice_the_last_one_counts(line: tuple[bytes, Path]) -> None:
     content, path = line
     body = content.rstrip()[:-1]
-    assert parse(body + b',"trial":{}}', path, at=0) is None
-    assert parse(body + b',"code":{"model":3}}', path, at=0) is None
+    assert read_line(body + b',"trial":{}}', path, at=0) is None
+    assert read_line(body + b',"code":{"model":3}}', path, at=0) is None
     found = read_line(body + b',"samples":{"x":[5]}}', path, at=0)
     assert dict(found.samples) == {"x": [5]}
 

@@ -12,8 +12,15 @@ import pytest
 from numpy.typing import NDArray
 
 from bench.results.summary import summary_frame
-from bench.statistics.examples import paired_bootstrap
-from bench.statistics.intervals import Estimate, Ratio, geometric_mean_ratio, log_ratio, paired_t_interval, t_interval
+from bench.statistics.intervals import (
+    Estimate,
+    Ratio,
+    geometric_mean_ratio,
+    log_ratio,
+    paired_bootstrap,
+    paired_t_interval,
+    t_interval,
+)
 from bench.statistics.tests import mcnemar_exact, wilcoxon_exact
 
 SIMULATIONS, COMPARISONS = 4000, 2000

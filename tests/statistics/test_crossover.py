@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from bench.statistics.crossover import Crossover, crossover
 from bench.statistics.intervals import Ratio, log_ratio
+from bench.statistics.ratios import Crossover, crossover
 
 
 def ratios(*values: float, half: float = 1.0) -> list[Ratio]:

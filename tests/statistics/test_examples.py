@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bench.statistics.examples import paired_bootstrap
+from bench.statistics.intervals import paired_bootstrap
 
 STEP = 0.0011  # an example more or less of a thousand
 

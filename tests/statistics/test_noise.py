@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bench.statistics.noise import PER_SIDE, noise
+from bench.statistics.power import PER_SIDE, noise
 
 
 def test_the_formula_by_hand() -> None:

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from bench.statistics.pareto import pareto_front
+from bench.statistics.ranking import pareto_front
 
 
 def test_by_hand() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench.statistics.profiles import performance_profile
+from bench.statistics.ranking import performance_profile
 
 COSTS = [[1.0, 2.0], [4.0, 2.0], [3.0, 3.0], [5.0, np.inf]]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bench.statistics.intervals import Ratio
-from bench.statistics.verdict import verdict
+from bench.statistics.ratios import verdict
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from bench.errors import BenchError
-from bench.suite.budget import Budget, parse_budget, time_text
-from bench.suite.combine import combine
-from bench.suite.plan import Suite
+from bench.results.merge import combine
+from bench.suite.plan import Budget, Suite, parse_budget, time_text
 from bench.suite.stored import suite_from_json, suite_to_json
 
 GOLDEN = Path(__file__).parents[1] / "results/golden/suite-1.json"

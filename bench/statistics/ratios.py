@@ -1,4 +1,4 @@
-"""From where on one of two things wins, along an axis of numbers such as the batch size."""
+"""What ratios of two speeds allow to be said: which is faster, and from where on along an axis of numbers."""
 
 from __future__ import annotations
 
@@ -6,16 +6,47 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 from bench.statistics.intervals import Ratio
+
+Verdict = Literal["faster", "slower", "same", "ambiguous"]
+
+
+def verdict(ratio: Ratio, *, smallest_difference: float | None = None, higher_is_better: bool = True) -> Verdict:
+    """Faster, slower, same or ambiguous: what the interval of `ratio` (A over B) says of A.
+
+    `smallest_difference` is the share that this machine can tell from noise, as the doctor found it (0.03: 3 %).
+
+    same       the whole interval lies within ± that share, as factors: from 1 / (1 + share) to 1 + share, so that
+               A against B and B against A always say the same. Not even the far end of the interval is a difference
+               that could be seen here (equivalence by interval inclusion: Schuirmann 1987; Kalibera & Jones 2013).
+               Never without the doctor's word: not to have seen a difference is not to have seen that there is none.
+    faster,    the interval excludes 1, and is not `same`
+    slower
+    ambiguous  everything else: no interval, or one that holds 1 and more than noise
+
+    `higher_is_better`: True for a ratio of throughputs, False for one of times. Raises ValueError where
+    `smallest_difference` is not a positive number.
+    """
+    if smallest_difference is not None and not 0 < smallest_difference < math.inf:
+        raise ValueError(f"the smallest difference is a positive share, such as 0.03, not {smallest_difference}")
+    if ratio.low is None or ratio.high is None:
+        return "ambiguous"
+    band = None if smallest_difference is None else 1 + smallest_difference
+    if band is not None and 1 / band <= ratio.low and ratio.high <= band:
+        return "same"
+    if not ratio.excludes(1):
+        return "ambiguous"
+    return "faster" if (ratio.low > 1) == higher_is_better else "slower"
 
 
 @dataclass(frozen=True, slots=True)
 class Crossover:
     """From `at` on the ratio is above 1, at every larger value that was tried.
 
-    0: from the smallest value that was tried on, or before. Infinity: not at the largest one. `low` and `high`: the
-    interval of it, ends read the same way; None where a ratio has none.
+    0: at all values. Infinity: not at the largest one. `low` and `high`: its interval, with ends of the same meaning;
+    None where a ratio has no interval.
     """
 
     at: float
@@ -36,7 +67,8 @@ def crossover(values: Sequence[float], ratios: Sequence[Ratio]) -> Crossover:
         raise ValueError("a crossover needs a ratio at each of two values or more")
     if values[0] <= 0 or any(second <= first for first, second in pairwise(values)):
         raise ValueError("values are positive and rise")
-    lows, highs = [each.low for each in ratios if each.low is not None], [r.high for r in ratios if r.high is not None]
+    lows = [each.low for each in ratios if each.low is not None]
+    highs = [each.high for each in ratios if each.high is not None]
     known = len(lows) == len(highs) == len(ratios)
     return Crossover(
         at=_stays_above(values, [each.ratio for each in ratios]),
