@@ -47,7 +47,7 @@ class Compiled(Engine):
     def open(self, scratch: Path | None) -> Iterator[None]:
         folder = scratch / "compiled" if scratch else Path(tempfile.mkdtemp(prefix="bench-compiled-"))
         before = os.environ.get(CACHE)
-        # A folder of the trial's own: code that another trial compiled would make this one faster.
+        # A folder of the trial's own: code of another trial would make this one compile faster.
         os.environ[CACHE] = str(folder)
         _set_up_compiler()
         try:
