@@ -1,8 +1,17 @@
-"""What the kernel says in files."""
+"""What the kernel says in files, and what it is asked for."""
 
 from __future__ import annotations
 
+import ctypes
+import signal
+import sys
 from pathlib import Path
+
+
+def die_with_parent(number: signal.Signals = signal.SIGKILL) -> None:
+    """Asks the kernel for a signal to this process when the one that made it ends (Linux: prctl(2))."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, number)  # PR_SET_PDEATHSIG
 
 
 def text_of(path: Path) -> str:

@@ -1,8 +1,7 @@
-"""What there is: models, data sets, devices, metrics, with their settings and defaults, as JSON for the parent.
+"""`python -m bench.worker.catalogue [PLUGIN …]` prints the models, data sets, devices and metrics as one JSON object.
 
-`python -m bench.worker.catalogue [PLUGIN …]` prints one JSON object. Importing torch takes seconds, so what was found
-is kept in the cache folder, keyed by the content of every file that it came from; facts that can change while files
-stay the same (processor, memory, container, driver) are read each time.
+Importing torch takes seconds, so what was found is kept in the cache folder, keyed by the content of every file that it
+came from. What can change while files stay the same (processor, memory, container, driver) is read each time.
 """
 
 from __future__ import annotations
@@ -11,12 +10,13 @@ import signal
 import sys
 import time
 
+from bench.base.kernel import die_with_parent
 from bench.base.records import Json, canonical_json
 from bench.errors import BenchError
 from bench.worker.catalogue import plugins
-from bench.worker.catalogue.entries import KINDS, registered, told
+from bench.worker.catalogue.entries import KINDS, registered
 from bench.worker.catalogue.kept import builtin_key, keep, kept, worker_digest
-from bench.worker.process.process import die_with_parent
+from bench.worker.common import discover
 
 BEGAN = time.monotonic()
 
@@ -25,7 +25,6 @@ def main(wanted: list[str]) -> None:
     """Print the catalogue."""
     signal.signal(signal.SIGTERM, plugins.end)
     die_with_parent(signal.SIGTERM)
-    from bench.worker.common import discover
     from bench.worker.measure import environment
 
     builtin = _builtin()
@@ -38,28 +37,24 @@ def main(wanted: list[str]) -> None:
         for kind in KINDS:
             catalogue[kind] |= part[kind]
     catalogue["physical_cores"] = environment.physical_cores()
-    here = {name: told for name, told in catalogue["devices"].items() if told["available"]}
+    here = {name: device for name, device in catalogue["devices"].items() if device["available"]}
     facts = environment.system_facts() | builtin["torch"]
-    facts |= {name: told["facts"] for name, told in here.items() if told["facts"]}
-    notes = environment.notes() | {"devices": {name: told["label"] for name, told in here.items()}}
+    facts |= {name: device["facts"] for name, device in here.items() if device["facts"]}
+    notes = environment.notes() | {"devices": {name: device["label"] for name, device in here.items()}}
     catalogue["environment"] = {"facts": facts, "notes": notes}
     catalogue["worker_sha256"] = worker_digest()
     sys.stdout.write(canonical_json(catalogue) + "\n")
 
 
 def _builtin() -> dict[str, Json]:
-    """Our own models, data sets, devices and metrics, and what torch says of itself; kept from one time to the next."""
+    """Our own models, data sets, devices and metrics, and the facts of torch."""
     key = builtin_key()
     if known := kept("builtin", key):
         return known
-    from bench.worker.common import discover
     from bench.worker.measure.environment import torch_facts
 
     discover.load_builtin()
-    found: dict[str, Json] = {
-        kind: {name: told(kind, entry) for name, entry in entries.items()} for kind, entries in registered().items()
-    }
-    found |= {"torch": torch_facts(), "files": {}}
+    found: dict[str, Json] = registered(without={}) | {"torch": torch_facts(), "files": {}}
     keep("builtin", key, found)
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,61 +16,63 @@ from bench.worker.catalogue.kept import PACKAGE, files_digest, sha256
 if TYPE_CHECKING:
     from bench.worker.devices.base import Device
 
-KINDS = ("models", "datasets", "devices", "metrics")
 TOLD_OF_DEVICES = ("rank", "is_host", "fork_is_safe", "ray_gpus", "peak_rows", "depends_on")
 
 
-def registered() -> dict[str, dict[str, Any]]:
-    """The entries of every kind, by name."""
-    registries: tuple[Any, ...] = (MODELS, DATASETS, DEVICES, METRICS)
-    return {kind: {entry.name: entry for entry in registry} for kind, registry in zip(KINDS, registries, strict=True)}
+def registered(*, without: Mapping[str, Collection[str]], plugin: str = "") -> dict[str, dict[str, Json]]:
+    """Returns what the parent is told of all entries but those in `without`, by kind and name.
+
+    Raises BenchError where the settings of one cannot be told.
+    """
+    found: dict[str, dict[str, Json]] = {}
+    for kind, (registry, describe) in KINDS.items():
+        new = [entry for entry in registry if entry.name not in without.get(kind, ())]
+        found[kind] = {entry.name: describe(entry) | {"plugin": plugin} for entry in new}
+    return found
 
 
-def told(kind: str, entry: Any) -> dict[str, Json]:
-    """Returns what the parent is told of an entry. Raises BenchError where its settings cannot be told."""
-    tell = {"models": component, "datasets": data_set, "devices": device, "metrics": metric}
-    return tell[kind](entry)
+def names() -> dict[str, set[str]]:
+    """The names that are registered, by kind."""
+    return {kind: {entry.name for entry in registry} for kind, (registry, _) in KINDS.items()}
 
 
 def component(entry: Any) -> dict[str, Json]:
     """Summary, settings and source of a registered builder."""
-    return {"summary": entry.summary, "settings": settings_of(entry.build), "plugin": ""} | _source(entry.source)
+    return {"summary": entry.summary, "settings": settings_of(entry.build)} | _source(entry.source)
 
 
 def data_set(entry: Any) -> dict[str, Json]:
-    """The same for a data set, with the settings that every one takes."""
+    """The same of a data set, with the settings that all of them take."""
     limit: dict[str, Json] = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "null"}]}
-    schemas: dict[str, Json] = {
-        "train_limit": limit,
-        "test_limit": limit,
-        "scaling": {"type": "string", "enum": ["unit", "standard", "symmetric"]},
-    }
-    common = {
-        name: {"schema": schemas[name], "default": default, "required": False, "file": False}
-        for name, default in COMMON_DATASET_SETTINGS.items()
-    }
-    told = component(entry)
-    return told | {"settings": told["settings"] | common}
+    scaling: dict[str, Json] = {"type": "string", "enum": ["unit", "standard", "symmetric"]}
+    found = component(entry)
+    for name, default in COMMON_DATASET_SETTINGS.items():
+        schema = scaling if name == "scaling" else limit
+        found["settings"][name] = {"schema": schema, "default": default, "required": False, "file": False}
+    return found
 
 
 def device(entry: Any) -> dict[str, Json]:
-    """Whether a device can be used here; if not, why. And what the parent has to know of it."""
+    """Whether a device can be used here, if not why, and what the parent has to know of it."""
     found: Device = entry.build()
     reason = found.unavailable()
-    of_itself: dict[str, Json] = {name: getattr(found, name) for name in TOLD_OF_DEVICES}
+    facts: dict[str, Json] = {name: getattr(found, name) for name in TOLD_OF_DEVICES}
     if not reason:
-        of_itself |= {"description": found.describe(), "label": found.label(), "facts": dict(found.facts())}
-    return {"available": not reason, "reason": reason, "plugin": ""} | of_itself | _source(entry.source)
+        facts |= {"description": found.describe(), "label": found.label(), "facts": dict(found.facts())}
+    return {"available": not reason, "reason": reason} | facts | _source(entry.source)
 
 
 def metric(entry: Any) -> dict[str, Json]:
     """Unit and direction of a metric that a plugin adds."""
-    return {
-        "unit": entry.unit,
-        "higher_is_better": entry.higher_is_better,
-        "summary": entry.summary,
-        "plugin": "",
-    }
+    return {"unit": entry.unit, "higher_is_better": entry.higher_is_better, "summary": entry.summary}
+
+
+KINDS: dict[str, tuple[Any, Callable[[Any], dict[str, Json]]]] = {
+    "models": (MODELS, component),
+    "datasets": (DATASETS, data_set),
+    "devices": (DEVICES, device),
+    "metrics": (METRICS, metric),
+}
 
 
 def _source(path: Path | None) -> dict[str, Json]:
@@ -83,9 +85,9 @@ def _source(path: Path | None) -> dict[str, Json]:
 
 
 def imported_beside(path: Path) -> set[Path]:
-    """The files beside `path` that it imports by relative imports (`from ._initialisation import …`), and they too.
+    """The files beside `path` that it, or one of them, imports by `from .name import …`.
 
-    What a builder shares with others is a part of what its results come from.
+    The results of a builder depend on them too.
     """
     found: set[Path] = set()
     waiting = [path]
@@ -103,7 +105,7 @@ def imported_beside(path: Path) -> set[Path]:
 def settings_of(build: Callable[..., Any]) -> dict[str, Json]:
     """Keyword-only parameters of a builder: JSON schema of the annotation, default, whether it names a file.
 
-    Raises BenchError for an annotation that no JSON value fits.
+    Raises BenchError where no JSON value fits an annotation.
     """
     import inspect
     import typing

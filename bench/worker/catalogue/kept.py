@@ -1,4 +1,4 @@
-"""What was found once and need not be found again: kept in the cache folder, keyed by the files that it came from."""
+"""The kept catalogue: what was found once lies in the cache folder, keyed by the files that it came from."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
 from bench.base import cache
 from bench.base.records import Json, canonical_json, digest
 from bench.errors import BenchError
+from bench.worker.common import discover
 
 PACKAGE = Path(__file__).resolve().parents[2]
 NO_TRIAL = (
@@ -31,9 +33,10 @@ def kept(name: str, key: str) -> dict[str, Json]:
     try:
         depends_on: list[str] = json.loads(_path(name, key).read_bytes())
         found: dict[str, Json] = json.loads(_path(name, key, depends_on).read_bytes())
+        unchanged = all(sha256(Path(path)) == known for path, known in found.get("files", {}).items())
     except (OSError, ValueError, TypeError, AttributeError):
         return {}
-    return found if _unchanged(found.get("files", {})) else {}
+    return found if unchanged else {}
 
 
 def keep(name: str, key: str, found: dict[str, Json]) -> None:
@@ -41,11 +44,9 @@ def keep(name: str, key: str, found: dict[str, Json]) -> None:
     if found.get("error"):  # what failed may work in a moment: a package gets installed, a server answers
         return
     depends_on = sorted({each for device in found["devices"].values() for each in device["depends_on"]})
-    try:
+    with suppress(OSError):
         _write(_path(name, key, depends_on), found)
         _write(_path(name, key), depends_on)
-    except OSError:
-        pass
 
 
 def _write(path: Path, value: Json) -> None:
@@ -71,23 +72,16 @@ def as_it_is(what: str) -> str:
     return path.read_text(errors="replace") if path.is_file() else ""
 
 
-def _unchanged(files: Mapping[str, str]) -> bool:
-    try:
-        return all(sha256(Path(path)) == known for path, known in files.items())
-    except OSError:
-        return False
-
-
 def sha256(path: Path) -> str:
     """Returns the SHA-256 of a file's content, in hex. Raises OSError."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def worker_digest() -> str:
-    """Returns the SHA-256 of the worker's training and measuring code; files of one data set or device stand apart.
+    """Returns the SHA-256 of the worker's training and measuring code: of all that is a part of every trial.
 
-    The doctor's instruments, the range test, and what fetches, converts, exports and inspects are in no trial of a
-    suite: to edit them makes no result another one's.
+    Files of one data set or device stand apart. The doctor's instruments, the range test, and what fetches, converts,
+    exports and inspects are in no trial of a suite.
     """
     own = PACKAGE / "worker"
     apart = {own / name for name in NO_TRIAL} | set((own / "inspection").glob("*.py"))
@@ -109,9 +103,7 @@ def files_digest(paths: Iterable[Path]) -> str:
 
 
 def builtin_key() -> str:
-    """What the built-in catalogue comes from, beside what its devices depend on: our files and torch's build."""
-    from bench.worker.common import discover
-
+    """The key of the built-in catalogue: our files and torch's build."""
     try:
         torch_files = (metadata.distribution("torch").read_text("RECORD") or "").encode()
     except metadata.PackageNotFoundError as missing:
@@ -126,13 +118,10 @@ def builtin_key() -> str:
 
 
 def plugin_key(spec: str) -> str:
-    """What the catalogue of a plugin comes from, beside what is known once it is imported: its own files, and what its
-    devices depend on."""
+    """The key of a plugin's catalogue, without its own files, which are known once it is imported."""
     key = hashlib.sha256(f"{spec}\0{files_digest(PACKAGE.rglob('*.py'))}\0{sys.version}".encode()).hexdigest()[:16]
-    # What an edit of an installed package changes is its version.
-    return key if spec.endswith(".py") else key + _installed_key()
-
-
-def _installed_key() -> str:
-    names = sorted(f"{d.name} {d.version}" for d in metadata.distributions())
-    return "-" + hashlib.sha256("\0".join(names).encode()).hexdigest()[:8]
+    if spec.endswith(".py"):
+        return key
+    # An edit of an installed package changes its version.
+    names = sorted(f"{each.name} {each.version}" for each in metadata.distributions())
+    return key + "-" + hashlib.sha256("\0".join(names).encode()).hexdigest()[:8]

@@ -10,15 +10,15 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from bench.base.kernel import die_with_parent
 from bench.base.records import Json, canonical_json
 from bench.errors import BenchError
-from bench.worker.catalogue.entries import KINDS, registered, told
+from bench.worker.catalogue.entries import KINDS, names, registered
 from bench.worker.catalogue.kept import keep, kept, plugin_key, sha256
-from bench.worker.process.process import die_with_parent
+from bench.worker.common import discover
 
 # For the catalogue as a whole, from its start: `bench list` answers within 30 s. Where importing torch took most of
 # that, plugins still get their share.
@@ -26,65 +26,58 @@ ANSWER_SECONDS, FEWEST_SECONDS = 22.0, 12.0
 
 
 def describe_plugins(specs: Sequence[str], *, began: float) -> dict[str, dict[str, Json]]:
-    """spec → its entries of each kind, and its `error`: '' or one line. `began`: time.monotonic() at the start.
+    """Returns for each plugin its entries of each kind, and `error`, one line or empty.
 
-    All are imported at the same time: however many of them hang, the answer takes no longer.
+    `began`: time.monotonic() at the start. All are imported at the same time: however many hang, it takes no longer.
     """
     found = {spec: kept("plugin", plugin_key(spec)) for spec in specs}
     missing = [spec for spec, known in found.items() if not known]
     if missing:
-        from bench.worker.common import discover
-
         discover.load_builtin()
         now = time.monotonic()
         seconds = max(FEWEST_SECONDS, began + ANSWER_SECONDS - now)
-        for spec, child in [(spec, _Child.importing(spec)) for spec in missing]:
-            found[spec] = child.answer(now + seconds, seconds=seconds)
+        for spec, (pid, pipe) in [(spec, _start_import(spec)) for spec in missing]:
+            text, why = _answer(pid, pipe, deadline=now + seconds, seconds=seconds)
+            error = f"{Path(spec).name}: failed to import: it {why}"
+            found[spec] = json.loads(text) if text else _nothing(spec, error=error)
             keep("plugin", plugin_key(spec), found[spec])
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Child:
-    """A process that imports one plugin and says what it has registered."""
-
-    spec: str
-    pid: int
-    pipe: int
-
-    @classmethod
-    def importing(cls, spec: str) -> _Child:
-        reading, writing = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            os.close(reading)
-            _describe_and_exit(spec, writing)
-        os.close(writing)
-        _groups.add(pid)
-        return cls(spec, pid, reading)
-
-    def answer(self, deadline: float, *, seconds: float) -> dict[str, Json]:
-        """Wait for what it says, until `deadline`; then it and all that it started are ended."""
-        text, timed_out = _read_until(self.pipe, deadline=deadline)
-        os.close(self.pipe)
-        if timed_out:
-            _kill_group(self.pid)
-        _, status = os.waitpid(self.pid, 0)
-        _kill_group(self.pid)  # what the import has left running
-        _groups.discard(self.pid)
-        if text and not timed_out:
-            found: dict[str, Json] = json.loads(text)
-            return found
-        why = f"took longer than {seconds:.0f} s" if timed_out else f"ended its process ({_ended(status)})"
-        digest = sha256(Path(self.spec)) if Path(self.spec).is_file() else ""
-        return _nothing(error=f"{Path(self.spec).name}: failed to import: it {why}", digest=digest)
+_groups: set[int] = set()  # process groups of the imports under way
 
 
-_groups: set[int] = set()  # of the children that are importing
+def _start_import(spec: str) -> tuple[int, int]:
+    """Starts a process that imports a plugin. Returns its id and the pipe on which it says what was registered."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(reading)
+        _describe_and_exit(spec, writing)
+    os.close(writing)
+    _groups.add(pid)
+    return pid, reading
+
+
+def _answer(pid: int, pipe: int, *, deadline: float, seconds: float) -> tuple[bytes, str]:
+    """Waits for an import until `deadline`, then ends it and all that it started.
+
+    Returns what it said; or nothing, and why.
+    """
+    text, timed_out = _read_until(pipe, deadline=deadline)
+    os.close(pipe)
+    if timed_out:
+        _kill_group(pid)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    _kill_group(pid)  # what the import has left running
+    _groups.discard(pid)
+    if timed_out:
+        return b"", f"took longer than {seconds:.0f} s"
+    return text, f"ended its process ({signal.Signals(-code).name if code < 0 else f'exit code {code}'})"
 
 
 def end(*_: object) -> NoReturn:
-    """Handler of SIGTERM, which also comes when the parent dies: leave nothing behind."""
+    """Handles SIGTERM, which also comes when the parent dies: ends every import."""
     for group in _groups:
         _kill_group(group)
     os._exit(1)
@@ -96,14 +89,9 @@ def _kill_group(leader: int) -> None:
             kill(leader, signal.SIGKILL)
 
 
-def _ended(status: int) -> str:
-    code = os.waitstatus_to_exitcode(status)
-    return signal.Signals(-code).name if code < 0 else f"exit code {code}"
-
-
-def _nothing(*, error: str, digest: str) -> dict[str, Json]:
+def _nothing(spec: str, *, error: str) -> dict[str, Json]:
     empty: dict[str, Json] = {kind: {} for kind in KINDS}
-    return empty | {"error": error, "sha256": digest}
+    return empty | {"error": error, "sha256": sha256(Path(spec)) if Path(spec).is_file() else ""}
 
 
 def _read_until(descriptor: int, *, deadline: float) -> tuple[bytes, bool]:
@@ -122,11 +110,9 @@ def _describe_and_exit(spec: str, writing: int) -> NoReturn:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     die_with_parent()
     os.setpgid(0, 0)
-    # Whatever the plugin prints must not get between the catalogue's lines.
-    os.dup2(2, 1)
+    os.dup2(2, 1)  # what the plugin prints must not get between the catalogue's lines
     try:
-        found = canonical_json(_describe(spec)).encode()
-        view = memoryview(found)
+        view = memoryview(canonical_json(_describe(spec)).encode())
         while view:
             view = view[os.write(writing, view) :]
     finally:
@@ -134,23 +120,13 @@ def _describe_and_exit(spec: str, writing: int) -> NoReturn:
 
 
 def _describe(spec: str) -> dict[str, Json]:
-    from bench.worker.common import discover
-
-    before = registered()
-    digest = sha256(Path(spec)) if Path(spec).is_file() else ""
+    before, nothing = names(), _nothing(spec, error="")
     try:
         discover.load_plugin(spec)
-        found: dict[str, Json] = {
-            kind: {
-                name: told(kind, entry) | {"plugin": spec}
-                for name, entry in entries.items()
-                if name not in before[kind]
-            }
-            for kind, entries in registered().items()
-        }
+        found = registered(without=before, plugin=spec)
     except BenchError as error:
-        return _nothing(error=str(error), digest=digest)
-    return found | {"error": "", "sha256": digest, "files": _local_files(spec)}
+        return nothing | {"error": str(error)}
+    return nothing | found | {"files": _local_files(spec)}
 
 
 def _local_files(spec: str) -> dict[str, str]:

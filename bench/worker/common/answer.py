@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TypeAlias
 
+from bench.base.kernel import die_with_parent
 from bench.base.records import Json
 from bench.errors import EXIT_OK, EXIT_USAGE, BenchError
 from bench.worker.common import discover
-from bench.worker.process.process import die_with_parent
 
 Say: TypeAlias = Callable[[Mapping[str, Json]], None]
 

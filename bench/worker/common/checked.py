@@ -1,4 +1,4 @@
-"""Values out of a checkpoint, which may come from a stranger: what is not of its kind is refused with a ValueError."""
+"""Checks of values out of a checkpoint, which may come from a stranger. What does not fit is a ValueError."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ def number_or_none(value: Any) -> float | None:
 
 
 def numbers(value: Any) -> list[float]:
-    """A list of them."""
     return [number(each) for each in items(value)]
 
 
@@ -63,7 +62,7 @@ def flat(record: Any) -> dict[str, Any]:
 
 
 def built(kind: type[T], value: Any) -> T:
-    """The dataclass of numbers, and of tuples of numbers, that `flat` was made of."""
+    """The dataclass, of numbers and tuples of numbers, that `flat` made its fields of."""
     given = mapping(value)
     names = {field.name for field in fields(kind)}  # type: ignore[arg-type]  # a dataclass, says the caller
     if set(given) != names:
@@ -72,7 +71,6 @@ def built(kind: type[T], value: Any) -> T:
 
 
 def all_built(kind: type[T], value: Any) -> list[T]:
-    """A list of them."""
     return [built(kind, each) for each in items(value)]
 
 
@@ -96,7 +94,7 @@ def _looks(value: Any) -> object:
 
 
 def same_kinds(own: Any, given: Any) -> None:
-    """Raise ValueError where `given` is not made like `own`: other names, or something else than a number for one."""
+    """Raise ValueError where `given` has other names than `own`, or values of another kind."""
     if isinstance(own, dict) and isinstance(given, dict):
         if set(own) != set(given):
             raise ValueError(f"settings of other names: {', '.join(sorted(map(str, set(own) ^ set(given))))[:80]}")

@@ -23,10 +23,14 @@ def load_builtin() -> None:
 
     Raises BenchError '<file>: failed to import: <Type>: <message>', the original as its cause.
     """
-    for package in ("datasets", "devices"):
-        for file in _sources(BENCH_FOLDER / "worker" / package):
-            _import(f"bench.worker.{package}.{file.stem}", label=f"bench/worker/{package}/{file.name}")
-    _models_package(models_folder())
+    for folder in ("datasets", "devices"):
+        for file in _sources(BENCH_FOLDER / "worker" / folder):
+            _import(f"bench.worker.{folder}.{file.stem}", label=f"bench/worker/{folder}/{file.name}")
+    if MODELS_PACKAGE not in sys.modules:
+        # A package made here, not found on sys.path: its modules import, and pickle, by name like any others.
+        package = ModuleType(MODELS_PACKAGE, "The models of this bench.")
+        package.__path__ = [str(models_folder())]
+        sys.modules[MODELS_PACKAGE] = package
     for file in _sources(models_folder()):
         _import(f"{MODELS_PACKAGE}.{file.stem}", label=f"models/{file.name}")
 
@@ -70,14 +74,6 @@ def installed_plugins() -> tuple[str, ...]:
 
 def _sources(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*.py") if not path.name.startswith("_"))
-
-
-def _models_package(folder: Path) -> None:
-    # A package made here, not found on sys.path: its modules import, and pickle, by name like any others.
-    if MODELS_PACKAGE not in sys.modules:
-        package = ModuleType(MODELS_PACKAGE, "The models of this bench.")
-        package.__path__ = [str(folder)]
-        sys.modules[MODELS_PACKAGE] = package
 
 
 def _import(name: str, *, label: str, path: Path | None = None) -> None:

@@ -10,7 +10,7 @@ import torch
 from bench.base.privacy import published
 from bench.errors import BenchError, Unavailable
 
-# What the disk is to blame for, not the model: the trial has no result, and the run stops.
+# The disk is to blame, not the model: the trial has no result, and the run stops.
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
@@ -38,7 +38,7 @@ def classify(error: BaseException) -> tuple[str, str]:
 
 
 def first_line(error: BaseException, limit: int = 150) -> str:
-    """The first line of what an error says, cut short: a part of a longer reason."""
+    """The first line of an error's message, cut short: a part of a longer reason."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return shortened(lines[0].strip(), limit)
 
@@ -52,14 +52,3 @@ def shortened(text: str, limit: int = 300) -> str:
 def readable_traceback(error: BaseException) -> str:
     """The traceback, with ~ for the home path: results get published."""
     return published("".join(traceback.format_exception(error)))
-
-
-def refuse_answer(name: str, logits: object, *, images: torch.Tensor, num_classes: int) -> None:
-    """Raise BenchError where the model `name` answers to `images` (N, …) with anything but logits (N, K)."""
-    wanted = (len(images), num_classes)
-    found = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
-    if found != wanted:
-        raise BenchError(
-            f"model {name!r} answers with {found} to a batch of {tuple(images.shape)}; "
-            f"it has to be a tensor of logits {wanted}"
-        )

@@ -7,24 +7,22 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 from bench.base.records import Json, Trial, canonical_json
 
 PROGRESS_SECONDS = 0.5
+Metrics: TypeAlias = dict[str, float | None]  # by name; None where it could not be measured
 
 
 @dataclass(frozen=True, slots=True)
 class CheckpointPlace:
-    """Where the checkpoints of a trial lie, and what of its identity the worker does not know by itself."""
+    """Where the checkpoints of a trial lie, and the ids that the worker does not know by itself."""
 
     folder: Path
     environment_id: str
     code_id: str
     resume: bool  # whether to go on from the one that is there
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Json]) -> CheckpointPlace:
-        return cls(Path(value["folder"]), value["environment_id"], value["code_id"], value["resume"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +38,8 @@ class Rates:
 class Request:
     """What the parent asks for: the trial, and where things lie on this machine.
 
-    `others` are the trials of the same cell that train in the same process, where the engine trains them side by
-    side; of them only trial, artifact and attributes count. `rates`: not to be trained, but to find its learning rate.
+    `others`: the trials of the same cell that the engine trains side by side, in the same process; of them only trial,
+    artifact and attributes count. `rates`: a range test of the learning rate, in place of the training.
     """
 
     trial: Trial
@@ -58,6 +56,7 @@ class Request:
     @classmethod
     def from_json(cls, value: Mapping[str, Json]) -> Request:
         shared = {key: value[key] for key in ("data_root", "locations", "plugins", "scratch") if key in value}
+        place = value.get("checkpoints")
         return cls(
             trial=Trial.from_json(value["trial"]),
             data_root=Path(value["data_root"]),
@@ -66,7 +65,7 @@ class Request:
             artifact=Path(value["artifact"]) if value.get("artifact") else None,
             attributes=value.get("attributes", {}),
             scratch=Path(value["scratch"]) if value.get("scratch") else None,
-            checkpoints=CheckpointPlace.from_json(value["checkpoints"]) if value.get("checkpoints") else None,
+            checkpoints=CheckpointPlace(**place | {"folder": Path(place["folder"])}) if place else None,
             rates=Rates(**value["rates"]) if value.get("rates") else None,
             others=tuple(cls.from_json(shared | other) for other in value.get("others", ())),
         )
@@ -79,7 +78,7 @@ class TrialOutcome:
     status: str = "ok"
     reason: str = ""
     traceback: str = ""
-    metrics: dict[str, float | None] = field(default_factory=dict)
+    metrics: Metrics = field(default_factory=dict)
     samples: dict[str, list[float]] = field(default_factory=dict)
     curves: dict[str, list[float | None]] = field(default_factory=dict)
     valid: bool | None = None
@@ -102,13 +101,13 @@ class Channel:
         self._last = 0.0
 
     def send(self, message: dict[str, Json]) -> None:
-        """Write one whole line."""
+        """Writes one whole line."""
         line = memoryview(canonical_json(message).encode() + b"\n")
         while line:
             line = line[os.write(self._descriptor, line) :]
 
     def progress(self, **what: Json) -> None:
-        """Say where the trial is; at most twice a second. A `note` is to be read by somebody, and never dropped."""
+        """Says where the trial is; at most twice a second, but each `note`."""
         now = time.monotonic()
         if "note" in what or now - self._last >= PROGRESS_SECONDS:
             self._last = now

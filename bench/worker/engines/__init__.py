@@ -1,7 +1,7 @@
 """How steps are executed: one file an engine, chosen by `train.engine`.
 
-An engine takes the plain step of bench.worker.train.loop and runs it its own way. What it cannot do it says before
-anything trains, and the trial is `skipped`: one engine is never put in another's place.
+An engine runs the plain step of bench.worker.train.steps its own way. What it cannot do it says before anything trains,
+and the trial is `skipped`: one engine never takes another's place.
 """
 
 from __future__ import annotations

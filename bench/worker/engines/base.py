@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from bench.base.records import Trial
+from bench.worker.common.messages import Metrics
 from bench.worker.devices.base import Device
 from bench.worker.train.loaders import Source
 from bench.worker.train.schedules import Schedule
@@ -29,14 +30,14 @@ class Learner(NamedTuple):
 
 
 class Engine(ABC):
-    """One way to run a step. Built once a trial; the order of its calls is that of this class.
+    """One way to run a step. Built once a trial; its methods are called in the order of this class.
 
-    A setting of [train] that an engine has no way to honour belongs into its `cannot`.
+    `cannot` names every setting of [train] that the engine does not honour.
     """
 
     name: ClassVar[str]
-    capturable: ClassVar[bool] = False  # whether the optimizer's step has to be free of readings by the host
-    instruments: ClassVar[dict[str, str]] = {}  # metric → how it was read, of those that only this engine has
+    capturable: ClassVar[bool] = False  # whether the host may read nothing during the optimizer's step
+    instruments: ClassVar[dict[str, str]] = {}  # metric that only this engine has → how it was read
 
     @abstractmethod
     def cannot(self, trial: Trial, device: Device) -> str:
@@ -47,9 +48,7 @@ class Engine(ABC):
         """Wraps all that the trial does. `scratch`: a folder that may not exist yet, and is removed after the trial."""
         yield
 
-    def prepare(
-        self, learner: Callable[[], Learner], sources: Sequence[Source], *, device: Device
-    ) -> dict[str, float | None]:
+    def prepare(self, learner: Callable[[], Learner], sources: Sequence[Source], *, device: Device) -> Metrics:
         """Does what is needed once a process, on instances that are dropped, before the baseline of memory.
 
         `sources`: noise in every shape that a batch will have. Returns metrics.

@@ -1,8 +1,8 @@
 """torch.compile: the model's forward and backward pass as one graph of fused kernels; loss and optimizer are eager.
 
-Compiling falls into no figure but `compile_seconds`. It is done before the baseline of memory, on an instance that
-is dropped: another instance of the same model, with the same shapes, finds the code. From then on nothing may be
-compiled any more (torch.compiler.set_stance), so that it cannot slip into a timed block.
+Compiling is in no figure but `compile_seconds`. It is done before the baseline of memory, on an instance that is
+dropped: another instance of the same model, with the same shapes, finds the code. From then on compiling is an error
+(torch.compiler.set_stance), so that it cannot slip into a timed block.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from torch import nn
 from bench.base.records import Trial
 from bench.errors import Unavailable
 from bench.worker.common.failures import first_line
+from bench.worker.common.messages import Metrics
 from bench.worker.devices.base import Device
 from bench.worker.engines.base import Engine, Learner, first_batch
 from bench.worker.train.loaders import Fetch, Source
@@ -46,7 +47,7 @@ class Compiled(Engine):
     def open(self, scratch: Path | None) -> Iterator[None]:
         folder = scratch / "compiled" if scratch else Path(tempfile.mkdtemp(prefix="bench-compiled-"))
         before = os.environ.get(CACHE)
-        # A folder of the trial's own: code that another trial compiled would make this one's time another figure.
+        # A folder of the trial's own: code of another trial would make this one compile faster.
         os.environ[CACHE] = str(folder)
         _set_up_compiler()
         try:
@@ -59,9 +60,7 @@ class Compiled(Engine):
             else:
                 os.environ[CACHE] = before
 
-    def prepare(
-        self, learner: Callable[[], Learner], sources: Sequence[Source], *, device: Device
-    ) -> dict[str, float | None]:
+    def prepare(self, learner: Callable[[], Learner], sources: Sequence[Source], *, device: Device) -> Metrics:
         step, fetches = learner().step, [first_batch(source) for source in sources]
         start = time.perf_counter_ns()
         for fetch in fetches:
@@ -99,15 +98,15 @@ def refusal(error: Exception) -> str:
 
 
 def _set_up_compiler() -> None:
-    """Import it, forget what this process compiled before, and keep it inside this process."""
+    """Imports the compiler, drops what this process compiled before, and keeps the work in this process."""
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # tells of CUDA where there is none
     import torch._dynamo
     import torch._inductor.compile_fx
     import torch._inductor.config as config
 
     torch.compiler.reset()
-    # No pool of compile processes, which would live on beside the training. What it starts is the C++ compiler, which
-    # belongs to the trial's group of processes and ends with it.
+    # No pool of compile processes, which would live on beside the training. The C++ compiler belongs to the trial's
+    # group of processes and ends with it.
     config.compile_threads = 1
     # Precompiled headers lie in one folder a user, whatever the cache is: a cold start would be cold only once.
     config.cpp_cache_precompile_headers = False

@@ -1,7 +1,7 @@
 """CUDA graphs: the whole step (gather, forward, backward, optimizer) is captured once and replayed as one launch.
 
-As in "CUDA Graphs" of torch's notes on CUDA semantics: memory that a graph reads and writes stays where it is, so a
-step is: write the indices of the batch into their place, replay, read the loss from its place. Each size of batch
+As in "CUDA Graphs" of torch's notes on CUDA semantics: memory that a graph reads and writes stays where it is. So a
+step writes the indices of the batch into their place, replays, and reads the loss from its place. Each size of batch
 has a graph of its own, the smaller last one too; none of them runs eagerly.
 """
 
@@ -14,13 +14,14 @@ import torch
 from torch import nn
 
 from bench.base.records import Trial
+from bench.worker.common.messages import Metrics
 from bench.worker.devices.base import Device
 from bench.worker.engines.base import Engine, Learner, first_batch
-from bench.worker.train.loaders import Fetch, Gather, Resident, Source
+from bench.worker.train.loaders import Fetch, Gather, Resident, Source, batch_sizes
 from bench.worker.train.steps import Recipe, Step, eager_step
 
-# Steps on a stream aside before anything is captured: libraries open, allocate and choose algorithms in their first
-# ones, which may not happen inside a capture. Three is what torch's notes take.
+# Steps on another stream before the capture: in their first ones libraries open, allocate and choose algorithms, which
+# may not happen inside a capture. Three is what torch's notes take.
 REHEARSALS = 3
 
 
@@ -45,9 +46,7 @@ class CudaGraph(Engine):
             return "engine 'cudagraph': a replay gathers from a set that lies on the device: use loader 'resident'"
         return ""
 
-    def prepare(
-        self, learner: Callable[[], Learner], sources: Sequence[Source], *, device: Device
-    ) -> dict[str, float | None]:
+    def prepare(self, learner: Callable[[], Learner], sources: Sequence[Source], *, device: Device) -> Metrics:
         made = learner()
         step = made.step
         assert isinstance(step, GraphStep)
@@ -58,9 +57,7 @@ class CudaGraph(Engine):
     def step(self, model: nn.Module, optimizer: torch.optim.Optimizer, recipe: Recipe, *, device: Device) -> Step:
         within = replace(recipe, after_step=None)  # what the host does after a step is not captured
         plain = eager_step(model, optimizer, within, device=device.torch_device)
-        if recipe.after_step is None:
-            return GraphStep(plain, optimizer, device)
-        return FollowedGraphStep(plain, optimizer, device, after_step=recipe.after_step)
+        return GraphStep(plain, optimizer, device, after_step=recipe.after_step)
 
     def attach(self, learner: Learner, source: Source) -> None:
         assert isinstance(learner.step, GraphStep)
@@ -78,10 +75,20 @@ class _Graph:
 
 
 class GraphStep:
-    """A step that replays. `capture` first: a batch of a size that was not captured is a KeyError."""
+    """A step that replays, then calls `after_step` on the host, where there is one: it sets the next step's rate.
 
-    def __init__(self, plain: Step, optimizer: torch.optim.Optimizer, device: Device) -> None:
-        self.plain, self._optimizer, self._device = plain, optimizer, device
+    `capture` first: a batch of a size that was not captured is a KeyError.
+    """
+
+    def __init__(
+        self,
+        plain: Step,
+        optimizer: torch.optim.Optimizer,
+        device: Device,
+        *,
+        after_step: Callable[[], None] | None = None,
+    ) -> None:
+        self.plain, self._optimizer, self._device, self._after_step = plain, optimizer, device, after_step
         self._graphs: dict[tuple[Resident, int], _Graph] = {}
         self._settled = False
 
@@ -90,15 +97,17 @@ class GraphStep:
         graph = self._graphs[fetch.source, len(fetch.index)]
         graph.fetch.take(fetch)
         graph.replay()
-        # The next replay writes into the same place: what is kept is a copy.
-        return graph.loss.clone()
+        loss = graph.loss.clone()  # the next replay writes into the same place
+        if self._after_step is not None:
+            self._after_step()
+        return loss
 
     def capture(self, source: Resident) -> None:
         """Capture a step for each size of batch that an epoch of `source` has. Changes no weight."""
         if not self._settled:
             settle(self._optimizer)
             self._settled = True
-        for size in source.batch_sizes:
+        for size in batch_sizes(source.samples, source.batch_size):
             if (source, size) not in self._graphs:
                 self._graphs[source, size] = self._captured(source, size)
 
@@ -112,27 +121,12 @@ class GraphStep:
         return _Graph(fetch, loss, self._device.capture(lambda: loss.copy_(self.plain(fetch))))
 
 
-class FollowedGraphStep(GraphStep):
-    """A step that replays, and then lets the host do something: set the rate of the next step."""
-
-    def __init__(
-        self, plain: Step, optimizer: torch.optim.Optimizer, device: Device, *, after_step: Callable[[], None]
-    ) -> None:
-        super().__init__(plain, optimizer, device)
-        self._after_step = after_step
-
-    def __call__(self, fetch: Fetch) -> torch.Tensor:
-        loss = super().__call__(fetch)
-        self._after_step()
-        return loss
-
-
 @torch.no_grad()
 def settle(optimizer: torch.optim.Optimizer) -> None:
-    """Make the optimizer's tensors before a step is captured, as zeros, and leave the weights as they are.
+    """Makes the optimizer's tensors, as zeros, before a step is captured. Leaves the weights as they are.
 
-    An optimizer makes them in its first step; inside a capture they would be made anew at each replay. Sgd, adam,
-    adamw and rmsprop begin with zeros, and a step on gradients of zero without weight decay moves nothing.
+    An optimizer makes them in its first step: inside a capture, anew at each replay. Sgd, adam, adamw and rmsprop
+    begin with zeros, and a step on gradients of zero without weight decay moves nothing.
     """
     decays = [group["weight_decay"] for group in optimizer.param_groups]
     for group in optimizer.param_groups:

@@ -1,9 +1,8 @@
 """All seeds of a cell at once: stacked parameters, one forward pass mapped over them, one optimizer over the stack.
 
-The losses of the seeds are summed, so each seed's parameters get the gradient that they would get alone; sgd, adam,
-adamw and rmsprop work element by element, so one of them over the stack is one of each seed. The pieces (stacking a
-module's state, calling it with state from outside, mapping over both) are torch.func's. Trials of this engine are run
-by bench.worker.trial.all_seeds.
+The losses of the seeds are summed, so each seed's parameters get the gradient that they would get alone. Sgd, adam,
+adamw and rmsprop work element by element, so one over the stack is as one of each seed. bench.worker.trial.all_seeds
+runs the trials of this engine.
 """
 
 from __future__ import annotations
@@ -58,7 +57,7 @@ class Vectorized(Engine):
 
 
 class Stack:
-    """K models of one architecture: parameters and buffers by name, (K, ...) each; gradients go to the former.
+    """K models of one architecture: parameters and buffers by name, (K, ...) each.
 
     Raises Unavailable where the models differ in shape, or draw random numbers as they train.
     """
@@ -72,14 +71,13 @@ class Stack:
         try:
             self.parameters, self.buffers = stack_module_state(list(models))
         except RuntimeError as error:
-            raise Unavailable(
-                f"engine 'vectorized': the seeds' models differ in shape ({first_line(error)})"
-            ) from error
+            why = f"the seeds' models differ in shape ({first_line(error)})"
+            raise Unavailable(f"engine 'vectorized': {why}") from error
         self._mapped = {shared: vmap(self._one, in_dims=(0, 0, None if shared else 0)) for shared in (False, True)}
 
     @property
     def trained(self) -> list[torch.Tensor]:
-        """The stacked parameters that an optimizer is to change."""
+        """The stacked parameters that are trained."""
         return [parameter for parameter in self.parameters.values() if parameter.requires_grad]
 
     def train(self, mode: bool = True) -> None:
@@ -92,15 +90,13 @@ class Stack:
         Raises Unavailable where the model has something in it that cannot be mapped over seeds.
         """
         try:
-            found: torch.Tensor = self._mapped[images.dim() == 4](self.parameters, self.buffers, images)
-        except torch.OutOfMemoryError:
-            raise
+            logits: torch.Tensor = self._mapped[images.dim() == 4](self.parameters, self.buffers, images)
         except RuntimeError as error:
-            if "memory" in str(error):
+            if isinstance(error, torch.OutOfMemoryError) or "memory" in str(error):
                 raise
-            reason = f"torch.func.vmap does not take this model ({first_line(error)})"
-            raise Unavailable(f"engine 'vectorized': {reason}: {USE_EAGER}") from error
-        return found
+            why = f"torch.func.vmap does not take this model ({first_line(error)})"
+            raise Unavailable(f"engine 'vectorized': {why}: {USE_EAGER}") from error
+        return logits
 
     def _one(
         self, parameters: dict[str, torch.Tensor], buffers: dict[str, torch.Tensor], images: torch.Tensor
@@ -151,8 +147,10 @@ def stacked_step(stack: Stack, optimizer: torch.optim.Optimizer, recipe: Recipe,
 
 
 def per_seed_clip(stacked: Sequence[torch.Tensor], most: float) -> Callable[[], None] | None:
-    """Returns the call that clips the gradients (K, ...) of each seed as torch.nn.utils.clip_grad_norm_ clips those of
-    one model; None where `most`, the largest norm, is 0."""
+    """Returns the call that clips the gradients (K, ...) of each seed to the norm `most`; None where that is 0.
+
+    It does for each seed what torch.nn.utils.clip_grad_norm_ does for one model.
+    """
     if not most:
         return None
 
@@ -168,7 +166,7 @@ def per_seed_clip(stacked: Sequence[torch.Tensor], most: float) -> Callable[[], 
 
 @dataclass(slots=True)
 class Tallies(Tally):
-    """Running sums of an epoch for every seed. A seed whose loss is not finite is out; the others go on."""
+    """Running sums of an epoch of every seed. A seed whose loss is not finite is out; the others go on."""
 
     out: dict[int, str] = field(default_factory=dict)  # place of the seed → why; kept over epochs
     _each: list[float] = field(default_factory=list)

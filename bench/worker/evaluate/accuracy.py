@@ -16,7 +16,7 @@ from bench.worker.train.optimizers import autocast
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Held:
-    """A split for evaluation, in its own order: on the device, as float32 where it fits the budget of `resident`."""
+    """A split for evaluation, in its own order: on the device as float32 where it fits the budget, else on the host."""
 
     images: torch.Tensor
     labels: torch.Tensor
@@ -82,7 +82,7 @@ def first_answers(model: nn.Module, split: Held, *, batch_size: int, precision: 
 
 
 def _answers(model: nn.Module, split: Held, *, count: int, batch_size: int, precision: str) -> list[torch.Tensor]:
-    """Logits of the first `count` samples, a batch each; the model is in eval mode meanwhile."""
+    """Logits of the first `count` samples, batch by batch, in eval mode."""
     was_training = model.training
     model.eval()
     with autocast(split.device, precision):

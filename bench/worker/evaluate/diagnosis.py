@@ -27,37 +27,29 @@ CURVE_POINTS = 200  # of a curve that is kept; areas are those of the whole curv
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What the model said to a test set. `probabilities` (N, K) float64, `labels` and `answers` (N,) int64."""
+    """The answers of a model to a test set: `probabilities` (N, K) float64, `labels` and `answers` (N,) int64."""
 
     probabilities: Floats
     labels: Integers
     answers: Integers
+    right: npt.NDArray[np.bool_]  # (N,) whether the answer is the label
+    confidence: Floats  # (N,) the probability that the model gave its own answer
 
     @classmethod
     def of(cls, logits: npt.NDArray[np.float32], labels: Integers) -> Answers:
         """From logits (N, K) and labels (N,); softmax in float64."""
         shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
-        odds = np.exp(shifted)
-        return cls(odds / odds.sum(axis=1, keepdims=True), labels, logits.argmax(axis=1))
+        odds, answers = np.exp(shifted), logits.argmax(axis=1)
+        probabilities = odds / odds.sum(axis=1, keepdims=True)
+        return cls(probabilities, labels, answers, answers == labels, probabilities.max(axis=1))
 
     @property
     def num_classes(self) -> int:
         return int(self.probabilities.shape[1])
 
-    @property
-    def right(self) -> npt.NDArray[np.bool_]:
-        right: npt.NDArray[np.bool_] = self.answers == self.labels
-        return right
-
-    @property
-    def confidence(self) -> Floats:
-        """(N,) the probability that the model gave its own answer."""
-        confidence: Floats = self.probabilities.max(axis=1)
-        return confidence
-
 
 def rehearse() -> None:
-    """Diagnose four answers to nothing: scikit-learn looks up what it needs at its first call (8 ms), and keeps it."""
+    """Diagnoses four made-up answers: scikit-learn looks up what it needs at its first call (8 ms), and keeps it."""
     logits = np.array([[2, 1], [1, 2], [2, 1], [1, 2]], dtype=np.float32)
     diagnose(logits, np.array([0, 0, 1, 1]), images=np.zeros((4, 1, 1, 1), dtype=np.uint8))
 
@@ -65,7 +57,7 @@ def rehearse() -> None:
 def diagnose(logits: npt.NDArray[np.float32], labels: Integers, *, images: npt.NDArray[Any]) -> dict[str, Any]:
     """Everything below, by its place in the trial's file: `per_class/recall` and so on.
 
-    logits (N, K), labels (N,), images (N, C, H, W) as they lie in the data set, before scaling.
+    logits (N, K), labels (N,), images (N, C, H, W) before scaling.
     """
     from sklearn import config_context
 
@@ -100,7 +92,7 @@ def summary(diagnosis: Arrays) -> dict[str, float]:
 def per_class(answers: Answers) -> Arrays:
     """(K,) each: precision, recall, f1, support, and accuracy: right answers to "is it this class?" over all samples.
 
-    A class without a sample, or that was never answered, has 0 where a figure would be 0/0.
+    A figure that would be 0/0 (no sample of the class, or it was never answered) is 0.
     """
     from sklearn.metrics import precision_recall_fscore_support
 
@@ -183,7 +175,7 @@ def calibration(answers: Answers) -> Arrays:
 
 
 def confidence(answers: Answers) -> Arrays:
-    """How sure the model was where it was right and where it was wrong: edges (B+1,), counts right and wrong (B,)."""
+    """Histograms of confidence: edges (B+1,), counts of right and of wrong answers (B,)."""
     edges = np.linspace(0.0, 1.0, CONFIDENCE_BINS + 1)
     sure, right = answers.confidence, answers.right
     return {"edges": edges, "right": np.histogram(sure[right], edges)[0], "wrong": np.histogram(sure[~right], edges)[0]}
@@ -197,7 +189,7 @@ def top_k(answers: Answers) -> Arrays:
 
 
 def confident_errors(answers: Answers, images: npt.NDArray[Any]) -> Arrays:
-    """The wrong answers that the model was surest of: index, label, answer, confidence (E,), images (E, C, H, W)."""
+    """The most confident wrong answers: index, label, answer, confidence (E,), images (E, C, H, W)."""
     wrong = np.flatnonzero(~answers.right)
     worst = wrong[np.argsort(-answers.confidence[wrong], kind="stable")][:MOST_ERRORS]
     return {
@@ -207,7 +199,7 @@ def confident_errors(answers: Answers, images: npt.NDArray[Any]) -> Arrays:
 
 
 def confusions(answers: Answers, images: npt.NDArray[Any]) -> Arrays:
-    """The most common ones, ranked: label, answer, count (M,), mean_image (M, C, H, W) of what was confused so."""
+    """The most common confusions, ranked: label, answer, count (M,), mean_image (M, C, H, W) of their images."""
     pairs = answers.labels * answers.num_classes + answers.answers
     counts = np.bincount(pairs[~answers.right], minlength=answers.num_classes**2)
     ranked = np.argsort(-counts, kind="stable")[:MOST_CONFUSIONS]

@@ -18,7 +18,7 @@ from bench.worker.train.optimizers import autocast
 WARMUP_CALLS = 5
 BLOCKS = 10
 LATENCY_CALLS = 200
-# At most so long for each of the two: a slow model is measured on fewer calls.
+# For each of the two: a slow model is measured on fewer calls.
 BUDGET_SECONDS = 0.5
 BLOCK_SECONDS = 0.002
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-import signal
 import socket
 import sys
 import time
@@ -13,30 +12,24 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
+from bench.base.kernel import die_with_parent
 from bench.base.records import Json
 from bench.worker.common.messages import Channel
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of <malloc.h>
 READY = b"."
-OWN_WORD = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TOP_PAD_", "MALLOC_TRIM_THRESHOLD_")
-
-
-def die_with_parent(number: signal.Signals = signal.SIGKILL) -> None:
-    """Ask the kernel for a signal when the process that made this one ends (Linux: prctl(2))."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, number)  # PR_SET_PDEATHSIG
+SET_BY_USER = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TOP_PAD_", "MALLOC_TRIM_THRESHOLD_")
 
 
 def keep_freed_memory() -> None:
-    """Have glibc keep the pages of tensors that were freed, as allocators of GPUs do (mallopt(3)).
+    """Has glibc keep the pages of tensors that were freed, as allocators of GPUs do (mallopt(3)).
 
-    By itself it gives the end of its heap back to the kernel whenever more than a threshold is free there, and whether
-    a step ends so is chance: of cnn at batch 512 some processes then met 10,000 page faults a step and others none,
-    and were up to a quarter slower for it. Of the main thread's heap, on which trials train. Blocks of 32 MiB, the most
-    that glibc goes up to by itself, and larger ones are mapped each time. What the user said of it in the environment
-    stands.
+    By itself it returns the end of the main thread's heap to the kernel whenever more than a threshold is free there.
+    Whether a step ends so is chance: of cnn at batch 512 some processes met 10,000 page faults a step, others none,
+    and were up to a quarter slower. Blocks of 32 MiB (glibc's own maximum) and more are mapped each time. What the
+    user's environment says stands.
     """
-    if any(os.environ.get(name) for name in OWN_WORD) or "glibc.malloc." in os.environ.get("GLIBC_TUNABLES", ""):
+    if any(os.environ.get(name) for name in SET_BY_USER) or "glibc.malloc." in os.environ.get("GLIBC_TUNABLES", ""):
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:
@@ -45,17 +38,18 @@ def keep_freed_memory() -> None:
 
 
 def stand_by(link: socket.socket, *, measured: int, rehearses: bool, plugins: bool) -> NoReturn:
-    """Get ready, say so with a byte on `link`, take one request from it, run the trial, end the process.
+    """Gets ready, says so with a byte on `link`, takes one request from it, runs the trial, ends the process.
 
-    The request is a JSON line with a descriptor beside it, on which the trial is to speak; where `link` is closed
-    without one there is nothing to do. `plugins`: whether it is going to name some. A byte is written to `measured`
-    when nothing of the trial is timed any more. The process is the leader of its own session: a signal to its group
-    reaches what it started, and a Ctrl-C in the terminal does not reach it.
+    The request is a JSON line with a descriptor beside it, on which the trial speaks; where `link` is closed without
+    one, the process ends. `plugins`: whether the request will name some. A byte on `measured` says that nothing of the
+    trial is timed any more. The process leads its own session: a signal to its group reaches what it started, and a
+    Ctrl-C in the terminal does not reach it.
     """
     try:
         from bench.worker.process import rehearsal
 
-        settle()
+        die_with_parent()
+        keep_freed_memory()
         _redirect(None)
         if rehearses:
             rehearsal.rehearse(plugins=plugins)
@@ -68,28 +62,20 @@ def stand_by(link: socket.socket, *, measured: int, rehearses: bool, plugins: bo
             line, descriptors = line + part, descriptors + more
         started_ns = time.perf_counter_ns()
         link.close()
-        run_and_exit(
-            json.loads(line), descriptor=descriptors[0], started_ns=started_ns, measured=lambda: _say(measured)
-        )
+
+        def say_measured() -> None:
+            with suppress(OSError):  # nobody listens any more; what was measured is there all the same
+                os.write(measured, b".")
+
+        run_and_exit(json.loads(line), descriptor=descriptors[0], started_ns=started_ns, measured=say_measured)
     finally:  # not into what the template has on its stack
         os._exit(1)
-
-
-def settle() -> None:
-    """Sets up a trial's process."""
-    die_with_parent()
-    keep_freed_memory()
-
-
-def _say(measured: int) -> None:
-    with suppress(OSError):  # nobody listens any more; what was measured is there all the same
-        os.write(measured, b".")
 
 
 def run_and_exit(
     request: dict[str, Json], *, descriptor: int, started_ns: int, measured: Callable[[], object] = lambda: None
 ) -> NoReturn:
-    """Run the trial that `request` describes, say what became of it on `descriptor`, end the process.
+    """Runs the trial of `request`, says what became of it on `descriptor`, ends the process.
 
     Standard output and error go to the trial's log.
     """
@@ -123,7 +109,7 @@ def _redirect(log: str | None) -> None:
     """Standard input from nowhere; output and error to the log, appended, or nowhere too."""
     source = target = os.open(os.devnull, os.O_RDWR)
     if log:
-        with suppress(OSError):  # a full disk: that the record does not fit either is said by the parent
+        with suppress(OSError):  # a full disk: the parent says it, since the record does not fit either
             target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     for number, own in enumerate((source, target, target)):
         os.dup2(own, number)
@@ -135,5 +121,6 @@ def spawned_main(descriptor: int) -> NoReturn:
     """`python -m bench.worker spawn FD`: one trial; its request is the first line of standard input."""
     started_ns = time.perf_counter_ns()
     request = json.loads(sys.stdin.readline())
-    settle()
+    die_with_parent()
+    keep_freed_memory()
     run_and_exit(request, descriptor=descriptor, started_ns=started_ns)

@@ -1,8 +1,7 @@
-"""What a trial's process goes through before it knows its trial, so that the trial does not meet it for the first time.
+"""A rehearsal: what a trial's process does for the first time, done before it knows its trial.
 
 A forked process copies each page that it writes to, and torch looks up what it needs at its first call: tens of
-milliseconds of a trial. While the trial before saves what it measured, the next one's process can have them behind it;
-no timed window of either is open then.
+milliseconds. The next trial's process spends them while the trial before saves its record; neither is timed then.
 """
 
 from __future__ import annotations
@@ -29,10 +28,10 @@ BATCH, SIDE, CLASSES = 2, 8, 2
 
 
 def rehearse(*, plugins: bool) -> None:
-    """Load, build, answer and step once, on next to nothing. Raises nothing.
+    """Loads, builds, evaluates and steps once, on two images. Raises nothing.
 
     Leaves no file, no thread, and torch as it was: switches, number of threads, random numbers. The first backward pass
-    of a process starts the driver and a thread for every GPU, and settles which kinds of device there are: there is
+    of a process starts the driver and a thread for every GPU, and fixes which kinds of device there are: so there is
     none here where there is a GPU, or where plugins are to come.
     """
     with suppress(Exception), _one_thread(), torch.random.fork_rng(devices=[]):  # the trial meets it too, and says it
@@ -41,7 +40,9 @@ def rehearse(*, plugins: bool) -> None:
         labels: Labels = np.arange(BATCH, dtype=np.int64) % CLASSES
         scale = Scale.on(cpu, [0.0], [1.0])
         source = Resident(images, labels, device=cpu, scale=scale, batch_size=BATCH, seed=0)
-        model = _model()
+        # Not a registered model: those are the user's to change.
+        layers = (nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten())
+        model = nn.Sequential(*layers, nn.Linear(4 * (SIDE // 2) ** 2, CLASSES))
         optimizer = make_optimizer(model.parameters(), TrainSettings())
         held = Held.around(source)
         first_answers(model, held, batch_size=BATCH, precision="float32")
@@ -59,15 +60,9 @@ def rehearse(*, plugins: bool) -> None:
         memory.release()
 
 
-def _model() -> nn.Module:
-    """A convolution, and what mostly follows one. Not a registered model: those are the user's to change."""
-    layers = (nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten())
-    return nn.Sequential(*layers, nn.Linear(4 * (SIDE // 2) ** 2, CLASSES))
-
-
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Sets torch to one thread: more would be started."""
+    """Inside, torch has one thread: it would start the others."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -3,10 +3,10 @@
 A fork costs 20 ms where importing torch costs seconds, and is as fresh as a spawn as long as the template has run no
 operation, started no thread and never touched CUDA. Plugins are imported in the trial's process, never here.
 
-One process is kept ready ahead: it is forked as soon as the trial under way times nothing any more, rehearses, and
-waits for its request, so that the next trial need not wait for that. It is the process of one trial, as any.
+One process is kept ready ahead for the next trial: it is forked as soon as the trial under way times nothing any more,
+rehearses, and waits for its request.
 
-Words with the parent, JSON lines on a Unix socket:
+Messages, JSON lines on a Unix socket with the parent:
     ← {"trial": {...}} with a descriptor beside it: the writing end of the trial's own pipe
     → {"ready": true}, once; {"started": pid}; {"ended": pid, "status": wait status}, also of one that never started
 The parent closing the socket, or dying, ends the template and what it forked.
@@ -27,14 +27,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
+from bench.base.kernel import die_with_parent
 from bench.base.records import Json, canonical_json
 from bench.worker.process import process
 
 
 def main(descriptor: int) -> None:
-    """Serve forks on the socket `descriptor` until its other end is closed."""
+    """Serves forks on the socket `descriptor` until its other end is closed."""
     # Not SIGKILL: what the trial under way has started must end too, and only this process knows of it by then.
-    process.die_with_parent(signal.SIGTERM)
+    die_with_parent(signal.SIGTERM)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     link = socket.socket(fileno=descriptor)
     try:
@@ -42,15 +43,15 @@ def main(descriptor: int) -> None:
         _refuse_threads()
         _Server(link).serve()
     except BaseException as error:
-        # Without the end of the interpreter: what libraries say then would be the last word that is passed on.
+        # Not by sys.exit: what libraries print as the interpreter ends would come after this message.
         sys.stderr.write(str(error) if isinstance(error, SystemExit) else traceback.format_exc())
         sys.stderr.flush()
         os._exit(1)
 
 
 def _import_everything() -> None:
-    """Imports what a trial is going to need. The first optimizer pulls in torch._dynamo, which takes a second."""
-    gc.disable()  # nothing of this is garbage: to look for some takes 0.4 of 2.8 s
+    """Imports what a trial will need. The first optimizer imports torch._dynamo, which takes a second."""
+    gc.disable()  # nothing of this is garbage: looking for some takes 0.4 of 2.8 s
     import h5py
     import numpy.ma
     import torch
@@ -66,10 +67,9 @@ def _import_everything() -> None:
         import sklearn.metrics
     discover.load_builtin()
     diagnosis.rehearse()
-    # What is imported is all that this was for.
     del h5py, numpy, rehearsal, sklearn, torch, trial
-    # Out of the collector's sight: a collection in a trial would touch, and so copy, every page of all of this
-    # (0.19 s a trial). What garbage there is stays: to look for it takes 0.3 s, and leaves holes in shared pages.
+    # Else a collection in a trial would touch, and so copy, every page of all of this (0.19 s a trial). What garbage
+    # there is stays: looking for it takes 0.3 s, and leaves holes in shared pages.
     gc.freeze()
     gc.enable()
 
@@ -78,9 +78,9 @@ def _import_everything() -> None:
 def _without(name: str) -> Iterator[None]:
     """Inside, the package `name` cannot be imported, as if it were not installed.
 
-    scikit-learn imports pandas where it is there, and pandas pyarrow, which starts a thread as it is imported.
+    scikit-learn imports pandas where it is there, and pandas imports pyarrow, which then starts a thread.
     """
-    if name in sys.modules:  # by something installed that Python imports as it starts: too late to go without
+    if name in sys.modules:  # something installed imports it as Python starts: too late to go without
         yield
         return
     sys.modules[name] = None  # type: ignore[assignment]  # what the import system takes for "not there"
@@ -91,7 +91,7 @@ def _without(name: str) -> Iterator[None]:
 
 
 def _refuse_threads() -> None:
-    """Stops the template where it has threads: a fork of a process with threads may deadlock."""
+    """Raises SystemExit where the template has threads: a fork of a process with threads may deadlock."""
     if sys.platform == "linux" and (count := len(list(Path("/proc/self/task").iterdir()))) > 1:
         raise SystemExit(f"the template has {count} threads: something it imports starts threads")
 
@@ -111,10 +111,10 @@ class _Server:
         self.link, self.buffer, self.descriptors = link, b"", list[int]()
         self.children: set[int] = set()
         self.ready: _Ready | None = None
-        self.plugins = False  # whether requests name some, which is the same throughout a run
+        self.plugins = False  # whether requests name some: the same throughout a run
         # The trial under way writes a byte here when it times nothing any more.
         self.measured, self.telling = os.pipe()
-        # SIGCHLD writes a byte here, which wakes `select`: the template sleeps between trials.
+        # SIGCHLD writes a byte here, which wakes `select`.
         self.waking, writing = os.pipe()
         os.set_blocking(writing, False)
         signal.set_wakeup_fd(writing)
@@ -137,13 +137,12 @@ class _Server:
         self._end()
 
     def _end(self) -> NoReturn:
-        """Leave nothing behind."""
         for child in self.children:
             _kill_group(child)
         os._exit(0)
 
     def _receive(self) -> bool:
-        """Takes up requests. False where the parent is gone."""
+        """Takes what requests have come. False where the parent is gone."""
         try:
             data, descriptors, _, _ = socket.recv_fds(self.link, 65536, 8)
         except ConnectionError:
@@ -165,9 +164,9 @@ class _Server:
         os.close(pipe)
 
     def _given(self, line: bytes, pipe: int) -> _Ready:
-        """Starts a process and gives it the request. Where the process ends instead, its end is reported.
+        """Starts a process and gives it the request.
 
-        Whatever ends one in its rehearsal is the trial's to meet, and to be told of: the second has none.
+        Where it ends in its rehearsal, a second one goes without: what ended it is the trial's to meet and to report.
         """
         ready = self._fork()
         if not _give(ready, line, pipe):
@@ -188,16 +187,15 @@ class _Server:
     def _become_trial(self, link: socket.socket, *, rehearses: bool) -> NoReturn:
         os.setsid()
         signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
         self.link.close()
         os.close(self.waking)
         os.close(self.measured)
         process.stand_by(link, measured=self.telling, rehearses=rehearses, plugins=self.plugins)
 
     def _reap(self) -> None:
-        """Report every child that has ended; what it started and left behind ends with it."""
+        """Reports every child that has ended, and ends what it left behind."""
         for child in list(self.children):
             ended, status = os.waitpid(child, os.WNOHANG)
             if ended:
@@ -214,13 +212,13 @@ class _Server:
 
 
 def _give(ready: _Ready, line: bytes, pipe: int) -> bool:
-    """Give a process its request, once it is ready; False where it has ended or does not get ready, and is killed."""
+    """Gives a process its request once it is ready. False where it has ended; one that does not get ready is killed."""
     try:
         ready.link.settimeout(PATIENCE_SECONDS)
         if ready.link.recv(1) != process.READY:
             return False
         sent = socket.send_fds(ready.link, [line], [pipe])
-        if sent < len(line):  # else it may have closed its end already, which an empty write would take for its end
+        if sent < len(line):  # else it may have closed its end already, and an empty write would raise
             ready.link.sendall(line[sent:])
     except OSError:
         _kill_group(ready.pid)

@@ -1,10 +1,9 @@
 """Training images moved about, each by chances of its own: crop with padding, horizontal flip, rotation, in this order.
 
-What torchvision.transforms.v2 does to one image (RandomCrop with padding, RandomHorizontalFlip, RandomRotation with
-bilinear interpolation), done to a batch on the device in a few operations: v2 draws once for all images of a batch.
-Chances are drawn for a whole epoch on the host, as the order is; a batch takes its rows of them along into its step,
-which moves the images. So neither the device nor the loader nor the engine changes what is drawn, and nothing is drawn
-inside a timed block.
+torchvision.transforms.v2 (RandomCrop with padding, RandomHorizontalFlip, RandomRotation with bilinear interpolation)
+draws once for all images of a batch; here each image of a batch has its own, in a few operations on the device.
+Chances are drawn for a whole epoch on the host, as the order is, and the step moves the images: neither the device nor
+the loader nor the engine changes what is drawn, and nothing is drawn inside a timed block.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from torch.nn import functional
 from bench.base.records import TrainSettings
 from bench.worker.common import randomness
 
-# Of each sample, whatever is asked for: setting one of them does not change what the others draw.
+# Of each sample, whatever is asked for: one setting does not change what the others draw.
 CHANCES = 4
 FLIP, TOP, LEFT, ANGLE = range(CHANCES)
 
@@ -50,7 +49,7 @@ class Augmentation:
         memory_format: torch.memory_format = torch.contiguous_format,
     ) -> Augmentation | None:
         """What `settings` ask for; None where they ask for nothing."""
-        if not is_wanted(settings):
+        if not (settings.augment_flip or settings.augment_crop_padding > 0 or settings.augment_rotation_degrees > 0):
             return None
         return cls(
             settings.augment_flip,
@@ -115,11 +114,6 @@ def augmentations_of(settings: TrainSettings, *, fill: torch.Tensor, seeds: Sequ
     """One for each seed; none where `settings` ask for nothing."""
     each = [Augmentation.of(settings, fill=fill, seed=seed) for seed in seeds]
     return [found for found in each if found is not None]
-
-
-def is_wanted(settings: TrainSettings) -> bool:
-    """Whether any augmentation is asked for."""
-    return settings.augment_flip or settings.augment_crop_padding > 0 or settings.augment_rotation_degrees > 0
 
 
 def _heads(chances: torch.Tensor) -> torch.Tensor:

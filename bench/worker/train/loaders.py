@@ -1,31 +1,30 @@
 """Where batches come from: a set that lies on the device (`resident`), or torch's DataLoader.
 
-Both give an epoch as chunks: batches that are ready, to be trained on inside one timed block. What it takes to
-make them ready (loading, transfer) lies outside the block, and inside the epoch.
+Both give an epoch as chunks: batches that are ready, to be trained on inside one timed block. What makes them ready
+(loading, transfer) lies outside the block and inside the epoch.
 """
 
 from __future__ import annotations
 
-import ctypes
-import signal
-import sys
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from bench.base.kernel import die_with_parent
 from bench.worker.common import randomness
 from bench.worker.measure.split import Transfers
 from bench.worker.train.augment import CHANCES, Augmentation
 
-# A set whose float32 images take no more than this lies on the device as float32, scaled once; a larger one as it
-# is, scaled batch by batch. CIFAR-10 takes 0.6 GB.
+# A set whose float32 images take no more lies on the device as float32, scaled once; a larger one as it is, scaled
+# batch by batch. CIFAR-10 takes 0.6 GB.
 RESIDENT_BUDGET_BYTES = 2 * 1024**3
 
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
@@ -69,22 +68,19 @@ class Source(ABC):
     """An endless supply of epochs over one split."""
 
     samples: int
-    transfers: Transfers | None = None  # where their time goes; none where nothing is transferred
+    # By name, those that an epoch takes up where the last one left them: a checkpoint holds them.
+    generators: dict[str, torch.Generator]
+    transfers: Transfers | None = None  # takes their time; None where nothing is transferred
 
     @abstractmethod
     def epoch(self, *, steps_per_chunk: int) -> Iterator[list[Ready]]:
         """One pass in the order of the seed, as chunks of batches that are ready."""
 
-    @property
-    @abstractmethod
-    def generators(self) -> dict[str, torch.Generator]:
-        """By name, the generators of which an epoch takes up where the last one left them: a checkpoint holds them."""
-
 
 class Resident(Source):
     """The whole split lies on the device; a batch is gathered by index, inside the timed block.
 
-    A loop written by hand over a tensor in memory does the same, so that the two can be compared.
+    A loop written by hand over a tensor in memory does the same: the two can be compared.
     """
 
     def __init__(
@@ -102,6 +98,7 @@ class Resident(Source):
         self.samples, self.batch_size, self.device = len(labels), batch_size, device
         self.augmentation = augmentation
         self.order = randomness.generator(seed, randomness.ORDER)
+        self.generators = {"order": self.order} | drawn_by(augmentation)
         fits = images.size * 4 <= RESIDENT_BUDGET_BYTES
         raw = as_tensor(images)
         if fits:
@@ -115,32 +112,16 @@ class Resident(Source):
 
     def epoch(self, *, steps_per_chunk: int) -> Iterator[list[Ready]]:
         order = torch.randperm(self.samples, generator=self.order).to(self.device)
-        batches = order.split(self.batch_size)
-        fetches: Sequence[Gather]
-        if self.augmentation is None:
-            fetches = [Gather(self, index) for index in batches]
-        else:
-            chances = self.augmentation.chances(self.samples).split(self.batch_size)
-            fetches = [AugmentedGather(self, *each) for each in zip(batches, chances, strict=True)]
+        chances = chances_by_batch(self.augmentation, samples=self.samples, batch_size=self.batch_size)
+        fetches = [Gather(self, *each) for each in zip(order.split(self.batch_size), chances, strict=True)]
         for start, end in even_parts(len(fetches), most=steps_per_chunk):
             yield [Ready(fetch, len(fetch.index)) for fetch in fetches[start:end]]
-
-    @property
-    def generators(self) -> dict[str, torch.Generator]:
-        return {"order": self.order} | drawn_by(self.augmentation)
 
     def blank(self, size: int) -> Gather:
         """A batch of `size` samples with places of its own, for `Gather.take`."""
         index = torch.zeros(size, dtype=torch.int64, device=self.device)
-        if self.augmentation is None:
-            return Gather(self, index)
-        return AugmentedGather(self, index, torch.zeros((size, CHANCES), device=self.device))
-
-    @property
-    def batch_sizes(self) -> list[int]:
-        """The sizes of batch that an epoch has: the full one, and the last one's where that is smaller."""
-        full = min(self.batch_size, self.samples)
-        return [full] + ([last] if (last := self.samples % full) else [])
+        chances = None if self.augmentation is None else torch.zeros((size, CHANCES), device=self.device)
+        return Gather(self, index, chances)
 
     def gather(self, index: torch.Tensor) -> Batch:
         """The samples at `index` (n,) int64, on the device: images (n, C, H, W) float32, labels (n,)."""
@@ -152,44 +133,27 @@ class Resident(Source):
 
 
 class Gather:
-    """A batch of a resident set that is yet to be gathered: what an engine may want to know of it stands open."""
+    """The call that gathers a batch of a resident set, at `index` (n,), and moves its images by `chances` (n, CHANCES).
 
-    __slots__ = ("index", "source")
+    An engine may look at both.
+    """
 
-    def __init__(self, source: Resident, index: torch.Tensor) -> None:
-        self.source, self.index = source, index
+    __slots__ = ("chances", "index", "source")
+
+    def __init__(self, source: Resident, index: torch.Tensor, chances: torch.Tensor | None = None) -> None:
+        self.source, self.index, self.chances = source, index, chances
 
     def __call__(self) -> Batch:
-        return self.source.gather(self.index)
+        return self.source.gather(self.index) if self.chances is None else self.loaded()()
 
     def take(self, other: Gather) -> None:
         """Become `other`, in the places that this one has on the device."""
         self.index.copy_(other.index)
+        if self.chances is not None and other.chances is not None:
+            self.chances.copy_(other.chances)
 
     def loaded(self) -> Fetch:
-        """What is left to be done once the samples have been gathered."""
-        return given(self())
-
-
-class AugmentedGather(Gather):
-    """A batch whose images are moved about once they are gathered, by chances (n, CHANCES)."""
-
-    __slots__ = ("chances",)
-
-    def __init__(self, source: Resident, index: torch.Tensor, chances: torch.Tensor) -> None:
-        super().__init__(source, index)
-        self.chances = chances
-
-    def __call__(self) -> Batch:
-        return self.loaded()()
-
-    def take(self, other: Gather) -> None:
-        assert isinstance(other, AugmentedGather)
-        self.index.copy_(other.index)
-        self.chances.copy_(other.chances)
-
-    def loaded(self) -> Fetch:
-        assert self.source.augmentation is not None
+        """The call that does what is left once the samples have been gathered."""
         return moved_about(self.source.gather(self.index), self.source.augmentation, chances=self.chances)
 
 
@@ -212,14 +176,14 @@ class Loaded(Source):
     ) -> None:
         self.samples, self.device, self.memory_format = len(labels), device, memory_format
         self.augmentation, self.batch_size = augmentation, batch_size
-        # Pages of a mapped file count as memory of the process once they are touched: now, not while it is measured.
+        # Pages of a mapped file count as memory of the process once they are touched: so now, not while it is measured.
         images.max()
         host = Scale(scale.shift.cpu(), scale.scale.cpu())
         samples = _Samples(as_tensor(images), as_tensor(labels), host)
-        # Not shuffle=True: the loader then draws the seeds of its workers from the generator of the order, once an
-        # epoch or once in all, so that their number changes the order.
+        # Not shuffle=True: with it the loader draws the seeds of its workers from the generator of the order, so that
+        # their number changes the order.
         order, seeds = _Order(len(labels), seed), randomness.generator(seed, randomness.LOADER)
-        self._generators = {"order": order.order, "loader": seeds} | drawn_by(augmentation)
+        self.generators = {"order": order.order, "loader": seeds} | drawn_by(augmentation)
         self.loader = DataLoader(
             samples,
             batch_size=batch_size,
@@ -231,41 +195,25 @@ class Loaded(Source):
             worker_init_fn=partial(_start_worker, seed) if num_workers else None,
         )
 
-    @property
-    def generators(self) -> dict[str, torch.Generator]:
-        return dict(self._generators)
-
     def epoch(self, *, steps_per_chunk: int) -> Iterator[list[Ready]]:
-        chunk: list[Ready] = []
-        for ready in self._fetches():
-            chunk.append(ready)
-            if len(chunk) == steps_per_chunk:
-                yield chunk
-                chunk = []
-        if chunk:
+        batches = self._batches()
+        while chunk := list(islice(batches, steps_per_chunk)):
             yield chunk
 
-    def _fetches(self) -> Iterator[Ready]:
-        if self.augmentation is None:
-            for images, labels in self.loader:
-                yield Ready(given(self._moved(images, labels)), len(labels))
-            return
-        drawn = self.augmentation.chances(self.samples).split(self.batch_size)
+    def _batches(self) -> Iterator[Ready]:
+        drawn = chances_by_batch(self.augmentation, samples=self.samples, batch_size=self.batch_size)
         for (images, labels), chances in zip(self.loader, drawn, strict=True):
             batch = self._moved(images, labels)
             yield Ready(moved_about(batch, self.augmentation, chances=chances), len(labels))
 
     def _moved(self, images: torch.Tensor, labels: torch.Tensor) -> Batch:
-        if self.transfers is None:
-            return self._to_device(images, labels)
-        self.transfers.begins()
-        batch = self._to_device(images, labels)
-        self.transfers.ends()
-        return batch
-
-    def _to_device(self, images: torch.Tensor, labels: torch.Tensor) -> Batch:
+        if self.transfers is not None:
+            self.transfers.begins()
         placed = images.to(self.device, non_blocking=True, memory_format=self.memory_format)
-        return placed, labels.to(self.device, non_blocking=True)
+        batch = placed, labels.to(self.device, non_blocking=True)
+        if self.transfers is not None:
+            self.transfers.ends()
+        return batch
 
 
 class _Samples(Dataset[Batch]):
@@ -298,27 +246,44 @@ class _Order(Sampler[int]):
 def _start_worker(seed: int, worker: int) -> None:
     """A loader worker dies with its trial, and draws from a generator of its own."""
     randomness.seed_globals(seed, f"{randomness.LOADER}:{worker}")
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: without it up to 5 s of orphan
+    die_with_parent()  # without it up to 5 s of orphan
 
 
 def given(batch: Batch) -> Fetch:
     return lambda: batch
 
 
-def moved_about(batch: Batch, augmentation: Augmentation, *, chances: torch.Tensor) -> Fetch:
-    """The call that augments a batch that is there; each time in the same way."""
+def moved_about(batch: Batch, augmentation: Augmentation | None, *, chances: torch.Tensor | None) -> Fetch:
+    """The call that augments a batch, each time in the same way; that gives it as it is without an augmentation."""
+    if augmentation is None or chances is None:
+        return given(batch)
     images, labels = batch
     return lambda: (augmentation(images, chances), labels)
 
 
+def chances_by_batch(
+    augmentation: Augmentation | None, *, samples: int, batch_size: int
+) -> Sequence[torch.Tensor | None]:
+    """Draws the chances of an epoch. Returns those of each batch; None for each without an augmentation."""
+    if augmentation is None:
+        return [None] * -(-samples // batch_size)
+    drawn: Sequence[torch.Tensor] = augmentation.chances(samples).split(batch_size)
+    return drawn
+
+
 def drawn_by(augmentation: Augmentation | None) -> dict[str, torch.Generator]:
-    """The generator of an augmentation by its name, where there is one."""
+    """The generator of an augmentation by its name; empty where there is no augmentation."""
     return {} if augmentation is None else {"augment": augmentation.generator}
 
 
+def batch_sizes(samples: int, batch_size: int) -> list[int]:
+    """The sizes of batch that an epoch has: the full one, and the last one's where that is smaller."""
+    full = min(batch_size, samples)
+    return [full] + ([last] if (last := samples % full) else [])
+
+
 def even_parts(count: int, *, most: int) -> Iterator[tuple[int, int]]:
-    """`count` steps as the fewest parts of at most `most`, each as long as the others or one longer: (start, end)."""
+    """(start, end) of the fewest parts of `count` steps that have at most `most` each, as equal as can be."""
     parts = -(-count // most)
     for part in range(parts):
         yield part * count // parts, (part + 1) * count // parts

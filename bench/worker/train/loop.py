@@ -61,33 +61,25 @@ class FitLog:
 
     def state_dict(self) -> dict[str, Any]:
         """All but what the process itself has to measure."""
-        return {
-            "blocks": checked.flat(self.blocks),
-            "epochs": [checked.flat(epoch) for epoch in self.epochs],
-        }
+        return {"blocks": checked.flat(self.blocks), "epochs": [checked.flat(epoch) for epoch in self.epochs]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on behind what `state` holds. Raises ValueError where it is no log, and changes nothing then."""
-        blocks, epochs = (
-            state["blocks"],
-            [checked.built(EpochLog, each) for each in checked.items(state["epochs"])],
-        )
+        blocks, epochs = state["blocks"], checked.all_built(EpochLog, state["epochs"])
         seconds, steps, samples = (checked.numbers(blocks[name]) for name in ("seconds", "steps", "samples"))
         checked.same_length({"seconds": seconds, "steps": steps, "samples": samples})
         if [each.epoch for each in epochs] != list(range(1, len(epochs) + 1)):
             raise ValueError("epochs that do not follow each other")
-        self.blocks, self.epochs = (
-            clock.Blocks(seconds, checked.wholes(steps), checked.wholes(samples)),
-            epochs,
-        )
+        self.blocks = clock.Blocks(seconds, checked.wholes(steps), checked.wholes(samples))
+        self.epochs = epochs
 
 
 class _Losses:
     """The losses of a block's steps, until it is over.
 
-    On the host each is copied into a place that was there before. A small tensor kept a step takes its memory from the
-    gap that the last batch left, so that the next batch no longer fits it: the heap grew by 15 MiB for a linear model
-    on MNIST. On a GPU small and large tensors lie apart, and a copy would be a launch.
+    On the host each is copied into a place that was there before: a small tensor kept a step lies in the gap that the
+    last batch left, so that the next batch no longer fits there (the heap grew by 15 MiB for a linear model on MNIST).
+    On a GPU small and large tensors lie apart, and a copy would be a launch.
     """
 
     def __init__(self, most: int, models: tuple[int, ...], *, on_host: bool) -> None:
@@ -112,7 +104,7 @@ class _Losses:
 
 @dataclass(slots=True)
 class Loop:
-    """Trains for a number of epochs or of steps, and tells `on_block` and `on_epoch`, outside every timed window."""
+    """Trains for a number of epochs or of steps. Calls `on_block` and `on_epoch` outside every timed window."""
 
     step: Step
     source: Source
@@ -135,7 +127,7 @@ class Loop:
     def run(self) -> FitLog:
         """Go on behind the epochs of the log. Raises Diverged at the first loss that is not finite."""
         epoch = len(self.log.epochs)
-        while not (self._finished(epoch) or self.is_over()):
+        while (epoch < self.epochs if self.steps is None else self.log.steps < self.steps) and not self.is_over():
             epoch += 1
             self.watch.epoch_begins()
             entry = self._epoch(epoch)
@@ -143,9 +135,6 @@ class Loop:
             self.log.epochs.append(entry)
             self.on_epoch(entry)
         return self.log
-
-    def _finished(self, epoch: int) -> bool:
-        return epoch >= self.epochs if self.steps is None else self.log.steps >= self.steps
 
     def _epoch(self, epoch: int) -> EpochLog:
         tally, timed, aside = self.tally(), 0, 0
@@ -155,7 +144,9 @@ class Loop:
             if self.watch.reads_blocks:
                 self.device.synchronize()  # a transfer that is under way belongs to the epoch, not to the reading
                 aside += self.watch.block_begins()
-            block = self._block(chunk)
+            began = clock.read(self.device)
+            self._losses.run(self.step, chunk)
+            block = clock.read(self.device) - began
             before = time.perf_counter_ns()
             self.watch.block_ends()
             waits.device_is_done()
@@ -188,12 +179,6 @@ class Loop:
                 return
             yield chunk if len(chunk) <= left else chunk[: int(left)]
             left -= len(chunk)
-
-    def _block(self, chunk: list[Ready]) -> int:
-        """Runs a block of steps. Returns the nanoseconds of its timed window."""
-        start = clock.read(self.device)
-        self._losses.run(self.step, chunk)
-        return clock.read(self.device) - start
 
 
 @dataclass(slots=True)

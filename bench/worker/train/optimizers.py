@@ -21,10 +21,10 @@ def make_optimizer(
     capturable: bool = False,
     rate: torch.Tensor | None = None,
 ) -> torch.optim.Optimizer:
-    """The optimizer that `settings` names, with torch's own defaults for what a suite does not say.
+    """The optimizer that `settings` names, with torch's defaults for the rest.
 
     `capturable`: its count of steps lies on the device, so that a graph can hold its step (sgd has none). `rate`: the
-    learning rate () on the device, where a graph is to read it anew at each replay.
+    learning rate () on the device, where a graph reads it at each replay.
     """
     lr = settings.learning_rate if rate is None else rate
     decay, momentum = settings.weight_decay, settings.momentum
@@ -40,12 +40,12 @@ def make_optimizer(
         case "rmsprop":
             return torch.optim.RMSprop(parameters, lr=lr, momentum=momentum, weight_decay=decay, capturable=capturable)
         case "lbfgs":
-            # No weight decay and no momentum in this one: `refuse` has said so.
+            # `refuse` has refused weight decay and momentum.
             return torch.optim.LBFGS(parameters, lr=lr)
 
 
 def refuse(settings: TrainSettings) -> str:
-    """Why these settings cannot be had together, in one line; empty where they can."""
+    """Why these settings do not go together, in one line; empty where they do."""
     if settings.optimizer == "lbfgs" and (refused := _refused_by_lbfgs(settings)):
         return refused
     if settings.optimizer in ("adam", "adamw") and settings.momentum:
@@ -75,7 +75,7 @@ def _refused_by_lbfgs(settings: TrainSettings) -> str:
 
 
 def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager[object]:
-    """Mixed precision around a forward pass; nothing for float32 and tf32."""
+    """Mixed precision for a forward pass; nothing for float32 and tf32."""
     if precision not in AUTOCAST:
         return contextlib.nullcontext()
     return torch.autocast(device.type, dtype=AUTOCAST[precision])

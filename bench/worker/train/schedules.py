@@ -13,7 +13,7 @@ from bench.worker.common import checked
 
 
 class Schedule:
-    """Sets the learning rate of an optimizer, from the first step on; with `schedule = "none"` it never changes it.
+    """Sets the learning rate of an optimizer, from the first step on; with `schedule = "none"` it never changes.
 
     step: times `schedule_factor` every `schedule_step_epochs` epochs.
     plateau: times `schedule_factor` where the validation loss was not better (by 1e-4 of itself) for more than
@@ -23,9 +23,8 @@ class Schedule:
     onecycle: from a 25th of the learning rate up to it over three tenths of `steps`, then down to a 250,000th (Smith &
     Topin, arXiv 1708.07120, with torch's defaults), step by step. Momentum stays what the suite says.
 
-    torch's scheduler works on an optimizer of its own that trains nothing, and what it says is copied: one that is
-    tied to the real one wraps its `step`, writes settings of its own into its groups, and warns where a scaler of
-    float16 leaves the first step out.
+    torch's scheduler works on an optimizer that trains nothing, and its rate is copied. On the real one it would wrap
+    `step`, write settings of its own into the groups, and warn where a scaler of float16 skips the first step.
     """
 
     def __init__(self, optimizer: torch.optim.Optimizer, settings: TrainSettings, *, epochs: int, steps: int) -> None:
@@ -40,11 +39,11 @@ class Schedule:
 
     @property
     def after_step(self) -> Callable[[], None] | None:
-        """What is to be called after each step, as a part of it; None where the rate changes between epochs only."""
+        """The call that ends each step; None where the rate changes between epochs only."""
         return self._next_step if self._each_step else None
 
     def after_epoch(self, *, validation_loss: float | None) -> None:
-        """Set the rate of the next epoch. `learning_rate` is this epoch's until then, so it is to be read before."""
+        """Sets the rate of the next epoch. Read `learning_rate`, which is this epoch's, before."""
         if self._scheduler is None or self._each_step:
             return
         if isinstance(self._scheduler, lr_scheduler.ReduceLROnPlateau):
@@ -76,7 +75,7 @@ class Schedule:
 
     def _next_step(self) -> None:
         self.learning_rate = self._rate
-        # The last rate stays: steps that are timed alone, and those of a long warm-up, go past the end of the training.
+        # The last rate stays: steps timed alone and those of a long warm-up go past the end of the training.
         if self._scheduler is not None and self._scheduler.last_epoch < self._steps - 1:
             self._scheduler.step()
             self._set()

@@ -1,7 +1,7 @@
 """One step of training: gather, forward, backward, optimizer.
 
-What a trial asks for beside that (a penalty, clipping, a rate that changes) is chosen once, when the step is built:
-a step that asks for nothing does nothing more.
+What a trial asks for beside that (a penalty, clipping, a rate that changes) is chosen once, when the step is built: a
+step without it does nothing more.
 """
 
 from __future__ import annotations
@@ -69,9 +69,10 @@ def eager_step(
 def _gradient_step(
     lossy: Step, optimizer: torch.optim.Optimizer, recipe: Recipe, *, scaler: torch.amp.GradScaler | None
 ) -> Step:
-    parameters = trained(optimizer)
+    parameters, most = trained(optimizer), recipe.gradient_clip
     forget, differentiate = forgetting(parameters), backward(parameters, recipe, scaler=scaler)
-    advance = _advance(optimizer, _clip(parameters, recipe.gradient_clip), scaler=scaler)
+    clip = (lambda: nn.utils.clip_grad_norm_(parameters, most)) if most else None
+    advance = _advance(optimizer, clip, scaler=scaler)
 
     def step(fetch: Fetch) -> torch.Tensor:
         forget()
@@ -93,14 +94,14 @@ def _advance(
     if scaler is None:
         return optimizer.step if clip is None else in_turn(clip, optimizer.step)
 
-    def scaled() -> None:
+    def advance() -> None:
+        if clip is not None:
+            scaler.unscale_(optimizer)
+            clip()
         scaler.step(optimizer)
         scaler.update()
 
-    def unscaled() -> None:
-        scaler.unscale_(optimizer)
-
-    return scaled if clip is None else in_turn(unscaled, in_turn(clip, scaled))
+    return advance
 
 
 def _closure_step(lossy: Step, optimizer: torch.optim.LBFGS) -> Step:
@@ -196,9 +197,3 @@ def l1_penalty(
     if not strength or not weights:
         return None
     return lambda: strength * torch.stack([weight.abs().sum() for weight in weights]).sum()
-
-
-def _clip(parameters: Sequence[torch.Tensor], most: float) -> Callable[[], object] | None:
-    if not most:
-        return None
-    return lambda: nn.utils.clip_grad_norm_(parameters, most)

@@ -13,10 +13,8 @@ from bench.worker.common import checked
 
 
 class EarlyStopping:
-    """Keeps the weights of the epoch with the least validation loss, on the host, and says when to wait no longer.
-
-    As in Prechelt, "Early Stopping - But When?" (1998): training ends once `patience_epochs` epochs in a row brought
-    no validation loss below the least one before.
+    """Keeps the weights of the epoch with the least validation loss, on the host, and says when training is to end:
+    once `patience_epochs` epochs in a row brought no smaller one (Prechelt, "Early Stopping - But When?", 1998).
     """
 
     def __init__(self, model: nn.Module, *, patience_epochs: int) -> None:
@@ -40,12 +38,12 @@ class EarlyStopping:
         return self.waited_epochs >= self._patience_epochs
 
     def restore(self) -> None:
-        """Give the model the best weights back, bit by bit. They are what it has where no epoch was seen."""
+        """Gives the model the best weights back, bit by bit; leaves it as it is where there was no epoch."""
         if self._best:
             self._model.load_state_dict(self._best)
 
     def state_dict(self) -> dict[str, Any]:
-        """All that changes; `weights` are tensors on the host. What is kept goes on changing: to be saved at once."""
+        """All that changes; `weights` are the tensors themselves, on the host: save them at once."""
         return {
             "weights": self._best,
             "best_epoch": self.best_epoch,

@@ -1,7 +1,7 @@
 """All seeds of a cell in one process, side by side: the order of events is that of bench.worker.trial.trial.
 
-What each seed learned is its own: accuracy, losses, curves, artifacts. What was timed, and the memory, is of all seeds
-together, and stands in the record of every seed: it is one measurement, which the report counts once.
+Accuracy, losses, curves and artifacts are of each seed. Times and memory are of all seeds together, and stand in the
+record of every seed: it is one measurement, which the report counts once.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from bench.worker.train.schedules import Schedule
 from bench.worker.train.steps import Step
 from bench.worker.trial import record
 from bench.worker.trial.all_seeds_data import SeedsData, SeedsSource, SeedsSplit, load_all_seeds
-from bench.worker.trial.run import TrainingRun, add_row, not_finite
+from bench.worker.trial.run import TrainingRun, not_finite
 from bench.worker.trial.setup import THROWAWAY_SAMPLES
 
-# What is one measurement of all seeds. Figures of one model (inference, FLOPs) are measured on the first seed's.
+# One measurement of all seeds. Figures of one model (inference, FLOPs) are measured on the first seed's.
 TOGETHER = (
     "train_samples_per_second", "step_seconds", "epoch_seconds", "end_to_end_samples_per_second", "fit_seconds",
     "achieved_flops_per_second", "host_peak_bytes", "device_peak_allocated_bytes", "device_peak_reserved_bytes",
@@ -47,6 +47,8 @@ class Learners(NamedTuple):
 
 class AllSeedsRun(TrainingRun):
     """All trials of a cell under way."""
+
+    tally = Tallies
 
     def go(self) -> None:
         self.requests = (self.request, *self.request.others)
@@ -85,9 +87,6 @@ class AllSeedsRun(TrainingRun):
         )
         self._finish(learners.stack, data, log)
 
-    def tally(self) -> Tallies:
-        return Tallies()
-
     def _learners(self) -> Learners:
         stack = Stack([self.setup.build(seed) for seed in self.seeds])
         optimizer = optimizers.make_optimizer(stack.trained, self.train)
@@ -98,38 +97,32 @@ class AllSeedsRun(TrainingRun):
 
     def _noise(self) -> list[SeedsSource]:
         """As TrialSetup.noise_sources, for every seed the same noise."""
-        found = []
+        sources = []
         for noise in self.setup.noise_sources():
-            rows = torch.arange(noise.samples, device=self.device.torch_device)
-            augmentations = augmentations_of(self.train, fill=self.setup.black, seeds=self.seeds)
-            source = SeedsSource(
-                SeedsSplit(noise, rows), seeds=self.seeds, batch_size=noise.samples, augmentations=augmentations
-            )
-            found.append(source)
-        return found
+            split = SeedsSplit(noise, torch.arange(noise.samples, device=self.device.torch_device))
+            moved = augmentations_of(self.train, fill=self.setup.black, seeds=self.seeds)
+            sources.append(SeedsSource(split, seeds=self.seeds, batch_size=noise.samples, augmentations=moved))
+        return sources
 
     def _warm_mapping(self, source: SeedsSource, test: SeedsSplit) -> None:
-        """One step of every seed on two samples: touches the pages of torch.func, and finds what it does not take.
+        """Takes one step of every seed on two samples: touches the pages of torch.func, and finds what it refuses.
 
-        Before it, what each model answers to its first samples; see TrialSetup.warm_library.
+        Before it, asks each model for its first answers; see TrialSetup.warm_library.
         """
         learners, rows = self._learners(), source.rows[:, :THROWAWAY_SAMPLES]
         if self.trial.measure.evaluate == "full":
-            seen = evaluate(
-                learners.stack, test.first(FIRST_SAMPLES), batch_size=THROWAWAY_SAMPLES, precision=self.train.precision
-            )
-            self.before = [found.logits.softmax(1).numpy() for found in seen]
+            first, precision = test.first(FIRST_SAMPLES), self.train.precision
+            answers = evaluate(learners.stack, first, batch_size=THROWAWAY_SAMPLES, precision=precision)
+            self.before = [found.logits.softmax(1).numpy() for found in answers]
         learners.step(source.fetch(rows.contiguous()))
         self.device.synchronize()
 
     def _warmed_up(self, noise: list[SeedsSource]) -> float:
-        """As a trial's: on instances that are then dropped."""
+        """Warms up as a trial does, on instances that are then dropped. Returns seconds of a step."""
         learners = self._learners()
-
-        def evaluated(source: SeedsSource) -> None:
-            self._evaluations(learners.stack, SeedsSplit(source.pool, source.rows))
-
-        return self.warm_up(learners.step, noise, evaluated)
+        return self.warm_up(
+            learners.step, noise, lambda source: self._evaluations(learners.stack, SeedsSplit(source.pool, source.rows))
+        )
 
     def _train(self, learners: Learners, data: SeedsData, *, step_seconds: float) -> FitLog:
         def on_epoch(entry: EpochLog) -> None:
@@ -145,25 +138,25 @@ class AllSeedsRun(TrainingRun):
         return evaluate(stack, split, batch_size=self.trial.batch_size, precision=self.train.precision)
 
     def _evaluate(self, learners: Learners, data: SeedsData, entry: EpochLog) -> None:
-        """After an epoch, outside every timed window: a row of curves for every seed that is left."""
+        """After an epoch, outside every timed window. Adds to the curves of every seed that is left."""
         splits = {"train": data.probe, "validation": data.validation, "test": data.test}
-        seen = {n: self._evaluations(learners.stack, split) for n, split in splits.items() if split is not None}
-        self.last, target = seen["test"], self.trial.measure.target_accuracy
+        found = {n: self._evaluations(learners.stack, split) for n, split in splits.items() if split is not None}
+        self.last, target = found["test"], self.trial.measure.target_accuracy
         for place, outcome in enumerate(self.outcomes):
-            own = {name: found[place] for name, found in seen.items()}
-            if why := not_finite(entry, own):
+            own = {name: each[place] for name, each in found.items()}
+            if why := not_finite(own, epoch=entry.epoch):
                 self.out.setdefault(place, why)
             if place in self.out:
                 continue
-            row = self.row(entry, own, loss=entry.losses[place], schedule=learners.schedule)
-            add_row(outcome.curves, row)
+            loss = entry.losses[place]
+            self.add_to_curves(outcome.curves, own, epoch=entry.epoch, loss=loss, schedule=learners.schedule)
             if target is not None and own["test"].accuracy >= target:
                 outcome.metrics.setdefault("time_to_target_seconds", self.fitted_seconds)
         if len(self.out) == len(self.seeds):
             raise Diverged(self.out[0])
 
     def _finish(self, stack: Stack, data: SeedsData, log: FitLog) -> None:
-        """One measurement of all seeds into the record of every seed, then what is the seed's own."""
+        """Fills the record of every seed that is left: the one measurement of all seeds, then what is its own."""
         whole = TrialOutcome(metrics=dict(self.outcome.metrics), samples=dict(self.outcome.samples))
         whole.metrics.pop("time_to_target_seconds", None)
         images, labels = data.test.first(self.trial.batch_size).batch(0, self.trial.batch_size)
@@ -174,29 +167,25 @@ class AllSeedsRun(TrainingRun):
         self.measured()
         whole.instruments |= instruments(whole.instruments, count)
         for place, outcome in enumerate(self.outcomes):
-            if place not in self.out:
-                self._finish_one(place, outcome, whole, stack=stack, data=data)
-
-    def _finish_one(
-        self, place: int, outcome: TrialOutcome, whole: TrialOutcome, *, stack: Stack, data: SeedsData
-    ) -> None:
-        outcome.metrics = whole.metrics | outcome.metrics | record.last_of(outcome.curves)
-        outcome.samples, outcome.instruments = whole.samples, whole.instruments
-        outcome.valid, outcome.validity_notes = whole.valid, whole.validity_notes
-        record.save(
-            self.requests[place],
-            outcome,
-            model=stack.unstacked(place),
-            last=self.last[place],
-            labels=data.test.labels(place),
-            images=data.test_images(place),
-            before=self.before[place],
-            class_names=data.class_names,
-        )
+            if place in self.out:
+                continue
+            outcome.metrics = whole.metrics | outcome.metrics | record.last_of(outcome.curves)
+            outcome.samples, outcome.instruments = whole.samples, whole.instruments
+            outcome.valid, outcome.validity_notes = whole.valid, whole.validity_notes
+            record.save(
+                self.requests[place],
+                outcome,
+                model=stack.unstacked(place),
+                last=self.last[place],
+                labels=data.test.labels(place),
+                images=data.test_images(place),
+                before=self.before[place],
+                class_names=data.class_names,
+            )
 
 
 def instruments(known: dict[str, str], count: int) -> dict[str, str]:
-    """How the figures of all seeds together were read."""
+    """How the figures of all seeds together were read; `known`: how each was read by itself."""
     together = f"of {count} seeds at once (engine 'vectorized')"
     found = {name: f"{known[name]}; {together}" if name in known else together for name in TOGETHER}
     return found | dict.fromkeys(INFERENCE, "of one model, that of the first seed")

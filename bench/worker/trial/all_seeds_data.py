@@ -67,11 +67,8 @@ class SeedsSource(Source):
         self.samples = self.rows.numel()  # of all seeds together
         self._orders = [randomness.generator(seed, randomness.ORDER) for seed in seeds]
         self.augmentations = augmentations
-
-    @property
-    def generators(self) -> dict[str, torch.Generator]:
-        drawn = {f"augment.{place}": each.generator for place, each in enumerate(self.augmentations)}
-        return {f"order.{place}": each for place, each in enumerate(self._orders)} | drawn
+        drawn = {f"augment.{place}": each.generator for place, each in enumerate(augmentations)}
+        self.generators = {f"order.{place}": each for place, each in enumerate(self._orders)} | drawn
 
     def epoch(self, *, steps_per_chunk: int) -> Iterator[list[Ready]]:
         order = torch.stack([torch.randperm(self.rows.shape[1], generator=each) for each in self._orders])
@@ -121,27 +118,25 @@ class SeedsData(Sizes):
 
 
 def load_all_seeds(request: Request, device: torch.device) -> SeedsData:
-    """The data of a trial and its others. Raises Unavailable where seeds have splits of unlike size; else as `load`."""
-    trial, opened = request.trial, open_set(request, device)
+    """The data of a trial and its others. Raises as `load`, and Unavailable where splits of seeds differ in size."""
+    trial, share = request.trial, request.trial.train.validation_split
+    splits, scale, limits = open_set(request, device)
     seeds = [trial.seed, *(other.trial.seed for other in request.others)]
-    drawn = [
-        draw_parts(opened.splits, seed=seed, validation_split=trial.train.validation_split, **opened.limits)
-        for seed in seeds
-    ]
-    own = Split(opened.splits.train_images, opened.splits.train_labels)
+    drawn = [draw_parts(splits, seed=seed, validation_split=share, **limits) for seed in seeds]
+    own = Split(splits.train_images, splits.train_labels)
     parts = [part for each in drawn for part in (each.train, each.validation, each.test) if part is not None]
-    pool = _pool(own, opened.scale, last=max(int(part.max(initial=0)) for part in parts), device=device)
+    pool = _pool(own, scale, last=max(int(part.max(initial=0)) for part in parts), device=device)
     train = SeedsSplit(pool, _rows([each.train for each in drawn], device))
     validation = SeedsSplit(pool, _rows([each.validation for each in drawn], device))
     tests = [each.test for each in drawn if each.test is not None]
-    part = own if tests else own_test(opened.splits, opened.limits["test_limit"])
+    part = own if tests else own_test(splits, limits["test_limit"])
     if tests:
         test = SeedsSplit(pool, _rows(tests, device))
     else:
-        test_pool = _pool(part, opened.scale, last=len(part.labels) - 1, device=device)
+        test_pool = _pool(part, scale, last=len(part.labels) - 1, device=device)
         test = SeedsSplit(test_pool, torch.arange(len(part.labels), device=device))
     channels, height, width = own.images.shape[1:]
-    augmentations = augmentations_of(trial.train, fill=opened.scale.black, seeds=seeds)
+    augmentations = augmentations_of(trial.train, fill=scale.black, seeds=seeds)
     return SeedsData(
         source=SeedsSource(train, seeds=seeds, batch_size=trial.batch_size, augmentations=augmentations),
         probe=train.first(len(test)),
@@ -150,7 +145,7 @@ def load_all_seeds(request: Request, device: torch.device) -> SeedsData:
         test_part=part.images,
         train_size=len(train),
         input_shape=(channels, height, width),
-        class_names=tuple(opened.splits.class_names),
+        class_names=tuple(splits.class_names),
     )
 
 

@@ -2,57 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
-from bench.worker.evaluate import weights
+from bench.worker.common.messages import Request, TrialOutcome
 from bench.worker.evaluate.diagnosis import Arrays
 
 if TYPE_CHECKING:
     import h5py
 
 
-def confusion_matrix(logits: torch.Tensor, labels: torch.Tensor, *, num_classes: int) -> np.ndarray:
-    """Counts (K, K) int64: row the true class, column the answer."""
-    pairs = labels.cpu() * num_classes + logits.argmax(1).cpu()
-    return torch.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes).numpy()
+HISTOGRAM_BINS = 40
+# Near zero: smaller than a hundredth of the layer's root mean square, so that the scale of a layer does not matter.
+NEAR_ZERO_SHARE = 0.01
 
 
 def write(
-    path: Path,
+    request: Request,
+    outcome: TrialOutcome,
     *,
     model: nn.Module,
     logits: torch.Tensor,
     labels: torch.Tensor,
     class_names: Sequence[str],
-    curves: Mapping[str, Sequence[float | None]],
     diagnosis: Arrays,
-    attributes: Mapping[str, str],
 ) -> None:
-    """Write `path` whole or not at all: aside first, then renamed. Raises OSError where the disk does not take it.
+    """Writes the file that the request names, whole or not at all. Raises OSError where the disk does not take it.
 
-    Put together in memory: HDF5 ends the process with SIGSEGV where it writes to a full disk (seen with 1.14).
+    `logits` (N, K) and `labels` (N,) lie on the host. The file is put together in memory: HDF5 ends the process with
+    SIGSEGV where it writes to a full disk (seen with 1.14).
 
     Layout: attributes `trial_id`, `run_id`; curves/<name> (epochs,); test/logits (N, K) float32, test/labels (N,)
-    int64, test/confusion_matrix (K, K) int64 with attribute `class_names`; weights/<name of the parameter>. Where the
-    trial was diagnosed: diagnosis/<part>/<name> (see `evaluate.diagnosis`), and the attributes of
-    `evaluate.weights.attributes_of` on the floating arrays of weights/.
+    int64, test/confusion_matrix (K, K) int64 (row: true class) with attribute `class_names`; weights/<name of the
+    parameter>. Where the trial was diagnosed: diagnosis/<part>/<name> (see `evaluate.diagnosis`), and `attributes_of`
+    each floating array of weights/.
     """
     import h5py
 
+    path, count = request.artifact, logits.shape[1]
+    assert path is not None
+    pairs = labels * count + logits.argmax(1)
     with h5py.File(path.name, "w", driver="core", backing_store=False) as file:
-        file.attrs.update(dict(attributes))
-        for name, values in curves.items():
+        file.attrs.update(dict(request.attributes))
+        for name, values in outcome.curves.items():
             known = [np.nan if value is None else value for value in values]
             file[f"curves/{name}"] = np.array(known, dtype=np.float64)
         file["test/logits"] = logits.numpy()
-        file["test/labels"] = labels.cpu().numpy()
-        file["test/confusion_matrix"] = confusion_matrix(logits, labels, num_classes=logits.shape[1])
+        file["test/labels"] = labels.numpy()
+        file["test/confusion_matrix"] = torch.bincount(pairs, minlength=count**2).reshape(count, count).numpy()
         file["test/confusion_matrix"].attrs["class_names"] = list(class_names)
         for place, found in diagnosis.items():
             file[f"diagnosis/{place}"] = found
@@ -68,8 +71,36 @@ def _write_weights(file: h5py.File, model: nn.Module, *, with_statistics: bool) 
             held = tensor.detach().cpu()
             array = (held.float() if held.dtype is torch.bfloat16 else held).numpy()
             file[f"weights/{name}"] = array
-            if with_statistics and weights.is_shown(array):
-                file[f"weights/{name}"].attrs.update(weights.attributes_of(array))
+            if with_statistics and is_shown(array):
+                file[f"weights/{name}"].attrs.update(attributes_of(array))
+
+
+def is_shown(weights: npt.NDArray[Any]) -> bool:
+    """Whether there is something to look at: floating, not empty, every value finite."""
+    return bool(np.issubdtype(weights.dtype, np.floating) and weights.size and np.isfinite(weights).all())
+
+
+def attributes_of(weights: npt.NDArray[Any]) -> dict[str, Any]:
+    """The statistics of a layer, and histogram_counts (B,) and histogram_edges (B+1,) of its values."""
+    counts, edges = np.histogram(np.asarray(weights, dtype=np.float64), bins=HISTOGRAM_BINS)
+    return statistics(weights) | {"histogram_counts": counts, "histogram_edges": edges}
+
+
+def statistics(weights: npt.NDArray[Any]) -> dict[str, float]:
+    """Mean, sd, minimum, maximum, L2 norm, and the share of values near zero: all of them in a layer of zeros.
+
+    Any shape; needs at least one value.
+    """
+    values = np.asarray(weights, dtype=np.float64).ravel()
+    rms = float(np.sqrt(np.mean(values**2)))
+    return {
+        "mean": float(values.mean()),
+        "sd": float(values.std()),
+        "minimum": float(values.min()),
+        "maximum": float(values.max()),
+        "l2_norm": float(np.linalg.norm(values)),
+        "near_zero": float(np.mean(np.abs(values) <= NEAR_ZERO_SHARE * rms)),
+    }
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -1,8 +1,8 @@
 """Checkpoints: all that a training needs to go on bit by bit in another process, written between epochs.
 
-Each part of a trial that changes while it trains gives its state and takes it up again (`Stateful`). What is loaded is
-read with `weights_only=True` and nothing else; where it does not fit, every part is as it was before, the reason is
-told in one line, and training starts anew.
+Each part of a trial that changes while it trains gives its state and takes it up again (`Stateful`). A checkpoint is
+read with `weights_only=True`. Where it does not fit, every part stays as it was, a note says why, and training starts
+anew.
 """
 
 from __future__ import annotations
@@ -28,8 +28,6 @@ from bench.worker.common import checked
 from bench.worker.common.messages import Request, TrialOutcome
 from bench.worker.trial.learner_state import model_state
 
-# What reading, torch.load or a part says of a file that is not right: a stranger's can raise anything.
-UNFIT = Exception
 SITTINGS = "resumed_after_epochs"
 
 
@@ -46,8 +44,8 @@ class Stateful(Protocol):
 class Checkpoints:
     """The checkpoints of one trial. Without a place, or settings that ask for one, every call does nothing.
 
-    `parts` by name: all that changes. `model`: whose weights the best checkpoint holds. All is called outside of what
-    is timed, and while the peaks of memory are paused.
+    `parts` by name: all that changes. `model`: its weights are in the best checkpoint. Nothing here is timed, and the
+    peaks of memory are paused meanwhile.
     """
 
     def __init__(
@@ -82,13 +80,13 @@ class Checkpoints:
             label, content = read(path)
             self._refuse_other(label)
             state = loaded(content)
-        except UNFIT as error:
+        except Exception as error:  # a stranger's file can raise anything
             self._unused(path, error)
             return
         before = {name: copy.deepcopy(part.state_dict()) for name, part in self._parts.items()}
         try:
             self._take_up(state)
-        except UNFIT as error:
+        except Exception as error:  # as above
             for name, part in self._parts.items():
                 part.load_state_dict(before[name])
             self._unused(path, error)
@@ -128,12 +126,13 @@ class Checkpoints:
         self._epoch = epoch
         if self._keep and validation_loss is not None and validation_loss < self._best_loss:
             self._best_loss = validation_loss
-            self._write(self._place.folder / BEST, {"epoch": epoch, "model": model_state(self._model)})
+            best = {"epoch": epoch, "model": model_state(self._model)}
+            write(self._place.folder / BEST, best, label=replace(self._label, epoch=epoch))
         if self._every is not None and epoch % self._every == 0:
             self._save()
 
     def after_training(self) -> None:
-        """Save after the last epoch too: what comes behind it may be stopped as well."""
+        """Saves after the last epoch too: what follows it may be stopped as well."""
         if self._place is not None and self._saved < self._epoch:
             self._save()
 
@@ -145,14 +144,11 @@ class Checkpoints:
             "best_loss": self._best_loss if math.isfinite(self._best_loss) else None,
             "parts": {name: part.state_dict() for name, part in self._parts.items()},
         }
-        self._write(self._place.folder / LAST, state)
+        write(self._place.folder / LAST, state, label=replace(self._label, epoch=self._epoch))
         self._saved = self._epoch
 
-    def _write(self, path: Path, state: dict[str, Any]) -> None:
-        write(path, state, label=replace(self._label, epoch=self._epoch))
-
     def mark(self, outcome: TrialOutcome) -> None:
-        """Say in the record that its figures come from several processes."""
+        """Says in the record that its figures come from several processes, where they do."""
         if not self.sittings:
             return
         epochs = " and ".join(map(str, self.sittings))
@@ -160,28 +156,23 @@ class Checkpoints:
         outcome.samples[SITTINGS] = [float(epoch) for epoch in self.sittings]
         outcome.validity_notes.append(f"resumed: timed in {count} processes (went on after epoch {epochs})")
         outcome.valid = False
-        timed = f"in {count} processes, the last from epoch {self.sittings[-1] + 1} on"
-        outcome.instruments |= {name: joined(outcome.instruments.get(name), timed) for name in OVER_ALL}
-        last = "of the last process alone"
-        outcome.instruments |= {name: joined(outcome.instruments.get(name), last) for name in OF_THE_LAST}
+        how = dict.fromkeys(OVER_ALL, f"in {count} processes, the last from epoch {self.sittings[-1] + 1} on")
+        for name, words in (how | {"total_seconds": "of the last process alone"}).items():
+            known = outcome.instruments.get(name)
+            outcome.instruments[name] = f"{known}; {words}" if known else words
 
 
-# What is made of the samples of all processes, and what the last one alone can tell.
+# Metrics that come from the samples of all processes.
 OVER_ALL = (
     "train_samples_per_second", "step_seconds", "epoch_seconds", "end_to_end_samples_per_second", "fit_seconds",
     "loading_seconds", "achieved_flops_per_second", "host_peak_bytes",
 )  # fmt: skip
-OF_THE_LAST = ("total_seconds",)
-
-
-def joined(known: str | None, more: str) -> str:
-    return f"{known}; {more}" if known else more
 
 
 class _Digesting:
-    """What torch.save writes to: a file, and the digest of what went into it.
+    """A file for torch.save to write to, with the digest of what went into it.
 
-    It raises nothing while torch's writer, which is C++, is above it; the disk's error is kept in `error`.
+    It raises nothing into torch's writer, which is C++: the disk's error is kept in `error`.
     """
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -203,7 +194,7 @@ class _Digesting:
 
 
 def write(path: Path, state: dict[str, Any], *, label: Label) -> None:
-    """Write a checkpoint whole or not at all: aside, waiting for the disk, then renamed. Raises OSError."""
+    """Writes a checkpoint whole or not at all: aside, waiting for the disk, then renamed. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(path.name + ASIDE)
     try:
@@ -230,7 +221,6 @@ def loaded(content: bytes) -> dict[str, Any]:
     """What torch.save wrote, on the host. Raises whatever torch.load does, and Damaged."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:  # torch reads older forms too, which are one pickle each
         if any(each.compress_type != zipfile.ZIP_STORED for each in archive.infolist()):
-            raise Damaged(
-                "it is compressed"
-            )  # torch.save compresses nothing, and a small file could become a large one
+            # torch.save compresses nothing, and a small file could become a large one.
+            raise Damaged("it is compressed")
     return checked.mapping(torch.load(io.BytesIO(content), map_location="cpu", weights_only=True))

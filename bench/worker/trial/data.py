@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
-from bench.base.records import Trial
 from bench.worker.common.messages import Request
-from bench.worker.datasets.prepare import Prepared, build_set, prepare
+from bench.worker.datasets.prepare import build_set, prepare
 from bench.worker.datasets.splits import Images, Splits, scaling
 from bench.worker.devices.base import Device
 from bench.worker.evaluate.accuracy import Held
@@ -17,29 +16,17 @@ from bench.worker.train import loaders
 from bench.worker.train.augment import Augmentation
 
 
-class Opened(NamedTuple):
-    """A data set with the settings that every data set takes."""
+def open_set(request: Request, device: torch.device) -> tuple[Splits, loaders.Scale, dict[str, int | None]]:
+    """Builds the data set of a trial. Returns its splits, how they are scaled, and train_limit and test_limit.
 
-    splits: Splits
-    scale: loaders.Scale
-    limits: dict[str, int | None]  # train_limit, test_limit
-
-
-def open_set(request: Request, device: torch.device) -> Opened:
-    """Build the data set of a trial. Raises Unavailable, DataError, BenchError."""
+    Raises Unavailable, DataError, BenchError.
+    """
     dataset = request.trial.dataset
     splits, name, limits = build_set(
         dataset.name, dataset.settings, locations=request.locations, root=request.data_root
     )
     affine = scaling(splits, name)
-    return Opened(splits, loaders.Scale.on(device, affine.shift, affine.scale), limits)
-
-
-def load(request: Request, device: Device) -> TrialData:
-    """The data set of a trial and everything that is made of it. Raises Unavailable, DataError, BenchError."""
-    trial, opened = request.trial, open_set(request, device.torch_device)
-    prepared = prepare(opened.splits, seed=trial.seed, validation_split=trial.train.validation_split, **opened.limits)
-    return TrialData.build(prepared, opened.scale, trial=trial, device=device)
+    return splits, loaders.Scale.on(device, affine.shift, affine.scale), limits
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -61,30 +48,34 @@ class TrialData(Sizes):
     test: Held
     test_images: Images  # (N, C, H, W) as they lie in the data set, for the eye
 
-    @classmethod
-    def build(cls, prepared: Prepared, scale: loaders.Scale, *, trial: Trial, device: Device) -> TrialData:
-        images, labels = prepared.train
-        memory_format = loaders.FORMATS[trial.train.memory_format]
-        common: dict[str, Any] = {"device": device.torch_device, "scale": scale, "memory_format": memory_format}
-        augmentation = Augmentation.of(trial.train, fill=scale.black, seed=trial.seed, memory_format=memory_format)
-        train = common | {"batch_size": trial.batch_size, "seed": trial.seed, "augmentation": augmentation}
-        size = len(prepared.test.labels)
-        source: loaders.Source
-        if trial.train.loader == "resident":
-            source = resident = loaders.Resident(images, labels, **train)
-            probe = Held.around(resident, size)
-        else:
-            # Memory of the host that is pinned is copied faster to another device: on the host nothing is copied.
-            pin_memory = trial.train.pin_memory and not device.is_host
-            source = loaders.Loaded(images, labels, **train, num_workers=trial.train.num_workers, pin_memory=pin_memory)
-            probe = Held.of_arrays(images[:size], labels[:size], **common)
-        return cls(
-            source=source,
-            probe=probe,
-            validation=Held.of_arrays(*prepared.validation, **common) if len(prepared.validation[1]) else None,
-            test=Held.of_arrays(*prepared.test, **common),
-            test_images=prepared.test.images,
-            train_size=len(labels),
-            input_shape=prepared.input_shape,
-            class_names=tuple(prepared.class_names),
-        )
+
+def load(request: Request, device: Device) -> TrialData:
+    """The data set of a trial and everything that is made of it. Raises Unavailable, DataError, BenchError."""
+    trial, settings = request.trial, request.trial.train
+    splits, scale, limits = open_set(request, device.torch_device)
+    prepared = prepare(splits, seed=trial.seed, validation_split=settings.validation_split, **limits)
+    images, labels = prepared.train
+    memory_format = loaders.FORMATS[settings.memory_format]
+    common: dict[str, Any] = {"device": device.torch_device, "scale": scale, "memory_format": memory_format}
+    augmentation = Augmentation.of(settings, fill=scale.black, seed=trial.seed, memory_format=memory_format)
+    train = common | {"batch_size": trial.batch_size, "seed": trial.seed, "augmentation": augmentation}
+    size = len(prepared.test.labels)
+    source: loaders.Source
+    if settings.loader == "resident":
+        source = resident = loaders.Resident(images, labels, **train)
+        probe = Held.around(resident, size)
+    else:
+        # Pinned memory of the host is copied faster to another device: on the host nothing is copied.
+        pin_memory = settings.pin_memory and not device.is_host
+        source = loaders.Loaded(images, labels, **train, num_workers=settings.num_workers, pin_memory=pin_memory)
+        probe = Held.of_arrays(images[:size], labels[:size], **common)
+    return TrialData(
+        source=source,
+        probe=probe,
+        validation=Held.of_arrays(*prepared.validation, **common) if len(prepared.validation[1]) else None,
+        test=Held.of_arrays(*prepared.test, **common),
+        test_images=prepared.test.images,
+        train_size=len(labels),
+        input_shape=prepared.input_shape,
+        class_names=tuple(prepared.class_names),
+    )

@@ -48,7 +48,7 @@ class LearnerState:
         return {"model": model_state(self._model), "optimizer": self._optimizer.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Raises ValueError where one of the two does not fit; then the model may have changed, and nothing else."""
+        """Raises ValueError where one of the two does not fit; only the model may have changed then."""
         _refuse_unlike_optimizer(self._optimizer, state["optimizer"])
         load_model_state(self._model, state["model"])
         if self._in_place:
@@ -72,7 +72,7 @@ def _refuse_unlike_optimizer(optimizer: torch.optim.Optimizer, given: Any) -> No
 
 
 def _state_after_a_step(optimizer: torch.optim.Optimizer, parameter: torch.Tensor) -> dict[str, Any]:
-    """What an optimizer of this kind and these settings keeps of a parameter: that of another one took a step."""
+    """What such an optimizer keeps of a parameter: another one like it takes a step, and what it kept is returned."""
     like = torch.zeros_like(parameter, device="cpu")
     like.grad = torch.zeros_like(like)
     taken = inspect.signature(type(optimizer)).parameters  # adamw is an adam, and has a default that it does not take
@@ -96,7 +96,7 @@ def _refuse_unlike_vectors(kept: Any, *, length: int) -> None:
 
 @torch.no_grad()
 def _copy_optimizer(optimizer: torch.optim.Optimizer, given: Mapping[str, Any]) -> None:
-    """What `load_state_dict` does, into the tensors that are there. KeyError where there are others."""
+    """Does what `load_state_dict` does, into the tensors that are there. KeyError where there are others."""
     places = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     if set(given["state"]) != {place for place, each in enumerate(places) if each in optimizer.state}:
         raise ValueError("an optimizer with the state of other parameters")

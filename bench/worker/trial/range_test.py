@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import islice
 
 from bench.errors import BenchError
 from bench.worker.common import randomness
@@ -13,8 +14,8 @@ from bench.worker.train.loaders import Fetch, Source
 from bench.worker.trial.data import load
 from bench.worker.trial.run import TrialRun
 
-# Of the steps, what the smoothed loss remembers. fastai's constant 0.98 is half of a sweep of 100 steps, so that a
-# fall shows three decades of rates too late.
+# Share of the steps that the smoothed loss remembers. fastai's constant 0.98 remembers half of a sweep of 100 steps, so
+# that a fall shows three decades of rates too late.
 REMEMBERED = 0.1
 DIVERGED = 4.0  # times the lowest smoothed loss, as fastai has it
 
@@ -25,8 +26,8 @@ class RangeTest(TrialRun):
     def run(self) -> None:
         """Fills the samples `learning_rate`, `loss` and `smoothed_loss`, one number a step, and the metric `diverged`.
 
-        A loss is that of the batch before its step, in the mean over the batch. The last one may be the one that was
-        too much; one that is not finite is left out.
+        A loss is the mean over the batch before its step. The last one may be too large; one that is not finite is
+        left out.
         """
         if self.trial.train.optimizer == "lbfgs":
             raise BenchError("lbfgs looks for the length of its own steps: there is no learning rate to find")
@@ -40,11 +41,13 @@ class RangeTest(TrialRun):
         self.outcome.metrics["diverged"] = float(self._diverges(learner, data.source, self.request.rates))
 
     def _diverges(self, learner: Learner, source: Source, tried: Rates) -> bool:
-        """Take a step with each rate, until one is too much."""
+        """Takes a step with each rate, until one is too much. Returns whether one was."""
         names = ("learning_rate", "loss", "smoothed_loss")
         rates, losses, smoothed = (self.outcome.samples.setdefault(name, []) for name in names)
         mean, lowest, memory = 0.0, math.inf, 1 - 1 / (REMEMBERED * tried.steps)
-        for step, (rate, fetch) in enumerate(zip(rates_of(tried), endless(source), strict=False), start=1):
+        factor = tried.highest / tried.lowest
+        for step, fetch in enumerate(islice(endless(source), tried.steps), start=1):
+            rate = tried.lowest * factor ** ((step - 1) / (tried.steps - 1))
             for group in learner.optimizer.param_groups:
                 group["lr"] = rate
             loss = float(learner.step(fetch))
@@ -60,13 +63,6 @@ class RangeTest(TrialRun):
             if smooth > DIVERGED * lowest:
                 return True
         return False
-
-
-def rates_of(rates: Rates) -> Iterator[float]:
-    """From the lowest to the highest, each the same factor above the one before."""
-    factor = rates.highest / rates.lowest
-    for step in range(rates.steps):
-        yield rates.lowest * factor ** (step / (rates.steps - 1))
 
 
 def endless(source: Source) -> Iterator[Fetch]:

@@ -1,4 +1,4 @@
-"""From what a trial logged to what it records: metrics, raw samples, how each was read, and whether to trust it."""
+"""The record of a trial, from its log: metrics, raw samples, how each was read, and whether to trust it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import nn
 from bench.base.records import Trial
 from bench.errors import BenchError
 from bench.registry import METRICS
-from bench.worker.common.messages import Request, TrialOutcome
+from bench.worker.common.messages import Metrics, Request, TrialOutcome
 from bench.worker.datasets.splits import Images
 from bench.worker.devices.base import Device
 from bench.worker.engines.base import Learner
@@ -28,7 +28,7 @@ from bench.worker.train.loop import FitLog
 from bench.worker.trial import artifacts
 
 
-def size_of(model: nn.Module) -> dict[str, float | None]:
+def size_of(model: nn.Module) -> Metrics:
     """Parameters, those that are trained, and bytes of parameters and buffers."""
     return {
         "parameters": sum(p.numel() for p in model.parameters()),
@@ -37,7 +37,7 @@ def size_of(model: nn.Module) -> dict[str, float | None]:
     }
 
 
-def state_of(learner: Learner) -> dict[str, float | None]:
+def state_of(learner: Learner) -> Metrics:
     """Bytes of what training keeps beside the model: gradients after the last step, the optimizer's tensors."""
     return {
         "gradient_bytes": _bytes(p.grad for p in learner.model.parameters() if p.grad is not None),
@@ -45,10 +45,8 @@ def state_of(learner: Learner) -> dict[str, float | None]:
     }
 
 
-def state_of_stack(
-    parameters: Sequence[torch.Tensor], optimizer: torch.optim.Optimizer, *, models: int
-) -> dict[str, float | None]:
-    """The same for one of `models` that are stacked: its share. The optimizer's count of steps is one for all."""
+def state_of_stack(parameters: Sequence[torch.Tensor], optimizer: torch.optim.Optimizer, *, models: int) -> Metrics:
+    """The share of one of `models` that are stacked. The optimizer's count of steps is one for all."""
     kept = list(_tensors(optimizer.state))
     stacked = [tensor for tensor in kept if tensor.dim()]
     return {
@@ -71,8 +69,8 @@ def _tensors(kept: Any) -> Iterator[torch.Tensor]:
         yield from (t for each in kept for t in _tensors(each))
 
 
-def times_of(log: FitLog, *, batch_size: int, flops_per_sample: float | None) -> dict[str, float | None]:
-    """What the blocks and the epochs say: step, epoch, loading, throughput of each kind."""
+def times_of(log: FitLog, *, batch_size: int, flops_per_sample: float | None) -> Metrics:
+    """Times of a step, an epoch and loading, and throughput of each kind."""
     whole = [epoch for epoch in log.epochs if epoch.whole]
     epoch_seconds = statistics.median(epoch.seconds for epoch in whole) if whole else None
     samples, seconds = sum(e.samples for e in log.epochs), log.seconds
@@ -88,11 +86,10 @@ def times_of(log: FitLog, *, batch_size: int, flops_per_sample: float | None) ->
     }
 
 
-def split_of(log: FitLog) -> dict[str, float | None]:
-    """What the mean step goes to, in seconds: waiting for data, transfer, computing, launching.
+def split_of(log: FitLog) -> Metrics:
+    """Seconds of the mean step by what they went to: waiting for data, transfer, computing, launching.
 
-    Where the device could be told alone, what its blocks took longer is launching; elsewhere computing is all that
-    they took.
+    Where the device was timed alone, launching is what the blocks took longer; elsewhere computing is all of a block.
     """
     steps, transfers = log.steps, [e.transfer_seconds for e in log.epochs if e.transfer_seconds is not None]
     in_blocks, alone = sum(log.blocks.seconds) / steps, log.alone_seconds
@@ -104,7 +101,7 @@ def split_of(log: FitLog) -> dict[str, float | None]:
     }
 
 
-def _how_split(metrics: dict[str, float | None], device: Device) -> dict[str, str]:
+def _how_split(metrics: Metrics, device: Device) -> dict[str, str]:
     """How the parts of a step were read."""
     if metrics["step_launch_seconds"] is not None:
         compute = f"{device.how_marks}, around steps that ran without a gap behind a kernel that held the device"
@@ -116,7 +113,7 @@ def _how_split(metrics: dict[str, float | None], device: Device) -> dict[str, st
     return found | ({"step_transfer_seconds": device.how_marks} if metrics["step_transfer_seconds"] is not None else {})
 
 
-def last_of(curves: dict[str, list[float | None]], *, epoch: int = 0) -> dict[str, float | None]:
+def last_of(curves: dict[str, list[float | None]], *, epoch: int = 0) -> Metrics:
     """Accuracy and losses after the last epoch, or after `epoch`, counted from 1."""
     return {name: curves[name][epoch - 1] for name in ("test_accuracy", "test_loss", "train_loss")}
 
@@ -131,7 +128,7 @@ def fill(
     watch: Watch,
     models: int = 1,
 ) -> None:
-    """Everything that was timed and read goes into `outcome`, with the verdict on it.
+    """Puts everything that was timed and read into `outcome`, and whether it is valid.
 
     `models` train side by side: a full step has a batch of each.
     """
@@ -141,7 +138,16 @@ def fill(
     outcome.metrics |= peaks.metrics() | found.metrics()
     outcome.metrics |= watch.metrics(block_seconds=log.blocks.seconds, samples=sum(log.blocks.samples))
     outcome.instruments = peaks.instruments() | watch.instruments | _how_split(outcome.metrics, peaks.device)
-    outcome.samples |= _samples(log, found) | watch.samples()
+    outcome.samples |= watch.samples() | {
+        "block_seconds": log.blocks.seconds,
+        "block_steps": [float(n) for n in log.blocks.steps],
+        "block_samples": [float(n) for n in log.blocks.samples],
+        "epoch_seconds": [epoch.seconds for epoch in log.epochs],
+        "epoch_data_seconds": [epoch.data_seconds for epoch in log.epochs],
+        "inference_block_seconds": found.blocks.seconds,
+        "inference_block_samples": [float(n) for n in found.blocks.samples],
+        "latency_seconds": found.latency_seconds,
+    }
     outcome.validity_notes = validity.notes(
         blocks=log.blocks,
         contention_share=watch.contention.share,
@@ -152,19 +158,6 @@ def fill(
         loader_workers=trial.train.num_workers if trial.train.loader == "dataloader" else 0,
     )
     outcome.valid = not outcome.validity_notes
-
-
-def _samples(log: FitLog, found: Inference) -> dict[str, list[float]]:
-    return {
-        "block_seconds": log.blocks.seconds,
-        "block_steps": [float(n) for n in log.blocks.steps],
-        "block_samples": [float(n) for n in log.blocks.samples],
-        "epoch_seconds": [epoch.seconds for epoch in log.epochs],
-        "epoch_data_seconds": [epoch.data_seconds for epoch in log.epochs],
-        "inference_block_seconds": found.blocks.seconds,
-        "inference_block_samples": [float(n) for n in found.blocks.samples],
-        "latency_seconds": found.latency_seconds,
-    }
 
 
 def save(
@@ -178,10 +171,10 @@ def save(
     before: np.ndarray | None,
     class_names: Sequence[str],
 ) -> None:
-    """What the model got right and wrong, metrics of plugins, and the file of arrays.
+    """Diagnoses the model, measures the metrics of plugins, and writes the file of arrays.
 
-    `last` is the test set's evaluation after the last epoch, `labels` (N,) and `images` are its, as they lie in the
-    data set; `before`: see `first_answers`. Raises BenchError where a plugin's metric is not finite.
+    `last`: evaluation of the test set after the last epoch; `labels` (N,) and `images` are its, as they lie in the data
+    set; `before`: see `first_answers`. Raises BenchError where a plugin's metric is not finite.
     """
     found: dict[str, Any] = {} if before is None else {"first_batch/before": before}
     if request.trial.measure.evaluate == "full":
@@ -194,12 +187,5 @@ def save(
         outcome.metrics[entry.name] = value
     if request.artifact is not None:
         artifacts.write(
-            request.artifact,
-            model=model,
-            logits=last.logits,
-            labels=labels,
-            class_names=class_names,
-            curves=outcome.curves,
-            diagnosis=found,
-            attributes=request.attributes,
+            request, outcome, model=model, logits=last.logits, labels=labels, class_names=class_names, diagnosis=found
         )

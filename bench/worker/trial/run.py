@@ -1,5 +1,4 @@
-"""What runs in a trial's process, whatever it is: the order of events that a trial, all seeds together and a range test
-share."""
+"""What a trial, all seeds together and a range test share: the order of events in a trial's process."""
 
 from __future__ import annotations
 
@@ -14,7 +13,7 @@ from torch import nn
 from bench.worker.common import randomness
 from bench.worker.common.discover import load_plugin
 from bench.worker.common.failures import Diverged
-from bench.worker.common.messages import Channel, Request, TrialOutcome
+from bench.worker.common.messages import Channel, Metrics, Request, TrialOutcome
 from bench.worker.evaluate import inference
 from bench.worker.evaluate.accuracy import Evaluation, Held
 from bench.worker.measure import clock
@@ -30,12 +29,11 @@ from bench.worker.trial.setup import TrialSetup, configure_torch, engine_and_dev
 
 SHORT_BATCH_STEPS = 2
 
-Row = dict[str, float | None]
 S = TypeVar("S", bound=Source)
 
 
 class TrialRun(ABC):
-    """What was asked for, under way. `go` fills the outcome; what it raises is what became of the trial."""
+    """A request under way. `go` fills the outcome; what it raises is what became of the trial."""
 
     def __init__(
         self, request: Request, channel: Channel, outcome: TrialOutcome, measured: Callable[[], object]
@@ -64,19 +62,16 @@ class TrainingRun(TrialRun):
 
     setup: TrialSetup
     models: tuple[int, ...] = ()  # shape of a step's loss: one number, or one a model
+    tally: type[Tally] = Tally  # sums over an epoch
     fitted_seconds = 0.0
 
     def begin_measuring(self, *, tree: TreePeak | None = None) -> None:
-        """Open what is read beside the clock, and take the baseline of memory: from here on all that is held counts."""
+        """Opens what is read beside the clock, and takes the baseline of memory: what is held from now on counts."""
         self.watch = Watch.over(self.device, energy=self.trial.measure.energy)
         self.peaks = Peaks(self.device, tree=tree)
         self.peaks.start()
         self.channel.progress(phase="warm-up")
         self.outcome.samples["warmup_seconds"] = []
-
-    def tally(self) -> Tally:
-        """New sums for an epoch."""
-        return Tally()
 
     def loop(
         self,
@@ -100,23 +95,20 @@ class TrainingRun(TrialRun):
         )
 
     def warm_up(self, step: Step, sources: Sequence[S], evaluate: Callable[[S], object]) -> float:
-        """The declared steps on noise, through the very loop that trains; an evaluation after each size of batch.
+        """Takes the declared steps on noise, by the loop that trains; evaluates after each size of batch.
 
-        Returns what a step takes: the first full-size ones are cold, so it is the least of them.
+        Returns seconds of a full-size step: the least of them, since the first ones are cold.
         """
         steps, into = self.trial.measure.warmup_steps, self.outcome.samples["warmup_seconds"]
 
-        def after(source: S) -> Callable[[EpochLog], object]:
-            return lambda entry: evaluate(source)
+        def loop(source: S, count: int) -> Loop:
+            return self.loop(step, source, steps=count, steps_per_block=1, on_epoch=lambda entry: evaluate(source))
 
-        loops = [
-            self.loop(step, source, steps=count, steps_per_block=1, on_epoch=after(source))
-            for source, count in zip(sources, (steps, min(steps, SHORT_BATCH_STEPS)), strict=False)
-        ]
-        for loop in loops:
+        loops = [loop(*each) for each in zip(sources, (steps, min(steps, SHORT_BATCH_STEPS)), strict=False)]
+        for each in loops:
             with suppress(Diverged):  # noise may be too much for a learning rate that suits the data
-                loop.run()
-            into += loop.log.blocks.seconds
+                each.run()
+            into += each.log.blocks.seconds
         return min(into[:steps], default=0.0)
 
     def training_loop(
@@ -144,17 +136,26 @@ class TrainingRun(TrialRun):
     def steps_per_block(self, step_seconds: float) -> int:
         return clock.steps_per_block(step_seconds, block_seconds=self.device.block_seconds, most=MOST_STEPS)
 
-    def row(self, entry: EpochLog, seen: Mapping[str, Evaluation], *, loss: float, schedule: Schedule) -> Row:
-        """What the curves of a model get after an epoch."""
-        row: Row = {
-            "epoch": entry.epoch,
+    def add_to_curves(
+        self,
+        curves: dict[str, list[float | None]],
+        evaluations: Mapping[str, Evaluation],
+        *,
+        epoch: int,
+        loss: float,
+        schedule: Schedule,
+    ) -> None:
+        """Adds what a model did in an epoch; `loss`: the mean of the training steps."""
+        row: Metrics = {
+            "epoch": epoch,
             "train_loss": loss,
             "train_seconds": self.fitted_seconds,
             "learning_rate": schedule.learning_rate,
         }
-        for name, found in seen.items():
-            row |= {f"{name}_accuracy": found.accuracy} | ({f"{name}_loss": found.loss} if name != "train" else {})
-        return row
+        for split, found in evaluations.items():
+            row |= {f"{split}_accuracy": found.accuracy} | ({f"{split}_loss": found.loss} if split != "train" else {})
+        for name, value in row.items():
+            curves.setdefault(name, []).append(value)
 
     def measure_inference(self, model: nn.Module, split: Held) -> inference.Inference:
         return inference.measure(
@@ -162,14 +163,9 @@ class TrainingRun(TrialRun):
         )
 
 
-def not_finite(entry: EpochLog, seen: Mapping[str, Evaluation]) -> str:
-    """Where an evaluation's loss is no finite number after an epoch, in one line; empty where all are."""
-    for name, found in seen.items():
+def not_finite(evaluations: Mapping[str, Evaluation], *, epoch: int) -> str:
+    """The first loss that is not finite after an epoch, in one line; empty where all are."""
+    for split, found in evaluations.items():
         if not math.isfinite(found.loss):
-            return f"{name} loss is {found.loss} after epoch {entry.epoch}"
+            return f"{split} loss is {found.loss} after epoch {epoch}"
     return ""
-
-
-def add_row(curves: dict[str, list[float | None]], row: Row) -> None:
-    for name, value in row.items():
-        curves.setdefault(name, []).append(value)

@@ -1,4 +1,4 @@
-"""What a trial makes before it trains: torch as the settings want it, models, optimizers, noise to warm up on."""
+"""What a trial makes before it trains: torch's settings, models, optimizers, noise to warm up on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from bench.base.records import Trial
 from bench.errors import BenchError, Unavailable
 from bench.registry import DEVICES, MODELS
 from bench.worker.common import randomness
-from bench.worker.common.failures import refuse_answer
 from bench.worker.devices.base import Device
 from bench.worker.engines import ENGINES
 from bench.worker.engines.base import Engine, Learner
@@ -33,7 +32,7 @@ PARALLEL_SIZE = 1 << 17
 
 
 def engine_and_device(trial: Trial) -> tuple[Engine, Device]:
-    """What a trial runs on. Raises Unavailable where one cannot do what is asked, BenchError where settings clash."""
+    """What a trial runs on. Raises Unavailable where one of them cannot, BenchError where settings clash."""
     settings = trial.train
     engine, device = ENGINES[settings.engine](), DEVICES.get(trial.device).build()
     for name, value in device.variables.items():  # before anything asks the driver
@@ -48,24 +47,17 @@ def engine_and_device(trial: Trial) -> tuple[Engine, Device]:
 
 
 def configure_torch(trial: Trial, device: Device) -> int:
-    """Precision, determinism, for the whole process. Returns the number of threads, which `start_threads` starts."""
+    """Sets precision and determinism of the process. Returns the number of threads, which `warm_library` starts."""
     settings = trial.train
-    threads = settings.threads or physical_cores()
-    # Not yet: between small operations the others spin, and where cores share what they are made of, that made loading
-    # and building twice as slow (27 ms a trial).
+    # Not more yet: between small operations they spin, which made loading and building twice as slow (27 ms a trial)
+    # where two cores are threads of one.
     torch.set_num_threads(1)
     device.set_precision(settings.precision)
     device.set_deterministic(settings.deterministic)
     torch.use_deterministic_algorithms(settings.deterministic)
     # Filling every new tensor with NaN finds bugs in models, and costs a third of a small step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    return threads
-
-
-def start_threads(threads: int) -> None:
-    """From here on operations run on so many threads, which are there before memory is measured."""
-    torch.set_num_threads(threads)
-    torch.ones(PARALLEL_SIZE).exp_()
+    return settings.threads or physical_cores()
 
 
 class TrialSetup:
@@ -76,15 +68,10 @@ class TrialSetup:
         self.train_size, self.input_shape = sizes.train_size, sizes.input_shape
         self.num_classes = len(sizes.class_names)
         self.memory_format = loaders.FORMATS[trial.train.memory_format]
-
-    @property
-    def epochs(self) -> int:
-        """How many epochs training takes, the last one maybe cut short."""
-        return self.train.epochs if self.train.steps is None else -(-self.train.steps // self._steps_per_epoch)
-
-    @property
-    def _steps_per_epoch(self) -> int:
-        return -(-self.train_size // self.trial.batch_size)
+        self.steps_per_epoch = -(-self.train_size // trial.batch_size)
+        steps = self.train.steps
+        # The last epoch may be cut short.
+        self.epochs = self.train.epochs if steps is None else -(-steps // self.steps_per_epoch)
 
     def build(self, seed: int | None = None) -> nn.Module:
         """A new instance, with the weights that the seed (the trial's) gives."""
@@ -107,7 +94,9 @@ class TrialSetup:
         model = self.build()
         parameters = [p for p in model.parameters() if p.requires_grad]
         capturable = engine.capturable and self.device.counts_steps
-        rate = self._rate_on_device() if engine.capturable and self.train.schedule != "none" else None
+        rate = None
+        if engine.capturable and self.train.schedule != "none":
+            rate = torch.tensor(self.train.learning_rate, dtype=torch.float32, device=self.device.torch_device)
         optimizer = optimizers.make_optimizer(parameters, self.train, capturable=capturable, rate=rate)
         model.train()
         schedule = self.schedule(optimizer)
@@ -115,16 +104,13 @@ class TrialSetup:
         step = engine.step(model, optimizer, self.recipe(schedule, scaler), device=self.device)
         return Learner(model, optimizer, step, schedule, scaler)
 
-    def _rate_on_device(self) -> torch.Tensor:
-        return torch.tensor(self.train.learning_rate, dtype=torch.float32, device=self.device.torch_device)
-
     def schedule(self, optimizer: torch.optim.Optimizer) -> Schedule:
-        """The learning rate over the training that the trial asks for; it belongs to `optimizer` from now on."""
-        steps = self.train.steps or self.epochs * self._steps_per_epoch
+        """The learning rate over the training; it sets that of `optimizer` from now on."""
+        steps = self.train.steps or self.epochs * self.steps_per_epoch
         return Schedule(optimizer, self.train, epochs=self.epochs, steps=steps)
 
     def recipe(self, schedule: Schedule, scaler: torch.amp.GradScaler | None = None) -> Recipe:
-        """What a step of this trial is made of beside the model and its optimizer."""
+        """What the trial's settings ask of a step."""
         return Recipe(
             precision=self.train.precision,
             label_smoothing=self.train.label_smoothing,
@@ -143,14 +129,13 @@ class TrialSetup:
         return images.to(device, memory_format=self.memory_format), labels.to(device)
 
     def noise_sources(self) -> list[loaders.Resident]:
-        """Noise to warm up on: a full batch, and what the last batch of an epoch has, where that is smaller.
+        """Noise to warm up on: a full batch, and one like the last batch of an epoch where that is smaller.
 
-        The second shape matters: libraries prepare each shape when they first see it.
+        Libraries prepare each shape when they first see it.
         """
-        full = min(self.trial.batch_size, self.train_size)
-        sizes = [full] + ([last] if (last := self.train_size % full) else [])
         channels, device = self.input_shape[0], self.device.torch_device
         unscaled = loaders.Scale.on(device, [0.0] * channels, [1.0] * channels)
+        sizes = loaders.batch_sizes(self.train_size, self.trial.batch_size)
         arrays = [[tensor.cpu().numpy() for tensor in self.noise(size)] for size in sizes]
         return [
             loaders.Resident(
@@ -167,10 +152,10 @@ class TrialSetup:
         ]
 
     def warm_library(self, test: Held | None = None) -> tuple[float | None, np.ndarray | None]:
-        """One step of another instance on two samples: touches the pages of the libraries. Starts the threads.
+        """One step of another instance, with the same first weights, on two samples: touches the libraries' pages.
 
-        It has the weights that the model will start with. Returns FLOPs a sample, and what the model answers to the
-        first samples of `test` before training.
+        Starts the threads. Returns FLOPs a sample, and the model's answers to the first samples of `test` before it
+        trains.
         """
         learner = self.learner(Eager())
         model = learner.model
@@ -181,36 +166,39 @@ class TrialSetup:
             self._refuse_answer(logits, images)
             return functional.cross_entropy(logits, labels)
 
-        before = None if test is None else self._before(model, images, test)
+        before = None
+        if test is not None:
+            # Now, since the first pass in training mode moves the running statistics of batch norm.
+            model.eval()
+            with torch.no_grad():
+                self._refuse_answer(model(images), images)
+            model.train()
+            # By two samples, as the step: more would take memory before the baseline.
+            before = first_answers(model, test, batch_size=THROWAWAY_SAMPLES, precision=self.train.precision)
         counted = flops.count(loss, samples=len(images)) or None
-        start_threads(self.threads)
-        learner.step(self._throwaway(images, labels))
+        torch.set_num_threads(self.threads)
+        torch.ones(PARALLEL_SIZE).exp_()  # starts the threads, before memory is measured
+        augmentation = self._augmentation()
+        chances = None if augmentation is None else augmentation.chances(len(labels))
+        learner.step(loaders.moved_about((images, labels), augmentation, chances=chances))
         self.device.synchronize()
         return counted, before
 
-    def _throwaway(self, images: torch.Tensor, labels: torch.Tensor) -> loaders.Fetch:
-        augmentation = self._augmentation()
-        if augmentation is None:
-            return loaders.given((images, labels))
-        return loaders.moved_about((images, labels), augmentation, chances=augmentation.chances(len(labels)))
-
-    def _before(self, model: nn.Module, images: torch.Tensor, test: Held) -> np.ndarray:
-        """Before the first pass in training mode: that would move what batch norm remembers."""
-        model.eval()
-        with torch.no_grad():
-            self._refuse_answer(model(images), images)
-        model.train()
-        # By two samples, as the step: more would take memory before the baseline.
-        return first_answers(model, test, batch_size=THROWAWAY_SAMPLES, precision=self.train.precision)
-
     def _refuse_answer(self, logits: object, images: torch.Tensor) -> None:
-        refuse_answer(self.trial.model.name, logits, images=images, num_classes=self.num_classes)
+        """Raises BenchError where the model answers to `images` (N, …) with anything but logits (N, K)."""
+        wanted = (len(images), self.num_classes)
+        found = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+        if found != wanted:
+            raise BenchError(
+                f"model {self.trial.model.name!r} answers with {found} to a batch of {tuple(images.shape)}; "
+                f"it has to be a tensor of logits {wanted}"
+            )
 
     def _augmentation(self) -> Augmentation | None:
-        """What the trial asks for, for noise; each with a generator of its own."""
+        """A new one for noise, with a generator of its own; None where the trial asks for none."""
         return Augmentation.of(self.train, fill=self.black, seed=self.trial.seed, memory_format=self.memory_format)
 
     @property
     def black(self) -> torch.Tensor:
-        """What lies outside of noise, (1, C, 1, 1)."""
+        """Pixels outside of a noise image, (1, C, 1, 1)."""
         return torch.zeros((1, self.input_shape[0], 1, 1), device=self.device.torch_device)

@@ -2,7 +2,7 @@
 
     settings → data → [baseline of memory] → model, warm-up → training, an evaluation an epoch → inference → record
 
-Everything that could leak into the trial after it (threads, generators, switches of torch) dies with the process.
+What could leak into the next trial (threads, generators, switches of torch) dies with the process.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import nn
 
 from bench.worker.common import checked
 from bench.worker.common.failures import Diverged, classify, readable_traceback
-from bench.worker.common.messages import Channel, Request, TrialOutcome
+from bench.worker.common.messages import Channel, Metrics, Request, TrialOutcome
 from bench.worker.engines.base import Learner
 from bench.worker.evaluate.accuracy import Evaluation, Held, evaluate
 from bench.worker.measure import clock
@@ -30,19 +30,22 @@ from bench.worker.trial.checkpoints import Checkpoints, Stateful
 from bench.worker.trial.data import TrialData, load
 from bench.worker.trial.learner_state import Generators, LearnerState
 from bench.worker.trial.range_test import RangeTest
-from bench.worker.trial.run import Row, TrainingRun, TrialRun, add_row, not_finite
+from bench.worker.trial.run import TrainingRun, TrialRun, not_finite
 
 
 def run(
     request: Request, channel: Channel, *, started_ns: int, measured: Callable[[], object] = lambda: None
 ) -> TrialOutcome:
-    """Run the trial and turn every way in which it can end into an outcome.
+    """Runs the trial. Returns its outcome, however it ends.
 
-    `started_ns`: perf_counter_ns then. `measured` is called when nothing is going to be timed any more.
+    `started_ns`: perf_counter_ns then. `measured` is called when nothing will be timed any more.
     """
     outcome = TrialOutcome()
+    run_class: type[TrialRun] = AllSeedsRun if request.trial.train.engine == "vectorized" else SingleRun
+    if request.rates is not None:
+        run_class = RangeTest
     try:
-        _kind_of_run(request)(request, channel, outcome, measured).go()
+        run_class(request, channel, outcome, measured).go()
     except (Exception, SystemExit, KeyboardInterrupt) as error:  # a model that says sys.exit() has raised, too
         status, reason = classify(error)
         for each in (outcome, *outcome.others):
@@ -54,17 +57,11 @@ def run(
     return outcome
 
 
-def _kind_of_run(request: Request) -> type[TrialRun]:
-    if request.rates is not None:
-        return RangeTest
-    return AllSeedsRun if request.trial.train.engine == "vectorized" else SingleRun
-
-
 class SingleRun(TrainingRun):
     """A trial that has its process for itself."""
 
     curves: dict[str, list[float | None]]
-    held: Row  # bytes of gradients and optimizer after the last step
+    held: Metrics  # bytes of gradients and optimizer after the last step
     last: Evaluation | None = None  # of the test set
     learner: Learner | None = None  # the one that trains
     stopping: EarlyStopping | None = None
@@ -82,8 +79,7 @@ class SingleRun(TrainingRun):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on behind it. Raises ValueError, before anything is changed, where it is no such thing."""
-        given = checked.mapping(state["curves"])
-        curves = {name: checked.numbers_or_none(curve) for name, curve in given.items()}
+        curves = {name: checked.numbers_or_none(each) for name, each in checked.mapping(state["curves"]).items()}
         checked.same_length(curves)
         held = {name: checked.number_or_none(value) for name, value in checked.mapping(state["held"]).items()}
         fitted, reached = checked.number(state["fitted_seconds"]), checked.number_or_none(state["reached_seconds"])
@@ -99,8 +95,8 @@ class SingleRun(TrainingRun):
         self.outcome.metrics["flops_per_sample"], self.before = self.setup.warm_library(data.test if full else None)
         noise = self.setup.noise_sources()
         self.outcome.metrics |= self.engine.prepare(self.setup.learner, noise, device=self.device)
-        has_loader_workers = self.train.loader == "dataloader" and self.train.num_workers > 0
-        self.begin_measuring(tree=TreePeak() if has_loader_workers else None)
+        has_workers = self.train.loader == "dataloader" and self.train.num_workers > 0
+        self.begin_measuring(tree=TreePeak() if has_workers else None)
         step_seconds = self._warmed_up(noise) if self.trial.measure.warmup_steps else 0.0
         self.learner = learner = self.setup.learner()
         if patience := self.train.early_stopping_patience:
@@ -114,10 +110,10 @@ class SingleRun(TrainingRun):
         self._finish(learner.model, data, log)
 
     def _warmed_up(self, noise: list[Resident]) -> float:
-        """Warm up, on an instance that is then dropped. Returns seconds of a step.
+        """Warms up, on an instance that is then dropped. Returns seconds of a step.
 
-        A new one with the same seed has bitwise the weights, buffers and optimizer that it would have had. To copy them
-        before and back after would show in the memory that is measured.
+        A new one with the same seed has bitwise the same weights, buffers and optimizer. Copying them before and back
+        after would show in the memory that is measured.
         """
         learner = self.setup.learner()
         for source in noise:
@@ -142,14 +138,15 @@ class SingleRun(TrainingRun):
         def on_epoch(entry: EpochLog) -> None:
             self._evaluate(learner, data, entry)
             self.held = record.state_of(learner)
-            checkpoints.after_epoch(entry.epoch, validation_loss=self._newest("validation_loss"))
+            validation_loss = self.curves["validation_loss"][-1] if data.validation is not None else None
+            checkpoints.after_epoch(entry.epoch, validation_loss=validation_loss)
 
         loop = self.training_loop(learner.step, data.source, steps_per_block=per_block, on_epoch=on_epoch)
         loop.log.alone_seconds = self.alone_seconds
         if self.stopping is not None:
             loop.is_over = lambda: self.stopping is not None and self.stopping.is_over
         checkpoints = self.checkpoints = self._checkpoints(learner, data.source, loop.log)
-        if checkpoints.are_there:  # else no pause: what a trial without them measures stays as it is
+        if checkpoints.are_there:  # else no pause, so that it measures as a trial without checkpoints
             self.peaks.pause()
             checkpoints.resume()
             self.peaks.resume()
@@ -174,22 +171,18 @@ class SingleRun(TrainingRun):
             self.request, parts=there, model=learner.model, say=lambda line: self.channel.progress(note=line)
         )
 
-    def _newest(self, curve: str) -> float | None:
-        """The last value of a curve; None where there is no such curve."""
-        return self.curves[curve][-1] if curve in self.curves else None
-
     def _evaluation(self, model: nn.Module, split: Held) -> Evaluation:
         return evaluate(model, split, batch_size=self.trial.batch_size, precision=self.train.precision)
 
     def _evaluate(self, learner: Learner, data: TrialData, entry: EpochLog) -> None:
         """After an epoch, outside every timed window. Leaves the generators as they were."""
         splits = {"train": data.probe, "validation": data.validation, "test": data.test}
-        seen = {name: self._evaluation(learner.model, split) for name, split in splits.items() if split is not None}
-        if why := not_finite(entry, seen):
+        found = {name: self._evaluation(learner.model, split) for name, split in splits.items() if split is not None}
+        if why := not_finite(found, epoch=entry.epoch):
             raise Diverged(why)
-        self.last = seen["test"]
-        add_row(self.curves, self.row(entry, seen, loss=entry.loss, schedule=learner.schedule))
-        validation_loss = seen["validation"].loss if "validation" in seen else None
+        self.last = found["test"]
+        self.add_to_curves(self.curves, found, epoch=entry.epoch, loss=entry.loss, schedule=learner.schedule)
+        validation_loss = found["validation"].loss if "validation" in found else None
         learner.schedule.after_epoch(validation_loss=validation_loss)
         if self.stopping is not None and validation_loss is not None:
             self.stopping.after_epoch(entry.epoch, validation_loss=validation_loss)
@@ -198,15 +191,14 @@ class SingleRun(TrainingRun):
             self.reached_seconds = self.fitted_seconds
 
     def _finish(self, model: nn.Module, data: TrialData, log: FitLog) -> None:
-        """What is measured of the trained model, and the record of it all."""
+        """Measures the trained model, and makes the record."""
         if self.stopping is not None:
             self.stopping.restore()
             self.last = self._evaluation(model, data.test)
             self.outcome.metrics |= {"epochs_trained": len(log.epochs), "best_epoch": self.stopping.best_epoch}
         found = self.measure_inference(model, data.test)
-        self.outcome.metrics |= record.last_of(self.curves, epoch=self.stopping.best_epoch if self.stopping else 0) | {
-            "time_to_target_seconds": self.reached_seconds
-        }
+        self.outcome.metrics |= record.last_of(self.curves, epoch=self.stopping.best_epoch if self.stopping else 0)
+        self.outcome.metrics["time_to_target_seconds"] = self.reached_seconds
         record.fill(self.outcome, trial=self.trial, log=log, found=found, peaks=self.peaks, watch=self.watch)
         self.measured()
         self.outcome.instruments |= self.engine.instruments

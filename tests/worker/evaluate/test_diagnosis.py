@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from bench.worker.evaluate import diagnosis, weights
+from bench.worker.evaluate import diagnosis
 from bench.worker.evaluate.diagnosis import Answers, diagnose, summary
 
 IMAGES = np.arange(6 * 4, dtype=np.uint8).reshape(6, 1, 2, 2)
@@ -164,25 +164,3 @@ def test_a_model_without_errors_is_diagnosed_too() -> None:
 def test_macro_f1_leaves_out_classes_that_the_test_set_has_not() -> None:
     found = diagnose(logits_that_say([0, 1]), np.array([0, 1]), images=IMAGES[:2])
     assert summary(found)["test_macro_f1"] == 1.0
-
-
-def test_weight_statistics_are_those_by_hand() -> None:
-    found = weights.attributes_of(np.array([[3.0, -4.0], [0.0, 0.0]], np.float32))
-    assert found["l2_norm"] == pytest.approx(5.0)
-    assert (found["mean"], found["minimum"], found["maximum"]) == (-0.25, -4.0, 3.0)
-    assert found["near_zero"] == 0.5
-    assert found["histogram_counts"].sum() == 4
-    assert weights.statistics(np.zeros(3))["near_zero"] == 1.0
-
-
-def test_spread_is_of_the_weights_that_there_are_and_near_zero_is_relative() -> None:
-    found = weights.statistics(np.array([1.0, 3.0]))
-    assert found["sd"] == 1.0  # of these two, not of what they would be a sample of
-    layer = np.array([1.0, 0.001, -1.0, 0.02])
-    for scale in (1e-6, 1.0, 1e6):
-        assert weights.statistics(scale * layer)["near_zero"] == 0.25
-
-
-@pytest.mark.parametrize("array", [np.array([1, 2]), np.array([]), np.array([np.nan, 1.0])])
-def test_what_has_no_statistics_is_left_alone(array: npt.NDArray[Any]) -> None:
-    assert not weights.is_shown(array)

@@ -16,7 +16,7 @@ from torchvision.transforms.v2 import functional as v2
 from bench.base.records import TrainSettings
 from bench.worker.evaluate.accuracy import Held
 from bench.worker.train.augment import ANGLE, FLIP, LEFT, TOP, Augmentation
-from bench.worker.train.loaders import AugmentedGather, Gather, Loaded, Resident, Scale, Source
+from bench.worker.train.loaders import Gather, Loaded, Resident, Scale, Source
 
 CPU = torch.device("cpu")
 ALL: dict[str, Any] = {"augment_flip": True, "augment_crop_padding": 2, "augment_rotation_degrees": 30.0}
@@ -185,11 +185,20 @@ def test_a_batch_that_is_asked_for_twice_is_the_same_twice() -> None:
         assert torch.equal(ready.fetch()[0], ready.fetch()[0])
 
 
-def test_without_augmentation_a_step_gathers_and_nothing_else() -> None:
+def chances_of(source: Source) -> list[torch.Tensor | None]:
+    fetches = [ready.fetch for ready in next(source.epoch(steps_per_chunk=9))]
+    return [fetch.chances for fetch in fetches if isinstance(fetch, Gather)]
+
+
+def test_without_augmentation_a_step_gathers_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Augmentation.of(TrainSettings(), fill=torch.zeros(()), seed=0) is None
     plain, moved = source("resident", {}), source("resident", ALL)
-    assert {type(r.fetch) for r in next(plain.epoch(steps_per_chunk=9))} == {Gather}
-    assert {type(r.fetch) for r in next(moved.epoch(steps_per_chunk=9))} == {AugmentedGather}
+    assert {chances is None for chances in chances_of(plain)} == {True}
+    assert {chances is None for chances in chances_of(moved)} == {False}
+    monkeypatch.delattr("bench.worker.train.loaders.moved_about")
+    next(plain.epoch(steps_per_chunk=1))[0].fetch()
+    with pytest.raises(NameError):
+        next(moved.epoch(steps_per_chunk=1))[0].fetch()
 
 
 def test_what_is_evaluated_is_not_moved() -> None:
