@@ -17,10 +17,9 @@ from bench.cluster.node_groups import ClusterIdentifier, NodeGroup
 from bench.cluster.nodes import PATIENCE_SECONDS, ClusterPrepared
 from bench.errors import BenchError
 from bench.execute.executors.exit_status import Ending
-from bench.execute.jobs import Job, outcomes, request
-from bench.execute.order import Order
+from bench.execute.jobs import Job, Order, outcomes, request
 from bench.execute.plan import Identifier
-from bench.execute.prepare import data_root
+from bench.execute.prepare import find_data_root
 from bench.execute.progress import Voice
 from bench.execute.run import Runner, now
 from bench.execute.signals import Stopped, signals_wait
@@ -167,8 +166,8 @@ class ClusterRunner(Runner):
         return order_of(
             wanted | self.shared(trials[0]),
             timeout_seconds=self.order.limit_seconds(flight.job),
-            given=None if given is None else str(data_root(given)),
-            drivers=str(data_root(None)),
+            given=None if given is None else str(find_data_root(given)),
+            drivers=str(find_data_root(None)),
         )
 
     def _no_node(self, flight: Flight) -> None:

@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from bench.base.records import Component, Result, Trial
-from bench.execute.jobs import Job, jobs
-from bench.execute.order import Order
+from bench.execute.jobs import Job, Order, jobs
 from bench.execute.plan import Plan
 from bench.planning.costs import Costs, kind_of, length_of, past_jobs
 from bench.statistics.allocation import Contestant, decisions_per_second, open_pairs

@@ -1,4 +1,6 @@
-"""Which trials run in one process: each alone, but those that an engine trains side by side.
+"""Which trials run in one process, in which order, and for how long.
+
+Each trial runs alone, but those that an engine trains side by side run together.
 
 A job's request is that of its first trial; `others` holds what the rest differ in. Its outcome is the first trial's,
 with `others` beside it in the same order. An ending without an outcome (crashed, timeout, oom) is that of every trial
@@ -11,15 +13,18 @@ import os
 import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bench.base.privacy import published
-from bench.base.records import Json, Trial
+from bench.base.records import Json, Result, Trial
 from bench.execute.executors.exit_status import Ending
-from bench.execute.plan import Planned
+from bench.execute.plan import Plan, Planned
 from bench.results.store import Store
+from bench.suite.budget import Budget
+from bench.suite.plan import Suite
 
 Job = tuple[Planned, ...]
 
@@ -93,3 +98,45 @@ def tidy(log: Path) -> None:
             log.parent.rmdir()  # of the run: only where it is empty
         elif (clean := published(text)) != text:
             log.write_bytes(clean.encode("utf-8", "surrogateescape"))
+
+
+class Order:
+    """Every job, in the order of the plan."""
+
+    # Whether jobs are chosen by results: then no more is drawn at a time than can begin at once, and it is asked again
+    # after each.
+    chooses = False
+
+    def __init__(self, plan: Plan) -> None:
+        self._jobs = iter(jobs(plan.to_run))
+
+    def __iter__(self) -> Iterator[Job]:
+        return self._jobs
+
+    def limit_seconds(self, job: Job) -> float:
+        """How long the job may take."""
+        return timeout_seconds([planned.trial for planned in job])
+
+    def cut(self, job: Job) -> str:
+        """Why a job that took too long was ended, where that was not its own limit; else an empty string."""
+        return ""
+
+    def tell(self, results: Sequence[Result]) -> None:
+        """Take up the results of a job."""
+
+    def spent(self, seconds: float) -> Budget | None:
+        """What became of the budget in a run that took `seconds`; None where there was none."""
+        return None
+
+
+def run_order(plan: Plan, suite: Suite, *, results: Sequence[Result], began: float) -> Order:
+    """The order of the plan, or what the suite's budget chooses; `began`: time.monotonic() when its time began."""
+    budget = suite.budget
+    if budget is None:
+        return Order(plan)
+    from bench.execute.budget import Budgeted  # numpy, scipy
+
+    def left_seconds() -> float:
+        return began + budget.seconds - time.monotonic()
+
+    return Budgeted(plan, suite=suite, budget=budget, results=results, left_seconds=left_seconds)

@@ -15,9 +15,8 @@ from pathlib import Path
 
 from bench.base.records import Result, Trial
 from bench.execute.executors.local import LocalExecutor
-from bench.execute.jobs import Job, jobs
-from bench.execute.measuring import measuring
-from bench.execute.order import Order
+from bench.execute.jobs import Job, Order, jobs
+from bench.execute.lock import measuring
 from bench.execute.plan import Identifier, Plan
 from bench.execute.prepare import Options, Prepared, prepare, read
 from bench.execute.progress import Voice, describe_trial

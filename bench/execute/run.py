@@ -12,13 +12,11 @@ from bench.base.records import Json, Result, Trial
 from bench.errors import EXIT_OK, EXIT_TRIALS, one_line
 from bench.execute.executors.exit_status import Ending
 from bench.execute.executors.local import Executor
-from bench.execute.jobs import Job, checkpoints, outcomes, request, scratch, tidy
-from bench.execute.lock import MeasureLock
-from bench.execute.measuring import WAITING
+from bench.execute.jobs import Job, Order, checkpoints, outcomes, request, run_order, scratch, tidy
+from bench.execute.lock import WAITING, MeasureLock
 from bench.execute.opening_lines import head
-from bench.execute.order import Order, run_order
 from bench.execute.plan import Identifier, Plan, Planned, parse_retry
-from bench.execute.prepare import Options, Prepared, data_root, prepare, read
+from bench.execute.prepare import Options, Prepared, find_data_root, prepare, read
 from bench.execute.progress import Voice, describe_trial, varying
 from bench.execute.signals import Stopped, signals_raise
 from bench.execute.status_file import StatusFile
@@ -199,7 +197,7 @@ class Runner:
         """Returns what all trials of a job share: where things lie on this machine, what their device needs."""
         places = self.prepared.suite.locations
         return {
-            "data_root": str(data_root(self.prepared.options.data_root)),
+            "data_root": str(find_data_root(self.prepared.options.data_root)),
             "locations": {name: places.get(f"{trial.dataset.canonical}|{name}", "") for name in trial.dataset.files},
             "plugins": list(self.plugins),
             **self.prepared.catalogue.devices[trial.device].needs,
