@@ -13,7 +13,6 @@ import os
 import secrets
 import shutil
 import tempfile
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,8 +22,6 @@ from bench.base.records import Json, Result, Trial
 from bench.execute.executors.exit_status import Ending
 from bench.execute.plan import Plan, Planned
 from bench.results.store import Store
-from bench.suite.budget import Budget
-from bench.suite.plan import Suite
 
 Job = tuple[Planned, ...]
 
@@ -55,10 +52,14 @@ def request(trials: Sequence[Trial], *, store: Store, run_id: str, log: Path, sc
     return {**each[0], "others": each[1:], "log": str(log.resolve()), "scratch": str(scratch)}
 
 
+def wants_checkpoints(trial: Trial) -> bool:
+    return trial.train.checkpoint_every_epochs is not None or trial.train.keep_checkpoints
+
+
 def checkpoints(job: Job, *, store: Store, resume: bool) -> dict[str, Json]:
     """What a job's process is told of its checkpoints, where its settings ask for some."""
-    planned, train = job[0], job[0].trial.train
-    if train.checkpoint_every_epochs is None and not train.keep_checkpoints:
+    planned = job[0]
+    if not wants_checkpoints(planned.trial):
         return {}
     place: dict[str, Json] = {
         "folder": str(store.checkpoint_folder(planned.trial.trial_id).resolve()),
@@ -123,20 +124,3 @@ class Order:
 
     def tell(self, results: Sequence[Result]) -> None:
         """Take up the results of a job."""
-
-    def spent(self, seconds: float) -> Budget | None:
-        """What became of the budget in a run that took `seconds`; None where there was none."""
-        return None
-
-
-def run_order(plan: Plan, suite: Suite, *, results: Sequence[Result], began: float) -> Order:
-    """The order of the plan, or what the suite's budget chooses; `began`: time.monotonic() when its time began."""
-    budget = suite.budget
-    if budget is None:
-        return Order(plan)
-    from bench.execute.budget import Budgeted  # numpy, scipy
-
-    def left_seconds() -> float:
-        return began + budget.seconds - time.monotonic()
-
-    return Budgeted(plan, suite=suite, budget=budget, results=results, left_seconds=left_seconds)

@@ -12,7 +12,7 @@ from bench.base.records import Json, Result, Trial
 from bench.errors import EXIT_OK, EXIT_TRIALS, one_line
 from bench.execute.executors.exit_status import Ending
 from bench.execute.executors.local import Executor
-from bench.execute.jobs import Job, Order, checkpoints, outcomes, request, run_order, scratch, tidy
+from bench.execute.jobs import Job, Order, checkpoints, outcomes, request, scratch, tidy
 from bench.execute.lock import WAITING, MeasureLock
 from bench.execute.opening_lines import head
 from bench.execute.plan import Identifier, Plan, Planned, parse_retry
@@ -115,9 +115,19 @@ class Runner:
 
     def run_all(self, plan: Plan, *, began: float) -> int:
         """Run the plan in its order, or as its budget chooses; `began`: time.monotonic() when its time began."""
-        order = run_order(plan, self.prepared.suite, results=self.prepared.store.results, began=began)
+        suite, store, budget = self.prepared.suite, self.prepared.store, self.prepared.suite.budget
+        if budget is None:
+            return self.run(plan, Order(plan))
+        from bench.execute.budget import Budgeted  # numpy, scipy
+
+        def left_seconds() -> float:
+            return began + budget.seconds - time.monotonic()
+
+        order = Budgeted(plan, suite=suite, budget=budget, results=store.results, left_seconds=left_seconds)
         trained = self.run(plan, order)
-        keep_budget(self.prepared, order, seconds=time.monotonic() - began)
+        # What became of the budget is stored beside the plan: the report says what was left out for it.
+        self.prepared.suite = replace(suite, budget=order.spent(time.monotonic() - began))
+        store.save_suite(suite_to_json(self.prepared.suite))
         return trained
 
     def run(self, plan: Plan, order: Order) -> int:
@@ -225,14 +235,6 @@ class Runner:
     def _settled(self, planned: Planned) -> Result:
         status, reason = ("skipped", planned.skip) if planned.skip else ("failed", planned.fail)
         return self.result(planned, {"status": status, "reason": reason}, began=now())
-
-
-def keep_budget(prepared: Prepared, order: Order, *, seconds: float) -> None:
-    """Store what became of the budget beside the plan: the report says what was left out for it."""
-    spent = order.spent(seconds)
-    if spent is not None:
-        prepared.suite = replace(prepared.suite, budget=spent)
-        prepared.store.save_suite(suite_to_json(prepared.suite))
 
 
 def exit_code(prepared: Prepared) -> int:

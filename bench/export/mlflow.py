@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.base.records import Result
 from bench.errors import BenchError
-from bench.export.flatten import curve_points, epoch_seconds, key_of, name_of, parameters, tags
+from bench.export.sinks import curve_points, epoch_seconds, key_of, name_of, parameters, tags
 
 FOLDER = "mlruns"
 MOST_METRICS, MOST_TEXT = 900, 4000  # of one call: MLflow takes 1,000 figures; longer texts it refuses
