@@ -20,9 +20,9 @@ from pathlib import Path
 
 from bench.base.cache import file_sha256
 from bench.base.records import Json, digest
-from bench.execute.ask_worker import catalogue_question
+from bench.execute.ask_worker import GRACE_SECONDS, catalogue_question
 from bench.execute.executors.exit_status import Ending
-from bench.execute.executors.local import GRACE_SECONDS, LocalExecutor
+from bench.execute.executors.local import LocalExecutor
 from bench.execute.jobs import tidy
 from bench.execute.lock import MeasureLock
 

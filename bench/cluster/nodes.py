@@ -13,7 +13,7 @@ from bench.cluster.executor import Needs, RayExecutor
 from bench.cluster.node_groups import ClusterIdentifier, NodeGroup, NodeGroups, joined
 from bench.errors import BenchError
 from bench.execute.ask_worker import catalogue_question
-from bench.execute.prepare import Options, Prepared, prepare_with
+from bench.execute.prepare import Options, Prepared, prepare
 from bench.execute.progress import Voice
 from bench.execute.signals import signals_wait
 from bench.present.format import plural
@@ -154,7 +154,8 @@ def prepared_on_cluster(options: Options, file: SuiteFile, voice: Voice) -> Iter
         question = catalogue_question(file.plugins)
         cluster = Cluster(executor, file.plugins, voice)
         cluster.wait_for_nodes()
-        found = prepare_with(joined(Catalogue.from_json(question.answer()), list(cluster.groups)), options, file=file)
+        catalogue = joined(Catalogue.from_json(question.answer()), list(cluster.groups))
+        found = prepare(options, file, catalogue=catalogue)
         yield ClusterPrepared(found.file, found.suite, found.catalogue, found.store, options, cluster)
     finally:
         executor.close()

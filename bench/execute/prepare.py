@@ -97,13 +97,12 @@ def read(options: Options) -> SuiteFile:
     return file
 
 
-def prepare(options: Options, file: SuiteFile) -> Prepared:
-    """Resolve the suite on this machine, and look at what is stored. Nothing is written. BenchError: one line."""
-    return prepare_with(ask_catalogue(file.plugins), options, file=file)
+def prepare(options: Options, file: SuiteFile, *, catalogue: Catalogue | None = None) -> Prepared:
+    """Resolve the suite on this machine, and look at what is stored. Nothing is written. BenchError: one line.
 
-
-def prepare_with(catalogue: Catalogue, options: Options, *, file: SuiteFile) -> Prepared:
-    """Does the same with a catalogue that is there already."""
+    `catalogue` is that of this machine, where none is given.
+    """
+    catalogue = catalogue or ask_catalogue(file.plugins)
     suite = resolve(
         file,
         catalogue,

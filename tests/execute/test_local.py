@@ -97,7 +97,7 @@ def raises(input_shape, num_classes):
 
 def children(executor: Any) -> set[int]:
     """The processes that the template has made and that have not ended."""
-    template = executor._template._process.pid
+    template = executor._template.process.pid
     found = Path(f"/proc/{template}/task/{template}/children").read_text().split()
     return {int(child) for child in found}
 
