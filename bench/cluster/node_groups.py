@@ -9,7 +9,7 @@ group, and a trial is there if that group's results have it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from bench.base.records import NOT_THERE, Json, Result, Trial, canonical_json, digest
@@ -119,23 +119,20 @@ class ClusterIdentifier(Identifier):
     def groups_for(self, trial: Trial) -> list[NodeGroup]:
         """The groups that can run it, those first whose results stand for it best."""
         found = [group for group in self._of if group.can(trial.device)]
-        rank = self._rank_of_cell(trial) if self._cells else self._rank_of_trial(trial)
-        return sorted(found, key=rank, reverse=True)
+        rank = self._results_of_cell if self._cells else self._rank_of_trial
+        return sorted(found, key=lambda group: rank(trial, group), reverse=True)
 
     def group_of_cell(self, trial: Trial) -> NodeGroup | None:
         """The group that has results of the trial's cell already; None where none has."""
         found = self.groups_for(trial)
-        return found[0] if found and self._rank_of_cell(trial)(found[0]) else None
+        return found[0] if found and self._results_of_cell(trial, found[0]) else None
 
-    def _rank_of_cell(self, trial: Trial) -> Callable[[NodeGroup], int]:
-        return lambda group: self._in_cell[trial.cell_id, self.of(group).planned(trial).environment_id]
+    def _results_of_cell(self, trial: Trial, group: NodeGroup) -> int:
+        return self._in_cell[trial.cell_id, self.of(group).planned(trial).environment_id]
 
-    def _rank_of_trial(self, trial: Trial) -> Callable[[NodeGroup], int]:
-        def rank(group: NodeGroup) -> int:
-            result = self._known.get(self.of(group).planned(trial).key)
-            return 0 if result is None else 1 + _there(result) + (result.status == "ok")
-
-        return rank
+    def _rank_of_trial(self, trial: Trial, group: NodeGroup) -> int:
+        result = self._known.get(self.of(group).planned(trial).key)
+        return 0 if result is None else 1 + _there(result) + (result.status == "ok")
 
     def planned(self, trial: Trial) -> Planned:
         found = self.groups_for(trial)

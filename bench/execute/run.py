@@ -104,7 +104,7 @@ class Runner:
 
     def __init__(self, prepared: Prepared, executor: Executor, voice: Voice) -> None:
         self.prepared, self.executor, self.voice = prepared, executor, voice
-        self.run_id = new_run_id()
+        self.run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
         again = ("*",) if prepared.options.fresh else tuple(parse_retry(prepared.options.retry))
         budget = prepared.suite.budget
         self.status_file = StatusFile(
@@ -251,11 +251,6 @@ def exit_code(prepared: Prepared) -> int:
         if status not in ("ok", "skipped", *left_out):
             return EXIT_TRIALS
     return EXIT_OK
-
-
-def new_run_id() -> str:
-    """UTC time and 8 random hex digits."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
 
 
 def now() -> str:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from bench.execute.jobs import Job
 from bench.execute.plan import Plan
-from bench.results.status import Process, Status, remove_status, status_path, sweep, write_status
+from bench.results.status import Process, Status, now, remove_status, status_path, sweep, write_status
 from bench.results.store import Store
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+    return now().isoformat(timespec="milliseconds")
 
 
 class StatusFile:

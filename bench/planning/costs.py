@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
@@ -101,17 +102,12 @@ def _ran(result: Result) -> int:
 def _beside(results: Sequence[Result]) -> float:
     """Seconds that a job takes beside those of its process: starting it, storing what it left. The (lower) median: the
     first trial of a run also waits for the import of torch."""
-    found = [wall - result.metrics["total_seconds"] for result in results if (wall := wall_seconds(result)) is not None]
+    found = []
+    for result in results:
+        with suppress(ValueError, TypeError):  # a result that does not say when
+            begun, ended = (datetime.fromisoformat(text) for text in (result.started_at, result.finished_at))
+            found.append((ended - begun).total_seconds() - result.metrics["total_seconds"])
     return max(0.0, statistics.median_low(found)) if found else 0.0
-
-
-def wall_seconds(result: Result) -> float | None:
-    """Seconds from the start of the job to its record; None where the result does not say."""
-    try:
-        begun, ended = (datetime.fromisoformat(text) for text in (result.started_at, result.finished_at))
-        return (ended - begun).total_seconds()
-    except (ValueError, TypeError):
-        return None
 
 
 @dataclass

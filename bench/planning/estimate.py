@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from bench.base.records import Trial
 from bench.errors import BenchError
-from bench.planning.costs import MEMORY, Costs, JobKind, kind_of, length_of
+from bench.planning.costs import Costs, JobKind, kind_of, length_of
 from bench.statistics.forecast import Forecast, Span, total
 
 HOUR_SECONDS = 3600.0
@@ -115,8 +115,3 @@ def read_prices(given: Iterable[str], *, devices: Sequence[str]) -> dict[str, fl
             raise BenchError(f"--price {text}: no device {device!r} (there are: {', '.join(devices)})")
         found[device] = value
     return found
-
-
-def memory_json(part: DeviceEstimate) -> dict[str, float | None]:
-    """Every metric of memory, None where it was not measured."""
-    return {name: part.memory.get(name) for name in MEMORY}
