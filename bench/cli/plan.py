@@ -14,7 +14,7 @@ from bench.errors import EXIT_OK
 if TYPE_CHECKING:
     from bench.base.records import Json
     from bench.execute.pilot import Preview
-    from bench.planning.estimate import DeviceEstimate
+    from bench.planning.costs import DeviceEstimate
 
 SCHEMA = 1  # of what --json prints
 

@@ -18,12 +18,21 @@ from bench.base.records import Result, Trial
 from bench.execute.executors.local import LocalExecutor
 from bench.execute.jobs import Job, Order, jobs
 from bench.execute.lock import measuring
-from bench.execute.plan import Identifier, Plan
+from bench.execute.plan import Plan
 from bench.execute.prepare import Options, Prepared, prepare, read
 from bench.execute.progress import Voice, describe_trial
 from bench.execute.run import Runner
-from bench.planning.costs import Costs, JobKind, counted_in, kind_of, length_of, past_jobs
-from bench.planning.estimate import RunEstimate, estimate, read_prices
+from bench.planning.costs import (
+    Costs,
+    JobKind,
+    RunEstimate,
+    counted_in,
+    estimate,
+    kind_of,
+    length_of,
+    past_jobs,
+    read_prices,
+)
 from bench.present.format import plural
 from bench.results.store import Store
 
@@ -96,7 +105,6 @@ class _Pilot:
 
     def __init__(self, prepared: Prepared, voice: Voice) -> None:
         self._prepared, self._voice = prepared, voice
-        self._identifier = Identifier(prepared.suite, prepared.catalogue)
         self._done = PilotRun()
 
     def run(self, unknown: Sequence[Job], costs: Costs) -> PilotRun:
@@ -147,7 +155,7 @@ class _Pilot:
         return found
 
     def _one(self, trials: Sequence[Trial]) -> list[Result]:
-        plan = Plan(to_run=[self._identifier.planned(trial) for trial in trials])
+        plan = Plan(to_run=[self._runner.identifier.planned(trial) for trial in trials])
         store = self._runner.prepared.store
         store.refresh()
         self._runner.run(plan, Order(plan))

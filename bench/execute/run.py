@@ -94,9 +94,18 @@ def planned_and_said(prepared: Prepared, voice: Voice, *, first: Iterable[str] =
 
 
 def ran_of(prepared: Prepared, trained: int) -> Ran:
-    """Returns what a run leaves that has trained so many trials."""
+    """Returns what a run leaves that has trained so many trials.
+
+    Its exit code is 0 where the newest result of every planned trial, here and with this code, is ok or skipped; else
+    1. What a budget left out is no failure.
+    """
+    fine = {"ok", "skipped", *((None, "interrupted") if prepared.suite.budget else ())}
+    prepared.store.refresh()
+    found, identifier = newest(prepared.store.results), prepared.identifier()
+    there = (found.get(identifier.planned(trial).key) for trial in prepared.suite.trials())
+    whole = all((None if result is None else result.status) in fine for result in there)
     errors = tuple(told.error for told in prepared.catalogue.plugins.values() if told.error)
-    return Ran(prepared.suite, prepared.store, exit_code(prepared), trained, errors)
+    return Ran(prepared.suite, prepared.store, EXIT_OK if whole else EXIT_TRIALS, trained, errors)
 
 
 class Runner:
@@ -235,22 +244,6 @@ class Runner:
     def _settled(self, planned: Planned) -> Result:
         status, reason = ("skipped", planned.skip) if planned.skip else ("failed", planned.fail)
         return self.result(planned, {"status": status, "reason": reason}, began=now())
-
-
-def exit_code(prepared: Prepared) -> int:
-    """Returns 0 where the newest result of every planned trial, here and with this code, is ok or skipped; else 1.
-
-    What a budget left out is no failure.
-    """
-    left_out = (None, "interrupted") if prepared.suite.budget else ()
-    prepared.store.refresh()
-    found, identifier = newest(prepared.store.results), prepared.identifier()
-    for trial in prepared.suite.trials():
-        result = found.get(identifier.planned(trial).key)
-        status = None if result is None else result.status
-        if status not in ("ok", "skipped", *left_out):
-            return EXIT_TRIALS
-    return EXIT_OK
 
 
 def now() -> str:

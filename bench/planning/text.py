@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 
-from bench.planning.costs import ALLOCATED, HOST, RESERVED
-from bench.planning.estimate import DeviceEstimate, KindEstimate, RunEstimate
+from bench.planning.costs import ALLOCATED, HOST, RESERVED, DeviceEstimate, KindEstimate, RunEstimate
 from bench.planning.progress import Progress, RunningJob, RunState, TrialCounts
 from bench.present.columns import WIDTH, aligned, cut, wrapped
 from bench.present.format import DASH, plural, printable, scale_of, significant

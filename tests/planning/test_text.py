@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from bench.base.records import Component, Result, TrainSettings, Trial
-from bench.planning.costs import Costs, past_jobs
-from bench.planning.estimate import RunEstimate, estimate
+from bench.planning.costs import Costs, RunEstimate, estimate, past_jobs
 from bench.planning.text import ago, money_text, plan_text, seconds_text
 from bench.present.columns import WIDTH
 from bench.report.budget_text import budget_sentences
