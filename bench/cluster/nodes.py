@@ -156,6 +156,6 @@ def prepared_on_cluster(options: Options, file: SuiteFile, voice: Voice) -> Iter
         cluster.wait_for_nodes()
         catalogue = joined(Catalogue.from_json(question.answer()), list(cluster.groups))
         found = prepare(options, file, catalogue=catalogue)
-        yield ClusterPrepared(found.file, found.suite, found.catalogue, found.store, options, cluster)
+        yield ClusterPrepared(found.suite, found.catalogue, found.store, options, cluster)
     finally:
         executor.close()

@@ -51,7 +51,6 @@ class Options:
 class Prepared:
     """A resolved suite on this machine, with what lies in its results folder."""
 
-    file: SuiteFile
     suite: Suite
     catalogue: Catalogue
     store: Store
@@ -113,7 +112,7 @@ def prepare(options: Options, file: SuiteFile, *, catalogue: Catalogue | None = 
     )
     store = Store(options.results / suite.name)
     store.refresh()
-    return Prepared(file, replace(suite, budget=parse_budget(options.budget)), catalogue, store, options)
+    return Prepared(replace(suite, budget=parse_budget(options.budget)), catalogue, store, options)
 
 
 def open_results(
