@@ -10,6 +10,7 @@ import gc
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -259,7 +260,7 @@ def cannot_write(path: Path, why: str) -> BenchError:
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Write aside, wait for the disk, rename: whole or absent. Text becomes UTF-8."""
+    """Write aside, wait for the disk, rename: whole or absent. A file that was there keeps its permissions."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -267,6 +268,8 @@ def write_whole(path: Path, content: str | bytes) -> None:
             file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
+        if path.exists():
+            shutil.copymode(path, aside)
         aside.replace(path)
     except OSError:
         aside.unlink(missing_ok=True)
