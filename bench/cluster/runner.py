@@ -14,8 +14,7 @@ from typing import Any
 
 from bench.base.records import Json
 from bench.cluster.executor import order_of
-from bench.cluster.node_groups import ClusterIdentifier, NodeGroup
-from bench.cluster.nodes import PATIENCE_SECONDS, ClusterPrepared
+from bench.cluster.nodes import PATIENCE_SECONDS, ClusterIdentifier, ClusterPrepared, NodeGroup
 from bench.errors import BenchError
 from bench.execute.executors.exit_status import Ending
 from bench.execute.jobs import Job, Order, outcomes, request

@@ -194,18 +194,9 @@ def sampled(jobs: Iterable[Sequence[Trial]], *, most: int = MOST_KINDS) -> tuple
     groups: dict[tuple[str, str, str], list[Sequence[Trial]]] = {}
     for kind, job in kinds.items():
         groups.setdefault((kind.device, kind.dataset, kind.model), []).append(job)
-    ordered = [_ends_first(group) for group in _spread(list(groups.values()), most)]
+    chosen = list(groups.values())
+    if len(chosen) > most:  # those that lie evenly over their order
+        chosen = [chosen[place * (len(chosen) - 1) // max(1, most - 1)] for place in range(most)]
+    ordered = [[group[0], *reversed(group[1:])] for group in chosen]  # first, last, then what lies between
     rounds = [group[place] for place in range(max(map(len, ordered))) for group in ordered if place < len(group)]
     return rounds[:most], len(kinds)
-
-
-def _spread(groups: list[list[Sequence[Trial]]], most: int) -> list[list[Sequence[Trial]]]:
-    """At most `most` of the groups, evenly over their order."""
-    if len(groups) <= most:
-        return groups
-    return [groups[place * (len(groups) - 1) // max(1, most - 1)] for place in range(most)]
-
-
-def _ends_first(group: Sequence[Sequence[Trial]]) -> list[Sequence[Trial]]:
-    """First, last, then what lies between."""
-    return [group[0], *reversed(group[1:])]

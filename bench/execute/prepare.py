@@ -14,7 +14,7 @@ from bench.errors import BenchError, nearest
 from bench.execute.ask_worker import absolute_plugins, ask_catalogue
 from bench.execute.plan import Identifier, Plan, make_plan, parse_retry
 from bench.results.store import Store
-from bench.suite.budget import Budget, parse_budget
+from bench.suite.budget import parse_budget
 from bench.suite.catalogue import Catalogue
 from bench.suite.components import Builder, ResolvedComponent
 from bench.suite.mistakes import Mistake
@@ -123,21 +123,17 @@ def open_results(
         file = read_suite(target, plugins=plugins)
         catalogue = ask_catalogue(file.plugins)
         suite = resolve(file, catalogue, data_root=find_data_root(data_root))
-        store = Store(results / suite.name)
-        return store, replace(suite, budget=_budget_of(store))
+        store, budget = Store(results / suite.name), None
+        with suppress(BenchError):  # a damaged plan; the one that is asked for comes from the suite file
+            # The budget is that of the run that stored its plan last: a suite file does not say it.
+            if (planned := store.load_suite()) is not None:
+                budget = suite_from_json(planned).budget
+        return store, replace(suite, budget=budget)
     if not target.is_dir():
         raise BenchError(f"{target}: no such suite file or folder of results; give suites/NAME.toml or results/NAME")
     store = Store(target)
     stored = store.load_suite()
     return store, None if stored is None else suite_from_json(stored)
-
-
-def _budget_of(store: Store) -> Budget | None:
-    """Returns the budget of the run that stored its plan last: a suite file does not say it."""
-    with suppress(BenchError):  # a damaged plan; the one that is asked for comes from the suite file
-        if (stored := store.load_suite()) is not None:
-            return suite_from_json(stored).budget
-    return None
 
 
 def of_the_plan(results: Sequence[Result], suite: Suite | None) -> tuple[list[Result], int]:

@@ -12,14 +12,13 @@ from bench.base.records import Json, Result, Trial
 from bench.errors import EXIT_OK, EXIT_TRIALS, one_line
 from bench.execute.executors.exit_status import Ending
 from bench.execute.executors.local import Executor
-from bench.execute.jobs import Job, Order, checkpoints, outcomes, request, scratch, tidy
+from bench.execute.jobs import Job, Order, StatusFile, checkpoints, outcomes, request, scratch, tidy
 from bench.execute.lock import WAITING, MeasureLock
 from bench.execute.opening_lines import head
 from bench.execute.plan import Identifier, Plan, Planned, parse_retry
 from bench.execute.prepare import Options, Prepared, find_data_root, prepare, read
 from bench.execute.progress import Voice, describe_trial, varying
 from bench.execute.signals import Stopped, signals_raise
-from bench.execute.status_file import StatusFile
 from bench.results.store import Store, Writer, cannot_write, newest
 from bench.suite.plan import Suite
 from bench.suite.read import SuiteFile

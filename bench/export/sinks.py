@@ -68,11 +68,11 @@ def parameters(result: Result) -> dict[str, Value]:
     }
     found |= {f"measure.{k}": v for k, v in non_defaults(trial.measure).items() if k not in NOT_IDENTITY}
     found |= {"train.threads": result.threads or trial.train.threads}
-    return {key: _plain(value) for key, value in found.items() if value is not None}
-
-
-def _plain(value: Json) -> Value:
-    return value if isinstance(value, bool | int | float | str) else json.dumps(value, sort_keys=True)
+    return {
+        key: value if isinstance(value, bool | int | float | str) else json.dumps(value, sort_keys=True)
+        for key, value in found.items()
+        if value is not None
+    }
 
 
 def tags(result: Result) -> dict[str, str]:
