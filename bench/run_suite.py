@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from bench.cluster import executor as _ray  # noqa: F401  # registers itself, as the next one does
 from bench.cluster.nodes import prepared_on_cluster
-from bench.cluster.run import run_on_cluster
+from bench.cluster.runner import ClusterRunner
 from bench.execute.executors import inline as _inline  # noqa: F401
 from bench.execute.executors.local import Executor
+from bench.execute.jobs import wants_checkpoints
+from bench.execute.opening_lines import wrapped
 from bench.execute.prepare import Options, Prepared, prepare
 from bench.execute.progress import Voice
-from bench.execute.run import Ran, run_here
+from bench.execute.run import Ran, planned_and_said, ran_of, read_writable, run_here
+from bench.execute.signals import signals_raise
 from bench.registry import EXECUTORS
 from bench.suite.read import SuiteFile
 
@@ -24,8 +27,34 @@ def run_suite(options: Options, *, voice: Voice, meanwhile: Callable[[], None] =
     `meanwhile` is called once where something is going to be trained: before the first trial, while torch is imported.
     """
     if options.executor == "ray":
-        return run_on_cluster(options, voice=voice, meanwhile=meanwhile)
+        return _run_on_cluster(options, voice=voice, meanwhile=meanwhile)
     return run_here(options, make_executor(options.executor), voice=voice, meanwhile=meanwhile)
+
+
+def _run_on_cluster(options: Options, *, voice: Voice, meanwhile: Callable[[], None]) -> Ran:
+    """Run on a cluster what is not there: many jobs at once, one writer here. Otherwise as `run_here`.
+
+    What is lost with a worker or a node runs again elsewhere. A result counts when it has come back: a trial is
+    recorded once, by this process, or not at all.
+    """
+    began = time.monotonic()
+    with signals_raise():
+        try:
+            file = read_writable(options)
+            with prepared_on_cluster(options, file, voice) as prepared:
+                plan = planned_and_said(prepared, voice, first=wrapped(prepared.cluster.text()))
+                if any(wants_checkpoints(planned.trial) for planned in plan.to_run):
+                    voice.say("ray: no checkpoints on a cluster; a trial that is cut off starts from its beginning")
+                if plan.to_run:
+                    meanwhile()
+                runner = ClusterRunner(prepared, voice)
+                try:
+                    trained = runner.run_all(plan, began=began)
+                finally:
+                    runner.status_file.ends()
+                return ran_of(prepared, trained)
+        finally:
+            voice.end()
 
 
 @contextmanager
@@ -35,16 +64,11 @@ def planning(options: Options, file: SuiteFile, *, voice: Voice) -> Iterator[Pre
         with prepared_on_cluster(options, file, voice) as prepared:
             yield prepared
     else:
-        executor_builder(options.executor)
+        EXECUTORS.get(options.executor)  # refuses an unknown one
         yield prepare(options, file)
 
 
 def make_executor(name: str) -> Executor:
     """The executor that is registered under `name`; BenchError names the choices."""
-    found: Executor = executor_builder(name)()
+    found: Executor = EXECUTORS.get(name).build()
     return found
-
-
-def executor_builder(name: str) -> Callable[..., Any]:
-    """What makes the executor that is registered under `name`; BenchError names the choices."""
-    return EXECUTORS.get(name).build

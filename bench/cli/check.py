@@ -59,7 +59,7 @@ def _opened(
     target: Path, results: Path, data_root: Path | None, plugins: opt.Strings
 ) -> tuple[Path, Suite | None, list[Finding]]:
     """The folder, its plan, and what is wrong with the plan that lies in it."""
-    from bench.execute.results_folder import open_results
+    from bench.execute.prepare import open_results
     from bench.results.check import Finding
     from bench.results.store import SUITE_FILE
     from bench.suite.stored import suite_from_json

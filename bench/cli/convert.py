@@ -39,7 +39,7 @@ def convert(
       python -m bench convert optdigits my/digits.h5 --set split=writers
     """
     from bench.execute.ask_worker import Question
-    from bench.execute.dataset_request import dataset_request
+    from bench.execute.prepare import dataset_request
     from bench.suite.mistakes import Mistake, key_text
 
     _refuse_paths([file], force=force)  # a folder has no name to make another from

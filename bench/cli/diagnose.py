@@ -30,7 +30,7 @@ def diagnose(
       python -m bench diagnose results/baseline 8c1f6b2e
     """
     from bench.diagnose.write import pages
-    from bench.execute.results_folder import of_the_plan, open_results
+    from bench.execute.prepare import of_the_plan, open_results
 
     store, suite = open_results(target, results=results, data_root=data_root, plugins=plugin or ())
     store.refresh_some()

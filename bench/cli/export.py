@@ -34,7 +34,7 @@ def export(
         --output today.json
       pytest-benchmark compare yesterday.json today.json --group-by=fullname
     """
-    from bench.execute.results_folder import open_results
+    from bench.execute.prepare import open_results
     from bench.export import formats
     from bench.results.store import write_whole
 

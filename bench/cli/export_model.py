@@ -52,7 +52,7 @@ def export_model(
     """
     from bench.base.checkpoint_file import BEST
     from bench.execute.ask_worker import Question, absolute_plugins
-    from bench.execute.prepare import data_root as root_of
+    from bench.execute.prepare import find_data_root
     from bench.results.store import newest_ok
 
     if len(words) > 2:
@@ -69,7 +69,7 @@ def export_model(
     trusted = suite.plugins if suite is not None and target is not None and not target.is_dir() else ()
     request = {
         "trial": result.trial.to_json(),
-        "data_root": str(root_of(data_root)),
+        "data_root": str(find_data_root(data_root)),
         "locations": _locations(result, suite),
         "plugins": list(dict.fromkeys([*trusted, *absolute_plugins(plugin)])),
         "artifact": str(store.artifact_path(result.run_id, result.trial_id).resolve()),
@@ -83,7 +83,7 @@ def export_model(
 
 
 def _opened(target: Path, results: Path, data_root: Path | None, plugins: opt.Strings) -> tuple[Store, Suite | None]:
-    from bench.execute.results_folder import open_results
+    from bench.execute.prepare import open_results
 
     store, suite = open_results(target, results=results, data_root=data_root, plugins=plugins or ())
     store.refresh_some()

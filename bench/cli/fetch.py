@@ -30,7 +30,7 @@ def fetch(
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
     from bench.execute.ask_worker import Question
-    from bench.execute.prepare import data_root as root_of
+    from bench.execute.prepare import find_data_root
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     bar = Progress(*columns, console=Console(stderr=True))
@@ -47,7 +47,7 @@ def fetch(
                 tasks[name] = bar.add_task(name, total=total)
             bar.update(tasks[name], completed=line["done"], total=total)
 
-    request = {"name": dataset, "data_root": str(root_of(data_root))}
+    request = {"name": dataset, "data_root": str(find_data_root(data_root))}
     try:
         question = Question("bench.worker.datasets.fetch", request=request, failed=f"{dataset} cannot be fetched")
         question.answer(told=show)

@@ -35,7 +35,7 @@ def history(
       python -m bench history results/baseline
       python -m bench history results/baseline --metric fit_seconds --model cnn
     """
-    from bench.execute.results_folder import open_results
+    from bench.execute.prepare import open_results
     from bench.history.steps import metric_of, trends_of
     from bench.history.table import history_text, title_of
     from bench.history.write import write

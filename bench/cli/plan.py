@@ -14,7 +14,7 @@ from bench.errors import EXIT_OK
 if TYPE_CHECKING:
     from bench.base.records import Json
     from bench.execute.pilot import Preview
-    from bench.planning.estimate import DeviceEstimate
+    from bench.planning.costs import DeviceEstimate
 
 SCHEMA = 1  # of what --json prints
 
@@ -129,7 +129,7 @@ def _preview_json(preview: Preview) -> Json:
 
 
 def _part_json(part: DeviceEstimate) -> Json:
-    from bench.planning.estimate import memory_json
+    from bench.planning.costs import MEMORY
     from bench.planning.progress import span_json
 
     return {
@@ -138,7 +138,7 @@ def _part_json(part: DeviceEstimate) -> Json:
         "to_run": part.to_run,
         "unknown": part.unknown,
         "seconds": None if part.seconds is None else span_json(part.seconds),
-        "memory": memory_json(part),
+        "memory": {name: part.memory.get(name) for name in MEMORY},
         "price_of_an_hour": part.price,
         "cost": None if part.cost is None else span_json(part.cost),
     }

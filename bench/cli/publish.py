@@ -68,7 +68,7 @@ def publish(
 
 def _opener(results: Path, data_root: Path | None, plugins: Sequence[str]) -> Opener:
     """What reads results for blocks: each folder once."""
-    from bench.execute.results_folder import of_the_plan, open_results
+    from bench.execute.prepare import of_the_plan, open_results
     from bench.publish.source import Source
 
     @cache

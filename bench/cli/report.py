@@ -31,7 +31,7 @@ def report(
       python -m bench report suites/baseline.toml
       python -m bench report results/baseline
     """
-    from bench.execute.results_folder import open_results
+    from bench.execute.prepare import open_results
 
     store, suite = open_results(target, results=results, data_root=data_root, plugins=plugin or ())
     store.refresh() if suite is not None else store.refresh_some()
@@ -41,7 +41,7 @@ def report(
 
 def render_and_print(store: Store, suite: Suite | None, *, plugin_errors: Sequence[str] = ()) -> None:
     """Write the report, then print the table and where the report lies."""
-    from bench.execute.results_folder import of_the_plan
+    from bench.execute.prepare import of_the_plan
     from bench.report.published_figures import told
     from bench.report.render import render
     from bench.report.terminal import terminal_summary

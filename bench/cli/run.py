@@ -118,7 +118,7 @@ def _load_report() -> None:
 def _tell(ran: Ran, *, report: bool) -> None:
     """Render the report, or say where the results lie; then log the trials where `[report] sinks` of the suite say."""
     from bench.cli.report import render_and_print, tell_budget
-    from bench.execute.results_folder import of_the_plan
+    from bench.execute.prepare import of_the_plan
 
     suite, store = ran.suite, ran.store
     if report:

@@ -66,7 +66,9 @@ def unpacked(bundle: list[Any], sha256: str) -> str:
             aside.rename(folder)
         except OSError:  # another worker of this node was quicker
             shutil.rmtree(aside, ignore_errors=True)
-        forget_unused(folder.parent)
+        for entry in folder.parent.iterdir():
+            if time.time() - entry.stat().st_mtime > UNUSED_DAYS * 86400:
+                shutil.rmtree(entry, ignore_errors=True)
     return str(folder)
 
 
@@ -84,10 +86,3 @@ def unpack(bundle: list[Any], sha256: str, folder: str) -> None:
                 raise RuntimeError(f"a file of the code would lie outside of it: {name}")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(archive.read(name))
-
-
-def forget_unused(folder: Path) -> None:
-    """Remove what no run has used for a month."""
-    for entry in folder.iterdir():
-        if time.time() - entry.stat().st_mtime > UNUSED_DAYS * 86400:
-            shutil.rmtree(entry, ignore_errors=True)

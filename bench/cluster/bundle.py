@@ -44,10 +44,10 @@ def make_bundle(plugins: Sequence[str] = ()) -> Bundle:
             folder = f"plugins/{digest(str(path.parent))}"
             files |= {f"{folder}/{name}": file for name, file in _sources(path.parent, of=spec)}
             places[spec] = f"{folder}/{path.name}"
-        elif (folder_of := _own_package(spec)) is not None:
-            files |= {f"{folder_of.name}/{name}": file for name, file in _sources(folder_of, of=spec)}
-        elif (file := _own_module(spec)) is not None:
-            files[file.name] = file
+        elif (found := _own_code(spec)) is not None and found.is_dir():
+            files |= {f"{found.name}/{name}": file for name, file in _sources(found, of=spec)}
+        elif found is not None:
+            files[found.name] = found
     content = _zipped(files)
     return Bundle(content, hashlib.sha256(content).hexdigest(), places)
 
@@ -84,21 +84,15 @@ def _sources(folder: Path, *, of: str) -> Iterator[tuple[str, Path]]:
                 yield path.relative_to(folder).as_posix(), path
 
 
-def _own_package(module: str) -> Path | None:
-    """The folder of a package that no installer put there; an installed one has to be on the nodes already."""
+def _own_code(module: str) -> Path | None:
+    """The folder of a package, or the file of a module, that no installer put there: what is installed has to be on the
+    nodes already."""
     found = PathFinder.find_spec(module.partition(".")[0], [*sys.path, str(Path.cwd())])
-    places = list(found.submodule_search_locations or ()) if found else []
-    return Path(places[0]).resolve() if places and not _installed(places[0]) else None
-
-
-def _own_module(module: str) -> Path | None:
-    found = PathFinder.find_spec(module, [*sys.path, str(Path.cwd())])
-    origin = found.origin if found else None
-    return Path(origin).resolve() if origin and origin.endswith(".py") and not _installed(origin) else None
-
-
-def _installed(path: str) -> bool:
-    return bool({"site-packages", "dist-packages"} & set(Path(path).parts)) or path.startswith(sys.base_prefix)
+    place = next(iter(found.submodule_search_locations or ()), found.origin) if found else None
+    if place is None or not (Path(place).is_dir() or place.endswith(".py")):
+        return None
+    installed = {"site-packages", "dist-packages"} & set(Path(place).parts) or place.startswith(sys.base_prefix)
+    return None if installed else Path(place).resolve()
 
 
 def _zipped(files: Mapping[str, Path]) -> bytes:

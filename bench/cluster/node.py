@@ -11,7 +11,7 @@ import os
 import queue
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -20,17 +20,15 @@ from pathlib import Path
 
 from bench.base.cache import file_sha256
 from bench.base.records import Json, digest
-from bench.execute.ask_worker import catalogue_question
+from bench.execute.ask_worker import GRACE_SECONDS, catalogue_question
 from bench.execute.executors.exit_status import Ending
-from bench.execute.executors.local import GRACE_SECONDS, LocalExecutor
+from bench.execute.executors.local import LocalExecutor
 from bench.execute.jobs import tidy
 from bench.execute.lock import MeasureLock
 
 LONGEST_LOG_BYTES = 16 << 20  # what comes back of a log; a model may print more than a driver wants to hold
 WAKE_SECONDS = 0.5
 BUNDLE = Path(__file__).resolve().parents[2]
-
-Say = Callable[[dict[str, Json]], None]
 
 # The kernel's word that a parent died speaks of the thread that started the child: this one lives as long as we do.
 _hand = ThreadPoolExecutor(max_workers=1, thread_name_prefix="bench")
@@ -66,25 +64,22 @@ def _job(order: dict[str, Json], words: queue.SimpleQueue[dict[str, Json] | None
     lock = MeasureLock()
     try:
         lock.acquire(lambda: words.put({"waiting": True}))
-        _measured(order, words.put)
+        words.put({"began": catalogue(order["plugins"], order["places"])})
+        with _folder() as folder:
+            request = _here(order, folder)
+            if why := _other_data(request):
+                ending = Ending(None, "skipped", why)
+            else:
+                ending = _executor().run(
+                    request,
+                    timeout_seconds=order["timeout_seconds"],
+                    on_progress=lambda what: words.put({"progress": what}),
+                )
+            left = _left(folder)
+        words.put({"ended": asdict(ending), **left})
     finally:
         lock.release()
         words.put(None)
-
-
-def _measured(order: dict[str, Json], say: Say) -> None:
-    plugins = in_bundle(order["plugins"], order["places"])
-    say({"began": catalogue(order["plugins"], order["places"])})
-    with _folder() as folder:
-        request = _here(order, folder, plugins)
-        if why := _other_data(request):
-            ending = Ending(None, "skipped", why)
-        else:
-            ending = _executor().run(
-                request, timeout_seconds=order["timeout_seconds"], on_progress=lambda what: say({"progress": what})
-            )
-        left = _left(folder)
-    say({"ended": asdict(ending), **left})
 
 
 def in_bundle(plugins: Sequence[str], places: dict[str, str]) -> list[str]:
@@ -144,14 +139,17 @@ def _folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-def _here(order: dict[str, Json], folder: Path, plugins: Sequence[str]) -> dict[str, Json]:
+def _here(order: dict[str, Json], folder: Path) -> dict[str, Json]:
     """The request with the places of this node."""
     request = dict(order["request"])
-    each = [request, *request["others"]]
-    for number, one in enumerate(each):
+    for number, one in enumerate([request, *request["others"]]):
         one["artifact"] = str(folder / f"{number}.h5")
-    places = {"log": str(folder / "log"), "scratch": str(folder / "scratch"), "plugins": list(plugins)}
-    return request | places | {"data_root": str(data_root(order["data_roots"]))}
+    return request | {
+        "log": str(folder / "log"),
+        "scratch": str(folder / "scratch"),
+        "plugins": in_bundle(order["plugins"], order["places"]),
+        "data_root": str(data_root(order["data_roots"])),
+    }
 
 
 def data_root(roots: dict[str, str | None]) -> Path:

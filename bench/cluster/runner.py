@@ -7,20 +7,19 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from bench.base.records import Json
 from bench.cluster.executor import order_of
-from bench.cluster.node_groups import ClusterIdentifier, NodeGroup
-from bench.cluster.nodes import PATIENCE_SECONDS, ClusterPrepared
+from bench.cluster.nodes import PATIENCE_SECONDS, ClusterIdentifier, ClusterPrepared, NodeGroup
 from bench.errors import BenchError
 from bench.execute.executors.exit_status import Ending
-from bench.execute.jobs import Job, outcomes, request
-from bench.execute.order import Order
+from bench.execute.jobs import Job, Order, outcomes, request
 from bench.execute.plan import Identifier
-from bench.execute.prepare import data_root
+from bench.execute.prepare import find_data_root
 from bench.execute.progress import Voice
 from bench.execute.run import Runner, now
 from bench.execute.signals import Stopped, signals_wait
@@ -89,8 +88,7 @@ class ClusterRunner(Runner):
         except Stopped as signal:
             for flight in self.flying.values():
                 if flight.group is not None and not flight.ended:
-                    ending = Ending(None, "interrupted", f"the run was stopped by {signal}")
-                    self._store(flight, ending)
+                    self._store(flight, Ending(None, "interrupted", f"the run was stopped by {signal}"))
             self._cancel()
             raise
         return self.started
@@ -123,7 +121,7 @@ class ClusterRunner(Runner):
         """Hand jobs to Ray until every group of nodes has one a node and one ahead."""
         self.room = False
         flying = Counter(self._group(flight) for flight in self.flying.values())
-        for flight in [self.waiting[i] for i in range(min(LOOKAHEAD, len(self.waiting)))]:
+        for flight in list(islice(self.waiting, LOOKAHEAD)):
             flight.wanted = self._group_for(flight)
             nodes = self.cluster.fitting(flight.device, flight.wanted)
             needs = self.cluster.needs(flight.device, flight.wanted, avoid=flight.avoid)
@@ -148,13 +146,10 @@ class ClusterRunner(Runner):
             return None
         trial = flight.job[0].trial
         if trial.cell_id not in self.place:
-            able = [
-                group
-                for group in self.cluster.groups
-                if group.can(trial.device) and self.cluster.fitting(trial.device, group)
-            ]
+            able = [group for group in self.cluster.groups if group.can(trial.device)]
+            nodes = {group: count for group in able if (count := len(self.cluster.fitting(trial.device, group)))}
             load = Counter(flying.wanted for flying in self.flying.values())
-            freest = min(able, key=lambda g: load[g] / len(self.cluster.fitting(trial.device, g)), default=None)
+            freest = min(nodes, key=lambda group: load[group] / nodes[group], default=None)
             if found := self.identifier.group_of_cell(trial) or freest:
                 self.place[trial.cell_id] = found
         return self.place.get(trial.cell_id)
@@ -167,8 +162,8 @@ class ClusterRunner(Runner):
         return order_of(
             wanted | self.shared(trials[0]),
             timeout_seconds=self.order.limit_seconds(flight.job),
-            given=None if given is None else str(data_root(given)),
-            drivers=str(data_root(None)),
+            given=None if given is None else str(find_data_root(given)),
+            drivers=str(find_data_root(None)),
         )
 
     def _no_node(self, flight: Flight) -> None:
@@ -213,8 +208,7 @@ class ClusterRunner(Runner):
                 raise
             self._unusable(flight, str(error.cause))
         except errors.OutOfMemoryError:
-            reason = "Ray ended it: the node has no more memory"
-            ended = {"outcome": None, "status": "oom", "reason": reason}
+            ended = asdict(Ending(None, "oom", "Ray ended it: the node has no more memory"))
             self._end(flight, {"ended": ended, "files": {}, "log": b""})
         except errors.RayError as error:
             self._drop(task)
@@ -284,8 +278,8 @@ class ClusterRunner(Runner):
         """A worker or a node is gone, and the job with it: again, elsewhere; not for ever."""
         losses = flight.losses + 1
         if losses > LOSSES:
-            reason = f"lost with its Ray worker or node {losses} times ({why})"
-            self._store(flight, Ending(None, "crashed", reason))
+            why = f"lost with its Ray worker or node {losses} times ({why})"
+            self._store(flight, Ending(None, "crashed", why))
             return
         self.voice.say(f"ray: a worker or node is gone ({why}); its trial runs again")
         if self.cluster.refresh(now=True):

@@ -13,7 +13,7 @@ from bench.comparison.sides import Folder, read_folder, split, whole
 from bench.comparison.tables import cells_frame
 from bench.comparison.text import comparison_text
 from bench.errors import BenchError, nearest
-from bench.execute.results_folder import open_results
+from bench.execute.prepare import open_results
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,7 +14,7 @@ from bench.doctor.advice import Circumstances, advice
 from bench.doctor.trials import Bench, Measured, TrialFailed
 from bench.execute.ask_worker import ask_catalogue
 from bench.execute.executors.local import LocalExecutor
-from bench.execute.measuring import measuring
+from bench.execute.lock import measuring
 from bench.execute.progress import Voice
 from bench.execute.run import now
 from bench.results.doctor import Doctor, Finding, SelfComparison, Verdict

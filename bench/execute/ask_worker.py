@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from bench.base.records import Json, canonical_json
 from bench.errors import BenchError
@@ -24,7 +24,7 @@ from bench.suite.catalogue import Catalogue
 
 # Plugins take at most 30 s together; importing torch from a cold disk takes a while too.
 CATALOGUE_SECONDS = 150.0
-GRACE_SECONDS = 2.0
+GRACE_SECONDS = 2.0  # for a process that was asked to end, before it is killed
 
 # Importing numpy alone starts OpenBLAS's threads, and a process with threads cannot be forked safely.
 WORKER_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
@@ -49,14 +49,8 @@ class Question:
         with tempfile.TemporaryFile() as asked:
             asked.write(canonical_json(request or {}).encode())
             asked.seek(0)
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", module, *arguments],
-                stdin=asked,
-                stdout=subprocess.PIPE,
-                stderr=self._errors,
-                env={**os.environ, **WORKER_ENVIRONMENT},
-                start_new_session=True,
-            )
+            streams = {"stdin": asked, "stdout": subprocess.PIPE, "stderr": self._errors}
+            self._process = start_worker(module, *arguments, **streams)
 
     def answer(self, told: Callable[[dict[str, Json]], object] = lambda line: None) -> dict[str, Json]:
         """Wait for the last line; `told` gets each line as it comes. Raises BenchError with what went wrong."""
@@ -68,7 +62,8 @@ class Question:
                     told(last)
                 code = self._process.wait(_left(stop))
             except BaseException as error:
-                self._end()
+                self._process.terminate()  # it ends what it has started
+                wait_or_kill(self._process)
                 if isinstance(error, subprocess.TimeoutExpired):
                     raise BenchError(f"{self._failed}: no answer after {self._limit_seconds:.0f} s") from error
                 raise
@@ -92,24 +87,30 @@ class Question:
             yield from map(json.loads, lines)
         raise subprocess.TimeoutExpired(self._process.args, self._limit_seconds or 0)
 
-    def _end(self) -> None:
-        """Ask it to end, which ends what it has started; then make sure."""
-        self._process.terminate()
-        try:
-            self._process.wait(timeout=GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+
+def start_worker(module: str, *arguments: str, **streams: Any) -> subprocess.Popen[bytes]:
+    """Starts a process of the worker, in a session of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        env={**os.environ, **WORKER_ENVIRONMENT},
+        start_new_session=True,
+        **streams,
+    )
+
+
+def wait_or_kill(process: subprocess.Popen[bytes]) -> None:
+    """Waits for a process that was asked to end; kills it where it does not."""
+    try:
+        process.wait(timeout=GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def catalogue_question(plugins: Sequence[str] = ()) -> Question:
     """Asks what there is: models, data sets, devices, settings, environment; `Catalogue.from_json` reads the answer."""
-    return Question(
-        "bench.worker.catalogue",
-        *plugins,
-        failed="models and devices cannot be listed",
-        limit_seconds=CATALOGUE_SECONDS,
-    )
+    failed = "models and devices cannot be listed"
+    return Question("bench.worker.catalogue", *plugins, failed=failed, limit_seconds=CATALOGUE_SECONDS)
 
 
 def ask_catalogue(plugins: Sequence[str] = ()) -> Catalogue:

@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from bench.base.records import Component, Result, Trial
-from bench.execute.jobs import Job, jobs
-from bench.execute.order import Order
+from bench.execute.jobs import Job, Order, jobs
 from bench.execute.plan import Plan
 from bench.planning.costs import Costs, kind_of, length_of, past_jobs
 from bench.statistics.allocation import Contestant, decisions_per_second, open_pairs
@@ -82,7 +81,8 @@ class Budgeted(Order):
 
     def limit_seconds(self, job: Job) -> float:
         """Returns its own limit, or what is left of the budget and a little more: so the run ends in time."""
-        own, most = super().limit_seconds(job), self._most_seconds()
+        own = super().limit_seconds(job)
+        most = max(1.0, self._left_seconds() - self._reserve + OVER_SHARE * self._budget.seconds)
         if most < own:
             self._shortened.add(job[0].trial.trial_id)
         return min(own, most)
@@ -102,20 +102,16 @@ class Budgeted(Order):
 
     def spent(self, seconds: float) -> Budget:
         """The budget with what became of it; `seconds`: how long the run took."""
-        return Budget(self._budget.seconds, round(seconds, 1), self.why, len(self._open()))
-
-    def _most_seconds(self) -> float:
-        return max(1.0, self._left_seconds() - self._reserve + OVER_SHARE * self._budget.seconds)
+        open_now = sum(len(open_pairs(arena, indifference=INDIFFERENCE)) for arena in self._arenas())
+        return Budget(self._budget.seconds, round(seconds, 1), self.why, open_now)
 
     def _next(self) -> _Cell | None:
         left = self._left_seconds() - self._reserve
-        while self._first:
-            fitting = [cell for cell in self._first if left > 0 and (self._seconds(cell) or 0.0) <= left]
-            if not fitting:
-                break
-            self._first.remove(fitting[0])
-            return fitting[0]
-        return self._most_decisive(left)
+        fitting = (cell for cell in self._first if left > 0 and (self._seconds(cell) or 0.0) <= left)
+        if (cell := next(fitting, None)) is None:
+            return self._most_decisive(left)
+        self._first.remove(cell)
+        return cell
 
     def _most_decisive(self, left: float) -> _Cell | None:
         """The cell whose next seed is expected to decide most for its time, of those that end in time."""
@@ -145,9 +141,6 @@ class Budgeted(Order):
                     seconds = 1.0  # nothing like it has told its time; then all count alike
                 found.setdefault(cell.arena, []).append(Contestant(name, cell.scores, seconds, cell.under_way))
         return found.values()
-
-    def _open(self) -> list[object]:
-        return [pair for arena in self._arenas() for pair in open_pairs(arena, indifference=INDIFFERENCE)]
 
     def _seconds(self, cell: _Cell) -> float | None:
         """Returns the seconds that the cell's next job is expected to take; None where nothing like it has run."""

@@ -1,4 +1,6 @@
-"""Which trials run in one process: each alone, but those that an engine trains side by side.
+"""Which trials run in one process, in which order, for how long; and the file that says which are under way.
+
+Each trial runs alone, but those that an engine trains side by side run together.
 
 A job's request is that of its first trial; `others` holds what the rest differ in. Its outcome is the first trial's,
 with `others` beside it in the same order. An ending without an outcome (crashed, timeout, oom) is that of every trial
@@ -16,9 +18,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bench.base.privacy import published
-from bench.base.records import Json, Trial
+from bench.base.records import Json, Result, Trial
 from bench.execute.executors.exit_status import Ending
-from bench.execute.plan import Planned
+from bench.execute.plan import Plan, Planned
+from bench.results.status import Process, Status, now, remove_status, status_path, sweep, write_status
 from bench.results.store import Store
 
 Job = tuple[Planned, ...]
@@ -50,10 +53,14 @@ def request(trials: Sequence[Trial], *, store: Store, run_id: str, log: Path, sc
     return {**each[0], "others": each[1:], "log": str(log.resolve()), "scratch": str(scratch)}
 
 
+def wants_checkpoints(trial: Trial) -> bool:
+    return trial.train.checkpoint_every_epochs is not None or trial.train.keep_checkpoints
+
+
 def checkpoints(job: Job, *, store: Store, resume: bool) -> dict[str, Json]:
     """What a job's process is told of its checkpoints, where its settings ask for some."""
-    planned, train = job[0], job[0].trial.train
-    if train.checkpoint_every_epochs is None and not train.keep_checkpoints:
+    planned = job[0]
+    if not wants_checkpoints(planned.trial):
         return {}
     place: dict[str, Json] = {
         "folder": str(store.checkpoint_folder(planned.trial.trial_id).resolve()),
@@ -93,3 +100,90 @@ def tidy(log: Path) -> None:
             log.parent.rmdir()  # of the run: only where it is empty
         elif (clean := published(text)) != text:
             log.write_bytes(clean.encode("utf-8", "surrogateescape"))
+
+
+class Order:
+    """Every job, in the order of the plan."""
+
+    # Whether jobs are chosen by results: then no more is drawn at a time than can begin at once, and it is asked again
+    # after each.
+    chooses = False
+
+    def __init__(self, plan: Plan) -> None:
+        self._jobs = iter(jobs(plan.to_run))
+
+    def __iter__(self) -> Iterator[Job]:
+        return self._jobs
+
+    def limit_seconds(self, job: Job) -> float:
+        """How long the job may take."""
+        return timeout_seconds([planned.trial for planned in job])
+
+    def cut(self, job: Job) -> str:
+        """Why a job that took too long was ended, where that was not its own limit; else an empty string."""
+        return ""
+
+    def tell(self, results: Sequence[Result]) -> None:
+        """Take up the results of a job."""
+
+
+class StatusFile:
+    """Writes the file of this run that `bench status` reads: one small write where a job begins, none while it runs.
+
+    A job that has ended stays in it until the next write; its results tell.
+    """
+
+    def __init__(self, store: Store, run_id: str, *, again: Sequence[str], budget_seconds: float | None) -> None:
+        self._store, self._run_id = store, run_id
+        self._path, self._process = status_path(store.folder, run_id), Process.own()
+        self._again, self._budget_seconds = tuple(again), budget_seconds
+        self._started_at = _now()
+        self._plan = Plan()
+        self._jobs: dict[str, tuple[Job, str, float]] = {}
+
+    def waits(self, plan: Plan) -> None:
+        """Writes that the run waits: another one measures on this machine."""
+        self._plan = plan
+        self._write(waiting=True)
+
+    def begins(self, plan: Plan) -> None:
+        """Takes up the plan, before the first job."""
+        sweep(self._store.folder)
+        self._plan = plan
+
+    def job_begins(self, job: Job, *, limit_seconds: float) -> None:
+        """Writes that a job begins."""
+        self._jobs[job[0].trial.trial_id] = (job, _now(), limit_seconds)
+        self._write()
+
+    def job_ends(self, job: Job) -> None:
+        self._jobs.pop(job[0].trial.trial_id, None)
+
+    def ends(self) -> None:
+        """Removes the file: the run is over, however it ended."""
+        remove_status(self._path)
+
+    def _write(self, *, waiting: bool = False) -> None:
+        at_work = list(self._jobs.values())
+        write_status(
+            self._path,
+            Status(
+                run_id=self._run_id,
+                process=self._process,
+                phase="waiting" if waiting else "running",
+                started_at=self._started_at,
+                written_at=_now(),
+                to_run=len(self._plan.to_run),
+                environments=tuple(sorted(self._plan.environments)),
+                codes=tuple(sorted(self._plan.codes)),
+                again=self._again,
+                trials=tuple(planned.trial.trial_id for job, _, _ in at_work for planned in job),
+                began_at=min((began for _, began, _ in at_work), default=""),
+                limit_seconds=max((limit for _, _, limit in at_work), default=None),
+                budget_seconds=self._budget_seconds,
+            ),
+        )
+
+
+def _now() -> str:
+    return now().isoformat(timespec="milliseconds")

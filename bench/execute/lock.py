@@ -1,15 +1,20 @@
-"""The machine-wide lock: one measured trial at a time, whoever runs it."""
+"""The machine-wide lock: one measured trial at a time, whoever runs it; and the executor that runs under it."""
 
 from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from bench.execute.executors.local import Executor
+from bench.execute.progress import Voice
+from bench.execute.signals import signals_raise
 
 # Not the temp folder of the user: two users on one machine must meet here.
 LOCK = Path("/tmp/bench-measuring.lock")  # noqa: S108
+WAITING = "waiting: another run is measuring on this machine"
 
 
 class MeasureLock:
@@ -56,7 +61,23 @@ class MeasureLock:
         with suppress(FileNotFoundError):
             return os.open(self.path, flags)
         try:
-            descriptor = os.open(self.path, flags | os.O_CREAT | os.O_EXCL, 0o644)
+            return os.open(self.path, flags | os.O_CREAT | os.O_EXCL, 0o644)
         except FileExistsError:  # somebody was quicker
             return os.open(self.path, flags)
-        return descriptor
+
+
+@contextmanager
+def measuring(executor: Executor, voice: Voice) -> Iterator[None]:
+    """Wait for the lock of the machine, and start the executor; both end with the block.
+
+    Inside, SIGINT and SIGTERM raise Stopped.
+    """
+    lock = MeasureLock()
+    with signals_raise():
+        try:
+            lock.acquire(lambda: voice.say(WAITING))
+            executor.start()
+            yield
+        finally:
+            executor.close()
+            lock.release()

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from bench.base.records import Result, Trial
 from bench.errors import escaped
 from bench.execute.plan import Plan, estimate_seconds
-from bench.execute.progress import duration_text
 from bench.present.format import plural
 from bench.suite.catalogue import Catalogue
 from bench.suite.mistakes import axis_text
@@ -43,10 +42,11 @@ def counts(plan: Plan) -> list[str]:
     """How many trials are to be trained, are there, failed before they start and are skipped: all of them; and why."""
     # What is skipped is told as that, whatever else is wrong with it.
     failed = Counter(planned.fail for planned in plan.settled if planned.fail and not planned.skip)
+    causes = (("failed", failed), ("skipped", plan.skip_reasons))
     parts = [f"{len(plan.to_run):,} to train", f"{plan.there:,} there already"]
-    parts += [f"{sum(found.values()):,} {what}" for what, found in _reasons(plan, failed) if found]
+    parts += [f"{found.total():,} {what}" for what, found in causes if found]
     lines = ["  " + " · ".join(parts)]
-    for what, found in _reasons(plan, failed):
+    for what, found in causes:
         lines += [f"  {count:,} {what}: {escaped(reason)}" for reason, count in found.items()]
     lines += [f"  {count:,} train again: {source} has changed since" for source, count in plan.edited.items()]
     for metric, count in plan.unmeasured.items():
@@ -54,10 +54,6 @@ def counts(plan: Plan) -> list[str]:
     if plan.elsewhere:
         lines.append(f"  {plan.elsewhere:,} have results of another environment only: those are kept apart")
     return lines
-
-
-def _reasons(plan: Plan, failed: Counter[str]) -> tuple[tuple[str, Counter[str]], ...]:
-    return ("failed", failed), ("skipped", plan.skip_reasons)
 
 
 def wrapped(line: str) -> list[str]:
@@ -79,11 +75,15 @@ def machine_text(catalogue: Catalogue, trials: Iterable[Trial]) -> str:
 
 
 def time_text(plan: Plan, results: Sequence[Result]) -> str:
-    """` · about 15 s` from what such trials took before; empty where there is nothing to train."""
+    """` · about 15 s`, `4 min`, `2.5 h`, from what such trials took before; empty where there is nothing to train."""
     if not plan.to_run:
         return ""
     seconds = estimate_seconds(plan.to_run, results)
-    return f" · {duration_text(seconds)}" if seconds else " · time not known yet"
+    if not seconds:
+        return " · time not known yet"
+    if seconds < 90:
+        return f" · about {max(1, round(seconds))} s"
+    return f" · about {round(seconds / 60)} min" if seconds < 5400 else f" · about {seconds / 3600:.1f} h"
 
 
 def axes_text(suite: Suite) -> str:

@@ -6,28 +6,38 @@ each kind at two lengths, which tells what a trial costs once from what it costs
 
 from __future__ import annotations
 
+import math
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench.base.records import Result, Trial
 from bench.execute.executors.local import LocalExecutor
-from bench.execute.jobs import Job, jobs
-from bench.execute.measuring import measuring
-from bench.execute.order import Order
-from bench.execute.plan import Identifier, Plan
+from bench.execute.jobs import Job, Order, jobs
+from bench.execute.lock import measuring
+from bench.execute.plan import Plan
 from bench.execute.prepare import Options, Prepared, prepare, read
 from bench.execute.progress import Voice, describe_trial
 from bench.execute.run import Runner
-from bench.planning.costs import Costs, kind_of, past_jobs
-from bench.planning.estimate import RunEstimate, estimate, read_prices
-from bench.planning.lengths import lengths, sampled, shortened
+from bench.planning.costs import (
+    Costs,
+    JobKind,
+    RunEstimate,
+    counted_in,
+    estimate,
+    kind_of,
+    length_of,
+    past_jobs,
+    read_prices,
+)
 from bench.present.format import plural
 from bench.results.store import Store
 
+MOST_KINDS = 12  # that a pilot runs; the times of the others are estimated from these
+STEPS_SHARE = 8  # a pilot of a trial of N steps has N / 8 and N / 4
 # A kind whose first trial took longer has no second one: it would cost more than it tells.
 LONG_SECONDS = 60.0
 # Short ones are run again, so that the noise is known: at most so often, and so long, nor longer than the first time.
@@ -95,7 +105,6 @@ class _Pilot:
 
     def __init__(self, prepared: Prepared, voice: Voice) -> None:
         self._prepared, self._voice = prepared, voice
-        self._identifier = Identifier(prepared.suite, prepared.catalogue)
         self._done = PilotRun()
 
     def run(self, unknown: Sequence[Job], costs: Costs) -> PilotRun:
@@ -146,18 +155,48 @@ class _Pilot:
         return found
 
     def _one(self, trials: Sequence[Trial]) -> list[Result]:
-        plan = Plan(to_run=[self._identifier.planned(trial) for trial in trials])
+        plan = Plan(to_run=[self._runner.identifier.planned(trial) for trial in trials])
         store = self._runner.prepared.store
         store.refresh()
         self._runner.run(plan, Order(plan))
         results = store.refresh()
         self._done.trials += len(results)
         took = results[0].metrics.get("total_seconds")
-        length = lengths_text(trials[0])
+        length = plural(length_of(trials[0]), counted_in(trials[0]).removesuffix("s"))
         self._voice.say(f"pilot: {describe_trial(trials[0])} · {length}" + (f": {took:.1f} s" if took else ""))
         return results
 
 
-def lengths_text(trial: Trial) -> str:
-    """`1 epoch`, `200 steps`."""
-    return plural(trial.train.epochs, "epoch") if trial.train.steps is None else plural(trial.train.steps, "step")
+def lengths(trial: Trial) -> tuple[int, ...]:
+    """Epochs, or steps, of the pilot's trials: two, as far as the trial itself is not shorter."""
+    whole = length_of(trial)
+    if trial.train.steps is None:
+        return (1, 2) if whole > 2 else tuple(sorted({1, whole}))
+    part = math.ceil(whole / STEPS_SHARE)
+    return tuple(sorted({part, min(whole, 2 * part)}))
+
+
+def shortened(job: Sequence[Trial], length: int) -> list[Trial]:
+    """The job with that many epochs, or steps. Nothing stops it before."""
+    key = "epochs" if job[0].train.steps is None else "steps"
+    changes = {key: length, "early_stopping_patience": 0}
+    return [replace(trial, train=replace(trial.train, **changes)) for trial in job]  # type: ignore[arg-type]
+
+
+def sampled(jobs: Iterable[Sequence[Trial]], *, most: int = MOST_KINDS) -> tuple[list[Sequence[Trial]], int]:
+    """One job of each kind, and how many kinds there are; of more than `most` those that span them: of each model on
+    each data set and device the ends first (they lie in the order of the plan: batch sizes, then settings)."""
+    kinds: dict[JobKind, Sequence[Trial]] = {}
+    for job in jobs:
+        kinds.setdefault(kind_of(job[0], seeds=len(job)), job)
+    if len(kinds) <= most:
+        return list(kinds.values()), len(kinds)
+    groups: dict[tuple[str, str, str], list[Sequence[Trial]]] = {}
+    for kind, job in kinds.items():
+        groups.setdefault((kind.device, kind.dataset, kind.model), []).append(job)
+    chosen = list(groups.values())
+    if len(chosen) > most:  # those that lie evenly over their order
+        chosen = [chosen[place * (len(chosen) - 1) // max(1, most - 1)] for place in range(most)]
+    ordered = [[group[0], *reversed(group[1:])] for group in chosen]  # first, last, then what lies between
+    rounds = [group[place] for place in range(max(map(len, ordered))) for group in ordered if place < len(group)]
+    return rounds[:most], len(kinds)

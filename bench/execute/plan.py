@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from bench.base.records import NOT_THERE, STATUSES, Result, Trial, canonical_json, digest
 from bench.errors import BenchError, nearest
 from bench.results.store import newest
-from bench.suite.catalogue import Catalogue
+from bench.suite.catalogue import Catalogue, ComponentInfo
 from bench.suite.plan import Suite
 
 
@@ -61,32 +61,30 @@ class Identifier:
         if threads not in self._environments:
             self._environments[threads] = self.catalogue.environment.identity(threads=threads)
         code_id, code = self._code(trial)
-        fail = self.suite.unknown.get(f"model:{trial.model.name}") or self.suite.unknown.get(
-            f"dataset:{trial.dataset.name}"
-        )
-        device = self.catalogue.devices[trial.device]
+        unknown, device = self.suite.unknown, self.catalogue.devices[trial.device]
         return Planned(
             trial=trial,
             environment_id=self._environments[threads],
             code_id=code_id,
             code=code,
             skip="" if device.available else device.reason,
-            fail=fail or "",
+            fail=unknown.get(f"model:{trial.model.name}") or unknown.get(f"dataset:{trial.dataset.name}") or "",
         )
 
     def _code(self, trial: Trial) -> tuple[str, dict[str, str]]:
         """Returns the digest of the sources that a trial's result comes from, and each of them by name."""
         key = trial.model.name, trial.dataset.name, trial.device
         if key not in self._codes:
-            code = {"bench/worker": self.catalogue.worker_sha256[:16]}
-            code["model"] = self._source(trial.model.name, kind="model")
-            code["dataset"] = self._source(trial.dataset.name, kind="dataset")
-            code["device"] = self.catalogue.devices[trial.device].source_sha256[:16]
+            code = {
+                "bench/worker": self.catalogue.worker_sha256[:16],
+                "model": self._source(self.catalogue.models.get(trial.model.name)),
+                "dataset": self._source(self.catalogue.datasets.get(trial.dataset.name)),
+                "device": self.catalogue.devices[trial.device].source_sha256[:16],
+            }
             self._codes[key] = digest(canonical_json(code)), code
         return self._codes[key]
 
-    def _source(self, name: str, *, kind: str) -> str:
-        found = (self.catalogue.models if kind == "model" else self.catalogue.datasets).get(name)
+    def _source(self, found: ComponentInfo | None) -> str:
         if found is not None:
             return found.source_sha256[:16]
         # Nobody registered it: it is charged to the plugins that failed, and tried again when one of them changes.
@@ -94,11 +92,13 @@ class Identifier:
 
     def source_name(self, trial: Trial, part: str) -> str:
         """Returns the file that a part of the code stands in, for people."""
-        if part in ("model", "dataset"):
-            name = trial.model.name if part == "model" else trial.dataset.name
-            found = (self.catalogue.models if part == "model" else self.catalogue.datasets).get(name)
-            return found.source if found and found.source else f"{part} {name}"
-        return "bench/worker" if part != "device" else f"device {trial.device}"
+        if part == "device":
+            return f"device {trial.device}"
+        if part == "bench/worker":
+            return part
+        name = trial.model.name if part == "model" else trial.dataset.name
+        found = (self.catalogue.models if part == "model" else self.catalogue.datasets).get(name)
+        return found.source if found and found.source else f"{part} {name}"
 
 
 def parse_retry(retry: str | None) -> frozenset[str]:
@@ -121,11 +121,8 @@ def make_plan(
 ) -> Plan:
     """Divide `trials` into those that are there and those that are not; see `Identity` in the documentation."""
     plan, known = Plan(), newest(results)
-    other_code: dict[tuple[str, str], Result] = {}
-    anywhere: set[str] = set()
-    for result in results:
-        other_code[result.trial_id, result.environment_id] = result
-        anywhere.add(result.trial_id)
+    other_code = {(result.trial_id, result.environment_id): result for result in results}
+    anywhere = {trial_id for trial_id, _ in other_code}
     for trial in trials:
         plan.total += 1
         planned = identifier.planned(trial)
@@ -158,15 +155,10 @@ def _explain(
     """Counts why a trial that has results runs again: its code has changed, or they are of another environment."""
     before = other_code.get((planned.trial.trial_id, planned.environment_id))
     if before is not None and before.status not in NOT_THERE:
-        for part in changed(before.code, planned.code):
-            plan.edited[identifier.source_name(planned.trial, part)] += 1
+        changed = [part for part, value in planned.code.items() if before.code.get(part) != value]
+        plan.edited.update(identifier.source_name(planned.trial, part) for part in changed)
     elif before is None and planned.trial.trial_id in anywhere:
         plan.elsewhere += 1
-
-
-def changed(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
-    """Returns the parts of the code that differ."""
-    return (part for part, value in now.items() if before.get(part) != value)
 
 
 def estimate_seconds(to_run: Sequence[Planned], results: Sequence[Result]) -> float | None:

@@ -1,20 +1,27 @@
-"""What a run needs before it starts: the command line, the suite on this machine, what is stored."""
+"""What a command names, made ready before it starts: a suite on this machine, a folder of results, a data set."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from bench.base.records import Json, Result
 from bench.errors import BenchError, nearest
-from bench.execute.ask_worker import ask_catalogue
+from bench.execute.ask_worker import absolute_plugins, ask_catalogue
 from bench.execute.plan import Identifier, Plan, make_plan, parse_retry
 from bench.results.store import Store
 from bench.suite.catalogue import Catalogue
+from bench.suite.components import Builder, ResolvedComponent
+from bench.suite.mistakes import Mistake
 from bench.suite.plan import Suite, parse_budget
 from bench.suite.read import SuiteFile, check_installed, read_suite
 from bench.suite.resolve import resolve
+from bench.suite.set_option import parse_set
+from bench.suite.stored import suite_from_json
 
 PLACES = ("any", "environment")  # --place: trials of a cell on any node, or on nodes of one environment
 
@@ -43,7 +50,6 @@ class Options:
 class Prepared:
     """A resolved suite on this machine, with what lies in its results folder."""
 
-    file: SuiteFile
     suite: Suite
     catalogue: Catalogue
     store: Store
@@ -65,7 +71,7 @@ class Prepared:
         return Identifier(self.suite, self.catalogue)
 
 
-def data_root(given: Path | None) -> Path:
+def find_data_root(given: Path | None) -> Path:
     """--data-root, else $BENCH_DATA, else ~/.cache/bench."""
     if given is not None:
         return given.expanduser().resolve()
@@ -89,21 +95,85 @@ def read(options: Options) -> SuiteFile:
     return file
 
 
-def prepare(options: Options, file: SuiteFile) -> Prepared:
-    """Resolve the suite on this machine, and look at what is stored. Nothing is written. BenchError: one line."""
-    return prepare_with(ask_catalogue(file.plugins), options, file=file)
+def prepare(options: Options, file: SuiteFile, *, catalogue: Catalogue | None = None) -> Prepared:
+    """Resolve the suite on this machine, and look at what is stored. Nothing is written. BenchError: one line.
 
-
-def prepare_with(catalogue: Catalogue, options: Options, *, file: SuiteFile) -> Prepared:
-    """Does the same with a catalogue that is there already."""
+    `catalogue` is that of this machine, where none is given.
+    """
+    catalogue = catalogue or ask_catalogue(file.plugins)
     suite = resolve(
         file,
         catalogue,
         only=options.only,
         shard=options.shard,
         timeout_seconds=options.timeout_seconds,
-        data_root=data_root(options.data_root),
+        data_root=find_data_root(options.data_root),
     )
     store = Store(options.results / suite.name)
     store.refresh()
-    return Prepared(file, replace(suite, budget=parse_budget(options.budget)), catalogue, store, options)
+    return Prepared(replace(suite, budget=parse_budget(options.budget)), catalogue, store, options)
+
+
+def open_results(
+    target: Path, *, results: Path, data_root: Path | None, plugins: Sequence[str]
+) -> tuple[Store, Suite | None]:
+    """Returns the store that `target` names, and its plan: of a suite file resolved anew, of a folder as stored."""
+    if target.suffix == ".toml" or target.is_file():
+        file = read_suite(target, plugins=plugins)
+        catalogue = ask_catalogue(file.plugins)
+        suite = resolve(file, catalogue, data_root=find_data_root(data_root))
+        store, budget = Store(results / suite.name), None
+        with suppress(BenchError):  # a damaged plan; the one that is asked for comes from the suite file
+            # The budget is that of the run that stored its plan last: a suite file does not say it.
+            if (planned := store.load_suite()) is not None:
+                budget = suite_from_json(planned).budget
+        return store, replace(suite, budget=budget)
+    if not target.is_dir():
+        raise BenchError(f"{target}: no such suite file or folder of results; give suites/NAME.toml or results/NAME")
+    store = Store(target)
+    stored = store.load_suite()
+    return store, None if stored is None else suite_from_json(stored)
+
+
+def of_the_plan(results: Sequence[Result], suite: Suite | None) -> tuple[list[Result], int]:
+    """Returns the results of planned trials, and how many others lie in the folder."""
+    if suite is None:
+        return list(results), 0
+    wanted = {trial.trial_id for trial in suite.trials()}
+    planned = [result for result in results if result.trial_id in wanted]
+    return planned, len(results) - len(planned)
+
+
+def dataset_request(
+    name: str, sets: Sequence[str], *, data_root: Path | None, plugins: Sequence[str]
+) -> tuple[ResolvedComponent, dict[str, Json]]:
+    """The data set with its settings, and what a worker is told to build it: see bench.worker.datasets.prepare.
+
+    Settings are checked as those of a suite are. Raises Mistake of a name or a setting, BenchError of all else.
+    """
+    root, specs = find_data_root(data_root), absolute_plugins(plugins)
+    builder = Builder(ask_catalogue(specs), folders=(Path.cwd(), root.resolve()))
+    try:
+        built = builder.build("dataset", {"name": name, **_settings(sets)}, key=())
+    except Mistake as found:
+        raise Mistake(tuple(part for part in found.key if part != "name"), found.text) from None
+    if charged := builder.unknown.get(f"dataset:{name}"):
+        raise BenchError(charged)
+    request = {
+        "name": name,
+        "settings": dict(built.component.settings),
+        "locations": {key: str(path) for key, path in built.files.items()},
+        "plugins": specs,
+        "data_root": str(root),
+    }
+    return built, request
+
+
+def _settings(sets: Sequence[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for text in sets:
+        keys, value = parse_set(text)
+        if len(keys) != 1:
+            raise BenchError(f"--set {text}: expected a setting of the data set, as in --set train_limit=1000")
+        found[keys[0]] = value
+    return found

@@ -157,13 +157,6 @@ def clock_text(seconds: float) -> str:
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
 
 
-def duration_text(seconds: float) -> str:
-    """`about 15 s`, `about 4 min`, `about 2.5 h`."""
-    if seconds < 90:
-        return f"about {max(1, round(seconds))} s"
-    return f"about {round(seconds / 60)} min" if seconds < 5400 else f"about {seconds / 3600:.1f} h"
-
-
 def make_voice() -> Voice:
     """A live one where stderr is a terminal."""
     return LiveVoice() if sys.stderr.isatty() else Voice()

@@ -12,16 +12,13 @@ from bench.base.records import Json, Result, Trial
 from bench.errors import EXIT_OK, EXIT_TRIALS, one_line
 from bench.execute.executors.exit_status import Ending
 from bench.execute.executors.local import Executor
-from bench.execute.jobs import Job, checkpoints, outcomes, request, scratch, tidy
-from bench.execute.lock import MeasureLock
-from bench.execute.measuring import WAITING
+from bench.execute.jobs import Job, Order, StatusFile, checkpoints, outcomes, request, scratch, tidy
+from bench.execute.lock import WAITING, MeasureLock
 from bench.execute.opening_lines import head
-from bench.execute.order import Order, run_order
 from bench.execute.plan import Identifier, Plan, Planned, parse_retry
-from bench.execute.prepare import Options, Prepared, data_root, prepare, read
+from bench.execute.prepare import Options, Prepared, find_data_root, prepare, read
 from bench.execute.progress import Voice, describe_trial, varying
 from bench.execute.signals import Stopped, signals_raise
-from bench.execute.status_file import StatusFile
 from bench.results.store import Store, Writer, cannot_write, newest
 from bench.suite.plan import Suite
 from bench.suite.read import SuiteFile
@@ -96,9 +93,18 @@ def planned_and_said(prepared: Prepared, voice: Voice, *, first: Iterable[str] =
 
 
 def ran_of(prepared: Prepared, trained: int) -> Ran:
-    """Returns what a run leaves that has trained so many trials."""
+    """Returns what a run leaves that has trained so many trials.
+
+    Its exit code is 0 where the newest result of every planned trial, here and with this code, is ok or skipped; else
+    1. What a budget left out is no failure.
+    """
+    fine = {"ok", "skipped", *((None, "interrupted") if prepared.suite.budget else ())}
+    prepared.store.refresh()
+    found, identifier = newest(prepared.store.results), prepared.identifier()
+    there = (found.get(identifier.planned(trial).key) for trial in prepared.suite.trials())
+    whole = all((None if result is None else result.status) in fine for result in there)
     errors = tuple(told.error for told in prepared.catalogue.plugins.values() if told.error)
-    return Ran(prepared.suite, prepared.store, exit_code(prepared), trained, errors)
+    return Ran(prepared.suite, prepared.store, EXIT_OK if whole else EXIT_TRIALS, trained, errors)
 
 
 class Runner:
@@ -106,7 +112,7 @@ class Runner:
 
     def __init__(self, prepared: Prepared, executor: Executor, voice: Voice) -> None:
         self.prepared, self.executor, self.voice = prepared, executor, voice
-        self.run_id = new_run_id()
+        self.run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
         again = ("*",) if prepared.options.fresh else tuple(parse_retry(prepared.options.retry))
         budget = prepared.suite.budget
         self.status_file = StatusFile(
@@ -117,9 +123,19 @@ class Runner:
 
     def run_all(self, plan: Plan, *, began: float) -> int:
         """Run the plan in its order, or as its budget chooses; `began`: time.monotonic() when its time began."""
-        order = run_order(plan, self.prepared.suite, results=self.prepared.store.results, began=began)
+        suite, store, budget = self.prepared.suite, self.prepared.store, self.prepared.suite.budget
+        if budget is None:
+            return self.run(plan, Order(plan))
+        from bench.execute.budget import Budgeted  # numpy, scipy
+
+        def left_seconds() -> float:
+            return began + budget.seconds - time.monotonic()
+
+        order = Budgeted(plan, suite=suite, budget=budget, results=store.results, left_seconds=left_seconds)
         trained = self.run(plan, order)
-        keep_budget(self.prepared, order, seconds=time.monotonic() - began)
+        # What became of the budget is stored beside the plan: the report says what was left out for it.
+        self.prepared.suite = replace(suite, budget=order.spent(time.monotonic() - began))
+        store.save_suite(suite_to_json(self.prepared.suite))
         return trained
 
     def run(self, plan: Plan, order: Order) -> int:
@@ -199,7 +215,7 @@ class Runner:
         """Returns what all trials of a job share: where things lie on this machine, what their device needs."""
         places = self.prepared.suite.locations
         return {
-            "data_root": str(data_root(self.prepared.options.data_root)),
+            "data_root": str(find_data_root(self.prepared.options.data_root)),
             "locations": {name: places.get(f"{trial.dataset.canonical}|{name}", "") for name in trial.dataset.files},
             "plugins": list(self.plugins),
             **self.prepared.catalogue.devices[trial.device].needs,
@@ -227,35 +243,6 @@ class Runner:
     def _settled(self, planned: Planned) -> Result:
         status, reason = ("skipped", planned.skip) if planned.skip else ("failed", planned.fail)
         return self.result(planned, {"status": status, "reason": reason}, began=now())
-
-
-def keep_budget(prepared: Prepared, order: Order, *, seconds: float) -> None:
-    """Store what became of the budget beside the plan: the report says what was left out for it."""
-    spent = order.spent(seconds)
-    if spent is not None:
-        prepared.suite = replace(prepared.suite, budget=spent)
-        prepared.store.save_suite(suite_to_json(prepared.suite))
-
-
-def exit_code(prepared: Prepared) -> int:
-    """Returns 0 where the newest result of every planned trial, here and with this code, is ok or skipped; else 1.
-
-    What a budget left out is no failure.
-    """
-    left_out = (None, "interrupted") if prepared.suite.budget else ()
-    prepared.store.refresh()
-    found, identifier = newest(prepared.store.results), prepared.identifier()
-    for trial in prepared.suite.trials():
-        result = found.get(identifier.planned(trial).key)
-        status = None if result is None else result.status
-        if status not in ("ok", "skipped", *left_out):
-            return EXIT_TRIALS
-    return EXIT_OK
-
-
-def new_run_id() -> str:
-    """UTC time and 8 random hex digits."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
 
 
 def now() -> str:

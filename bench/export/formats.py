@@ -104,9 +104,17 @@ def _pytest_benchmark(found: Latest, suite: Suite | None, name: str) -> Exported
         _benchmark(cell, suite=name, datasets=datasets, several=often[key[0]] > 1) for key, cell in cells.items()
     ]
     newest = max((cell[-1] for cell in cells.values()), key=lambda result: result.finished_at)
+    notes = newest.environment.notes
     value = {
         "machine_info": _machine(newest),
-        "commit_info": _commit(newest),
+        "commit_info": {
+            "id": notes.get("commit") or "unversioned",
+            "time": None,
+            "author_time": None,
+            "dirty": bool(notes.get("dirty")),
+            "project": "bench-models",
+            "branch": "(unknown)",
+        },
         "benchmarks": benchmarks,
         "datetime": newest.finished_at,
         "version": FORMAT_VERSION,
@@ -183,18 +191,6 @@ def _machine(result: Result) -> dict[str, Json]:
         "bench": {"environment_id": result.environment_id, **facts},
     }
     return {key: value for key, value in named.items() if value is not None}
-
-
-def _commit(result: Result) -> dict[str, Json]:
-    notes = result.environment.notes
-    return {
-        "id": notes.get("commit") or "unversioned",
-        "time": None,
-        "author_time": None,
-        "dirty": bool(notes.get("dirty")),
-        "project": "bench-models",
-        "branch": "(unknown)",
-    }
 
 
 def stats(data: Sequence[float]) -> dict[str, Json]:

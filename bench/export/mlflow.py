@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.base.records import Result
 from bench.errors import BenchError
-from bench.export.flatten import curve_points, epoch_seconds, key_of, name_of, parameters, tags
+from bench.export.sinks import curve_points, epoch_seconds, key_of, name_of, parameters, tags
 
 FOLDER = "mlruns"
 MOST_METRICS, MOST_TEXT = 900, 4000  # of one call: MLflow takes 1,000 figures; longer texts it refuses
@@ -32,7 +32,8 @@ def log(results: Sequence[Result], *, folder: Path, suite_name: str) -> tuple[in
     uri = given or (folder / FOLDER).resolve().as_uri()
     try:
         client = MlflowClient(tracking_uri=uri)
-        experiment = _experiment(client, suite_name)
+        named = client.get_experiment_by_name(suite_name)
+        experiment = str(named.experiment_id if named is not None else client.create_experiment(suite_name))
         there = _there(client, experiment)
         new = [result for result in results if key_of(result) not in there]
         for result in new:
@@ -40,11 +41,6 @@ def log(results: Sequence[Result], *, folder: Path, suite_name: str) -> tuple[in
     except (MlflowException, OSError) as error:
         raise BenchError(f"{given or folder / FOLDER}: MLflow says: {error}") from error
     return len(new), given or f"mlflow ui --backend-store-uri {folder / FOLDER}"
-
-
-def _experiment(client: Any, name: str) -> str:
-    found = client.get_experiment_by_name(name)
-    return str(found.experiment_id if found is not None else client.create_experiment(name))
 
 
 def _there(client: Any, experiment: str) -> set[str]:

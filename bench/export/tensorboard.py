@@ -21,7 +21,7 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 
 from bench.base.records import Result
 from bench.errors import BenchError
-from bench.export.flatten import Value, curve_points, epoch_seconds, key_of, name_of, parameters, tags
+from bench.export.sinks import Value, curve_points, epoch_seconds, key_of, name_of, parameters, tags
 
 FOLDER = "tensorboard"
 FILE = "events.out.tfevents.{seconds}.bench"  # what tensorboard looks for; no host name in it

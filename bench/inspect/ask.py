@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.errors import BenchError
 from bench.execute.ask_worker import Question
-from bench.execute.dataset_request import dataset_request
+from bench.execute.prepare import dataset_request
 from bench.inspect.inspection import Inspection
 from bench.suite.components import ABSENT
 from bench.suite.mistakes import Mistake, key_text

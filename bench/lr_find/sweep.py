@@ -9,8 +9,8 @@ from bench.base.records import Json, Trial
 from bench.errors import BenchError
 from bench.execute.executors.local import Executor, LocalExecutor
 from bench.execute.jobs import scratch
-from bench.execute.measuring import measuring
-from bench.execute.prepare import Options, Prepared, data_root, prepare, read
+from bench.execute.lock import measuring
+from bench.execute.prepare import Options, Prepared, find_data_root, prepare, read
 from bench.execute.progress import Voice
 from bench.execute.signals import signals_raise
 from bench.lr_find.curve import Curve, names_of
@@ -97,7 +97,7 @@ def _swept(executor: Executor, prepared: Prepared, curve: Curve, wanted: Range) 
     with scratch() as folder:
         request: dict[str, Json] = {
             "trial": trial.to_json(),
-            "data_root": str(data_root(prepared.options.data_root)),
+            "data_root": str(find_data_root(prepared.options.data_root)),
             "locations": {
                 name: suite.locations.get(f"{trial.dataset.canonical}|{name}", "") for name in trial.dataset.files
             },

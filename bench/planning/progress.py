@@ -7,8 +7,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 from bench.base.records import NOT_THERE, Result, Trial
-from bench.planning.costs import Costs, kind_of, length_of, past_jobs
-from bench.planning.estimate import DeviceEstimate, estimate
+from bench.planning.costs import Costs, DeviceEstimate, estimate, kind_of, length_of, past_jobs
 from bench.results.frame import age
 from bench.results.status import Status, age_seconds
 from bench.statistics.forecast import Span

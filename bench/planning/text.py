@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import io
-import textwrap
 from collections.abc import Iterator, Sequence
 
-from bench.planning.costs import ALLOCATED, HOST, RESERVED
-from bench.planning.estimate import DeviceEstimate, KindEstimate, RunEstimate
+from bench.planning.costs import ALLOCATED, HOST, RESERVED, DeviceEstimate, KindEstimate, RunEstimate
 from bench.planning.progress import Progress, RunningJob, RunState, TrialCounts
-from bench.present.columns import aligned, cut
+from bench.present.columns import WIDTH, aligned, cut, wrapped
 from bench.present.format import DASH, plural, printable, scale_of, significant
 from bench.statistics.forecast import Span
 
-COLUMNS = 80
 MOST_KINDS = 8
 _TIMES = (("h", 3600.0), ("min", 60.0), ("s", 1.0))
 
@@ -31,7 +28,7 @@ def table(rows: Sequence[Sequence[str]], *, pretty: bool) -> str:
         found.add_column(head, justify="left" if index == 0 else "right", no_wrap=True)
     for row in rows[1:]:
         found.add_row(*row)
-    console = Console(file=io.StringIO(), width=COLUMNS, force_terminal=True, highlight=False, markup=False)
+    console = Console(file=io.StringIO(), width=WIDTH, force_terminal=True, highlight=False, markup=False)
     console.print(found)
     text: str = console.file.getvalue()  # type: ignore[attr-defined]
     return "\n".join(line.rstrip() for line in text.splitlines() if line.strip())
@@ -39,20 +36,20 @@ def table(rows: Sequence[Sequence[str]], *, pretty: bool) -> str:
 
 def seconds_text(span: Span) -> str:
     """`2.4 min [2.1, 2.8]`"""
-    unit, divisor = _unit(span.value)
-    own = span.times(1 / divisor)
-    return _interval(own, decimals=0 if own.value >= 10 else 1, unit=f" {unit}")
+    unit, divisor, decimals = _unit(span.value)
+    return _interval(span.times(1 / divisor), decimals=decimals, unit=f" {unit}")
 
 
 def _one(seconds: float) -> str:
     """`2.4 min`"""
-    unit, divisor = _unit(seconds)
-    value = seconds / divisor
-    return f"{value:,.{0 if value >= 10 else 1}f} {unit}"
+    unit, divisor, decimals = _unit(seconds)
+    return f"{seconds / divisor:,.{decimals}f} {unit}"
 
 
-def _unit(seconds: float) -> tuple[str, float]:
-    return next(((name, size) for name, size in _TIMES if seconds >= 1.5 * size), _TIMES[-1])
+def _unit(seconds: float) -> tuple[str, float, int]:
+    """The unit to write a time in, its seconds, and the decimals."""
+    unit, divisor = next(((name, size) for name, size in _TIMES if seconds >= 1.5 * size), _TIMES[-1])
+    return unit, divisor, 0 if seconds / divisor >= 10 else 1
 
 
 def money_text(span: Span) -> str:
@@ -126,25 +123,17 @@ def _notes(found: RunEstimate) -> Iterator[str]:
     if found.upper:
         notes.append("early stopping can only shorten it: the time is the most that it takes")
     for note in notes:
-        yield from textwrap.wrap(note, COLUMNS, subsequent_indent="  ", break_on_hyphens=False)
+        yield from wrapped(note, indent="  ")
 
 
 def status_text(title: str, found: Progress, *, pretty: bool) -> str:
     """The runs with their running jobs, then the table by device."""
-    lines = [part for line in [title, *_runs(found)] for part in _wrap(line)]
+    lines = [*wrapped(printable(title), indent="  "), *_runs(found)]
     heads = ["device", "trials", "ok", "failed", "skipped", "running", "left", "time left"]
     rows = [heads, *([name, *_counts(count)] for name, count in found.devices.items())]
     if len(found.devices) > 1:
         rows.append(["total", *_counts(found.all)])
     return "\n".join([*lines, "", table(rows, pretty=pretty)])
-
-
-def _wrap(line: str) -> list[str]:
-    """The line in 80 columns; what follows is indented two further."""
-    indent = " " * (len(line) - len(line.lstrip(" ")))
-    return textwrap.wrap(
-        printable(line), COLUMNS, initial_indent=indent, subsequent_indent=f"{indent}  ", break_on_hyphens=False
-    )
 
 
 def _counts(count: TrialCounts) -> list[str]:
@@ -159,8 +148,9 @@ def _runs(found: Progress) -> Iterator[str]:
         last = "" if found.last_seconds is None else f"; the last result is {ago(found.last_seconds)} old"
         yield f"no run is under way{last}"
     for run in found.runs:
-        yield _run(run)
-        yield from (f"  {_job(job)}" for job in run.at_work)
+        yield from wrapped(printable(_run(run)), indent="  ")
+        for job in run.at_work:
+            yield from wrapped(f"  {printable(_job(job))}", indent="    ")
     if sum(run.alive for run in found.runs) > 1:
         yield "several runs share the work; the time left is that of one after the other"
 

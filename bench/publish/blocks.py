@@ -80,8 +80,7 @@ def _models(request: Request) -> Iterator[str]:
 def _summary(request: Request) -> Iterator[str]:
     """A table with the rows, columns and metrics of the marker's choice."""
     sections = request.sections()
-    table = summary_table(sections, request.attributes)
-    yield request.markup.table(table)
+    yield request.markup.table(summary_table(sections, request.attributes))
     yield from map(request.markup.text, conditions_lines(sections))
     yield request.origin(sections)
 
@@ -152,25 +151,19 @@ KINDS: dict[str, BlockKind] = {
     "answer": BlockKind(_answer),
     "conditions": BlockKind(_conditions),
 }
-COMMON = ("results",)
 
 
-def check_known(name: str, attributes: Mapping[str, str]) -> None:
-    """Raise BlockError where there is no such block, or one of its attributes is none of its own."""
+def content(name: str, request: Request) -> str:
+    """The text of a block, between its markers. BlockError: no such block or attribute; BenchError of a table."""
     if name not in KINDS:
         raise BlockError(f"no such block{nearest(name, KINDS)} (there are: {', '.join(KINDS)})")
     kind = KINDS[name]
-    own = [*COMMON, *kind.attributes]
-    for key in attributes:
+    own = ["results", *kind.attributes]
+    for key in request.attributes:
         if key not in own and not (kind.filters and (key in AXES or key in SHORT)):
             choices = [*own, *(AXES if kind.filters else ())]
             axes = ", and the axes of the suite, as in device=cpu" if kind.filters else ""
             raise BlockError(f"{key}: no such attribute{nearest(key, choices)} (there are: {', '.join(own)}{axes})")
-
-
-def content(name: str, request: Request) -> str:
-    """The text of a block, between its markers. Raises BlockError, or BenchError of a table."""
-    check_known(name, request.attributes)
     if not request.check:
         request.source.render()  # what blocks link to is there, and says the same as they do
-    return "\n\n".join(KINDS[name].make(request))
+    return "\n\n".join(kind.make(request))

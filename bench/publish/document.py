@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +11,7 @@ from bench.publish.blocks import Request, content
 from bench.publish.markers import Block, read_document
 from bench.publish.markup import MARKUPS
 from bench.publish.source import BlockError, Source
+from bench.results.store import write_whole
 
 # (a folder or suite file, how the document names it) → what lies there; BenchError where that is nothing.
 Opener = Callable[[Path, str], Source]
@@ -104,15 +103,13 @@ def _excerpt(line: str, start: int) -> str:
 
 
 def write(found: Refreshed) -> bool:
-    """Write the document and its pictures where they changed: aside, then in its place, with its permissions. Says
-    whether anything was. BenchError where it cannot be written."""
-    changed = {path: data for path, data in found.copies.items() if not _holds(path, data)}
-    text = found.text.encode("utf-8")
-    if not _holds(found.path, text):
-        changed[found.path] = text
+    """Write the document and its pictures where they changed. Says whether anything was. BenchError where it cannot be
+    written."""
+    files = {**found.copies, found.path: found.text.encode("utf-8")}
+    changed = {path: data for path, data in files.items() if not _holds(path, data)}
     for path, data in changed.items():
         try:
-            _replace(path.resolve(), data)
+            write_whole(path.resolve(), data)
         except OSError as error:
             raise BenchError(f"{path}: cannot be written ({error.strerror or error})") from error
     return bool(changed)
@@ -120,15 +117,3 @@ def write(found: Refreshed) -> bool:
 
 def _holds(path: Path, data: bytes) -> bool:
     return path.is_file() and path.read_bytes() == data
-
-
-def _replace(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        aside.write_bytes(data)
-        if path.exists():
-            shutil.copymode(path, aside)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)

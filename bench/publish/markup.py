@@ -3,33 +3,38 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Protocol
 from urllib.parse import quote
 
 from bench.present.format import printable
 from bench.present.tables import Table, TableCell, escape_markdown, to_markdown
 
 
-class Markup(Protocol):
+class Markup(ABC):
     """Text becomes what shows as that text; parts of a block are put together with an empty line between."""
 
+    @abstractmethod
     def text(self, text: str) -> str: ...
-    def strong(self, text: str) -> str: ...
+    @abstractmethod
     def link(self, text: str, target: str) -> str: ...
+    @abstractmethod
     def image(self, path: str, *, alt: str, target: str) -> str: ...
+    @abstractmethod
     def table(self, table: Table) -> str: ...
-    def bullets(self, lines: Sequence[str]) -> str: ...
+
+    def strong(self, text: str) -> str:
+        return f"**{self.text(text)}**"
+
+    def bullets(self, lines: Sequence[str]) -> str:
+        return "\n".join(f"- {self.text(line)}" for line in lines)
 
 
-class Markdown:
+class Markdown(Markup):
     """GitHub's Markdown."""
 
     def text(self, text: str) -> str:
         return escape_markdown(text)
-
-    def strong(self, text: str) -> str:
-        return f"**{escape_markdown(text)}**"
 
     def link(self, text: str, target: str) -> str:
         return f"[{_brackets(escape_markdown(text))}]({_url(target)})"
@@ -41,21 +46,19 @@ class Markdown:
     def table(self, table: Table) -> str:
         return to_markdown(table).rstrip()
 
-    def bullets(self, lines: Sequence[str]) -> str:
-        return "\n".join(f"- {escape_markdown(line)}" for line in lines)
 
-
-class Rst:
+class Rst(Markup):
     """reStructuredText as docutils and Sphinx read it."""
 
     def text(self, text: str) -> str:
-        return escape_rst(text)
-
-    def strong(self, text: str) -> str:
-        return f"**{escape_rst(text)}**"
+        """`text` so that docutils shows it as it is: no inline markup, no list, no block that a line could begin."""
+        escaped = re.sub(r"([\\`*|]|_(?=\W|$))", r"\\\1", printable(text))
+        # A backslash before the first character ends every construct that a line begins with: lists, comments, fields.
+        escaped = re.sub(r"^(?=[-+•‣⁃.:=~^\"'#(\[>]|\w+[.)]\s)", r"\\", escaped)
+        return re.sub(r"::$", r":\\:", escaped)
 
     def link(self, text: str, target: str) -> str:
-        return f"`{escape_rst(text).replace('<', chr(92) + '<')} <{_url(target)}>`__"
+        return f"`{self.text(text).replace('<', chr(92) + '<')} <{_url(target)}>`__"
 
     def image(self, path: str, *, alt: str, target: str) -> str:
         lines = [f".. image:: {_url(path)}", f"   :alt: {printable(alt)}"]
@@ -65,32 +68,20 @@ class Rst:
         from tabulate import tabulate
 
         body = tabulate(
-            [[_rst_cell(cell) for cell in row] for row in table.rows],
-            headers=[escape_rst(column.head) for column in table.columns],
+            [[self._cell(cell) for cell in row] for row in table.rows],
+            headers=[self.text(column.head) for column in table.columns],
             colalign=["right" if column.numeric else "left" for column in table.columns] if table.rows else None,
             tablefmt="grid",
             disable_numparse=True,
         )
-        return "\n\n".join([body, *(escape_rst(note) for note in table.notes)])
+        return "\n\n".join([body, *map(self.text, table.notes)])
 
-    def bullets(self, lines: Sequence[str]) -> str:
-        return "\n".join(f"- {escape_rst(line)}" for line in lines)
+    def _cell(self, cell: TableCell) -> str:
+        text = self.text(cell.text)
+        return f"**{text}**" if cell.best and text else text
 
 
 MARKUPS: dict[str, Markup] = {"md": Markdown(), "rst": Rst()}
-
-
-def escape_rst(text: str) -> str:
-    """`text` so that docutils shows it as it is: no inline markup, no list, no block that a line could begin."""
-    escaped = re.sub(r"([\\`*|]|_(?=\W|$))", r"\\\1", printable(text))
-    # A backslash before the first character ends every construct that a line begins with: lists, comments, fields.
-    escaped = re.sub(r"^(?=[-+•‣⁃.:=~^\"'#(\[>]|\w+[.)]\s)", r"\\", escaped)
-    return re.sub(r"::$", r":\\:", escaped)
-
-
-def _rst_cell(cell: TableCell) -> str:
-    text = escape_rst(cell.text)
-    return f"**{text}**" if cell.best and text else text
 
 
 def _brackets(text: str) -> str:

@@ -15,7 +15,7 @@ from bench.base.records import Json, Result, canonical_json, digest
 from bench.errors import nearest
 from bench.present.format import listing, plural
 from bench.results.doctor import Doctor, stored
-from bench.results.frame import Latest, latest
+from bench.results.frame import latest
 from bench.suite.plan import Suite
 
 NAMED = ("dataset", "model", "device", "environment", "code")
@@ -47,12 +47,8 @@ class Source:
         return self.suite.baseline if self.suite is not None else ""
 
     @cached_property
-    def latest(self) -> Latest:
-        return latest(self.results, self.suite)
-
-    @cached_property
     def sections(self) -> list[Section]:
-        return sections_of(self.latest.rows, self.suite)
+        return sections_of(latest(self.results, self.suite).rows, self.suite)
 
     @cached_property
     def plots(self) -> dict[str, tuple[Section, Plot]]:
@@ -90,7 +86,8 @@ def choose(source: Source, filters: Mapping[str, Sequence[str]]) -> list[Section
     asked = bool({"device", "dataset", "environment"} & set(filters))
     found = [section for section in found if section.cells and (section.measured or asked)]
     if not found:
-        raise BlockError("nothing was measured there" if not filters else f"no result has {_said(filters)} together")
+        wanted = listing([f"{axis}={','.join(values)}" for axis, values in filters.items()])
+        raise BlockError(f"no result has {wanted} together" if filters else "nothing was measured there")
     return found
 
 
@@ -107,14 +104,11 @@ def axis_of(name: str) -> str:
 def value_of(cell: Cell, axis: str) -> Json:
     """Where a cell stands on an axis."""
     if axis in NAMED:
-        own = (cell.dataset, cell.model, cell.trial.device, _environment(cell), cell.code_id[:8])
+        # The first digits of ids, as the report shows them; of several environments (threads), the first.
+        environment = min((result.environment_id for result in cell.ok), default=cell.machine)[:8]
+        own = (cell.dataset, cell.model, cell.trial.device, environment, cell.code_id[:8])
         return own[NAMED.index(axis)]
     return cell.setting(axis)
-
-
-def _environment(cell: Cell) -> str:
-    """The first digits of its environment_id, as the report shows them; of several (threads), the first."""
-    return min((result.environment_id for result in cell.ok), default=cell.machine)[:8]
 
 
 def written(cell: Cell, axis: str) -> set[str]:
@@ -139,10 +133,6 @@ def _known_values(cells: Iterable[Cell], axis: str, values: Sequence[str]) -> No
         if value not in every:
             there = ", ".join(found)
             raise BlockError(f"{axis}={value}: no such value{nearest(value, every)} (there are: {there})")
-
-
-def _said(filters: Mapping[str, Sequence[str]]) -> str:
-    return listing([f"{axis}={','.join(values)}" for axis, values in filters.items()])
 
 
 def conditions_lines(sections: Sequence[Section]) -> list[str]:

@@ -10,6 +10,7 @@ import gc
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -239,7 +240,7 @@ def cannot_write(path: Path, why: str) -> BenchError:
 
 
 def write_whole(path: Path, content: str | bytes, *, sync: bool = True) -> None:
-    """Write aside, wait for the disk where `sync`, rename: whole or absent. Text becomes UTF-8."""
+    """Write aside, wait for the disk where `sync`, rename: whole or absent. Permissions stay those of an older file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -248,6 +249,8 @@ def write_whole(path: Path, content: str | bytes, *, sync: bool = True) -> None:
             file.flush()
             if sync:
                 os.fsync(file.fileno())
+        if path.exists():
+            shutil.copymode(path, aside)
         aside.replace(path)
     except OSError:
         aside.unlink(missing_ok=True)

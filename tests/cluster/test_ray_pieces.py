@@ -16,8 +16,7 @@ import pytest
 from bench.base.records import Component, Environment, Result, Trial
 from bench.cluster import boot, bundle, executor
 from bench.cluster.node import data_root
-from bench.cluster.node_groups import ClusterIdentifier, NodeGroup, NodeGroups, joined
-from bench.cluster.nodes import Cluster
+from bench.cluster.nodes import Cluster, ClusterIdentifier, NodeGroup, NodeGroups, joined
 from bench.errors import BenchError
 from bench.execute.plan import Identifier, make_plan
 from bench.suite.catalogue import Catalogue, ComponentInfo, DeviceInfo

@@ -97,7 +97,7 @@ def raises(input_shape, num_classes):
 
 def children(executor: Any) -> set[int]:
     """The processes that the template has made and that have not ended."""
-    template = executor._template._process.pid
+    template = executor._template.process.pid
     found = Path(f"/proc/{template}/task/{template}/children").read_text().split()
     return {int(child) for child in found}
 
@@ -161,7 +161,7 @@ def test_the_template_is_clean() -> None:
     """Torch imported, nothing run: one thread, CUDA not touched, no number drawn."""
     code = (
         "import os; os.environ['OPENBLAS_NUM_THREADS'] = '1'\n"
-        "from bench.worker import template; template._import_everything(); template._refuse_threads()\n"
+        "from bench.worker.process import template; template._import_everything(); template._refuse_threads()\n"
         "import sys, torch, json\n"
         "print(json.dumps([len(os.listdir('/proc/self/task')), torch.cuda.is_initialized(),"
         " torch.initial_seed() == torch.default_generator.initial_seed(), 'torch._dynamo' in sys.modules,"

@@ -15,8 +15,7 @@ from typing import Any
 import pytest
 
 from bench.errors import BenchError
-from bench.export.flatten import key_of
-from bench.export.sinks import log
+from bench.export.sinks import key_of, log
 from bench.suite.read import check_installed, read_suite
 
 SUITE = 'name = "mine"\n[grid]\ndataset = ["digits"]\nmodel = ["linear"]\n[report]\nsinks = {sinks}\n'

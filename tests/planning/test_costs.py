@@ -10,9 +10,8 @@ import pytest
 
 from bench.base.records import Component, MeasureSettings, Result, TrainSettings, Trial
 from bench.errors import BenchError
-from bench.planning.costs import Costs, kind_of, length_of, past_jobs
-from bench.planning.estimate import estimate, read_prices
-from bench.planning.lengths import MOST_KINDS, lengths, sampled, shortened
+from bench.execute.pilot import MOST_KINDS, lengths, sampled, shortened
+from bench.planning.costs import Costs, estimate, kind_of, length_of, past_jobs, read_prices
 
 FIXED, TRAINING, EVALUATION = 2.0, 1.0, 0.25
 

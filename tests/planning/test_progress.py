@@ -12,7 +12,8 @@ import pytest
 
 from bench.base.records import Component, Result, TrainSettings
 from bench.planning.progress import Progress, progress_of
-from bench.planning.text import COLUMNS, status_text
+from bench.planning.text import status_text
+from bench.present.columns import WIDTH
 from bench.results.status import Process, Status
 from bench.suite.plan import Axis, Suite
 
@@ -151,6 +152,6 @@ def test_it_fits_a_terminal(pretty: bool) -> None:
     title = "mine · " + "a title that is longer than it should be " * 4
     found = progress_of(of, results(of, 4), [running(*list(of.trials())[4:6], budget_seconds=5400.0)], at=NOW)
     text = status_text(title, found, pretty=pretty)
-    assert all(len(re.sub(r"\x1b\[[\d;]*m", "", line)) <= COLUMNS for line in text.splitlines()), text
+    assert all(len(re.sub(r"\x1b\[[\d;]*m", "", line)) <= WIDTH for line in text.splitlines()), text
     for word in ("running", "budget 90 min", "for 4.0 s of about 10 s", "cuda", "total", "time left"):
         assert word in text

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from bench.base.records import Component, Result, TrainSettings, Trial
-from bench.planning.costs import Costs, past_jobs
-from bench.planning.estimate import RunEstimate, estimate
-from bench.planning.text import COLUMNS, ago, money_text, plan_text, seconds_text
+from bench.planning.costs import Costs, RunEstimate, estimate, past_jobs
+from bench.planning.text import ago, money_text, plan_text, seconds_text
+from bench.present.columns import WIDTH
 from bench.report.budget_text import budget_sentences
 from bench.results.frame import latest
 from bench.statistics.forecast import Span
@@ -36,7 +36,7 @@ def ahead(*models: str, device: str = "cuda", prices: Any = (), **train: Any) ->
 def test_it_fits_a_terminal_and_tells_what_is_not_known(pretty: bool) -> None:
     found = ahead(*(f"a-model-with-a-very-long-name-of-its-own-{n}" for n in range(12)), prices={"cpu": 1234.5})
     text = plan_text(found, pretty=pretty)
-    assert all(len(re.sub(r"\x1b\[[\d;]*m", "", line)) <= COLUMNS for line in text.splitlines()), text
+    assert all(len(re.sub(r"\x1b\[[\d;]*m", "", line)) <= WIDTH for line in text.splitlines()), text
     for word in ("12", "h [", "5.5 MiB", "not known", "+?", "of 12 trials nothing is known", "… and 16 other kinds"):
         assert word in text, word
 

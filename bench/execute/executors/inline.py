@@ -40,16 +40,13 @@ class InlineExecutor(Executor):
         for each in (outcome, *outcome["others"]):
             each["valid"] = False if each["status"] == "ok" else None
             each["validity_notes"] = [*each["validity_notes"], "not isolated: run with --executor inline"]
-        self._settle()
-        return Ending(outcome)
-
-    def _settle(self) -> None:
-        """After the first trial all is imported: out of the collector's sight with it, as in the template. A trial
-        collects several times, and each took 0.4 s with torch in sight."""
         if not self._settled:
+            # After the first trial all is imported: out of the collector's sight with it, as in the template. A trial
+            # collects several times, and each took 0.4 s with torch in sight.
             gc.collect()
             gc.freeze()
             self._settled = True
+        return Ending(outcome)
 
     def close(self) -> None:
         """Let the collector see again what was there before."""

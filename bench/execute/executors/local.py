@@ -14,16 +14,14 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
-from typing import IO, Any
+from typing import IO
 
 from bench.base.records import Json, canonical_json
 from bench.errors import BenchError
-from bench.execute.ask_worker import WORKER_ENVIRONMENT, last_line
+from bench.execute.ask_worker import GRACE_SECONDS, last_line, start_worker, wait_or_kill
 from bench.execute.executors.exit_status import Ending, ending, oom_kills
 from bench.registry import executor
 
-# Between SIGTERM and SIGKILL.
-GRACE_SECONDS = 2.0
 # How often a template is started for one trial, where it ends before it has forked it.
 TEMPLATE_TRIES = 3
 
@@ -86,7 +84,7 @@ class LocalExecutor(Executor):
     def interrupt(self) -> None:
         """For another thread: end the trial under way, whose `run` then returns. The next one gets a new template."""
         if self._template is not None:
-            self._template.terminate()
+            self._template.process.terminate()  # and what it forked; only the socket tells when
 
     def close(self) -> None:
         if self._template is not None:
@@ -99,15 +97,10 @@ def fork_is_safe() -> bool:
     return sys.platform == "linux"
 
 
-def _start_worker(role: str, descriptor: int, **streams: Any) -> subprocess.Popen[bytes]:
-    """A process of bench.worker in a session of its own, which speaks on `descriptor`."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "bench.worker", role, str(descriptor)],
-        pass_fds=[descriptor],
-        env={**os.environ, **WORKER_ENVIRONMENT},
-        start_new_session=True,
-        **streams,
-    )
+def _start(role: str, descriptor: int, *, stdin: int, out: IO[bytes] | int) -> subprocess.Popen[bytes]:
+    """A process of bench.worker that speaks on `descriptor`; what it prints goes to `out`."""
+    streams = {"stdin": stdin, "stdout": out, "stderr": out, "pass_fds": [descriptor]}
+    return start_worker("bench.worker", role, str(descriptor), **streams)
 
 
 class TemplateLost(Exception):
@@ -149,7 +142,7 @@ def _watch(process: TrialProcess, *, timeout_seconds: float, on_progress: OnProg
         if deadline is None and process.pid is not None:  # the template may still be importing before that
             deadline = time.monotonic() + timeout_seconds
         left = None if deadline is None else max(0.0, deadline - time.monotonic())
-        sources = [*words.open(process.pipe), *process.sources()]
+        sources = [*([] if words.ended else [process.pipe]), *process.sources()]
         ready, _, _ = select.select(sources, [], [], left if sources else 0)
         if process.pipe in ready:
             for message in words.read(process.pipe):
@@ -178,9 +171,6 @@ class _Lines:
     def __init__(self) -> None:
         self._buffer, self.ended = b"", False
 
-    def open(self, descriptor: int) -> list[int]:
-        return [] if self.ended else [descriptor]
-
     def read(self, descriptor: int) -> list[dict[str, Json]]:
         part = os.read(descriptor, 1 << 20)
         self.ended = not part
@@ -206,11 +196,10 @@ class Template:
     """The process that trials are forked from. It imports torch while the parent goes on."""
 
     def __init__(self) -> None:
-        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed in `close`
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.link, self._lines = ours, _Lines()
-        streams = {"stdin": subprocess.DEVNULL, "stdout": self._errors, "stderr": self._errors}
-        self._process = _start_worker("template", theirs.fileno(), **streams)
+        self.errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed in `close`
+        self.link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._lines = _Lines()
+        self.process = _start("template", theirs.fileno(), stdin=subprocess.DEVNULL, out=self.errors)
         theirs.close()
         self.ready, self.gone = False, False
 
@@ -231,25 +220,13 @@ class Template:
         self.ready = self.ready or any("ready" in word for word in found)
         return found
 
-    def last_words(self) -> str:
-        self._process.wait()
-        return last_line(self._errors)
-
-    def terminate(self) -> None:
-        """Ask it to end, and what it forked with it; only the socket tells when."""
-        self._process.terminate()
-
     def close(self) -> None:
         """Close the socket, which ends it and what it forked; then make sure."""
         self.link.close()
         if not self.ready:  # it may sit in the import of torch for seconds; it has no trial yet
-            self._process.kill()
-        try:
-            self._process.wait(timeout=GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._errors.close()
+            self.process.kill()
+        wait_or_kill(self.process)
+        self.errors.close()
 
 
 class Forked(TrialProcess):
@@ -272,7 +249,8 @@ class Forked(TrialProcess):
             elif word.get("ended") == self.pid and self.pid is not None:
                 self.wait_status = word["status"]
         if self._template.gone and self.pid is None:
-            raise TemplateLost(self._template.last_words())
+            self._template.process.wait()
+            raise TemplateLost(last_line(self._template.errors))
         if self._template.gone and self.wait_status is None:
             self.lost = "the process that it was forked from was killed"
 
@@ -282,8 +260,7 @@ class Spawned(TrialProcess):
 
     def __init__(self, request: dict[str, Json]) -> None:
         self.pipe, writing = os.pipe()
-        nowhere = subprocess.DEVNULL
-        self._process = _start_worker("spawn", writing, stdin=subprocess.PIPE, stdout=nowhere, stderr=nowhere)
+        self._process = _start("spawn", writing, stdin=subprocess.PIPE, out=subprocess.DEVNULL)
         os.close(writing)
         self.pid = self._process.pid
         assert self._process.stdin is not None

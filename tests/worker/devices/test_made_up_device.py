@@ -17,8 +17,7 @@ import pytest
 
 from bench.analysis.conditions import device as words_for
 from bench.base.records import Environment, Result
-from bench.cluster.node_groups import NodeGroups, joined
-from bench.cluster.nodes import Cluster
+from bench.cluster.nodes import Cluster, NodeGroups, joined
 from bench.execute.ask_worker import catalogue_question
 from bench.registry import DEVICES
 from bench.results.store import Store
