@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,38 +10,32 @@ from matplotlib.ticker import MaxNLocator
 
 from bench.analysis.artifacts import Array, Diagnosed
 from bench.present.axes import readable_ticks
-from bench.present.colours import COLOURS
-from bench.present.style import FAINT, SMALL, Frame, figure_with_axes, shorten
+from bench.present.images import image_grid
+from bench.present.style import COLOURS, FAINT, SMALL, Frame, figure_with_axes, shorten
 
-COLUMNS = 8
-THREE_LINES_INCHES = 0.1 + 0.17 * 3
 MOST_TEMPLATES, MOST_LAYERS = 32, 8
 SIGNED = "RdBu_r"  # white at zero
 
 
 def errors(found: Diagnosed, *, title: str, subtitle: str) -> Any:
     """The wrong answers that the model was surest of: true class → answer, and how sure."""
-    names = found.class_names
-    captions = [
-        f"{_name(names, label)}\n→ {_name(names, answer)}\n{confidence:.0%}".replace("%", " %")
-        for label, answer, confidence in zip(
-            found["errors/label"], found["errors/answer"], found["errors/confidence"], strict=True
-        )
-    ]
-    return _grid(found["errors/images"], captions, title=title, subtitles=[subtitle, "true class → answer, how sure"])
+    captions = _confused(found, "errors", [f"{share:.0%}".replace("%", " %") for share in found["errors/confidence"]])
+    subtitles = [subtitle, "true class → answer, how sure"]
+    return image_grid(found["errors/images"], captions, title=title, subtitles=subtitles)
 
 
 def confusions(found: Diagnosed, *, title: str, subtitle: str) -> Any:
     """The mean image of what was confused so, the most common confusion first."""
-    names = found.class_names
-    captions = [
-        f"{_name(names, label)}\n→ {_name(names, answer)}\n{count:,} ×"
-        for label, answer, count in zip(
-            found["confusions/label"], found["confusions/answer"], found["confusions/count"], strict=True
-        )
-    ]
+    captions = _confused(found, "confusions", [f"{count:,} ×" for count in found["confusions/count"]])
     subtitles = [subtitle, "mean of the images that were confused so: true class → answer, how often"]
-    return _grid(found["confusions/mean_image"], captions, title=title, subtitles=subtitles)
+    return image_grid(found["confusions/mean_image"], captions, title=title, subtitles=subtitles)
+
+
+def _confused(found: Diagnosed, part: str, figures: Sequence[str]) -> list[str]:
+    """Captions: the true class, the answer, and a figure."""
+    names, labels, answers = found.class_names, found[f"{part}/label"], found[f"{part}/answer"]
+    rows = zip(labels, answers, figures, strict=True)
+    return [f"{_name(names, label)}\n→ {_name(names, answer)}\n{figure}" for label, answer, figure in rows]
 
 
 def first_batch(found: Diagnosed, *, title: str, subtitle: str) -> Any:
@@ -54,44 +48,11 @@ def first_batch(found: Diagnosed, *, title: str, subtitle: str) -> Any:
     ]
     captions = [text.replace("%", " %") for text in captions]
     subtitles = [subtitle, "answer before training → answer after it, how sure; where that is wrong, what it is"]
-    return _grid(found["first_batch/images"], captions, title=title, subtitles=subtitles)
+    return image_grid(found["first_batch/images"], captions, title=title, subtitles=subtitles)
 
 
 def _name(names: Sequence[str], label: int) -> str:
     return shorten(names[int(label)], most=8)
-
-
-def _grid(
-    images: Array,
-    captions: Sequence[str],
-    *,
-    title: str,
-    subtitles: list[str],
-    gap_inches: float = THREE_LINES_INCHES,
-    draw: Callable[[Any, Array], object] | None = None,
-) -> Any:
-    """Images with a caption below each; `draw` draws one, by default as `show` does."""
-    figure, axes = figure_with_axes(
-        title, subtitles, rows=-(-len(images) // COLUMNS), columns=COLUMNS, panel_inches=0.85, gap_inches=gap_inches,
-        named=False, frame=Frame(left=0.15, right=0.15, bottom=gap_inches),
-    )  # fmt: skip
-    for ax in axes:
-        ax.set_axis_off()
-    for ax, image, caption in zip(axes, images, captions, strict=False):
-        (draw or show)(ax, image)
-        ax.text(0.5, -0.06, caption, transform=ax.transAxes, ha="center", va="top", size=SMALL - 1)
-    return figure
-
-
-def show(ax: Any, image: Array) -> None:
-    """An image (C, H, W): grey for one channel, colour for three, the mean of any other number."""
-    values = np.asarray(image, dtype=np.float64)
-    low, high = float(values.min()), float(values.max())
-    unit = (values - low) / (high - low) if high > low else np.zeros_like(values)
-    if len(unit) == 3:
-        ax.imshow(np.moveaxis(unit, 0, -1), interpolation="nearest")
-    else:
-        ax.imshow(unit.mean(axis=0), cmap="gray", interpolation="nearest", vmin=0, vmax=1)
 
 
 def histograms(found: Diagnosed, *, title: str, subtitle: str) -> Any:
@@ -149,4 +110,4 @@ def weights(found: Diagnosed, *, title: str, subtitle: str) -> Any:
     def draw(ax: Any, image: Array) -> None:
         ax.imshow(image.mean(axis=0), cmap=SIGNED, vmin=-most, vmax=most, interpolation="nearest")
 
-    return _grid(images, captions, title=title, subtitles=subtitles, gap_inches=0.3, draw=draw)
+    return image_grid(images, captions, title=title, subtitles=subtitles, gap_inches=0.3, draw=draw)

@@ -29,13 +29,19 @@ def pages(store: Store, results: Sequence[Result], *, trial: str | None) -> list
     chosen = [newest_ok(results, trial)] if trial else _one_a_model(results)
     folder = store.folder / "report" / FOLDER
     found = [read(result, store.artifact_path(result.run_id, result.trial_id)) for result in chosen]
-    for each in found:
-        _refuse_undiagnosed(each)
+    if bare := next((each.result.trial_id for each in found if not each.arrays), ""):
+        raise BenchError(
+            f'trial {bare}: it was trained with evaluate = "accuracy" or by an older bench, so its file has no '
+            "diagnosis; run the suite with --set 'measure.evaluate=\"full\"' --fresh"
+        )
     with writing(folder, "the diagnosis", option="--results"):
         written = [_trial_page(each, folder) for each in found]
-        for group in _same_test_set(found):
-            written.insert(0, _models_page(group, folder))
-    return written
+        # Trials that were tested on the same examples can be compared one by one.
+        groups: dict[tuple[str, bytes], list[Diagnosed]] = {}
+        for each in found:
+            groups.setdefault((each.result.trial.dataset.canonical, each.labels.tobytes()), []).append(each)
+        pages = [_models_page(group, folder) for group in groups.values() if len(group) > 1]
+    return [*reversed(pages), *written]
 
 
 def _one_a_model(results: Sequence[Result]) -> list[Result]:
@@ -54,22 +60,6 @@ def _one_a_model(results: Sequence[Result]) -> list[Result]:
 def _order(result: Result) -> tuple[object, ...]:
     later = tuple(-ord(character) for character in result.finished_at)  # of one trial, the newest first
     return (result.trial.seed, result.trial.batch_size, result.trial.device, result.trial_id, later)
-
-
-def _refuse_undiagnosed(found: Diagnosed) -> None:
-    if not found.arrays:
-        raise BenchError(
-            f'trial {found.result.trial_id}: it was trained with evaluate = "accuracy" or by an older bench, so its '
-            "file has no diagnosis; run the suite with --set 'measure.evaluate=\"full\"' --fresh"
-        )
-
-
-def _same_test_set(found: Sequence[Diagnosed]) -> Iterator[list[Diagnosed]]:
-    """Groups of two and more trials that were tested on the same examples, so that these can be compared one by one."""
-    groups: dict[tuple[str, bytes], list[Diagnosed]] = {}
-    for each in found:
-        groups.setdefault((each.result.trial.dataset.canonical, each.labels.tobytes()), []).append(each)
-    yield from (group for group in groups.values() if len(group) > 1)
 
 
 def describe(found: Diagnosed) -> str:
@@ -135,7 +125,11 @@ def _models_page(group: Sequence[Diagnosed], folder: Path) -> Path:
 
     dataset, names = group[0].result.trial.dataset, [each.result.trial.model.label for each in group]
     stem = f"models-{slug(dataset.label)}"
-    title, subtitle = f"Recall of each class of {dataset.label}", _conditions(group)
+    title = f"Recall of each class of {dataset.label}"
+    seeds = ", ".join(map(str, sorted({each.result.trial.seed for each in group})))
+    sizes = ", ".join(map(str, sorted({each.result.trial.batch_size for each in group})))
+    examples = f"{len(group[0].labels):,} examples of the test set"
+    subtitle = f"One trained model each: seed {seeds}, batch size {sizes}, {examples}."
 
     def figure() -> Iterator[tuple[str, str, Any]]:
         drawn = draw_answers.recalls(group, names, title=title, subtitle=subtitle, styles=styles_of(names))
@@ -152,30 +146,19 @@ def _models_page(group: Sequence[Diagnosed], folder: Path) -> Path:
     return path
 
 
-def _conditions(group: Sequence[Diagnosed]) -> str:
-    seeds = sorted({each.result.trial.seed for each in group})
-    sizes = sorted({each.result.trial.batch_size for each in group})
-    return (
-        f"One trained model each: seed {', '.join(map(str, seeds))}, batch size {', '.join(map(str, sizes))}, "
-        f"{len(group[0].labels):,} examples of the test set."
-    )
-
-
 def _one_alone(group: Sequence[Diagnosed], names: Sequence[str]) -> Iterator[str]:
     """For each model, the examples that it alone got right, and those that it alone got wrong."""
     right = np.stack([each.right for each in group])
     for index, name in enumerate(names):
         others = np.delete(right, index, axis=0)
-        for word, mask in (
-            ("right", right[index] & ~others.any(axis=0)),
-            ("wrong", ~right[index] & others.all(axis=0)),
-        ):
+        alone = {"right": right[index] & ~others.any(axis=0), "wrong": ~right[index] & others.all(axis=0)}
+        for word, mask in alone.items():
+            if not mask.any():
+                continue
             places = np.flatnonzero(mask)
-            if len(places):
-                shown = ", ".join(
-                    f"{place} ({group[0].class_names[int(group[0].labels[place])]})" for place in places[:MOST_LISTED]
-                )
-                more = f", and {len(places) - MOST_LISTED:,} more" if len(places) > MOST_LISTED else ""
-                count = plural(len(places), "example")
-                text = f"Only {name} got {count} {word}, by place in the test set (class): {shown}{more}."
-                yield escape_markdown(text)
+            listed = places[:MOST_LISTED]
+            classes = [group[0].class_names[int(label)] for label in group[0].labels[listed]]
+            shown = ", ".join(f"{place} ({label})" for place, label in zip(listed, classes, strict=True))
+            more = f", and {len(places) - MOST_LISTED:,} more" if len(places) > MOST_LISTED else ""
+            count = plural(len(places), "example")
+            yield escape_markdown(f"Only {name} got {count} {word}, by place in the test set (class): {shown}{more}.")

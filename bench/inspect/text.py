@@ -20,8 +20,12 @@ def answer(found: Inspection) -> str:
     """Sizes, whether the classes are even, whether the test set can be trusted, in a few sentences."""
     sizes = f"{found.size('train'):,} images to train on and {found.size('test'):,} to test on"
     drawn = ", drawn by the seed of a trial (here 0)" if found.is_drawn else ""
-    kinds = plural(len(found.class_names), "class").replace("classs", "classes")
-    return " ".join([f"{sizes}{drawn}: {found.shape} {found.text('type')}, {kinds}.", _balance(found), _leak(found)])
+    kind = f"{found.shape} {found.text('type')}, {_classes(len(found.class_names))}"
+    return f"{sizes}{drawn}: {kind}. {_balance(found)} {_leak(found)}"
+
+
+def _classes(count: int) -> str:
+    return f"{count:,} {'class' if count == 1 else 'classes'}"
 
 
 def _balance(found: Inspection) -> str:
@@ -29,8 +33,7 @@ def _balance(found: Inspection) -> str:
     small, large = int(counts.argmin()), int(counts.argmax())
     names = found.class_names
     if not counts[small]:
-        absent = int((counts == 0).sum())
-        return f"No image to train on in {plural(absent, 'class').replace('classs', 'classes')}, {names[small]} first."
+        return f"No image to train on in {_classes(int((counts == 0).sum()))}, {names[small]} first."
     if counts[small] == counts[large]:
         return "Every class has as many."
     ratio = counts[large] / counts[small]
@@ -49,11 +52,8 @@ def _leak(found: Inspection) -> str:
     share = percent(between / found.size("test")) if between else ""
     said = f"{plural(between, 'test image')} ({share} of them)" if between else "No test image"
     verb = "is" if between < 2 else "are"
-    twice = (
-        f"; {plural(within, 'training image')} {'is a copy' if within == 1 else 'are copies'} of another"
-        if within
-        else ""
-    )
+    copies = f"{plural(within, 'training image')} {'is a copy' if within == 1 else 'are copies'} of another"
+    twice = f"; {copies}" if within else ""
     other = f"; {conflicts:,} of these under another class" if conflicts else ""
     return f"{said} {verb} in the training set{twice}{other}."
 
@@ -61,8 +61,12 @@ def _leak(found: Inspection) -> str:
 def summary(found: Inspection, *, page: Path) -> str:
     """For the terminal: a table of both splits, the normalisation, and where the page lies."""
     rows = [["", "training", "test"], ["images", *(f"{found.size(part):,}" for part in PARTS)]]
-    rows += [_class_row("smallest class", found, np.argmin), _class_row("largest class", found, np.argmax)]
-    rows += [_row(words, found, place) for words, place in (("pixel mean", "pixel_mean"), ("pixel sd", "pixel_sd"))]
+    for size, choose in (("smallest", np.argmin), ("largest", np.argmax)):
+        labels = {part: int(choose(found[f"{part}/counts"])) for part in PARTS}
+        cells = (f"{cut(found.class_names[k], 12)}: {found[f'{part}/counts'][k]:,}" for part, k in labels.items())
+        rows.append([f"{size} class", *cells])
+    for name in ("mean", "sd"):
+        rows.append([f"pixel {name}", *(share_text(found.number(f"{part}/pixel_{name}")) for part in PARTS)])
     for name in ("brightness", "contrast"):
         rows.append([f"{name}, median", *(share_text(found[f"{part}/{name}/quantiles"][2]) for part in PARTS)])
         rows.append([f"{name}, far out", *(f"{int(found[f'{part}/{name}/far_out']):,}" for part in PARTS)])
@@ -74,16 +78,3 @@ def summary(found: Inspection, *, page: Path) -> str:
     mean, sd = (", ".join(share_text(value) for value in found[f"about/standard_{name}"]) for name in ("mean", "sd"))
     lines += textwrap.wrap(f'scaling = "standard": mean {mean}; sd {sd}, {standard_from(found)}', WIDTH)
     return "\n".join([*lines, "", *textwrap.wrap(answer(found), WIDTH), "", f"page  {page}"])
-
-
-def _row(words: str, found: Inspection, place: str) -> list[str]:
-    return [words, *(share_text(found.number(f"{part}/{place}")) for part in PARTS)]
-
-
-def _class_row(words: str, found: Inspection, choose: object) -> list[str]:
-    cells = []
-    for part in PARTS:
-        counts = found[f"{part}/counts"]
-        label = int(choose(counts))  # type: ignore[operator]
-        cells.append(f"{cut(found.class_names[label], 12)}: {counts[label]:,}")
-    return [words, *cells]

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench.errors import BenchError
 from bench.inspect import tables
 from bench.inspect.inspection import Inspection
 from bench.inspect.text import answer
+from bench.present.columns import page_of
+from bench.present.files import save_figures, writing
 from bench.present.format import slug
 from bench.present.tables import escape_markdown, to_markdown
 from bench.results.store import write_whole
 
+COPIES = {
+    "between": "Test images that are in the training set",
+    "train": "Training images that are there twice",
+    "test": "Test images that are there twice",
+}
 FOLDER = Path("results") / "inspect"
 MOST_ROWS = 100
 
@@ -26,14 +34,13 @@ def folder_of(found: Inspection) -> Path:
 
 def page(found: Inspection, folder: Path) -> Path:
     """Write the page of `found` into `folder`. Raises BenchError where it cannot be written there."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        drawn = dict(_figures(found, folder))
-        path = folder / "report.md"
-        write_whole(path, "\n\n".join(_blocks(found, drawn)) + "\n")
-    except OSError as error:
-        why = error.strerror or error
-        raise BenchError(f"{folder}: cannot be written ({why}); choose another folder with --output") from error
+    path = folder / "report.md"
+    with writing(folder, "the page"):
+        for kind in COPIES:  # of an earlier look
+            for ending in ("png", "svg"):
+                (folder / f"copies-{kind}.{ending}").unlink(missing_ok=True)
+        drawn = save_figures(_figures(found), folder)
+        write_whole(path, page_of(_blocks(found, drawn)))
     return path
 
 
@@ -67,34 +74,26 @@ def _blocks(found: Inspection, drawn: dict[str, str]) -> Iterator[str]:
 
 
 def _command(found: Inspection) -> str:
-    import json
-
     sets = [f"--set {shlex.quote(f'{key}={json.dumps(value)}')}" for key, value in found.component.settings.items()]
     return " ".join(["python -m bench inspect dataset", found.component.name, *sets]).replace("`", "'")
 
 
-def _figures(found: Inspection, folder: Path) -> Iterator[tuple[str, str]]:
-    """Draw every figure that can show something: (name, title)."""
-    from bench.inspect import draw
-    from bench.present import style  # matplotlib: half a second
+def _figures(found: Inspection) -> Iterator[tuple[str, str, Any]]:
+    """Every figure that can show something: (file name, title, figure)."""
+    from bench.inspect import draw  # matplotlib: half a second
 
-    drawn: list[tuple[str, str, Callable[..., Any], dict[str, str]]] = [
-        ("samples", "What the images look like", draw.samples, {}),
-        ("classes", "How many images each class has", draw.classes, {}),
-        ("class-means", "The mean image of each class", draw.class_means, {}),
-        ("pixels", "Where the pixels are bright, and where they vary", draw.mean_and_sd, {}),
-        ("brightness", "How bright the images are, and how rich in contrast", draw.brightness_and_contrast, {}),
-        ("extremes", "The darkest, the brightest, the least and the most contrast", draw.extremes, {}),
+    drawn: list[tuple[str, str, Callable[..., Any]]] = [
+        ("samples", "What the images look like", draw.samples),
+        ("classes", "How many images each class has", draw.classes),
+        ("class-means", "The mean image of each class", draw.class_means),
+        ("pixels", "Where the pixels are bright, and where they vary", draw.mean_and_sd),
+        ("brightness", "How bright the images are, and how rich in contrast", draw.brightness_and_contrast),
+        ("extremes", "The darkest, the brightest, the least and the most contrast", draw.extremes),
     ]
-    titles = {"between": "Test images that are in the training set", "train": "Training images that are there twice",
-              "test": "Test images that are there twice"}  # fmt: skip
-    for kind, title in titles.items():
-        if int(found[f"copies/{kind}_count"]):
-            drawn.append((f"copies-{kind}", title, draw.copies, {"kind": kind}))
-    for kind in titles:  # of an earlier look
-        for ending in ("png", "svg"):
-            (folder / f"copies-{kind}.{ending}").unlink(missing_ok=True)
-    with style.setup():
-        for name, title, make, options in drawn:
-            style.save(make(found, title=title, **options), folder / name)
-            yield name, title
+    drawn += [
+        (f"copies-{kind}", title, partial(draw.copies, kind=kind))
+        for kind, title in COPIES.items()
+        if int(found[f"copies/{kind}_count"])
+    ]
+    for name, title, make in drawn:
+        yield name, title, make(found, title=title)
