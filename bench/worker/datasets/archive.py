@@ -24,7 +24,7 @@ def read_members(path: Path, wanted: Mapping[str, int]) -> Iterator[tuple[str, b
     """
     missing = dict(wanted)
     try:
-        with _decompressed(path) as packed:
+        with (lzma.open if path.suffix == ".xz" else gzip.open)(path) as packed:
             stream = _Capped(packed, limit_bytes=sum(wanted.values()) + SLACK_BYTES, label=shown(path))
             with tarfile.open(fileobj=stream, mode="r|") as archive:
                 for member in archive:
@@ -37,18 +37,13 @@ def read_members(path: Path, wanted: Mapping[str, int]) -> Iterator[tuple[str, b
     raise DataError(f"{shown(path)}: found no {', '.join(sorted(missing))}; needs all of them")
 
 
-def _decompressed(path: Path) -> lzma.LZMAFile | gzip.GzipFile:
-    return lzma.open(path) if path.suffix == ".xz" else gzip.open(path)
-
-
 def _content(archive: tarfile.TarFile, member: tarfile.TarInfo, missing: dict[str, int], *, label: str) -> bytes:
     limit = missing.pop(member.name, None)
     if limit is None:
         raise DataError(f"{label}: found it twice; needs it once")
     if not member.isreg() or member.size > limit:
-        raise DataError(
-            f"{label}: found {member.size} bytes of tar type {member.type!r}; needs a file of {limit} bytes"
-        )
+        kind = f"{member.size} bytes of tar type {member.type!r}"
+        raise DataError(f"{label}: found {kind}; needs a file of {limit} bytes")
     file = archive.extractfile(member)
     content = file.read() if file else b""
     if len(content) != member.size:

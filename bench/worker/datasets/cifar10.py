@@ -16,8 +16,16 @@ from bench.errors import DataError
 from bench.registry import dataset
 from bench.worker.datasets.archive import read_members
 from bench.worker.datasets.arrays import Arrays, cached
-from bench.worker.datasets.downloads import Download, downloads
-from bench.worker.datasets.files import check_content, check_pinned, not_there, read_pinned, shown, unreadable
+from bench.worker.datasets.files import (
+    Download,
+    check_content,
+    check_pinned,
+    downloads,
+    not_there,
+    read_pinned,
+    shown,
+    unreadable,
+)
 from bench.worker.datasets.restricted_pickle import loads
 from bench.worker.datasets.splits import Splits
 

@@ -12,13 +12,13 @@ import numpy.typing as npt
 from annotated_types import Ge, Gt, Len, Lt, MinLen
 
 from bench.base.cache import file_sha256
-from bench.base.records import Json, canonical_json
+from bench.base.records import canonical_json
 from bench.errors import DataError, Unavailable
 from bench.registry import DATASETS, dataset
 from bench.worker.datasets.arrays import Arrays, cached
 from bench.worker.datasets.files import unreadable
 from bench.worker.datasets.hdf5_reading import Keys, Samples, read
-from bench.worker.datasets.splits import CHUNK_BYTES, Images, Splits
+from bench.worker.datasets.splits import Images, Splits, row_slices
 
 VERSION = 2  # of the decoder: raise it when the decoded arrays change
 
@@ -70,7 +70,10 @@ def _load(path: Path, test_path: Path | None, *, keys: Keys) -> Arrays:
     def decode() -> Arrays:
         train = read(path, keys)
         arrays: dict[str, npt.NDArray[Any]] = {"train_images": train.images, "train_labels": train.labels}
-        arrays["said"] = np.frombuffer(canonical_json(_said(train)).encode(), dtype=np.uint8)
+        names = train.told.get("class_names") or [str(label) for label in range(train.classes)]
+        maximum = train.told.get("maximum") or _maximum(train.images)
+        facts = {**train.told, "class_names": names, "maximum": maximum}
+        arrays["said"] = np.frombuffer(canonical_json(facts).encode(), dtype=np.uint8)
         if test_path:
             test = read(test_path, keys)
             _check_alike(train, test, label=test_path.name)
@@ -78,12 +81,6 @@ def _load(path: Path, test_path: Path | None, *, keys: Keys) -> Arrays:
         return arrays
 
     return cached("hdf5", sources=sources, version=VERSION, decode=decode)
-
-
-def _said(train: Samples) -> dict[str, Json]:
-    """What the file says of itself, and what it leaves open."""
-    names = train.told.get("class_names") or [str(label) for label in range(train.classes)]
-    return {**train.told, "class_names": names, "maximum": train.told.get("maximum") or _maximum(train.images)}
 
 
 def _digest(path: Path) -> str:
@@ -119,7 +116,6 @@ def _maximum(images: Images) -> float:
     """255 for uint8; 1 for floats within [0, 1]; else the largest absolute value (1 where all are 0)."""
     if images.dtype == np.uint8:
         return 255.0
-    rows = max(1, CHUNK_BYTES // images[0].nbytes)
-    pieces = [images[start : start + rows] for start in range(0, len(images), rows)]
-    low, high = (float(min(piece.min() for piece in pieces)), float(max(piece.max() for piece in pieces)))
+    pieces = [images[rows] for rows in row_slices(len(images), row_bytes=images[0].nbytes)]
+    low, high = float(min(piece.min() for piece in pieces)), float(max(piece.max() for piece in pieces))
     return 1.0 if low >= 0 and high <= 1 else max(-low, high)

@@ -28,7 +28,7 @@ MOST_CHARACTERS = 1000
 
 def attributes(splits: Splits) -> dict[str, Json]:
     """What is written of a data set into each of its files."""
-    said: dict[str, Json] = {
+    facts: dict[str, Json] = {
         MARK: LAYOUT,
         "image_shape": list(splits.input_shape),
         "maximum": float(splits.maximum),
@@ -36,7 +36,7 @@ def attributes(splits: Splits) -> dict[str, Json]:
         "licence": splits.licence,
         "source": splits.source,
     }
-    return said | {name: list(found) for name in ("mean", "sd") if (found := getattr(splits, name)) is not None}
+    return facts | {name: list(found) for name in ("mean", "sd") if (found := getattr(splits, name)) is not None}
 
 
 def told(file: h5py.File, *, label: str) -> dict[str, Json]:

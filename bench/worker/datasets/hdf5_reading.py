@@ -16,7 +16,7 @@ import psutil
 from bench.base.records import Json
 from bench.errors import DataError
 from bench.worker.datasets.hdf5_layout import told
-from bench.worker.datasets.splits import CHUNK_BYTES, Images, Labels
+from bench.worker.datasets.splits import Images, Labels, row_slices
 
 if TYPE_CHECKING:
     import h5py
@@ -81,7 +81,13 @@ def layout(shape: tuple[int, ...], *, image_shape: tuple[int, ...] | None, label
     if 0 in inner or len(shape) not in (2, 3, 4):
         raise DataError(f"{label}: found the shape {shape}; needs N×H×W, N×H×W×C, N×C×H×W, or N×D with image_shape")
     if image_shape is not None:
-        return _fitted(inner, image_shape, label=label, shape=shape)
+        channels, height, width = image_shape
+        flat_or_grey = inner == (math.prod(image_shape),) or (channels == 1 and inner == (height, width))
+        if flat_or_grey or inner == image_shape:
+            return Layout(image_shape, channels_last=False)
+        if inner == (height, width, channels):
+            return Layout(image_shape, channels_last=True)
+        raise DataError(f"{label}: found the shape {shape}; image_shape = {list(image_shape)} needs another")
     if len(inner) == 1:
         raise DataError(f"{label}: found flat images of {shape}; needs the setting image_shape = [C, H, W]")
     if len(inner) == 2:
@@ -89,16 +95,6 @@ def layout(shape: tuple[int, ...], *, image_shape: tuple[int, ...] | None, label
     if _channels_last(inner, label=label, shape=shape):
         return Layout((inner[2], inner[0], inner[1]), channels_last=True)
     return Layout(inner, channels_last=False)
-
-
-def _fitted(inner: tuple[int, ...], wanted: tuple[int, ...], *, label: str, shape: tuple[int, ...]) -> Layout:
-    channels, height, width = wanted
-    flat_or_grey = inner == (math.prod(wanted),) or (channels == 1 and inner == (height, width))
-    if flat_or_grey or inner == wanted:
-        return Layout(wanted, channels_last=False)
-    if inner == (height, width, channels):
-        return Layout(wanted, channels_last=True)
-    raise DataError(f"{label}: found the shape {shape}; image_shape = {list(wanted)} needs another")
 
 
 def _channels_last(inner: tuple[int, ...], *, label: str, shape: tuple[int, ...]) -> bool:
@@ -154,20 +150,14 @@ def _check_memory(array: h5py.Dataset, *, label: str, bytes_per_element: int) ->
         raise DataError(f"{label}: found the shape {array.shape}, {needed} bytes; needs to fit {available} of memory")
 
 
-def _pieces(array: h5py.Dataset) -> Iterator[tuple[slice, npt.NDArray[Any]]]:
-    rows = max(1, CHUNK_BYTES // (math.prod(array.shape[1:]) * array.dtype.itemsize))
-    for start in range(0, len(array), rows):
-        piece = slice(start, min(start + rows, len(array)))
-        yield piece, array[piece]
-
-
 def _read_images(array: h5py.Dataset, how: Layout, *, label: str) -> Images:
     if array.dtype != np.uint8 and array.dtype.kind != "f":
         raise DataError(f"{label}: found {array.dtype}; needs uint8 or floats")
     dtype = np.uint8 if array.dtype == np.uint8 else np.float32
     _check_memory(array, label=label, bytes_per_element=np.dtype(dtype).itemsize)
     images = np.empty((len(array), *how.shape), dtype=dtype)
-    for rows, piece in _pieces(array):
+    for rows in row_slices(len(array), row_bytes=math.prod(array.shape[1:]) * array.dtype.itemsize):
+        piece = array[rows]
         turned = piece.transpose(0, 3, 1, 2) if how.channels_last else piece.reshape(-1, *how.shape)
         with np.errstate(over="ignore"):  # a float64 too large for float32 becomes infinite, and is refused below
             images[rows] = turned
@@ -184,7 +174,11 @@ def _read_labels(array: h5py.Dataset, *, label: str) -> tuple[Labels, int, bool]
     _check_memory(array, label=label, bytes_per_element=array.dtype.itemsize)
     table = array[()]
     if columns > 1:
-        return _from_one_hot(table, label=label), columns, True
+        if not (((table == 0) | (table == 1)).all() and (np.count_nonzero(table, axis=1) == 1).all()):
+            raise DataError(
+                f"{label}: found {table.dtype} of {table.shape}; needs one 1 and else 0 in each row (one-hot)"
+            )
+        return table.argmax(axis=1).astype(np.int64), columns, True
     if not _whole(table):
         raise DataError(f"{label}: found {array.dtype} of {array.shape}; needs integers as class numbers")
     low, high = table.min().item(), table.max().item()
@@ -200,10 +194,3 @@ def _whole(table: npt.NDArray[Any]) -> bool:
     if table.dtype.kind != "f" or table.dtype.itemsize not in (4, 8):
         return False
     return bool(np.isfinite(table).all() and (table == np.floor(table)).all())
-
-
-def _from_one_hot(table: npt.NDArray[Any], *, label: str) -> Labels:
-    numbers: Labels = table.argmax(axis=1).astype(np.int64)
-    if not (((table == 0) | (table == 1)).all() and (np.count_nonzero(table, axis=1) == 1).all()):
-        raise DataError(f"{label}: found {table.dtype} of {table.shape}; needs one 1 and else 0 in each row (one-hot)")
-    return numbers

@@ -17,8 +17,7 @@ import numpy.typing as npt
 
 from bench.errors import DataError
 from bench.worker.datasets.arrays import Arrays, cached
-from bench.worker.datasets.downloads import Download
-from bench.worker.datasets.files import check_pinned, not_there, read_pinned, shown
+from bench.worker.datasets.files import Download, check_pinned, not_there, read_pinned, shown
 
 VERSION = 1  # of the decoder: raise it when the decoded arrays change
 UNSIGNED_BYTE = 0x08

@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.registry import dataset
 from bench.worker.datasets import idx
-from bench.worker.datasets.downloads import Download, downloads
+from bench.worker.datasets.files import Download, downloads
 from bench.worker.datasets.idx import idx_files
 from bench.worker.datasets.splits import Splits
 

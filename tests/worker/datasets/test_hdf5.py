@@ -143,7 +143,7 @@ def test_a_test_file_is_the_test_part(tmp_path: Path) -> None:
 
 
 def test_reads_in_pieces_what_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.worker.datasets.hdf5_reading.CHUNK_BYTES", 600)
+    monkeypatch.setattr("bench.worker.datasets.splits.CHUNK_BYTES", 600)
     assert np.array_equal(load(write(tmp_path / "x.h5", NCHW.transpose(0, 2, 3, 1))).train_images, NCHW)
 
 
