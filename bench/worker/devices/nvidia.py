@@ -58,10 +58,15 @@ class Card:
             raise OSError(f"NVML: {error}") from error
 
     def read(self) -> Reading:
-        processes, reasons = self._ask("nvmlDeviceGetComputeRunningProcesses"), self._reasons()
+        processes = self._ask("nvmlDeviceGetComputeRunningProcesses")
+        reasons = self._ask("nvmlDeviceGetCurrentClocksEventReasons")
+        if reasons is None:
+            reasons = self._ask("nvmlDeviceGetCurrentClocksThrottleReasons")
+        # Where somebody has set a clock for applications, the card can do no more than that.
+        highest = "ApplicationsClock" if (reasons or 0) & SET_BY_SOMEBODY else "MaxClockInfo"
         return Reading(
             sm_mhz=self._ask("nvmlDeviceGetClockInfo", self._nvml.NVML_CLOCK_SM),
-            highest_mhz=self._highest_mhz(reasons or 0),
+            highest_mhz=self._ask(f"nvmlDeviceGet{highest}", self._nvml.NVML_CLOCK_SM),
             reasons=reasons,
             processes=None if processes is None else len(processes),
             own_bytes=_own_bytes(processes or []),
@@ -71,16 +76,6 @@ class Card:
         """Energy since the driver was loaded: the card's own counter, Volta and newer."""
         found: int | None = self._ask("nvmlDeviceGetTotalEnergyConsumption")
         return found
-
-    def _highest_mhz(self, reasons: int) -> int | None:
-        """What the card can do at most; where somebody has set a clock for applications, that."""
-        name = "nvmlDeviceGetApplicationsClock" if reasons & SET_BY_SOMEBODY else "nvmlDeviceGetMaxClockInfo"
-        found: int | None = self._ask(name, self._nvml.NVML_CLOCK_SM)
-        return found
-
-    def _reasons(self) -> int | None:
-        found: int | None = self._ask("nvmlDeviceGetCurrentClocksEventReasons")
-        return self._ask("nvmlDeviceGetCurrentClocksThrottleReasons") if found is None else found
 
     def _ask(self, name: str, *arguments: Any) -> Any:
         """None where the card, the driver or this version of the library does not answer it."""

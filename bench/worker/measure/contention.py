@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import resource
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -88,17 +87,10 @@ def _throttled(path: Path) -> float | None:
 
 @cache
 def _cpu_stats() -> tuple[Path, ...]:
-    return tuple(path for folder in _with_parents() if (path := folder / "cpu.stat").is_file())
-
-
-def _with_parents() -> Iterator[Path]:
-    seen = set()
-    for folder in cgroup_folders():
-        for each in (folder, *folder.parents):
-            real = each.resolve()  # of v1, `cpu` and `cpu,cpuacct` are one folder under two names
-            if real.is_relative_to(CGROUPS) and real not in seen:
-                seen.add(real)
-                yield each
+    """The files `cpu.stat` of our cgroups and of those above them."""
+    # Of v1, `cpu` and `cpu,cpuacct` are one folder under two names.
+    folders = dict.fromkeys(each.resolve() for own in cgroup_folders() for each in (own, *own.parents))
+    return tuple(path for each in folders if each.is_relative_to(CGROUPS) and (path := each / "cpu.stat").is_file())
 
 
 @dataclass(slots=True)
