@@ -42,6 +42,8 @@ TOLERANCE = 1e-3
 # Of the test set, how many answers of the model that was built anew have to be those that the trial stored. A GPU's
 # and a processor's differ where two classes are as good as equal.
 SAME_ANSWERS = 0.99
+# What torch's exporters raise of a model that they do not take.
+REFUSALS = (RuntimeError, ValueError, TypeError, AssertionError, NotImplementedError)
 
 Answers = Callable[[torch.Tensor], torch.Tensor]
 
@@ -60,9 +62,15 @@ def export(wanted: Mapping[str, Json]) -> str:
         _load_best(model, Path(wanted["checkpoint"]))
     else:
         assert request.artifact is not None
-        seen = _load_stored(model, request.artifact)
-        ours = evaluate(model, loaded.test, batch_size=trial.batch_size, precision=trial.train.precision)
-        _refuse_other_answers(ours.logits.numpy(), seen, name=trial.model.name)
+        stored = _load_stored(model, request.artifact)
+        found = evaluate(model, loaded.test, batch_size=trial.batch_size, precision=trial.train.precision)
+        ours = found.logits.numpy()
+        same = float((ours.argmax(1) == stored.argmax(1)).mean()) if ours.shape == stored.shape else 0.0
+        if same < SAME_ANSWERS:
+            raise BenchError(
+                f"model {trial.model.name!r}: built anew with the stored weights it gives {same:.1%} of the stored "
+                "answers: its code, or the data set, is not the one that it was trained with"
+            )
     images = loaded.test.batch(0, max(BATCHES))[0]
     difference = _write(Path(wanted["output"]), write, model=model, images=images)
     count = sum(parameter.numel() for parameter in model.parameters())
@@ -134,15 +142,6 @@ def _load_best(model: nn.Module, path: Path) -> None:
         raise DataError(f"{path}: no checkpoint of this model ({first_line(error)})") from error
 
 
-def _refuse_other_answers(ours: np.ndarray, stored: np.ndarray, *, name: str) -> None:
-    same = float((ours.argmax(1) == stored.argmax(1)).mean()) if ours.shape == stored.shape else 0.0
-    if same < SAME_ANSWERS:
-        raise BenchError(
-            f"model {name!r}: built anew with the stored weights it gives {same:.1%} of the stored answers: "
-            "its code, or the data set, is not the one that it was trained with"
-        )
-
-
 def _write(
     path: Path, write: Callable[[nn.Module, torch.Tensor, Path], Answers], *, model: nn.Module, images: torch.Tensor
 ) -> float:
@@ -185,13 +184,13 @@ def _state_dict(model: nn.Module, images: torch.Tensor, path: Path) -> Answers:
 def _torch_export(model: nn.Module, images: torch.Tensor, path: Path) -> Answers:
     """The graph as torch.export writes it, for a batch of any size."""
     try:
-        program = torch.export.export(model, (images,), dynamic_shapes=_any_batch())
+        program = torch.export.export(model, (images,), dynamic_shapes=({0: torch.export.Dim("batch")},))
         with path.open("wb") as file:
             torch.export.save(program, file)
         with path.open("rb") as file:
             module = torch.export.load(file).module()
-    except (RuntimeError, ValueError, TypeError, AssertionError, NotImplementedError) as error:
-        raise BenchError(f"torch.export does not take this model for a batch of any size: {_why(error)}") from error
+    except REFUSALS as error:
+        raise _refused("torch.export", error) from error
     answers: Answers = module
     return answers
 
@@ -202,23 +201,20 @@ def _onnx(model: nn.Module, images: torch.Tensor, path: Path) -> Answers:
 
     try:
         program = torch.onnx.export(
-            model, (images,), dynamo=True, dynamic_shapes=_any_batch(), input_names=["images"],
+            model, (images,), dynamo=True, dynamic_shapes=({0: torch.export.Dim("batch")},), input_names=["images"],
             output_names=["logits"], verbose=False,
         )  # fmt: skip
         assert program is not None
         program.save(str(path), external_data=False)
-    except (RuntimeError, ValueError, TypeError, AssertionError, NotImplementedError) as error:
-        raise BenchError(f"torch.onnx does not take this model for a batch of any size: {_why(error)}") from error
+    except REFUSALS as error:
+        raise _refused("torch.onnx", error) from error
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     return lambda batch: torch.from_numpy(session.run(["logits"], {"images": batch.contiguous().numpy()})[0])
 
 
-def _any_batch() -> tuple[dict[int, Any]]:
-    return ({0: torch.export.Dim("batch")},)
-
-
-def _why(error: Exception) -> str:
-    return f"{type(error).__name__}: {first_line(error)}"
+def _refused(exporter: str, error: Exception) -> BenchError:
+    why = f"{type(error).__name__}: {first_line(error)}"
+    return BenchError(f"{exporter} does not take this model for a batch of any size: {why}")
 
 
 FORMATS: dict[str, Callable[[nn.Module, torch.Tensor, Path], Answers]] = {
