@@ -98,30 +98,30 @@ def _answer(found: Diagnosed) -> str:
 
 def _figures(found: Diagnosed) -> Iterator[tuple[str, str, Any]]:
     """Every figure of a trial that can show something: (file name, title, figure)."""
-    from bench.diagnose import draw_answers, draw_images  # matplotlib: half a second
+    from bench.diagnose import draw  # matplotlib: half a second
 
     what = describe(found)
     drawn: list[tuple[str, str, Callable[..., Any], bool]] = [
-        ("confusion", "What was answered for what", draw_answers.confusion, len(found.class_names) <= MOST_CLASSES),
-        ("errors", "The wrong answers that it was surest of", draw_images.errors, len(found["errors/images"]) > 0),
-        ("confusions", "What the most common confusions look like", draw_images.confusions,
+        ("confusion", "What was answered for what", draw.confusion, len(found.class_names) <= MOST_CLASSES),
+        ("errors", "The wrong answers that it was surest of", draw.errors, len(found["errors/images"]) > 0),
+        ("confusions", "What the most common confusions look like", draw.confusions,
          len(found["confusions/mean_image"]) > 0),
-        ("calibration", "Is it as often right as it is sure?", draw_answers.calibration, True),
-        ("curves", "How well the classes can be told apart", draw_answers.curves,
+        ("calibration", "Is it as often right as it is sure?", draw.calibration, True),
+        ("curves", "How well the classes can be told apart", draw.curves,
          bool(np.isfinite(found["roc/area"]).any())),
-        ("first-batch", "The same examples before and after training", draw_images.first_batch,
+        ("first-batch", "The same examples before and after training", draw.first_batch,
          "first_batch/before" in found.arrays),
-        ("templates", "What the first layer looks for", draw_images.weights, draw_images.templates(found) is not None),
-        ("weights", "How the weights of each layer lie", draw_images.histograms, bool(found.layers)),
+        ("templates", "What the first layer looks for", draw.weights, draw.templates(found) is not None),
+        ("weights", "How the weights of each layer lie", draw.histograms, bool(found.layers)),
     ]  # fmt: skip
-    for name, title, draw, worth in drawn:
+    for name, title, make, worth in drawn:
         if worth:
-            yield f"{found.result.trial_id}-{name}", title, draw(found, title=title, subtitle=what)
+            yield f"{found.result.trial_id}-{name}", title, make(found, title=title, subtitle=what)
 
 
 def _models_page(group: Sequence[Diagnosed], folder: Path) -> Path:
-    from bench.diagnose import draw_answers
-    from bench.present.colours import styles_of
+    from bench.diagnose import draw
+    from bench.present.style import styles_of
 
     dataset, names = group[0].result.trial.dataset, [each.result.trial.model.label for each in group]
     stem = f"models-{slug(dataset.label)}"
@@ -132,7 +132,7 @@ def _models_page(group: Sequence[Diagnosed], folder: Path) -> Path:
     subtitle = f"One trained model each: seed {seeds}, batch size {sizes}, {examples}."
 
     def figure() -> Iterator[tuple[str, str, Any]]:
-        drawn = draw_answers.recalls(group, names, title=title, subtitle=subtitle, styles=styles_of(names))
+        drawn = draw.recalls(group, names, title=title, subtitle=subtitle, styles=styles_of(names))
         yield f"{stem}-recall", title, drawn
 
     save_figures(figure(), folder)

@@ -85,31 +85,30 @@ def clock_finding(*, smallest_step: int, resolution: float, cost: float) -> Find
 
 def delay(bench: Bench) -> Iterator[Finding]:
     """A busy-wait in each step is read back."""
-    waits = Waits(DELAY_MS), Waits(2 * DELAY_MS)
 
     def trial(milliseconds: float) -> Measured:
         return bench.trial("doctor-wait", {"milliseconds": milliseconds}, epochs=4)
 
-    yield added(waits, trial, name="known delay", injected=f"{DELAY_MS:g} ms more a step")
+    yield added(DELAY_MS, trial, name="known delay", injected=f"{DELAY_MS:g} ms more a step")
 
 
 def synchronisation(bench: Bench) -> Iterator[Finding]:
     """Work that a device does only when it is waited for is in the time of the step that asked for it."""
-    waits, name = (Waits(LATE_MS), Waits(2 * LATE_MS)), "doctor-late"
 
     def trial(milliseconds: float) -> Measured:
-        return bench.trial(name, {"milliseconds": milliseconds}, device=name, samples=640, epochs=1, warmup_steps=3)
+        late, settings = "doctor-late", {"milliseconds": milliseconds}
+        return bench.trial(late, settings, device=late, samples=640, epochs=1, warmup_steps=3)
 
-    yield added(waits, trial, name="synchronisation", injected=f"{LATE_MS:g} ms more, done late")
+    yield added(LATE_MS, trial, name="synchronisation", injected=f"{LATE_MS:g} ms more, done late")
 
 
-def added(waits: tuple[Waits, Waits], trial: Callable[[float], Measured], *, name: str, injected: str) -> Finding:
+def added(milliseconds: float, trial: Callable[[float], Measured], *, name: str, injected: str) -> Finding:
     """Steps that wait twice as long, less those that wait once.
 
     Not less those that do not wait at all: while it waits, other code and data come into the caches, and what is left
     of the step takes some 0.1 ms longer afterwards (2 cores of a virtual machine), which is 2 % of 5 ms.
     """
-    short, long = waits
+    waits = short, long = Waits(milliseconds), Waits(2 * milliseconds)
     for _ in range(TRIES):
         for each in waits:
             each.add(trial(each.milliseconds))

@@ -65,9 +65,6 @@ class Inspection:
     def size(self, part: str) -> int:
         return int(self[f"{part}/counts"].sum())
 
-    def number(self, place: str) -> float:
-        return float(self[place])
-
     @property
     def is_drawn(self) -> bool:
         """Whether the seed of a trial draws the test part: here, that of seed 0."""

@@ -16,7 +16,7 @@ KINDS = {
 
 
 def _share(value: float) -> TableCell:
-    return TableCell(share_text(value), value)
+    return TableCell(share_text(value), float(value))
 
 
 def splits(found: Inspection) -> Table:
@@ -35,8 +35,8 @@ def splits(found: Inspection) -> Table:
             (Column("classes", "classes"), lambda part: count_cell(int((found[f"{part}/counts"] > 0).sum()))),
             (Column("minimum", "least pixel"), lambda part: _share(found[f"{part}/range"][0])),
             (Column("maximum", "largest pixel"), lambda part: _share(found[f"{part}/range"][1])),
-            (Column("mean", "pixel mean"), lambda part: _share(found.number(f"{part}/pixel_mean"))),
-            (Column("sd", "pixel sd"), lambda part: _share(found.number(f"{part}/pixel_sd"))),
+            (Column("mean", "pixel mean"), lambda part: _share(found[f"{part}/pixel_mean"])),
+            (Column("sd", "pixel sd"), lambda part: _share(found[f"{part}/pixel_sd"])),
             (Column("brightness", "brightness, median"), lambda part: _share(found[f"{part}/brightness/quantiles"][2])),
             (Column("contrast", "contrast, median"), lambda part: _share(found[f"{part}/contrast/quantiles"][2])),
             (Column("far_out", "far out"), far_out),

@@ -1,4 +1,4 @@
-"""A user's own data in HDF5 files. What may lie in them is checked in `hdf5_reading`."""
+"""A user's own data in HDF5 files. What may lie in them is checked in `hdf5_file`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bench.errors import DataError, Unavailable
 from bench.registry import DATASETS, dataset
 from bench.worker.datasets.arrays import Arrays, cached
 from bench.worker.datasets.files import unreadable
-from bench.worker.datasets.hdf5_reading import Keys, Samples, read
+from bench.worker.datasets.hdf5_file import Keys, Samples, read
 from bench.worker.datasets.splits import Images, Splits, row_slices
 
 VERSION = 2  # of the decoder: raise it when the decoded arrays change
@@ -42,7 +42,7 @@ def hdf5(
     Without it, C is the dimension that is 1, 3 or 4; where both could be, the reading with square images, else N×C×H×W.
     test_path: a second file with the same names; without it, test_fraction is drawn at random by the trial's seed.
     The maximum (scaling `unit`) is 255 for uint8; for floats 1 where all lie in [0, 1], else the largest absolute
-    value of the file at `path`. A file that `bench convert` wrote says these things itself (see `hdf5_layout`).
+    value of the file at `path`. A file that `bench convert` wrote says these things itself (see `hdf5_file`).
     Raises Unavailable where a file is missing, DataError where it is not as above.
     """
     arrays = _load(path, test_path, keys=Keys(images, labels, tuple(image_shape) if image_shape else None))
