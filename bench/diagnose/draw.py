@@ -63,7 +63,9 @@ def confusion(found: Diagnosed, *, title: str, subtitle: str) -> Any:
 
 def curves(found: Diagnosed, *, title: str, subtitle: str) -> Any:
     """ROC on the left, precision against recall on the right, a line a class; the legend has the areas."""
-    labels = _drawn_classes(found["roc/area"])
+    areas = found["roc/area"]
+    known = np.flatnonzero(np.isfinite(areas))
+    labels = sorted(int(label) for label in known[np.argsort(areas[known], kind="stable")][:MOST_CURVES])
     lines = list(islice(cycle([(c, d) for d in DASHES for c in COLOURS]), len(labels)))
     rows = -(-len(labels) // 3)
     some = "" if len(labels) == len(found.class_names) else f" · the {len(labels)} classes with the least areas"
@@ -72,34 +74,23 @@ def curves(found: Diagnosed, *, title: str, subtitle: str) -> Any:
         rows=1, columns=2, panel_inches=3.3, frame=Frame(bottom=0.85 + 0.2 * rows),
     )  # fmt: skip
     figure.subplots_adjust(wspace=0.28)
-    places = (
-        ("roc/false_positive_rate", "roc/true_positive_rate"),
-        ("precision_recall/recall", "precision_recall/precision"),
-    )
-    words = (("false positive rate", "true positive rate"), ("recall", "precision"))
-    for ax, (x, y), (x_word, y_word) in zip(axes, places, words, strict=True):
+    panels = (
+        ("roc", "false_positive_rate", "true_positive_rate"), ("precision_recall", "recall", "precision"),
+    )  # fmt: skip
+    for ax, (part, x, y) in zip(axes, panels, strict=True):
         for label, (colour, dash) in zip(labels, lines, strict=True):
-            ax.plot(found[x][label], found[y][label], dash, color=colour, label=_area_label(found, label))
+            name, average = shorten(found.class_names[label], most=14), found["precision_recall/area"][label]
+            text = f"{name}  {areas[label]:.3f} · {average:.3f}"
+            ax.plot(found[f"{part}/{x}"][label], found[f"{part}/{y}"][label], dash, color=colour, label=text)
         ax.set_xlim(-0.01, 1.01)
         ax.set_ylim(-0.01, 1.01)
-        ax.set_xlabel(f"{x_word} (fraction)")
-        ax.set_ylabel(f"{y_word} (fraction)")
+        ax.set_xlabel(f"{x.replace('_', ' ')} (fraction)")
+        ax.set_ylabel(f"{y.replace('_', ' ')} (fraction)")
     axes[0].set_title("one class against the rest", size=SMALL, color=FAINT, loc="left")
     axes[0].plot([0, 1], [0, 1], color=FAINT, linewidth=0.8, linestyle=":")
     handles, texts = axes[1].get_legend_handles_labels()
     figure.legend(handles, texts, loc="lower center", ncols=3, frameon=False, fontsize=SMALL)
     return figure
-
-
-def _drawn_classes(areas: Array) -> list[int]:
-    known = np.flatnonzero(np.isfinite(areas))
-    least = known[np.argsort(areas[known], kind="stable")][:MOST_CURVES]
-    return sorted(int(label) for label in least)
-
-
-def _area_label(found: Diagnosed, label: int) -> str:
-    areas = found["roc/area"][label], found["precision_recall/area"][label]
-    return f"{shorten(found.class_names[label], most=14)}  {areas[0]:.3f} · {areas[1]:.3f}"
 
 
 def calibration(found: Diagnosed, *, title: str, subtitle: str) -> Any:
@@ -119,7 +110,17 @@ def calibration(found: Diagnosed, *, title: str, subtitle: str) -> Any:
     axes[0].plot([0, 1], [0, 1], color=FAINT, linewidth=1.0, linestyle="--")
     axes[0].set_title("dashed: as sure as it is right", size=SMALL, color=FAINT, loc="left")
     axes[0].set_ylabel("accuracy (fraction)")
-    _confidence(axes[1], found)
+    for name, colour, dash in (("right", COLOURS[2], "-"), ("wrong", COLOURS[1], "--")):
+        counts = found[f"confidence/{name}"]
+        axes[1].stairs(
+            np.maximum(counts, 0.5), found["confidence/edges"], color=colour, linestyle=dash, linewidth=1.6,
+            label=f"{name} ({counts.sum():,})",
+        )  # fmt: skip
+    axes[1].set_yscale("log")
+    axes[1].set_ylim(bottom=0.7)  # over what stands for no example, below one
+    readable_ticks(axes[1].yaxis, log=True)
+    axes[1].set_title("how sure it was of right and of wrong answers", size=SMALL, color=FAINT, loc="left")
+    axes[1].set_ylabel("examples (count)")
     # Below: where both curves begin differs from model to model, and with it where a legend would lie on them.
     figure.legend(loc="lower right", ncols=2, frameon=False, fontsize=SMALL)
     for ax in axes:
@@ -127,19 +128,6 @@ def calibration(found: Diagnosed, *, title: str, subtitle: str) -> Any:
         ax.set_xlim(0, 1)
     axes[0].set_ylim(0, 1)
     return figure
-
-
-def _confidence(ax: Any, found: Diagnosed) -> None:
-    edges = found["confidence/edges"]
-    for name, colour, dash in (("right", COLOURS[2], "-"), ("wrong", COLOURS[1], "--")):
-        counts = found[f"confidence/{name}"]
-        label = f"{name} ({counts.sum():,})"
-        ax.stairs(np.maximum(counts, 0.5), edges, color=colour, linestyle=dash, linewidth=1.6, label=label)
-    ax.set_yscale("log")
-    ax.set_ylim(bottom=0.7)  # over what stands for no example, below one
-    readable_ticks(ax.yaxis, log=True)
-    ax.set_title("how sure it was of right and of wrong answers", size=SMALL, color=FAINT, loc="left")
-    ax.set_ylabel("examples (count)")
 
 
 def recalls(

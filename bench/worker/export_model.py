@@ -11,6 +11,7 @@ images of the test set what that model answers; else nothing is left on disk.
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 import sys
 import warnings
@@ -18,6 +19,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import torch
 from torch import nn
@@ -51,7 +53,9 @@ Answers = Callable[[torch.Tensor], torch.Tensor]
 def export(wanted: Mapping[str, Json]) -> str:
     """Export what `wanted` says, and say how well it answers. Raises BenchError."""
     write = FORMATS[wanted["format"]]
-    refuse_missing(wanted["format"])
+    needed = ("onnx", "onnxscript", "onnxruntime")
+    if wanted["format"] == "onnx" and any(importlib.util.find_spec(name) is None for name in needed):
+        raise BenchError("--format onnx needs onnx, onnxscript and onnxruntime: pip install 'bench-models[onnx]'")
     register_all(wanted["plugins"])
     request = Request.from_json(wanted)
     loaded = data.load(request, Cpu())
@@ -80,19 +84,11 @@ def export(wanted: Mapping[str, Json]) -> str:
     )
 
 
-def refuse_missing(form: str) -> None:
-    """Raise BenchError where packages that a format needs are not installed."""
-    if form == "onnx" and any(importlib.util.find_spec(name) is None for name in ("onnx", "onnxscript", "onnxruntime")):
-        raise BenchError("--format onnx needs onnx, onnxscript and onnxruntime: pip install 'bench-models[onnx]'")
-
-
 def _load_stored(model: nn.Module, path: Path) -> np.ndarray:
     """Give `model` the weights in the HDF5 file of its trial; returns the logits (N, K) that lie there.
 
     Only arrays of the model's own names and shapes are read: the file may come from a stranger.
     """
-    import h5py
-
     try:
         with h5py.File(path, "r", locking="best-effort") as file:
             state = {
@@ -114,8 +110,6 @@ def _load_stored(model: nn.Module, path: Path) -> np.ndarray:
 
 def _array(file: Any, place: str, *, shape: tuple[int, ...]) -> np.ndarray:
     """The array at `place`, out of this very file. Links lead to other files, and so may a data set's storage."""
-    import h5py
-
     at = ""
     for part in place.split("/"):
         at = f"{at}/{part}"
@@ -170,8 +164,6 @@ def _compare(model: nn.Module, answers: Answers, images: torch.Tensor) -> tuple[
 
 def _state_dict(model: nn.Module, images: torch.Tensor, path: Path) -> Answers:
     """Weights and buffers by name, for `load_state_dict` of the same module: checked in a copy that had others."""
-    import copy
-
     torch.save(model.state_dict(), path)
     other = copy.deepcopy(model)
     with torch.no_grad():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -65,7 +66,7 @@ def hdf5(
 
 def _load(path: Path, test_path: Path | None, *, keys: Keys) -> Arrays:
     files = {"train": path} | ({"test": test_path} if test_path else {})
-    sources = {part: _digest(file) for part, file in files.items()} | {"keys": canonical_json(keys.to_json())}
+    sources = {part: _digest(file) for part, file in files.items()} | {"keys": canonical_json(asdict(keys))}
 
     def decode() -> Arrays:
         train = read(path, keys)
@@ -85,22 +86,16 @@ def _load(path: Path, test_path: Path | None, *, keys: Keys) -> Arrays:
 
 def _digest(path: Path) -> str:
     if not path.is_file():
+        name, how = path.stem.removesuffix("_test"), ""
+        if name != "hdf5" and name in DATASETS:  # mnist.h5 and mnist_test.h5 are made of mnist
+            how = f"; `python -m bench convert {name} FOLDER/{name}{path.suffix}` makes it, FOLDER being the suite's"
         raise Unavailable(
-            f"hdf5: {path.name} is not there: put it where the suite says, or set `path` and `test_path` right"
-            + _how_to_make(path)
+            f"hdf5: {path.name} is not there: put it where the suite says, or set `path` and `test_path` right{how}"
         )
     try:
         return file_sha256(path)
     except OSError as error:
         raise unreadable(Path(path.name), error) from error  # reasons are published: no folder of this machine
-
-
-def _how_to_make(path: Path) -> str:
-    """The command that makes the file, where its name is that of a data set: mnist.h5 and mnist_test.h5 of mnist."""
-    name = path.stem.removesuffix("_test")
-    if name == "hdf5" or name not in DATASETS:
-        return ""
-    return f"; `python -m bench convert {name} FOLDER/{name}{path.suffix}` makes it, FOLDER being the suite's"
 
 
 def _check_alike(train: Samples, test: Samples, *, label: str) -> None:

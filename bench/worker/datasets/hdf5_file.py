@@ -45,10 +45,6 @@ class Keys:
     labels: str
     image_shape: tuple[int, ...] | None
 
-    def to_json(self) -> dict[str, Any]:
-        shape = list(self.image_shape) if self.image_shape else None
-        return {"images": self.images, "labels": self.labels, "image_shape": shape}
-
 
 class Samples(NamedTuple):
     """images (N, C, H, W), labels (N,), how many classes, whether the labels were one-hot, and what the file says of

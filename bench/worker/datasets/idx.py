@@ -54,7 +54,7 @@ def idx_files(
     return {key: IdxFile(*named, sha256[key], gz_sha256[key], gz_bytes[key]) for key, named in NAMES.items()}
 
 
-def load(root: Path, *, name: str, title: str, folder: str, files: Mapping[str, IdxFile]) -> Arrays:
+def load(root: Path, *, name: str, title: str, folder: str, files: Mapping[str, IdxFile]) -> Mapping[str, Any]:
     """The arrays of a set, images as (N, 1, H, W) uint8 and labels as (N,) int64, by the keys of `files`.
 
     root: the data root, never written to. folder: where in it the files lie.

@@ -59,6 +59,9 @@ class Card:
 
     def read(self) -> Reading:
         processes = self._ask("nvmlDeviceGetComputeRunningProcesses")
+        own = [each for each in processes or () if each.pid == os.getpid()]
+        if not own and processes and len(processes) == 1:
+            own = processes  # its id is one of another namespace, as in a container
         reasons = self._ask("nvmlDeviceGetCurrentClocksEventReasons")
         if reasons is None:
             reasons = self._ask("nvmlDeviceGetCurrentClocksThrottleReasons")
@@ -69,7 +72,7 @@ class Card:
             highest_mhz=self._ask(f"nvmlDeviceGet{highest}", self._nvml.NVML_CLOCK_SM),
             reasons=reasons,
             processes=None if processes is None else len(processes),
-            own_bytes=_own_bytes(processes or []),
+            own_bytes=own[0].usedGpuMemory if own else None,
         )
 
     def millijoules(self) -> int | None:
@@ -83,13 +86,6 @@ class Card:
             return getattr(self._nvml, name)(self._handle, *arguments)
         except (self._nvml.NVMLError, AttributeError):
             return None
-
-
-def _own_bytes(processes: list[Any]) -> int | None:
-    """Memory of this process; of the only one where ids are those of another namespace, as in a container."""
-    own = [each for each in processes if each.pid == os.getpid()] or (processes if len(processes) == 1 else [])
-    found: int | None = own[0].usedGpuMemory if own else None
-    return found
 
 
 class CardMeter(Meter):

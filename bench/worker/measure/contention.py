@@ -73,16 +73,14 @@ def pressure_seconds() -> float | None:
 
 def throttled_seconds() -> float | None:
     """Seconds for which the quota of a cgroup of ours, or of one above it, was used up; None where none has a quota."""
-    found = [seconds for path in _cpu_stats() if (seconds := _throttled(path)) is not None]
+    # cgroup v2 has `throttled_usec`, v1 `throttled_time` in ns.
+    lines = re.compile(r"^throttled_(usec|time) (\d+)$", re.MULTILINE)
+    found = [
+        int(count) / (1e6 if unit == "usec" else 1e9)
+        for path in _cpu_stats()
+        for unit, count in lines.findall(text_of(path))
+    ]
     return sum(found) if found else None
-
-
-def _throttled(path: Path) -> float | None:
-    """`throttled_usec` of cgroup v2, or `throttled_time` (in ns) of v1."""
-    found = dict(re.findall(r"^(throttled_usec|throttled_time) (\d+)$", text_of(path), re.MULTILINE))
-    if "throttled_usec" in found:
-        return int(found["throttled_usec"]) / 1e6
-    return int(found["throttled_time"]) / 1e9 if found else None
 
 
 @cache

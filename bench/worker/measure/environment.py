@@ -156,9 +156,8 @@ def clock_notes(cpu: Path = CPU) -> dict[str, Any]:
     Nothing where the system does not say, as in most virtual machines. Somebody may change each while the machine
     runs, so none is a fact.
     """
-    found: dict[str, Any] = {}
-    if governor := text_of(cpu / "cpufreq/scaling_governor"):
-        found["governor"] = governor
+    governor = text_of(cpu / "cpufreq/scaling_governor")
+    found: dict[str, Any] = {"governor": governor} if governor else {}
     if kilohertz := text_of(cpu / "cpufreq/scaling_max_freq"):
         found["cpu_highest_mhz"] = int(kilohertz) / 1e3
     if boost := text_of(cpu.parent / "cpufreq/boost"):

@@ -79,14 +79,14 @@ class HostPeak:
     `pause` before evaluation and `resume` after it keep evaluation out: the peak is the largest over the stretches
     between, and what an evaluation leaves in the heap moves the baseline. Pages of files that come in meanwhile (code
     of the libraries, mapped data) are nobody's weights or activations, and not counted.
-    Raises nothing: where no instrument is there `bytes` is None.
+    `bytes`: the largest stretch; None before the first `pause`, and where there is no instrument. Raises nothing.
     """
 
     how: str = ""
+    bytes: int | None = None
     _start: Reading | None = None
     _paused: Reading | None = None
     _residue: int = 0
-    _peak: int | None = None
 
     def start(self) -> None:
         """Take the baseline. What was allocated before, and is still held, is not counted."""
@@ -103,7 +103,7 @@ class HostPeak:
         if self._start is not None and now is not None:
             files = max(0, now.of_files - self._start.of_files)
             over = now.peak - self._start.peak - files - self._residue
-            self._peak = max(over, self._peak or 0)
+            self.bytes = max(over, self.bytes or 0)
 
     def resume(self) -> None:
         """Open the next stretch."""
@@ -115,14 +115,9 @@ class HostPeak:
             grown = now.resident - now.of_files - (self._paused.resident - self._paused.of_files)
             self._residue += max(0, grown)
 
-    @property
-    def bytes(self) -> int | None:
-        """Largest stretch over the baseline; None before the first `pause`."""
-        return self._peak
-
     def at_least(self, peak: int | None) -> None:
         """Take up the peak of a process before this one, over its own baseline."""
-        self._peak = _larger(self._peak, peak)
+        self.bytes = _larger(self.bytes, peak)
 
     def _now(self) -> Reading | None:
         return _read() if self.how == EXACT else Reading(_maxrss(), 0, 0)
