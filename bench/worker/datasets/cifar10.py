@@ -68,7 +68,15 @@ def cifar10(root: Path) -> Splits:
 
     Raises Unavailable where neither the folder nor an archive is under root, DataError where they are not as published.
     """
-    arrays: Mapping[str, Any] = _load(root)
+    folder = root / FOLDER
+    archive = next((root / name for name in ARCHIVES if (root / name).is_file()), None)
+    arrays: Mapping[str, Any]
+    if all((folder / name).is_file() for name in MEMBERS):
+        arrays = _from_folder(folder)
+    elif archive is not None:
+        arrays = _from_archive(archive)
+    else:
+        raise not_there("CIFAR-10", name="cifar10", root=root, missing=f"{FOLDER} or {ARCHIVES[0]}")
     return Splits(
         **arrays,
         class_names=CLASS_NAMES.split(","),
@@ -99,16 +107,6 @@ def batch(content: bytes, *, label: str) -> tuple[npt.NDArray[np.uint8], npt.NDA
     if not all(type(number) is int and 0 <= number < CLASSES for number in labels):
         raise DataError(f"{label}: found labels out of range; needs 0 to {CLASSES - 1}")
     return data.reshape(ROWS, *SHAPE), np.array(labels, dtype=np.int64)
-
-
-def _load(root: Path) -> Arrays:
-    folder = root / FOLDER
-    archive = next((root / name for name in ARCHIVES if (root / name).is_file()), None)
-    if all((folder / name).is_file() for name in MEMBERS):
-        return _from_folder(folder)
-    if archive is not None:
-        return _from_archive(archive)
-    raise not_there("CIFAR-10", name="cifar10", root=root, missing=f"{FOLDER} or {ARCHIVES[0]}")
 
 
 def _from_folder(folder: Path) -> Arrays:

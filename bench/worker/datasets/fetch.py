@@ -5,8 +5,8 @@
 The request: name, data_root. The answer: {"done": bytes, "total": bytes, "file": name} under way, {"message": text} at
 the end.
 
-Mirrors and checksums are torchvision's; its download function is not used: it writes under the final name, has no
-timeout, and extracts the archive. Here a file is written aside, checked, and renamed.
+Mirrors and checksums are torchvision's. Its download function writes under the final name, has no timeout, and extracts
+the archive: here a file is written aside, checked, and renamed.
 """
 
 from __future__ import annotations

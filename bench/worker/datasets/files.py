@@ -71,10 +71,8 @@ def not_there(title: str, *, name: str, root: Path, missing: str) -> Unavailable
 
 
 def check_pinned(path: Path, sha256: str, *, name: str) -> None:
-    """Compare the digest of a file with the published one; cheap where the file has not changed since the last time.
-
-    Raises DataError, which names the file, where they differ or it cannot be read.
-    """
+    """Raise DataError where a file cannot be read, or its digest is not the published one. Cheap for a file that has
+    not changed since the last time."""
     try:
         found = file_sha256(path)
     except OSError as error:
@@ -88,10 +86,8 @@ def check_content(content: bytes, sha256: str, *, label: str, name: str) -> None
 
 
 def read_pinned(path: Path, sha256: str, *, limit_bytes: int, name: str) -> bytes:
-    """The content of a file whose digest is the published one: the very bytes that were checked.
-
-    Raises DataError, which names the file, where the digest differs, it is longer than the limit, or unreadable.
-    """
+    """The content of a file whose digest is the published one: the very bytes that were checked. Raises DataError
+    where the digest differs, the file is longer than the limit, or unreadable."""
     try:
         with path.open("rb") as file:
             content = file.read(limit_bytes + 1)

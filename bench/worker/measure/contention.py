@@ -102,11 +102,6 @@ class Contention:
         self.wall_seconds.append(wall_seconds)
         self.stretches.append(after.since(before))
 
-    @property
-    def share(self) -> float | None:
-        """Seconds of waiting for a core, of all threads together, a second of wall time."""
-        return self.over_wall("wait_seconds")
-
     def over_wall(self, name: str) -> float | None:
         """Sum of a counter over the wall time of all stretches; None where one of them does not know it."""
         values, wall = self._values(name), sum(self.wall_seconds)
