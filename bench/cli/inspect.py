@@ -37,6 +37,6 @@ def inspect_dataset(
     from bench.inspect.inspection import inspect_dataset as look
 
     found = look(name, set_ or (), data_root=data_root, plugins=plugin or ())
-    path = write.page(found, output or write.folder_of(found))
+    path = write.page(found, output)
     print(write.summary(found, page=path))
     return EXIT_OK

@@ -45,16 +45,14 @@ def pages(store: Store, results: Sequence[Result], *, trial: str | None) -> list
 
 
 def _one_a_model(results: Sequence[Result]) -> list[Result]:
-    """For every data set and model, the newest result of its first trial: first seed, first setting of the plan."""
-    newest: dict[tuple[str, str], Result] = {}
+    """Of every data set and model the newest result of its first trial: first seed, first setting of the plan."""
+    groups: dict[tuple[str, str], list[Result]] = {}
     for result in results:
-        key = (result.trial.dataset.label, result.trial.model.label)
-        kept = newest.get(key)
-        if result.status == "ok" and (kept is None or _order(result) < _order(kept)):
-            newest[key] = result
-    if not newest:
+        if result.status == "ok":
+            groups.setdefault((result.trial.dataset.label, result.trial.model.label), []).append(result)
+    if not groups:
         raise BenchError("no trial is ok, so there is no model to diagnose; run the suite first")
-    return list(newest.values())
+    return [min(group, key=_order) for group in groups.values()]
 
 
 def _order(result: Result) -> tuple[object, ...]:

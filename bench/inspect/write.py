@@ -25,18 +25,13 @@ COPIES = {
     "train": "Training images that are there twice",
     "test": "Test images that are there twice",
 }
-FOLDER = Path("results") / "inspect"
 MOST_ROWS = 100
 UNEVEN = 1.5  # largest class over smallest, from which on they are called uneven
 
 
-def folder_of(found: Inspection) -> Path:
-    """Where the page goes where nothing else was asked for."""
-    return FOLDER / slug(found.component.label)
-
-
-def page(found: Inspection, folder: Path) -> Path:
-    """Write the page of `found` into `folder`. Raises BenchError where it cannot be written there."""
+def page(found: Inspection, folder: Path | None = None) -> Path:
+    """Writes the page, into results/inspect/NAME by default. Raises BenchError where it cannot be written there."""
+    folder = folder or Path("results") / "inspect" / slug(found.component.label)
     path = folder / "report.md"
     with writing(folder, "the page"):
         for kind in COPIES:  # of an earlier look
@@ -73,12 +68,9 @@ def _blocks(found: Inspection, drawn: dict[str, str]) -> Iterator[str]:
     yield escape_markdown(f"Source: {found.text('source')}. Licence: {found.text('licence')}.")
     if found.is_drawn:
         yield "The test part is drawn by the seed of a trial; this page shows that of seed 0."
-    yield f"Again: `{_command(found)}`"
-
-
-def _command(found: Inspection) -> str:
     sets = [f"--set {shlex.quote(f'{key}={json.dumps(value)}')}" for key, value in found.component.settings.items()]
-    return " ".join(["python -m bench inspect dataset", found.component.name, *sets]).replace("`", "'")
+    command = " ".join(["python -m bench inspect dataset", found.component.name, *sets]).replace("`", "'")
+    yield f"Again: `{command}`"
 
 
 def _figures(found: Inspection) -> Iterator[tuple[str, str, Any]]:
