@@ -11,19 +11,9 @@ from matplotlib.ticker import MaxNLocator
 
 from bench.analysis.artifacts import Array, Diagnosed
 from bench.present.axes import readable_ticks
+from bench.present.colours import COLOURS, Style
 from bench.present.images import image_grid
-from bench.present.style import (
-    COLOURS,
-    FAINT,
-    INK,
-    SMALL,
-    WIDTH_INCHES,
-    Frame,
-    Style,
-    figure_with_axes,
-    shorten,
-    text_inches,
-)  # fmt: skip
+from bench.present.style import FAINT, INK, SMALL, WIDTH_INCHES, Frame, figure_with_axes, shorten, text_inches
 
 MOST_NUMBERED = 25  # classes whose cells are wide enough for a number
 MOST_CURVES = 14  # with names in the legend; of more, those with the least areas are drawn
@@ -222,7 +212,7 @@ def histograms(found: Diagnosed, *, title: str, subtitle: str) -> Any:
 
 
 def templates(found: Diagnosed) -> tuple[str, Array] | None:
-    """What can be looked at of the first layer: its name, and images (n, C, H, W) of its weights.
+    """The first layer's name, and its weights as images (n, C, H, W); None where they are none.
 
     A linear layer over the pixels has one a unit, a convolution one a filter. None where it is neither.
     """

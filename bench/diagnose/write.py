@@ -119,7 +119,7 @@ def _figures(found: Diagnosed) -> Iterator[tuple[str, str, Any]]:
 
 def _models_page(group: Sequence[Diagnosed], folder: Path) -> Path:
     from bench.diagnose import draw
-    from bench.present.style import styles_of
+    from bench.present.colours import styles_of
 
     dataset, names = group[0].result.trial.dataset, [each.result.trial.model.label for each in group]
     stem = f"models-{slug(dataset.label)}"

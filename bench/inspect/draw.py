@@ -10,17 +10,9 @@ import numpy as np
 
 from bench.inspect.inspection import PARTS, WORDS, Array, Inspection, share_text
 from bench.present.axes import readable_ticks
+from bench.present.colours import COLOURS
 from bench.present.images import COLUMNS, caption, draw_image, image_grid
-from bench.present.style import (
-    COLOURS,
-    FAINT,
-    INK,
-    SMALL,
-    Frame,
-    figure_with_axes,
-    shorten,
-    text_inches,
-)  # fmt: skip
+from bench.present.style import FAINT, INK, SMALL, Frame, figure_with_axes, shorten, text_inches
 
 MOST_NAMED = 40  # classes that get a row of their own
 PART_COLOURS = {"train": COLOURS[0], "test": COLOURS[1]}
