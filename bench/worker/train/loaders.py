@@ -21,7 +21,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from bench.worker.common import randomness
-from bench.worker.measure.split import Transfers
+from bench.worker.measure.clock import Transfers
 from bench.worker.train.augment import CHANCES, Augmentation
 
 # A set whose float32 images take no more than this lies on the device as float32, scaled once; a larger one as it
