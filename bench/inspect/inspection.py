@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, SupportsFloat, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +26,7 @@ PARTS = ("train", "test")
 WORDS = {"train": "training", "test": "test"}
 
 
-def share_text(value: float, *, decimals: int = 4) -> str:
+def share_text(value: SupportsFloat, *, decimals: int = 4) -> str:
     """A share of the maximum, with a true minus sign."""
     return number(float(value), decimals=decimals).replace("-", "−")
 

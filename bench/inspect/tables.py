@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import SupportsFloat
 
 from bench.inspect.inspection import PARTS, WORDS, Inspection, share_text
 from bench.present.format import percent
@@ -15,7 +16,7 @@ KINDS = {
 }
 
 
-def _share(value: float) -> TableCell:
+def _share(value: SupportsFloat) -> TableCell:
     return TableCell(share_text(value), float(value))
 
 

@@ -185,19 +185,19 @@ def copies(train: Split, test: Split) -> dict[str, Array]:
                 known[digest].labels.add(label)
             else:
                 known[digest] = _Seen(place, {label})
-    told: dict[str, Array] = {}
+    arrays: dict[str, Array] = {}
     for kind, pairs in found.items():
         places = np.array(pairs[:MOST_LISTED], dtype=np.int64).reshape(-1, 2)
         one, other = (test if kind == "test" else train), (train if kind == "train" else test)
         shown = places[:SHOWN_COPIES]
-        told |= {
+        arrays |= {
             f"{kind}_count": np.array(len(pairs)),
             f"{kind}_conflicts": np.array(conflicts[kind]),
             f"{kind}_pairs": places,
             f"{kind}_images": np.stack([one.images[shown[:, 0]], other.images[shown[:, 1]]], axis=1),
             f"{kind}_labels": np.stack([one.labels[shown[:, 0]], other.labels[shown[:, 1]]], axis=1),
         }
-    return told
+    return arrays
 
 
 def _digests(images: Images) -> Iterator[bytes]:

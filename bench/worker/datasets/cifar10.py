@@ -70,7 +70,6 @@ def cifar10(root: Path) -> Splits:
     """
     folder = root / FOLDER
     archive = next((root / name for name in ARCHIVES if (root / name).is_file()), None)
-    arrays: Mapping[str, Any]
     if all((folder / name).is_file() for name in MEMBERS):
         arrays = _from_folder(folder)
     elif archive is not None:
@@ -109,7 +108,7 @@ def batch(content: bytes, *, label: str) -> tuple[npt.NDArray[np.uint8], npt.NDA
     return data.reshape(ROWS, *SHAPE), np.array(labels, dtype=np.int64)
 
 
-def _from_folder(folder: Path) -> Arrays:
+def _from_folder(folder: Path) -> Mapping[str, Any]:
     for name, member in MEMBERS.items():
         check_pinned(folder / name, member.sha256, name="cifar10")
 
@@ -122,7 +121,7 @@ def _from_folder(folder: Path) -> Arrays:
     return cached("cifar10", sources=sources, version=VERSION, decode=lambda: _decode(contents(), shown(folder)))
 
 
-def _from_archive(path: Path) -> Arrays:
+def _from_archive(path: Path) -> Mapping[str, Any]:
     """The digest of the archive is part of the key: an archive that was not checked member by member has no arrays."""
     wanted = {f"{FOLDER}/{name}": member.size_bytes for name, member in MEMBERS.items()}
     try:

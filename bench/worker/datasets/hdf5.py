@@ -47,19 +47,19 @@ def hdf5(
     Raises Unavailable where a file is missing, DataError where it is not as above.
     """
     arrays = _load(path, test_path, keys=Keys(images, labels, tuple(image_shape) if image_shape else None))
-    said = json.loads(arrays["said"].tobytes())
+    facts = json.loads(arrays["said"].tobytes())
     train_images, train_labels = arrays["train_images"], arrays["train_labels"]
     return Splits(
         train_images=train_images,
         train_labels=train_labels,
         test_images=arrays.get("test_images", train_images[:0]),
         test_labels=arrays.get("test_labels", train_labels[:0]),
-        class_names=said["class_names"],
-        maximum=said["maximum"],
-        mean=said.get("mean"),
-        sd=said.get("sd"),
-        licence=said.get("licence", "not stated: the user's own file"),
-        source=said.get("source", " and ".join(file.name for file in (path, test_path) if file)),
+        class_names=facts["class_names"],
+        maximum=facts["maximum"],
+        mean=facts.get("mean"),
+        sd=facts.get("sd"),
+        licence=facts.get("licence", "not stated: the user's own file"),
+        source=facts.get("source", " and ".join(file.name for file in (path, test_path) if file)),
         test_fraction=None if test_path else test_fraction,
     )
 
@@ -71,9 +71,9 @@ def _load(path: Path, test_path: Path | None, *, keys: Keys) -> Arrays:
     def decode() -> Arrays:
         train = read(path, keys)
         arrays: dict[str, npt.NDArray[Any]] = {"train_images": train.images, "train_labels": train.labels}
-        names = train.told.get("class_names") or [str(label) for label in range(train.classes)]
-        maximum = train.told.get("maximum") or _maximum(train.images)
-        facts = {**train.told, "class_names": names, "maximum": maximum}
+        names = train.facts.get("class_names") or [str(label) for label in range(train.classes)]
+        maximum = train.facts.get("maximum") or _maximum(train.images)
+        facts = {**train.facts, "class_names": names, "maximum": maximum}
         arrays["said"] = np.frombuffer(canonical_json(facts).encode(), dtype=np.uint8)
         if test_path:
             test = read(test_path, keys)

@@ -54,7 +54,7 @@ class Samples(NamedTuple):
     labels: Labels
     classes: int
     one_hot: bool
-    told: Mapping[str, Json]
+    facts: Mapping[str, Json]
 
 
 class Layout(NamedTuple):
@@ -70,16 +70,16 @@ def read(path: Path, keys: Keys) -> Samples:
         label = path.name  # reasons are published: no folder of this machine
         images, labels = (_array(file, name, label=label) for name in (keys.images, keys.labels))
         images_label, labels_label = f"{label}: {keys.images}", f"{label}: {keys.labels}"
-        said = told(file, label=label)
-        shape = keys.image_shape or tuple(said.get("image_shape", ())) or None
+        facts = facts_of(file, label=label)
+        shape = keys.image_shape or tuple(facts.get("image_shape", ())) or None
         how = layout(images.shape, image_shape=shape, label=images_label)
         if labels.shape[:1] != images.shape[:1]:
             raise DataError(f"{labels_label}: found {labels.shape}; needs {len(images)} labels, one an image")
         if len(images) == 0:
             raise DataError(f"{images_label}: found no image; needs at least one")
         numbers, classes, one_hot = _read_labels(labels, label=labels_label)
-        classes = max(classes, len(said.get("class_names", ())))  # the last ones may have no sample in this file
-        return Samples(_read_images(images, how, label=images_label), numbers, classes, one_hot, said)
+        classes = max(classes, len(facts.get("class_names", ())))  # the last ones may have no sample in this file
+        return Samples(_read_images(images, how, label=images_label), numbers, classes, one_hot, facts)
 
 
 def layout(shape: tuple[int, ...], *, image_shape: tuple[int, ...] | None, label: str) -> Layout:
@@ -216,7 +216,7 @@ def attributes(splits: Splits) -> dict[str, Json]:
     return facts | {name: list(found) for name in ("mean", "sd") if (found := getattr(splits, name)) is not None}
 
 
-def told(file: h5py.File, *, label: str) -> dict[str, Json]:
+def facts_of(file: h5py.File, *, label: str) -> dict[str, Json]:
     """The attributes of a file with the mark, as JSON; empty without it. Raises DataError where one is not as above.
 
     Whether they fit the data is for `Splits` to check.
