@@ -33,9 +33,10 @@ def inspect_dataset(
       python -m bench inspect dataset mnist --set train_limit=10000
       python -m bench inspect dataset hdf5 --set path=my.h5 --output look
     """
-    from bench.inspect import ask, text, write
+    from bench.inspect import write
+    from bench.inspect.inspection import inspect_dataset as look
 
-    found = ask.inspect_dataset(name, set_ or (), data_root=data_root, plugins=plugin or ())
-    path = write.page(found, output or write.folder_of(found))
-    print(text.summary(found, page=path))
+    found = look(name, set_ or (), data_root=data_root, plugins=plugin or ())
+    path = write.page(found, output)
+    print(write.summary(found, page=path))
     return EXIT_OK

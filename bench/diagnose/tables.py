@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import combinations
 
 import numpy as np
 
-from bench.analysis.artifacts import Array, Diagnosed
+from bench.analysis.artifacts import Array, Diagnosed, Layer
 from bench.present.format import accuracy, signed
-from bench.present.tables import Column, Table, TableCell
-from bench.statistics.intervals import Estimate, paired_bootstrap
+from bench.present.tables import Column, Table, TableCell, count_cell, table_of
+from bench.statistics.intervals import paired_bootstrap
 from bench.statistics.tests import mcnemar_exact
 
 CLASS_FIGURES = ("precision", "recall", "f1", "accuracy")
@@ -25,31 +25,22 @@ def _share(value: float) -> TableCell:
 
 def by_class(found: Diagnosed) -> Table:
     """Precision, recall, F1, accuracy, support and areas of each class; their mean over the classes below."""
-    columns = [Column("class", "class", numeric=False), *(Column(name, name) for name in CLASS_FIGURES)]
-    columns += [Column("roc_area", "ROC area"), Column("average_precision", "average precision")]
-    columns.append(Column("support", "examples"))
-    arrays = [found[f"per_class/{name}"] for name in CLASS_FIGURES]
-    arrays += [found["roc/area"], found["precision_recall/area"]]
+    shares = {Column(name, name): found[f"per_class/{name}"] for name in CLASS_FIGURES}
+    shares[Column("roc_area", "ROC area")] = found["roc/area"]
+    shares[Column("average_precision", "average precision")] = found["precision_recall/area"]
     support = found["per_class/support"]
     rows = [
-        (
-            TableCell(name),
-            *(_share(float(array[k])) for array in arrays),
-            TableCell(f"{support[k]:,}", float(support[k])),
-        )
+        (TableCell(name), *(_share(float(array[k])) for array in shares.values()), count_cell(int(support[k])))
         for k, name in enumerate(found.class_names)
     ]
-    total = int(support.sum())
-    rows.append(
-        (TableCell("mean"), *(_share(_mean(array, support)) for array in arrays), TableCell(f"{total:,}", total))
+    means = (_share(_mean(array, support)) for array in shares.values())
+    rows.append((TableCell("mean"), *means, count_cell(int(support.sum()))))
+    columns = (Column("class", "class", numeric=False), *shares, Column("support", "examples"))
+    note = (
+        "accuracy: of the answers to “is it this class?”. ROC area and average precision: the class against the "
+        "rest. mean: over the classes that the test set has, each counting the same."
     )
-    return Table(
-        name="classes", title="By class", columns=tuple(columns), rows=tuple(rows),
-        notes=(
-            "accuracy: of the answers to “is it this class?”. ROC area and average precision: the class against the "
-            "rest. mean: over the classes that the test set has, each counting the same.",
-        ),
-    )  # fmt: skip
+    return Table("classes", "By class", columns, tuple(rows), (note,))
 
 
 def _mean(array: Array, support: Array) -> float:
@@ -65,37 +56,50 @@ def top_k(found: Diagnosed) -> str:
 
 def by_layer(found: Diagnosed) -> Table:
     """Statistics of the weights of each layer."""
-    columns = [Column("layer", "layer", numeric=False), Column("shape", "shape", numeric=False)]
-    columns += [Column(key, head) for key, head in LAYER_FIGURES] + [Column("near_zero", "near zero (%)")]
-    rows = []
-    for layer in found.layers:
-        figures = [float(layer.statistics[key]) for key, _ in LAYER_FIGURES]
+
+    def figure(key: str) -> Callable[[Layer], TableCell]:
+        return lambda layer: TableCell(f"{layer.statistics[key]:.3g}", float(layer.statistics[key]))
+
+    def near_zero(layer: Layer) -> TableCell:
         share = 100 * float(layer.statistics["near_zero"])
-        shape = "×".join(str(length) for length in layer.values.shape)
-        cells = (TableCell(f"{value:.3g}", value) for value in figures)
-        rows.append((TableCell(layer.name), TableCell(shape), *cells, TableCell(f"{share:.1f}", share)))
-    return Table(
-        name="weights", title="Weights", columns=tuple(columns), rows=tuple(rows),
-        notes=("near zero: below a hundredth of the root mean square of the layer.",),
-    )  # fmt: skip
+        return TableCell(f"{share:.1f}", share)
+
+    return table_of(
+        "weights",
+        "Weights",
+        found.layers,
+        [
+            (Column("layer", "layer", numeric=False), lambda layer: layer.name),
+            (Column("shape", "shape", numeric=False), lambda layer: "×".join(map(str, layer.values.shape))),
+            *((Column(key, head), figure(key)) for key, head in LAYER_FIGURES),
+            (Column("near_zero", "near zero (%)"), near_zero),
+        ],
+        notes=["near zero: below a hundredth of the root mean square of the layer."],
+    )
 
 
 def models(several: Sequence[Diagnosed], names: Sequence[str]) -> Table:
     """What each of the trained models got right, one row a model."""
-    columns = (
-        Column("model", "model", numeric=False), Column("test_accuracy", "accuracy"), Column("macro_f1", "macro F1"),
-        Column("log_loss", "log loss (nats)"), Column("calibration_error", "calibration error"),
-        Column("confused", "most common confusion", numeric=False),
-    )  # fmt: skip
-    rows = []
-    for found, name in zip(several, names, strict=True):
-        loss, gap = float(found["calibration/log_loss"]), float(found["calibration/expected_error"])
-        f1 = _mean(found["per_class/f1"], found["per_class/support"])
-        rows.append((
-            TableCell(name), _share(float(found.right.mean())), _share(f1), TableCell(f"{loss:.3f}", loss),
-            TableCell(f"{gap:.3f}", gap), TableCell(_worst(found)),
-        ))  # fmt: skip
-    return Table(name="models", title="Models", columns=columns, rows=tuple(rows))
+
+    def three(place: str) -> Callable[[tuple[Diagnosed, str]], TableCell]:
+        return lambda row: TableCell(f"{row[0][place]:.3f}", float(row[0][place]))
+
+    return table_of(
+        "models",
+        "Models",
+        zip(several, names, strict=True),
+        [
+            (Column("model", "model", numeric=False), lambda row: row[1]),
+            (Column("test_accuracy", "accuracy"), lambda row: _share(float(row[0].right.mean()))),
+            (
+                Column("macro_f1", "macro F1"),
+                lambda row: _share(_mean(row[0]["per_class/f1"], row[0]["per_class/support"])),
+            ),
+            (Column("log_loss", "log loss (nats)"), three("calibration/log_loss")),
+            (Column("calibration_error", "calibration error"), three("calibration/expected_error")),
+            (Column("confused", "most common confusion", numeric=False), lambda row: _worst(row[0])),
+        ],
+    )
 
 
 def _worst(found: Diagnosed) -> str:
@@ -103,11 +107,6 @@ def _worst(found: Diagnosed) -> str:
         return "none"
     label, answer = (found.class_names[int(found[f"confusions/{part}"][0])] for part in ("label", "answer"))
     return f"{label} → {answer}, {int(found['confusions/count'][0]):,} ×"
-
-
-def _difference(found: Estimate) -> TableCell:
-    mean, *ends = (signed(end, decimals=4) for end in (found.mean, found.low, found.high) if end is not None)
-    return TableCell(f"{mean} [{', '.join(ends)}]" if ends else mean, found.mean)
 
 
 def pairs(several: Sequence[Diagnosed], names: Sequence[str]) -> Table:
@@ -119,18 +118,17 @@ def pairs(several: Sequence[Diagnosed], names: Sequence[str]) -> Table:
     )  # fmt: skip
     generator = np.random.default_rng(0)  # the same results give the same page
     rows = []
-    for i, j in combinations(range(len(several)), 2):
-        first, second = several[i].right, several[j].right
-        counts = [first & second, first & ~second, ~first & second, ~first & ~second]
-        p = mcnemar_exact(first, second).p
-        cells = (TableCell(f"{count.sum():,}", float(count.sum())) for count in counts)
-        difference = _difference(paired_bootstrap(first, second, generator=generator))
-        rows.append((TableCell(names[i]), TableCell(names[j]), *cells, difference, TableCell(f"{p:.2g}", p)))
-    return Table(
-        name="pairs", title="On the same examples", columns=columns, rows=tuple(rows),
-        notes=(
-            "A − B: difference of accuracies with its 95 % interval over examples (bootstrap of pairs). It and "
-            "McNemar's exact test judge these trained models on this test set, not their architectures: another seed "
-            "is another model.",
-        ),
-    )  # fmt: skip
+    for (found, name), (other, other_name) in combinations(zip(several, names, strict=True), 2):
+        a, b = found.right, other.right
+        counts = (count_cell(int(both.sum())) for both in (a & b, a & ~b, ~a & b, ~a & ~b))
+        p = mcnemar_exact(a, b).p
+        gap = paired_bootstrap(a, b, generator=generator)
+        mean, *ends = (signed(each, decimals=4) for each in (gap.mean, gap.low, gap.high) if each is not None)
+        difference = TableCell(f"{mean} [{', '.join(ends)}]" if ends else mean, gap.mean)
+        rows.append((TableCell(name), TableCell(other_name), *counts, difference, TableCell(f"{p:.2g}", p)))
+    note = (
+        "A − B: difference of accuracies with its 95 % interval over examples (bootstrap of pairs). It and "
+        "McNemar's exact test judge these trained models on this test set, not their architectures: another seed "
+        "is another model."
+    )
+    return Table("pairs", "On the same examples", columns, tuple(rows), (note,))

@@ -29,47 +29,35 @@ def pages(store: Store, results: Sequence[Result], *, trial: str | None) -> list
     chosen = [newest_ok(results, trial)] if trial else _one_a_model(results)
     folder = store.folder / "report" / FOLDER
     found = [read(result, store.artifact_path(result.run_id, result.trial_id)) for result in chosen]
-    for each in found:
-        _refuse_undiagnosed(each)
+    if bare := next((each.result.trial_id for each in found if not each.arrays), ""):
+        raise BenchError(
+            f'trial {bare}: it was trained with evaluate = "accuracy" or by an older bench, so its file has no '
+            "diagnosis; run the suite with --set 'measure.evaluate=\"full\"' --fresh"
+        )
     with writing(folder, "the diagnosis", option="--results"):
         written = [_trial_page(each, folder) for each in found]
-        for group in _same_test_set(found):
-            written.insert(0, _models_page(group, folder))
-    return written
+        # Trials that were tested on the same examples can be compared one by one.
+        groups: dict[tuple[str, bytes], list[Diagnosed]] = {}
+        for each in found:
+            groups.setdefault((each.result.trial.dataset.canonical, each.labels.tobytes()), []).append(each)
+        pages = [_models_page(group, folder) for group in groups.values() if len(group) > 1]
+    return [*reversed(pages), *written]
 
 
 def _one_a_model(results: Sequence[Result]) -> list[Result]:
-    """For every data set and model, the newest result of its first trial: first seed, first setting of the plan."""
-    newest: dict[tuple[str, str], Result] = {}
+    """Of every data set and model the newest result of its first trial: first seed, first setting of the plan."""
+    groups: dict[tuple[str, str], list[Result]] = {}
     for result in results:
-        key = (result.trial.dataset.label, result.trial.model.label)
-        kept = newest.get(key)
-        if result.status == "ok" and (kept is None or _order(result) < _order(kept)):
-            newest[key] = result
-    if not newest:
+        if result.status == "ok":
+            groups.setdefault((result.trial.dataset.label, result.trial.model.label), []).append(result)
+    if not groups:
         raise BenchError("no trial is ok, so there is no model to diagnose; run the suite first")
-    return list(newest.values())
+    return [min(group, key=_order) for group in groups.values()]
 
 
 def _order(result: Result) -> tuple[object, ...]:
     later = tuple(-ord(character) for character in result.finished_at)  # of one trial, the newest first
     return (result.trial.seed, result.trial.batch_size, result.trial.device, result.trial_id, later)
-
-
-def _refuse_undiagnosed(found: Diagnosed) -> None:
-    if not found.arrays:
-        raise BenchError(
-            f'trial {found.result.trial_id}: it was trained with evaluate = "accuracy" or by an older bench, so its '
-            "file has no diagnosis; run the suite with --set 'measure.evaluate=\"full\"' --fresh"
-        )
-
-
-def _same_test_set(found: Sequence[Diagnosed]) -> Iterator[list[Diagnosed]]:
-    """Groups of two and more trials that were tested on the same examples, so that these can be compared one by one."""
-    groups: dict[tuple[str, bytes], list[Diagnosed]] = {}
-    for each in found:
-        groups.setdefault((each.result.trial.dataset.canonical, each.labels.tobytes()), []).append(each)
-    yield from (group for group in groups.values() if len(group) > 1)
 
 
 def describe(found: Diagnosed) -> str:
@@ -108,37 +96,41 @@ def _answer(found: Diagnosed) -> str:
 
 def _figures(found: Diagnosed) -> Iterator[tuple[str, str, Any]]:
     """Every figure of a trial that can show something: (file name, title, figure)."""
-    from bench.diagnose import draw_answers, draw_images  # matplotlib: half a second
+    from bench.diagnose import draw  # matplotlib: half a second
 
     what = describe(found)
     drawn: list[tuple[str, str, Callable[..., Any], bool]] = [
-        ("confusion", "What was answered for what", draw_answers.confusion, len(found.class_names) <= MOST_CLASSES),
-        ("errors", "The wrong answers that it was surest of", draw_images.errors, len(found["errors/images"]) > 0),
-        ("confusions", "What the most common confusions look like", draw_images.confusions,
+        ("confusion", "What was answered for what", draw.confusion, len(found.class_names) <= MOST_CLASSES),
+        ("errors", "The wrong answers that it was surest of", draw.errors, len(found["errors/images"]) > 0),
+        ("confusions", "What the most common confusions look like", draw.confusions,
          len(found["confusions/mean_image"]) > 0),
-        ("calibration", "Is it as often right as it is sure?", draw_answers.calibration, True),
-        ("curves", "How well the classes can be told apart", draw_answers.curves,
+        ("calibration", "Is it as often right as it is sure?", draw.calibration, True),
+        ("curves", "How well the classes can be told apart", draw.curves,
          bool(np.isfinite(found["roc/area"]).any())),
-        ("first-batch", "The same examples before and after training", draw_images.first_batch,
+        ("first-batch", "The same examples before and after training", draw.first_batch,
          "first_batch/before" in found.arrays),
-        ("templates", "What the first layer looks for", draw_images.weights, draw_images.templates(found) is not None),
-        ("weights", "How the weights of each layer lie", draw_images.histograms, bool(found.layers)),
+        ("templates", "What the first layer looks for", draw.weights, draw.templates(found) is not None),
+        ("weights", "How the weights of each layer lie", draw.histograms, bool(found.layers)),
     ]  # fmt: skip
-    for name, title, draw, worth in drawn:
+    for name, title, make, worth in drawn:
         if worth:
-            yield f"{found.result.trial_id}-{name}", title, draw(found, title=title, subtitle=what)
+            yield f"{found.result.trial_id}-{name}", title, make(found, title=title, subtitle=what)
 
 
 def _models_page(group: Sequence[Diagnosed], folder: Path) -> Path:
-    from bench.diagnose import draw_answers
+    from bench.diagnose import draw
     from bench.present.colours import styles_of
 
     dataset, names = group[0].result.trial.dataset, [each.result.trial.model.label for each in group]
     stem = f"models-{slug(dataset.label)}"
-    title, subtitle = f"Recall of each class of {dataset.label}", _conditions(group)
+    title = f"Recall of each class of {dataset.label}"
+    seeds = ", ".join(map(str, sorted({each.result.trial.seed for each in group})))
+    sizes = ", ".join(map(str, sorted({each.result.trial.batch_size for each in group})))
+    examples = f"{len(group[0].labels):,} examples of the test set"
+    subtitle = f"One trained model each: seed {seeds}, batch size {sizes}, {examples}."
 
     def figure() -> Iterator[tuple[str, str, Any]]:
-        drawn = draw_answers.recalls(group, names, title=title, subtitle=subtitle, styles=styles_of(names))
+        drawn = draw.recalls(group, names, title=title, subtitle=subtitle, styles=styles_of(names))
         yield f"{stem}-recall", title, drawn
 
     save_figures(figure(), folder)
@@ -152,30 +144,19 @@ def _models_page(group: Sequence[Diagnosed], folder: Path) -> Path:
     return path
 
 
-def _conditions(group: Sequence[Diagnosed]) -> str:
-    seeds = sorted({each.result.trial.seed for each in group})
-    sizes = sorted({each.result.trial.batch_size for each in group})
-    return (
-        f"One trained model each: seed {', '.join(map(str, seeds))}, batch size {', '.join(map(str, sizes))}, "
-        f"{len(group[0].labels):,} examples of the test set."
-    )
-
-
 def _one_alone(group: Sequence[Diagnosed], names: Sequence[str]) -> Iterator[str]:
     """For each model, the examples that it alone got right, and those that it alone got wrong."""
     right = np.stack([each.right for each in group])
     for index, name in enumerate(names):
         others = np.delete(right, index, axis=0)
-        for word, mask in (
-            ("right", right[index] & ~others.any(axis=0)),
-            ("wrong", ~right[index] & others.all(axis=0)),
-        ):
+        alone = {"right": right[index] & ~others.any(axis=0), "wrong": ~right[index] & others.all(axis=0)}
+        for word, mask in alone.items():
+            if not mask.any():
+                continue
             places = np.flatnonzero(mask)
-            if len(places):
-                shown = ", ".join(
-                    f"{place} ({group[0].class_names[int(group[0].labels[place])]})" for place in places[:MOST_LISTED]
-                )
-                more = f", and {len(places) - MOST_LISTED:,} more" if len(places) > MOST_LISTED else ""
-                count = plural(len(places), "example")
-                text = f"Only {name} got {count} {word}, by place in the test set (class): {shown}{more}."
-                yield escape_markdown(text)
+            listed = places[:MOST_LISTED]
+            classes = [group[0].class_names[int(label)] for label in group[0].labels[listed]]
+            shown = ", ".join(f"{place} ({label})" for place, label in zip(listed, classes, strict=True))
+            more = f", and {len(places) - MOST_LISTED:,} more" if len(places) > MOST_LISTED else ""
+            count = plural(len(places), "example")
+            yield escape_markdown(f"Only {name} got {count} {word}, by place in the test set (class): {shown}{more}.")

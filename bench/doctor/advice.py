@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
+from bench.base.kernel import text_of
 from bench.base.records import Environment, Json
 
 PRESSURE = Path("/proc/pressure/cpu")
@@ -32,11 +36,19 @@ class Circumstances:
 
     @classmethod
     def now(cls) -> Circumstances:
+        try:
+            load = os.getloadavg()[0]
+        except OSError:
+            load = None
+        times = psutil.cpu_times()
+        steal, total = getattr(times, "steal", None), sum(times)
+        # `some avg10` of pressure stall information (Documentation/accounting/psi).
+        pressure = re.match(r"some avg10=([\d.]+)", text_of(PRESSURE))
         return cls(
-            load=_load(),
-            pressure_percent=_pressure(),
-            steal_percent=_steal(),
-            hypervisor=_hypervisor(),
+            load=load,
+            pressure_percent=float(pressure[1]) if pressure else None,
+            steal_percent=None if steal is None or not total else 100 * steal / total,
+            hypervisor=" hypervisor" in text_of(CPUINFO),
             variables={name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ},
         )
 
@@ -44,7 +56,13 @@ class Circumstances:
 def advice(found: Circumstances, environment: Environment, *, threads: int) -> Iterator[str]:
     """The advice, one sentence each. `threads`: what torch works with by default."""
     facts, notes = environment.facts, environment.notes
-    yield from _load_advice(found)
+    busy = []
+    if found.load is not None and found.load >= BUSY_LOAD:
+        busy.append(f"load {found.load:.1f} over the last minute")
+    if found.pressure_percent is not None and found.pressure_percent >= BUSY_PRESSURE_PERCENT:
+        busy.append(f"something waited for a core {found.pressure_percent:.0f} % of the last 10 s")
+    if busy:
+        yield f"other work was on the machine before this began ({', '.join(busy)}): end it, or measure later"
     quota = quota_cores(facts.get("container_limits", {}))
     if quota is not None and threads > quota:
         yield (
@@ -65,16 +83,6 @@ def advice(found: Circumstances, environment: Environment, *, threads: int) -> I
         yield f"this is a virtual machine: what other guests do cannot be seen from here{stolen}; repeat on another day"
 
 
-def _load_advice(found: Circumstances) -> Iterator[str]:
-    busy = []
-    if found.load is not None and found.load >= BUSY_LOAD:
-        busy.append(f"load {found.load:.1f} over the last minute")
-    if found.pressure_percent is not None and found.pressure_percent >= BUSY_PRESSURE_PERCENT:
-        busy.append(f"something waited for a core {found.pressure_percent:.0f} % of the last 10 s")
-    if busy:
-        yield f"other work was on the machine before this began ({', '.join(busy)}): end it, or measure later"
-
-
 def quota_cores(limits: Mapping[str, Json]) -> float | None:
     """How many cores a container may use at a time (cgroup v2 `cpu.max`, v1 `cpu.cfs_quota_us`); None: no limit."""
     try:
@@ -86,34 +94,3 @@ def quota_cores(limits: Mapping[str, Json]) -> float | None:
     except (ValueError, ZeroDivisionError):
         pass
     return None
-
-
-def _load() -> float | None:
-    try:
-        return os.getloadavg()[0]
-    except OSError:
-        return None
-
-
-def _pressure() -> float | None:
-    """`some avg10` of pressure stall information (Documentation/accounting/psi)."""
-    try:
-        line = PRESSURE.read_text().splitlines()[0]
-        return float(dict(part.split("=") for part in line.split()[1:])["avg10"])
-    except (OSError, ValueError, KeyError, IndexError):
-        return None
-
-
-def _steal() -> float | None:
-    import psutil
-
-    times = psutil.cpu_times()
-    steal, total = getattr(times, "steal", None), sum(times)
-    return None if steal is None or not total else 100 * steal / total
-
-
-def _hypervisor() -> bool:
-    try:
-        return " hypervisor" in CPUINFO.read_text()
-    except OSError:
-        return False

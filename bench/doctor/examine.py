@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from bench.doctor import proofs
 from bench.doctor.advice import Circumstances, advice
-from bench.doctor.trials import Bench, Measured, TrialFailed
+from bench.doctor.trials import Bench, TrialFailed
 from bench.execute.ask_worker import ask_catalogue
 from bench.execute.executors.local import LocalExecutor
 from bench.execute.lock import measuring
@@ -95,7 +95,9 @@ class _Examination:
         """Threads → FLOP/s. On the host with one thread and with all; elsewhere threads do not count."""
         found, info = {}, self.catalogue.devices[device]
         for threads in sorted({1, self.threads}) if info.is_host else [self.threads]:
-            rows = product_rows(threads) if info.is_host else info.peak_rows
+            # Large enough to keep every core of the host busy, small enough to be done in a second.
+            host_rows = 1024 if threads <= 4 else 2048 if threads <= 16 else 4096
+            rows = host_rows if info.is_host else info.peak_rows
             try:
                 found[str(threads)] = peak(self.bench, device=device, threads=threads, rows=rows)
             except TrialFailed as failed:
@@ -113,13 +115,9 @@ def compare(bench: Bench, *, device: str, threads: int) -> dict[str, list[Run]]:
             break
         for name in MODELS:
             measured = bench.trial(name, device=device, samples=TRAIN, test=TEST, epochs=EPOCHS, threads=threads)
-            runs[name].append(run_of(measured))
+            losses = measured.metrics["train_loss"], measured.metrics["test_loss"]
+            runs[name].append(Run(measured.samples_per_second, losses))
     return runs
-
-
-def run_of(measured: Measured) -> Run:
-    metrics = measured.metrics
-    return Run(metrics["train_samples_per_second"], (metrics["train_loss"], metrics["test_loss"]))
 
 
 def determinism(runs: dict[str, list[Run]], *, device: str) -> Finding:
@@ -164,10 +162,4 @@ def peak(bench: Bench, *, device: str, threads: int, rows: int) -> float:
     """FLOP/s of a product of two square float32 matrices: 2·rows³ operations over the time of the best block."""
     steps = {"samples": 256, "epochs": 8, "warmup_steps": 3}
     measured = bench.trial("doctor-matmul", {"size": rows}, device=device, threads=threads, **steps)
-    blocks = zip(measured.samples["block_seconds"], measured.samples["block_steps"], strict=True)
-    return float(2 * rows**3 / min(seconds / steps for seconds, steps in blocks))
-
-
-def product_rows(threads: int) -> int:
-    """Rows of the host's matrices: large enough to keep every core busy, small enough to be done in a second."""
-    return 1024 if threads <= 4 else 2048 if threads <= 16 else 4096
+    return 2 * rows**3 / measured.fastest_step_seconds

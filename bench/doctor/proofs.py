@@ -73,42 +73,42 @@ def clock(bench: Bench) -> Iterator[Finding]:
 def clock_finding(*, smallest_step: int, resolution: float, cost: float) -> Finding:
     """`smallest_step`: nanoseconds between two readings at the least; `resolution` and `cost` in seconds."""
     measured = f"cost {cost * 1e9:.0f} ns, step {resolution * 1e9:.0f} ns"
-    numbers = {"cost_seconds": [cost], "resolution_seconds": [resolution]}
+    verdict: Verdict = "ok"
+    detail = ""
     if smallest_step < 0:
-        return Finding("clock", "two readings in a row", measured, "WRONG", "the clock goes backwards", numbers)
-    if max(cost, resolution) > CLOCK_LIMIT_SECONDS:
-        detail = "a reading takes more than 0.01 % of a block of steps"
-        return Finding("clock", "two readings in a row", measured, "doubtful", detail, numbers)
-    return Finding("clock", "two readings in a row", measured, "ok", "", numbers)
+        verdict, detail = "WRONG", "the clock goes backwards"
+    elif max(cost, resolution) > CLOCK_LIMIT_SECONDS:
+        verdict, detail = "doubtful", "a reading takes more than 0.01 % of a block of steps"
+    numbers = {"cost_seconds": [cost], "resolution_seconds": [resolution]}
+    return Finding("clock", "two readings in a row", measured, verdict, detail, numbers)
 
 
 def delay(bench: Bench) -> Iterator[Finding]:
     """A busy-wait in each step is read back."""
-    waits = Waits(DELAY_MS), Waits(2 * DELAY_MS)
 
     def trial(milliseconds: float) -> Measured:
         return bench.trial("doctor-wait", {"milliseconds": milliseconds}, epochs=4)
 
-    yield added(waits, trial, name="known delay", injected=f"{DELAY_MS:g} ms more a step")
+    yield added(DELAY_MS, trial, name="known delay", injected=f"{DELAY_MS:g} ms more a step")
 
 
 def synchronisation(bench: Bench) -> Iterator[Finding]:
     """Work that a device does only when it is waited for is in the time of the step that asked for it."""
-    waits, name = (Waits(LATE_MS), Waits(2 * LATE_MS)), "doctor-late"
 
     def trial(milliseconds: float) -> Measured:
-        return bench.trial(name, {"milliseconds": milliseconds}, device=name, samples=640, epochs=1, warmup_steps=3)
+        late, settings = "doctor-late", {"milliseconds": milliseconds}
+        return bench.trial(late, settings, device=late, samples=640, epochs=1, warmup_steps=3)
 
-    yield added(waits, trial, name="synchronisation", injected=f"{LATE_MS:g} ms more, done late")
+    yield added(LATE_MS, trial, name="synchronisation", injected=f"{LATE_MS:g} ms more, done late")
 
 
-def added(waits: tuple[Waits, Waits], trial: Callable[[float], Measured], *, name: str, injected: str) -> Finding:
+def added(milliseconds: float, trial: Callable[[float], Measured], *, name: str, injected: str) -> Finding:
     """Steps that wait twice as long, less those that wait once.
 
     Not less those that do not wait at all: while it waits, other code and data come into the caches, and what is left
     of the step takes some 0.1 ms longer afterwards (2 cores of a virtual machine), which is 2 % of 5 ms.
     """
-    short, long = waits
+    waits = short, long = Waits(milliseconds), Waits(2 * milliseconds)
     for _ in range(TRIES):
         for each in waits:
             each.add(trial(each.milliseconds))
@@ -128,10 +128,9 @@ class Waits:
     alone: bool = True
 
     def add(self, measured: Measured) -> None:
-        blocks = zip(measured.samples["block_seconds"], measured.samples["block_steps"], strict=True)
         self.steps_ms.append(1e3 * measured.metrics["step_seconds"])
-        self.fastest_ms = min(self.fastest_ms, *(1e3 * seconds / steps for seconds, steps in blocks))
-        self.alone = self.alone and measured.valid
+        self.fastest_ms = min(self.fastest_ms, 1e3 * measured.fastest_step_seconds)
+        self.alone = self.alone and not measured.notes
 
     def __str__(self) -> str:
         return ", ".join(f"{each:.3f}" for each in self.steps_ms)
@@ -163,16 +162,13 @@ def warm_up(bench: Bench) -> Iterator[Finding]:
     while len(plain) < TRIES and verdict != "ok":
         plain.append(bench.trial("doctor-wait", waits, epochs=6))
         slept.append(bench.trial("doctor-wait", waits | {"first_seconds": SLEEP_SECONDS}, epochs=6))
-        without, with_sleep = (max(_rate(each) for each in group) for group in (plain, slept))
+        without, with_sleep = (max(each.samples_per_second for each in group) for group in (plain, slept))
         verdict = judge_warm_up(without, with_sleep, samples=sum(slept[0].samples["block_samples"]))
     shift = with_sleep / without - 1
-    rates = {"without": [_rate(each) for each in plain], "with_sleep": [_rate(each) for each in slept]}
+    groups = {"without": plain, "with_sleep": slept}
+    rates = {name: [each.samples_per_second for each in group] for name, group in groups.items()}
     measured, detail = f"throughput {shift:+.2%}", f"allowed {WARMUP_SHARE:.0%}; where it is counted, some -67%"
     yield Finding("warm-up", f"{SLEEP_SECONDS:g} s of sleep in it", measured, verdict, detail, rates)
-
-
-def _rate(measured: Measured) -> float:
-    return measured.metrics["train_samples_per_second"]
 
 
 def judge_warm_up(without: float, with_sleep: float, *, samples: float) -> Verdict:
@@ -187,7 +183,7 @@ def counted(bench: Bench) -> Iterator[Finding]:
     """The last batch is smaller: samples are counted, not batches. And the FLOPs of a linear model, by hand."""
     epochs = 4
     found = bench.trial("linear", samples=ODD_SAMPLES, batch_size=BATCH, epochs=epochs)
-    blocks = found.metrics["train_samples_per_second"] * sum(found.samples["block_seconds"])
+    blocks = found.samples_per_second * sum(found.samples["block_seconds"])
     # An epoch that is not called whole, for its count is off, has no time.
     epoch = found.metrics["end_to_end_samples_per_second"] * found.metrics.get("epoch_seconds", 0.0)
     read = [blocks / epochs, epoch]
@@ -223,20 +219,18 @@ def contention(bench: Bench) -> Iterator[Finding]:
         yield Finding("contention", "a busy process", "", "absent", "this kernel does not say who waits for a core")
         return
     core = some_core()
-    beside = {"milliseconds": DELAY_MS, "cpu": core}
     with burner(core):
-        disturbed = bench.trial("doctor-wait", beside, epochs=4)
-    measured, why = _said(disturbed)
-    flagged: Verdict = "WRONG" if disturbed.alone else "ok"
-    yield Finding("contention", "a busy process beside it", measured, flagged, why)
-    busy = [busy_cores()]
-    alone = bench.trial("doctor-wait", {"milliseconds": DELAY_MS}, epochs=4)
-    while not alone.alone and len(busy) < TRIES:
+        seen = bench.trial("doctor-wait", {"milliseconds": DELAY_MS, "cpu": core}, epochs=4).disturbed_by
+    measured = "not alone" if seen else "alone"
+    verdict: Verdict = "ok" if seen else "WRONG"
+    yield Finding("contention", "a busy process beside it", measured, verdict, "; ".join(seen))
+    busy: list[float] = []
+    while not busy or (seen and len(busy) < TRIES):
         busy.append(busy_cores())
-        alone = bench.trial("doctor-wait", {"milliseconds": DELAY_MS}, epochs=4)
-    measured, why = _said(alone)
-    detail = why and f"{why}; others kept {max(busy):.1f} cores busy"
-    verdict = judge_alone(flagged=not alone.alone, busy=busy)
+        seen = bench.trial("doctor-wait", {"milliseconds": DELAY_MS}, epochs=4).disturbed_by
+    measured = "not alone" if seen else "alone"
+    detail = f"{'; '.join(seen)}; others kept {max(busy):.1f} cores busy" if seen else ""
+    verdict = judge_alone(flagged=bool(seen), busy=busy)
     yield Finding("contention", "nothing beside it", measured, verdict, detail, {"busy_cores": busy})
 
 
@@ -258,8 +252,3 @@ def busy_cores() -> float:
     idle = sum(getattr(after, name, 0.0) - getattr(before, name, 0.0) for name in ("idle", "iowait"))
     cores = psutil.cpu_count(logical=True) or 1
     return max(0.0, cores - idle / LOOK_SECONDS)
-
-
-def _said(measured: Measured) -> tuple[str, str]:
-    notes = [note for note in measured.notes if note.startswith(("not alone", "throttled"))]
-    return ("not alone" if notes else "alone"), "; ".join(notes)

@@ -44,13 +44,19 @@ class Measured:
     notes: tuple[str, ...]
 
     @property
-    def alone(self) -> bool:
-        """Whether the trial's own watch saw nothing else on the machine."""
-        return not any(note.startswith(("not alone", "throttled")) for note in self.notes)
+    def disturbed_by(self) -> list[str]:
+        """The notes that say that something else was on the machine."""
+        return [note for note in self.notes if note.startswith(("not alone", "throttled"))]
 
     @property
-    def valid(self) -> bool:
-        return not self.notes
+    def samples_per_second(self) -> float:
+        return self.metrics["train_samples_per_second"]
+
+    @property
+    def fastest_step_seconds(self) -> float:
+        """Seconds of a step in the fastest block."""
+        blocks = zip(self.samples["block_seconds"], self.samples["block_steps"], strict=True)
+        return min(seconds / steps for seconds, steps in blocks)
 
 
 class Bench:
@@ -88,17 +94,8 @@ class Bench:
             train=TrainSettings(**{"threads": 1, **train}),
             measure=MeasureSettings(warmup_steps=warmup_steps),
         )
-        ending = self._executor.run(
-            self._request(trial), timeout_seconds=TIMEOUT_SECONDS, on_progress=lambda what: None
-        )
-        said = ending.outcome or {"status": ending.status, "reason": ending.reason}
-        if said["status"] != "ok":
-            raise TrialFailed(f"the trial of {model} ended as {said['status']}: {said['reason']}")
-        return Measured(said["metrics"], said["samples"], tuple(said["validity_notes"]))
-
-    def _request(self, trial: Trial) -> dict[str, Json]:
-        known = self._devices.get(trial.device)  # the instruments' own device is in no catalogue
-        return {
+        known = self._devices.get(device)  # the instruments' own device is in no catalogue
+        request: dict[str, Json] = {
             "trial": trial.to_json(),
             "data_root": str(cache_folder()),
             "locations": {},
@@ -108,6 +105,11 @@ class Bench:
             "log": None,
             **(known.needs if known else {}),
         }
+        ending = self._executor.run(request, timeout_seconds=TIMEOUT_SECONDS, on_progress=lambda what: None)
+        outcome = ending.outcome or {"status": ending.status, "reason": ending.reason}
+        if outcome["status"] != "ok":
+            raise TrialFailed(f"the trial of {model} ended as {outcome['status']}: {outcome['reason']}")
+        return Measured(outcome["metrics"], outcome["samples"], tuple(outcome["validity_notes"]))
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,10 @@ import numpy as np
 from bench.inspect.inspection import PARTS, WORDS, Array, Inspection, share_text
 from bench.present.axes import readable_ticks
 from bench.present.colours import COLOURS
+from bench.present.images import COLUMNS, caption, draw_image, image_grid
 from bench.present.style import FAINT, INK, SMALL, Frame, figure_with_axes, shorten, text_inches
 
 MOST_NAMED = 40  # classes that get a row of their own
-COLUMNS = 8
 PART_COLOURS = {"train": COLOURS[0], "test": COLOURS[1]}
 
 
@@ -74,7 +75,8 @@ def samples(found: Inspection, *, title: str) -> Any:
         columns=COLUMNS, panel_inches=0.72, gap_inches=0.08, named=False,
         frame=Frame(left=margin, right=0.15, bottom=0.15),
     )  # fmt: skip
-    _clear(axes)
+    for ax in axes:
+        ax.set_axis_off()
     for row, (label, name) in enumerate(zip(shown, names, strict=True)):
         first = axes[row * COLUMNS]
         first.text(-0.12, 0.5, name, transform=first.transAxes, ha="right", va="center", size=SMALL)
@@ -87,11 +89,8 @@ def class_means(found: Inspection, *, title: str) -> Any:
     """The mean of the training images of each class."""
     present = np.flatnonzero(found["train/counts"][: len(found["train/class_means"])])
     captions = [shorten(found.class_names[label], most=13) for label in present]
-    figure, axes = _grid(len(present), title=title, lines=1, subtitles=[f"{found.label} · of the training set"])
-    for ax, label, caption in zip(axes, present, captions, strict=False):
-        show(ax, found["train/class_means"][label] * found.maximum, found)
-        _caption(ax, caption)
-    return figure
+    images = found["train/class_means"][present] * found.maximum
+    return _grid(found, images, captions, title=title, subtitle="of the training set", lines=1)
 
 
 def mean_and_sd(found: Inspection, *, title: str) -> Any:
@@ -107,12 +106,12 @@ def mean_and_sd(found: Inspection, *, title: str) -> Any:
         title, lines, rows=1, columns=4, panel_inches=1.75, named=False,
         frame=Frame(left=0.15, right=0.15, bottom=0.5),
     )  # fmt: skip
-    _clear(axes)
     drawn = [(part, name) for name in ("mean", "sd") for part in PARTS]
     for ax, (part, name) in zip(axes, drawn, strict=True):
-        _picture(ax, found[f"{part}/{name}_image"], low=least if name == "mean" else 0.0, high=most[name])
+        ax.set_axis_off()
+        draw_image(ax, found[f"{part}/{name}_image"], low=least if name == "mean" else 0.0, high=most[name])
         words = "mean" if name == "mean" else "standard deviation"
-        _caption(ax, f"{words}\n{WORDS[part]} set")
+        caption(ax, f"{words}\n{WORDS[part]} set")
     return figure
 
 
@@ -148,69 +147,50 @@ def brightness_and_contrast(found: Inspection, *, title: str) -> Any:
 
 def extremes(found: Inspection, *, title: str) -> Any:
     """The training images at both ends of brightness and of contrast."""
+    images: list[Array] = []
+    captions = []
     ends = {"brightness": ("darkest", "brightest"), "contrast": ("least contrast", "most contrast")}
-    count = sum(len(found[f"train/{name}/extremes"]) for name in ends)
-    figure, axes = _grid(
-        count, title=title, lines=4,
-        subtitles=[f"{found.label} · of the training set: class, the figure in shares of the maximum, place"],
-    )  # fmt: skip
-    at = iter(axes)
     for name, words in ends.items():
-        images, labels = found[f"train/{name}/images"], found[f"train/{name}/labels"]
-        figures = zip(found[f"train/{name}/extremes"], found[f"train/{name}/extreme_values"], strict=True)
-        for index, (place, value) in enumerate(figures):
-            ax, word = next(at), words[index >= len(images) // 2]
-            show(ax, images[index], found)
-            called = shorten(found.class_names[labels[index]], most=13)
-            _caption(ax, f"{word}\n{called}\n{share_text(value, decimals=3)}\nno. {place:,}")
-    return figure
+        count = len(images)
+        images += list(found[f"train/{name}/images"])
+        columns = (found[f"train/{name}/{key}"] for key in ("extremes", "extreme_values", "labels"))
+        for index, (place, value, label) in enumerate(zip(*columns, strict=True)):
+            word = words[index >= (len(images) - count) // 2]
+            called = shorten(found.class_names[label], most=13)
+            captions.append(f"{word}\n{called}\n{share_text(value, decimals=3)}\nno. {place:,}")
+    subtitle = "of the training set: class, the figure in shares of the maximum, place"
+    return _grid(found, images, captions, title=title, subtitle=subtitle, lines=4)
 
 
 def copies(found: Inspection, *, title: str, kind: str) -> Any:
     """Pairs of images that are the same, side by side: the first of them, and its copy."""
-    images, labels = found[f"copies/{kind}_images"], found[f"copies/{kind}_labels"]
     sides = {"train": ("training",) * 2, "test": ("test",) * 2, "between": ("training", "test")}[kind]
-    figure, axes = _grid(
-        2 * len(images), title=title, lines=3,
-        subtitles=[f"{found.label} · two and two are equal in every pixel: split, place, class"],
+    images, captions = [], []
+    for index, pair in enumerate(found[f"copies/{kind}_images"]):
+        for side, word in enumerate(sides):
+            label, place = (found[f"copies/{kind}_{key}"][index, side] for key in ("labels", "pairs"))
+            images.append(pair[side])
+            captions.append(f"{word}\nno. {place:,}\n{shorten(found.class_names[label], most=13)}")
+    subtitle = "two and two are equal in every pixel: split, place, class"
+    return _grid(found, images, captions, title=title, subtitle=subtitle, lines=3)
+
+
+def _grid(
+    found: Inspection,
+    images: Sequence[Array] | Array,
+    captions: Sequence[str],
+    *,
+    title: str,
+    subtitle: str,
+    lines: int,
+) -> Any:
+    return image_grid(
+        images, captions, title=title, subtitles=[f"{found.label} · {subtitle}"], lines=lines,
+        draw=partial(show, found=found),
     )  # fmt: skip
-    for index, pair in enumerate(images):
-        for side in (0, 1):
-            ax, label = axes[2 * index + side], found.class_names[labels[index, side]]
-            show(ax, pair[side], found)
-            place = found[f"copies/{kind}_pairs"][index, side]
-            _caption(ax, f"{sides[side]}\nno. {place:,}\n{shorten(label, most=13)}")
-    return figure
-
-
-def _grid(count: int, *, title: str, subtitles: Sequence[str], lines: int) -> tuple[Any, list[Any]]:
-    below = 0.1 + 0.17 * lines
-    figure, axes = figure_with_axes(
-        title, subtitles, rows=-(-count // COLUMNS), columns=COLUMNS, panel_inches=0.85, gap_inches=below, named=False,
-        frame=Frame(left=0.15, right=0.15, bottom=below),
-    )  # fmt: skip
-    _clear(axes)
-    return figure, axes
-
-
-def _clear(axes: Sequence[Any]) -> None:
-    for ax in axes:
-        ax.set_axis_off()
-
-
-def _caption(ax: Any, text: str) -> None:
-    ax.text(0.5, -0.06, text, transform=ax.transAxes, ha="center", va="top", size=SMALL - 1)
 
 
 def show(ax: Any, image: Array, found: Inspection) -> None:
     """An image (C, H, W) as it lies in the set: black is 0 or the least pixel, white the most that there can be."""
     low, high = found["train/range"] * found.maximum
-    _picture(ax, image, low=min(0.0, float(low)), high=max(found.maximum, float(high)))
-
-
-def _picture(ax: Any, image: Array, *, low: float, high: float) -> None:
-    unit = np.clip((np.asarray(image, dtype=np.float64) - low) / ((high - low) or 1.0), 0, 1)
-    if len(unit) == 3:
-        ax.imshow(np.moveaxis(unit, 0, -1), interpolation="nearest")
-    else:
-        ax.imshow(unit.mean(axis=0), cmap="gray", interpolation="nearest", vmin=0, vmax=1)
+    draw_image(ax, image, low=min(0.0, float(low)), high=max(found.maximum, float(high)))

@@ -1,17 +1,24 @@
-"""What a worker found in a data set, as the page reads it."""
+"""What a worker finds in a data set: asked of it once, then read by the page and the terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeAlias
+from pathlib import Path
+from typing import Any, SupportsFloat, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from bench.base.records import Component
+from bench.errors import BenchError
+from bench.execute.ask_worker import Question
+from bench.execute.prepare import dataset_request
 from bench.present.format import number, printable
+from bench.suite.components import ABSENT
+from bench.suite.mistakes import Mistake, key_text
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -19,14 +26,14 @@ PARTS = ("train", "test")
 WORDS = {"train": "training", "test": "test"}
 
 
-def share_text(value: float, *, decimals: int = 4) -> str:
+def share_text(value: SupportsFloat, *, decimals: int = 4) -> str:
     """A share of the maximum, with a true minus sign."""
     return number(float(value), decimals=decimals).replace("-", "−")
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """A data set with its settings, and arrays by place: see bench.worker.inspection.figures."""
+    """A data set with its settings, and arrays by place: see bench.worker.inspection."""
 
     component: Component
     arrays: Mapping[str, Array]
@@ -58,10 +65,26 @@ class Inspection:
     def size(self, part: str) -> int:
         return int(self[f"{part}/counts"].sum())
 
-    def number(self, place: str) -> float:
-        return float(self[place])
-
     @property
     def is_drawn(self) -> bool:
         """Whether the seed of a trial draws the test part: here, that of seed 0."""
         return bool(np.isfinite(self["about/test_fraction"]))
+
+
+def inspect_dataset(name: str, sets: Sequence[str], *, data_root: Path | None, plugins: Sequence[str]) -> Inspection:
+    """Look at a data set. Raises BenchError: an unknown name or setting, data that are not there or not right."""
+    try:
+        built, request = dataset_request(name, sets, data_root=data_root, plugins=plugins)
+    except Mistake as found:
+        raise BenchError(f"{f'--set {key_text(found.key)}: ' if found.key else ''}{found.text}") from None
+    absent = [str(built.files[key]) for key, digest in built.component.files.items() if digest == ABSENT]
+    if absent:
+        raise BenchError(
+            f"{absent[0]}: no such file; give a path from here, or from the data root {request['data_root']}"
+        )
+    with tempfile.TemporaryDirectory(prefix="bench-inspect-") as folder:
+        path = Path(folder) / "found.npz"
+        request["output"] = str(path)
+        Question("bench.worker.inspection", request=request, failed=f"{name} cannot be inspected").answer()
+        with np.load(path, allow_pickle=False) as file:
+            return Inspection(built.component, {key: file[key] for key in file.files})

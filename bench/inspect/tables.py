@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import SupportsFloat
+
 from bench.inspect.inspection import PARTS, WORDS, Inspection, share_text
 from bench.present.format import percent
-from bench.present.tables import Column, Table, TableCell
+from bench.present.tables import Column, Table, TableCell, count_cell, table_of
 
 KINDS = {
     "train": "within the training set",
@@ -13,40 +16,38 @@ KINDS = {
 }
 
 
-def _whole(value: float) -> TableCell:
-    return TableCell(f"{int(value):,}", float(value))
-
-
-def _decimal(value: float) -> TableCell:
-    return TableCell(share_text(value), value)
+def _share(value: SupportsFloat) -> TableCell:
+    return TableCell(share_text(value), float(value))
 
 
 def splits(found: Inspection) -> Table:
     """A row a split: how many, and how bright."""
-    columns = (
-        Column("split", "split", numeric=False), Column("images", "images"), Column("classes", "classes"),
-        Column("minimum", "least pixel"), Column("maximum", "largest pixel"), Column("mean", "pixel mean"),
-        Column("sd", "pixel sd"), Column("brightness", "brightness, median"),
-        Column("contrast", "contrast, median"), Column("far_out", "far out"),
-    )  # fmt: skip
-    rows = []
-    for part in PARTS:
-        low, high = found[f"{part}/range"]
-        far = sum(int(found[f"{part}/{name}/far_out"]) for name in ("brightness", "contrast"))
-        rows.append((
-            TableCell(WORDS[part]), _whole(found.size(part)), _whole(int((found[f"{part}/counts"] > 0).sum())),
-            _decimal(low), _decimal(high), _decimal(found.number(f"{part}/pixel_mean")),
-            _decimal(found.number(f"{part}/pixel_sd")), _decimal(found[f"{part}/brightness/quantiles"][2]),
-            _decimal(found[f"{part}/contrast/quantiles"][2]), _whole(far),
-        ))  # fmt: skip
-    return Table(
-        name="splits", title="Splits", columns=columns, rows=tuple(rows),
-        notes=(
+
+    def far_out(part: str) -> TableCell:
+        return count_cell(sum(int(found[f"{part}/{name}/far_out"]) for name in ("brightness", "contrast")))
+
+    return table_of(
+        "splits",
+        "Splits",
+        PARTS,
+        [
+            (Column("split", "split", numeric=False), lambda part: WORDS[part]),
+            (Column("images", "images"), lambda part: count_cell(found.size(part))),
+            (Column("classes", "classes"), lambda part: count_cell(int((found[f"{part}/counts"] > 0).sum()))),
+            (Column("minimum", "least pixel"), lambda part: _share(found[f"{part}/range"][0])),
+            (Column("maximum", "largest pixel"), lambda part: _share(found[f"{part}/range"][1])),
+            (Column("mean", "pixel mean"), lambda part: _share(found[f"{part}/pixel_mean"])),
+            (Column("sd", "pixel sd"), lambda part: _share(found[f"{part}/pixel_sd"])),
+            (Column("brightness", "brightness, median"), lambda part: _share(found[f"{part}/brightness/quantiles"][2])),
+            (Column("contrast", "contrast, median"), lambda part: _share(found[f"{part}/contrast/quantiles"][2])),
+            (Column("far_out", "far out"), far_out),
+        ],
+        notes=[
             f"Pixels: shares of the set's maximum, {found.maximum:g}. Brightness of an image: the mean of its pixels; "
             "contrast: their standard deviation. Far out: in one of the two, more than three quartile ranges beyond "
-            "the quartiles (Tukey 1977).",
-        ),
-    )  # fmt: skip
+            "the quartiles (Tukey 1977)."
+        ],
+    )
 
 
 def classes(found: Inspection) -> Table:
@@ -60,31 +61,26 @@ def classes(found: Inspection) -> Table:
         for part in PARTS:
             count = int(found[f"{part}/counts"][label])
             share = count / found.size(part)
-            cells += [_whole(count), TableCell(percent(share) if count else "0 %", share)]
+            cells += [count_cell(count), TableCell(percent(share) if count else "0 %", share)]
         rows.append(tuple(cells))
-    return Table(name="classes", title="Classes", columns=tuple(columns), rows=tuple(rows))
+    return Table("classes", "Classes", tuple(columns), tuple(rows))
 
 
 def channels(found: Inspection) -> Table:
     """A row a channel: mean and standard deviation of its pixels, and what the scaling `standard` takes for them."""
-    columns = (
-        Column("channel", "channel"), Column("train_mean", "training mean"), Column("train_sd", "training sd"),
-        Column("test_mean", "test mean"), Column("test_sd", "test sd"),
-        Column("standard_mean", "standard: mean"), Column("standard_sd", "standard: sd"),
-    )  # fmt: skip
+    arrays = {
+        Column(f"{part}_{name}", f"{WORDS[part]} {name}"): found[f"{part}/channel_{name}"]
+        for part in PARTS
+        for name in ("mean", "sd")
+    }
+    arrays |= {
+        Column(f"standard_{name}", f"standard: {name}"): found[f"about/standard_{name}"] for name in ("mean", "sd")
+    }
     rows = [
-        (
-            _whole(channel),
-            *(_decimal(found[f"{part}/channel_{name}"][channel]) for part in PARTS for name in ("mean", "sd")),
-            _decimal(found["about/standard_mean"][channel]),
-            _decimal(found["about/standard_sd"][channel]),
-        )
-        for channel in range(len(found["about/standard_mean"]))
+        (count_cell(number), *map(_share, values)) for number, values in enumerate(zip(*arrays.values(), strict=True))
     ]
-    return Table(
-        name="channels", title="Channels", columns=columns, rows=tuple(rows),
-        notes=(f"scaling = \"standard\": (x / {found.maximum:g} − mean) / sd, with {standard_from(found)}.",),
-    )  # fmt: skip
+    note = f'scaling = "standard": (x / {found.maximum:g} − mean) / sd, with {standard_from(found)}.'
+    return Table("channels", "Channels", (Column("channel", "channel"), *arrays), tuple(rows), (note,))
 
 
 def standard_from(found: Inspection) -> str:
@@ -99,22 +95,28 @@ def standard_from(found: Inspection) -> str:
 
 def copies(found: Inspection) -> Table:
     """Images that are equal in every pixel."""
-    columns = (
-        Column("where", "where", numeric=False), Column("copies", "copies"), Column("conflicts", "of another class"),
-        Column("places", "places (first = copy)", numeric=False),
-    )  # fmt: skip
-    rows = []
-    for kind, words in KINDS.items():
+
+    def number_of(name: str) -> Callable[[str], TableCell]:
+        return lambda kind: count_cell(int(found[f"copies/{kind}_{name}"]))
+
+    def places(kind: str) -> str:
         pairs = found[f"copies/{kind}_pairs"][:8]
-        listed = ", ".join(f"{first:,} = {place:,}" for first, place in pairs)
         more = int(found[f"copies/{kind}_count"]) - len(pairs)
-        listed += f", and {more:,} more" if more > 0 else ""
-        counted = (_whole(int(found[f"copies/{kind}_{name}"])) for name in ("count", "conflicts"))
-        rows.append((TableCell(words), *counted, TableCell(listed)))
-    return Table(
-        name="copies", title="Copies", columns=columns, rows=tuple(rows),
-        notes=(
+        listed = ", ".join(f"{first:,} = {place:,}" for first, place in pairs)
+        return listed + (f", and {more:,} more" if more > 0 else "")
+
+    return table_of(
+        "copies",
+        "Copies",
+        KINDS,
+        [
+            (Column("where", "where", numeric=False), lambda kind: KINDS[kind]),
+            (Column("copies", "copies"), number_of("count")),
+            (Column("conflicts", "of another class"), number_of("conflicts")),
+            (Column("places", "places (first = copy)", numeric=False), places),
+        ],
+        notes=[
             "Equal in every pixel. Places count from 0 in the order of the split. Images that are only nearly the "
-            "same are not looked for.",
-        ),
-    )  # fmt: skip
+            "same are not looked for."
+        ],
+    )

@@ -11,6 +11,7 @@ images of the test set what that model answers; else nothing is left on disk.
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 import sys
 import warnings
@@ -18,6 +19,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import torch
 from torch import nn
@@ -42,6 +44,8 @@ TOLERANCE = 1e-3
 # Of the test set, how many answers of the model that was built anew have to be those that the trial stored. A GPU's
 # and a processor's differ where two classes are as good as equal.
 SAME_ANSWERS = 0.99
+# What torch's exporters raise of a model that they do not take.
+REFUSALS = (RuntimeError, ValueError, TypeError, AssertionError, NotImplementedError)
 
 Answers = Callable[[torch.Tensor], torch.Tensor]
 
@@ -49,7 +53,9 @@ Answers = Callable[[torch.Tensor], torch.Tensor]
 def export(wanted: Mapping[str, Json]) -> str:
     """Export what `wanted` says, and say how well it answers. Raises BenchError."""
     write = FORMATS[wanted["format"]]
-    refuse_missing(wanted["format"])
+    needed = ("onnx", "onnxscript", "onnxruntime")
+    if wanted["format"] == "onnx" and any(importlib.util.find_spec(name) is None for name in needed):
+        raise BenchError("--format onnx needs onnx, onnxscript and onnxruntime: pip install 'bench-models[onnx]'")
     register_all(wanted["plugins"])
     request = Request.from_json(wanted)
     loaded = data.load(request, Cpu())
@@ -60,9 +66,15 @@ def export(wanted: Mapping[str, Json]) -> str:
         _load_best(model, Path(wanted["checkpoint"]))
     else:
         assert request.artifact is not None
-        seen = _load_stored(model, request.artifact)
-        ours = evaluate(model, loaded.test, batch_size=trial.batch_size, precision=trial.train.precision)
-        _refuse_other_answers(ours.logits.numpy(), seen, name=trial.model.name)
+        stored = _load_stored(model, request.artifact)
+        found = evaluate(model, loaded.test, batch_size=trial.batch_size, precision=trial.train.precision)
+        ours = found.logits.numpy()
+        same = float((ours.argmax(1) == stored.argmax(1)).mean()) if ours.shape == stored.shape else 0.0
+        if same < SAME_ANSWERS:
+            raise BenchError(
+                f"model {trial.model.name!r}: built anew with the stored weights it gives {same:.1%} of the stored "
+                "answers: its code, or the data set, is not the one that it was trained with"
+            )
     images = loaded.test.batch(0, max(BATCHES))[0]
     difference = _write(Path(wanted["output"]), write, model=model, images=images)
     count = sum(parameter.numel() for parameter in model.parameters())
@@ -72,19 +84,11 @@ def export(wanted: Mapping[str, Json]) -> str:
     )
 
 
-def refuse_missing(form: str) -> None:
-    """Raise BenchError where packages that a format needs are not installed."""
-    if form == "onnx" and any(importlib.util.find_spec(name) is None for name in ("onnx", "onnxscript", "onnxruntime")):
-        raise BenchError("--format onnx needs onnx, onnxscript and onnxruntime: pip install 'bench-models[onnx]'")
-
-
 def _load_stored(model: nn.Module, path: Path) -> np.ndarray:
     """Give `model` the weights in the HDF5 file of its trial; returns the logits (N, K) that lie there.
 
     Only arrays of the model's own names and shapes are read: the file may come from a stranger.
     """
-    import h5py
-
     try:
         with h5py.File(path, "r", locking="best-effort") as file:
             state = {
@@ -106,8 +110,6 @@ def _load_stored(model: nn.Module, path: Path) -> np.ndarray:
 
 def _array(file: Any, place: str, *, shape: tuple[int, ...]) -> np.ndarray:
     """The array at `place`, out of this very file. Links lead to other files, and so may a data set's storage."""
-    import h5py
-
     at = ""
     for part in place.split("/"):
         at = f"{at}/{part}"
@@ -132,15 +134,6 @@ def _load_best(model: nn.Module, path: Path) -> None:
         ) from error
     except Exception as error:  # a stranger's file can raise anything
         raise DataError(f"{path}: no checkpoint of this model ({first_line(error)})") from error
-
-
-def _refuse_other_answers(ours: np.ndarray, stored: np.ndarray, *, name: str) -> None:
-    same = float((ours.argmax(1) == stored.argmax(1)).mean()) if ours.shape == stored.shape else 0.0
-    if same < SAME_ANSWERS:
-        raise BenchError(
-            f"model {name!r}: built anew with the stored weights it gives {same:.1%} of the stored answers: "
-            "its code, or the data set, is not the one that it was trained with"
-        )
 
 
 def _write(
@@ -171,8 +164,6 @@ def _compare(model: nn.Module, answers: Answers, images: torch.Tensor) -> tuple[
 
 def _state_dict(model: nn.Module, images: torch.Tensor, path: Path) -> Answers:
     """Weights and buffers by name, for `load_state_dict` of the same module: checked in a copy that had others."""
-    import copy
-
     torch.save(model.state_dict(), path)
     other = copy.deepcopy(model)
     with torch.no_grad():
@@ -185,13 +176,13 @@ def _state_dict(model: nn.Module, images: torch.Tensor, path: Path) -> Answers:
 def _torch_export(model: nn.Module, images: torch.Tensor, path: Path) -> Answers:
     """The graph as torch.export writes it, for a batch of any size."""
     try:
-        program = torch.export.export(model, (images,), dynamic_shapes=_any_batch())
+        program = torch.export.export(model, (images,), dynamic_shapes=({0: torch.export.Dim("batch")},))
         with path.open("wb") as file:
             torch.export.save(program, file)
         with path.open("rb") as file:
             module = torch.export.load(file).module()
-    except (RuntimeError, ValueError, TypeError, AssertionError, NotImplementedError) as error:
-        raise BenchError(f"torch.export does not take this model for a batch of any size: {_why(error)}") from error
+    except REFUSALS as error:
+        raise _refused("torch.export", error) from error
     answers: Answers = module
     return answers
 
@@ -202,23 +193,20 @@ def _onnx(model: nn.Module, images: torch.Tensor, path: Path) -> Answers:
 
     try:
         program = torch.onnx.export(
-            model, (images,), dynamo=True, dynamic_shapes=_any_batch(), input_names=["images"],
+            model, (images,), dynamo=True, dynamic_shapes=({0: torch.export.Dim("batch")},), input_names=["images"],
             output_names=["logits"], verbose=False,
         )  # fmt: skip
         assert program is not None
         program.save(str(path), external_data=False)
-    except (RuntimeError, ValueError, TypeError, AssertionError, NotImplementedError) as error:
-        raise BenchError(f"torch.onnx does not take this model for a batch of any size: {_why(error)}") from error
+    except REFUSALS as error:
+        raise _refused("torch.onnx", error) from error
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     return lambda batch: torch.from_numpy(session.run(["logits"], {"images": batch.contiguous().numpy()})[0])
 
 
-def _any_batch() -> tuple[dict[int, Any]]:
-    return ({0: torch.export.Dim("batch")},)
-
-
-def _why(error: Exception) -> str:
-    return f"{type(error).__name__}: {first_line(error)}"
+def _refused(exporter: str, error: Exception) -> BenchError:
+    why = f"{type(error).__name__}: {first_line(error)}"
+    return BenchError(f"{exporter} does not take this model for a batch of any size: {why}")
 
 
 FORMATS: dict[str, Callable[[nn.Module, torch.Tensor, Path], Answers]] = {

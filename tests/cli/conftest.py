@@ -51,7 +51,7 @@ def command(
         module, request = self.asked  # type: ignore[attr-defined]
         if module == "bench.worker.catalogue":
             return registered
-        worker: Any = importlib.import_module(f"{module}.__main__" if module.endswith("inspection") else module)
+        worker: Any = importlib.import_module(module)
         lines: list[Any] = []
         worker.work(json.loads(json.dumps(request)), lambda line: (lines.append(line), told(line)))
         return lines[-1]

@@ -16,7 +16,7 @@ from bench.base.records import Scaling
 from bench.errors import Unavailable
 from bench.registry import DATASETS
 from bench.worker.common.discover import load_builtin
-from bench.worker.datasets.downloads import DOWNLOADS
+from bench.worker.datasets.files import DOWNLOADS
 from bench.worker.datasets.prepare import prepare
 from bench.worker.datasets.splits import Splits, mean_and_sd, scaling
 

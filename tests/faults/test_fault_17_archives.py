@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import DataError
-from bench.worker.datasets.archive import SLACK_BYTES, read_members
+from bench.worker.datasets.cifar10 import SLACK_BYTES, read_members
 
 WANTED = {"set/a": 5, "set/b": 3}
 GOOD: list[tuple[str, bytes | tarfile.TarInfo]] = [("set/a", b"aaaaa"), ("set/b", b"bbb")]

@@ -11,7 +11,7 @@ import pytest
 
 from bench.errors import DataError
 from bench.worker.datasets.hdf5 import hdf5
-from bench.worker.datasets.hdf5_reading import layout
+from bench.worker.datasets.hdf5_file import layout
 from bench.worker.datasets.splits import Splits
 
 COUNT = 20

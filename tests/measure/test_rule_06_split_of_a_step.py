@@ -18,7 +18,7 @@ from bench.registry import DEVICES
 from bench.worker.devices.cpu import Cpu
 from bench.worker.devices.cuda import CYCLES_PER_SECOND, Cuda
 from bench.worker.measure import clock
-from bench.worker.measure.split import seconds_alone
+from bench.worker.measure.clock import seconds_alone
 from bench.worker.train import loaders
 
 DATA, TRANSFER, COMPUTE, LAUNCH = 0.005, 0.003, 0.010, 0.004

@@ -16,7 +16,7 @@ MIB, SHARED = 2**20, 512
 CODE = """
 import json, os, psutil, sys
 import numpy as np
-from bench.worker.measure.tree import TreePeak, descendants
+from bench.worker.measure.memory import TreePeak, descendants
 peak = TreePeak()
 peak.start()
 resident = psutil.Process().memory_info().rss

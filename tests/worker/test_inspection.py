@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bench.worker import inspection
 from bench.worker.catalogue.kept import worker_digest
+from bench.worker.datasets import splits as splits_module
 from bench.worker.datasets.prepare import Split, prepare
 from bench.worker.datasets.splits import Splits
-from bench.worker.inspection import figures
-from bench.worker.inspection.figures import copies, part_figures, spread
+from bench.worker.inspection import copies, part_figures, spread
 
 RNG = np.random.default_rng(0)
 
@@ -24,7 +25,7 @@ def part(count: int, *, shape: tuple[int, int, int] = (3, 5, 4), classes: int = 
 @pytest.fixture(params=[None, 2000], ids=["at once", "in pieces"])
 def _pieces(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param:
-        monkeypatch.setattr(figures, "CHUNK_BYTES", request.param)
+        monkeypatch.setattr(splits_module, "CHUNK_BYTES", request.param)
 
 
 @pytest.mark.usefixtures("_pieces")
@@ -57,8 +58,8 @@ def test_figures_are_those_of_all_images_together(kind: type) -> None:
 
 
 def test_the_pieces_are_smaller_than_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(figures, "CHUNK_BYTES", 2000)
-    sizes = [len(piece) for _, piece in figures.pieces(part(101).images, maximum=255.0)]
+    monkeypatch.setattr(splits_module, "CHUNK_BYTES", 2000)
+    sizes = [len(piece) for _, piece in inspection.pieces(part(101).images, maximum=255.0)]
     assert sum(sizes) == 101
     assert max(sizes) * 3 * 5 * 4 * 8 <= 2000
 
@@ -119,7 +120,7 @@ def test_the_normalisation_is_the_one_that_standard_does(declared: Any) -> None:
         train_images=train.images, train_labels=train.labels, test_images=test.images, test_labels=test.labels,
         class_names=list("abcd"), maximum=255, licence="none", source="here", mean=mean, sd=sd,
     )  # fmt: skip
-    found = figures.figures(splits, prepare(splits, seed=0, train_limit=None, test_limit=None, validation_split=0.0))
+    found = inspection.figures(splits, prepare(splits, seed=0, train_limit=None, test_limit=None, validation_split=0.0))
     wanted = declared or (found["train/channel_mean"], found["train/channel_sd"])
     np.testing.assert_allclose(found["about/standard_mean"], wanted[0])
     np.testing.assert_allclose(found["about/standard_sd"], wanted[1])

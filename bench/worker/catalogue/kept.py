@@ -23,6 +23,7 @@ NO_TRIAL = (
     "datasets/convert.py",
     "datasets/fetch.py",
     "export_model.py",
+    "inspection.py",
     "measure/instruments.py",
     "trial/range_test.py",
 )
@@ -84,7 +85,7 @@ def worker_digest() -> str:
     exports and inspects are in no trial of a suite.
     """
     own = PACKAGE / "worker"
-    apart = {own / name for name in NO_TRIAL} | set((own / "inspection").glob("*.py"))
+    apart = {own / name for name in NO_TRIAL}
     apart |= {path for kind in ("datasets", "devices") for path in (own / kind).glob("*.py") if _registers(path)}
     return files_digest(path for path in own.rglob("*.py") if path not in apart)
 

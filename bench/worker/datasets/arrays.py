@@ -59,7 +59,9 @@ def _load(folder: Path) -> Arrays | None:
     """None where the folder is absent or not whole."""
     try:
         sidecar = json.loads((folder / SIDECAR).read_bytes())
-        if not all(_is_as_written(folder / f"{name}.npy", facts) for name, facts in sidecar.items()):
+        stats = ((folder / f"{name}.npy").stat() for name in sidecar)
+        as_it_is = [(stat.st_size, stat.st_mtime_ns) for stat in stats]
+        if as_it_is != [(facts["bytes"], facts["mtime_ns"]) for facts in sidecar.values()]:
             if not all(_hash(folder / f"{name}.npy") == facts["sha256"] for name, facts in sidecar.items()):
                 return None
             with contextlib.suppress(OSError):  # a cache that we may only read is a good one
@@ -67,11 +69,6 @@ def _load(folder: Path) -> Arrays | None:
         return {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in sidecar}
     except (OSError, ValueError, TypeError, KeyError, AttributeError, EOFError):
         return None  # whatever is wrong with what lies there: it is decoded anew
-
-
-def _is_as_written(path: Path, facts: Mapping[str, Any]) -> bool:
-    stat = path.stat()
-    return bool(stat.st_size == facts["bytes"] and stat.st_mtime_ns == facts["mtime_ns"])
 
 
 def _publish(folder: Path, arrays: Arrays) -> None:

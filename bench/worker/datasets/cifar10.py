@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
+import io
+import lzma
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import tarfile
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -14,10 +19,17 @@ import numpy.typing as npt
 from bench.base.cache import file_sha256
 from bench.errors import DataError
 from bench.registry import dataset
-from bench.worker.datasets.archive import read_members
 from bench.worker.datasets.arrays import Arrays, cached
-from bench.worker.datasets.downloads import Download, downloads
-from bench.worker.datasets.files import check_content, check_pinned, not_there, read_pinned, shown, unreadable
+from bench.worker.datasets.files import (
+    Download,
+    check_content,
+    check_pinned,
+    downloads,
+    not_there,
+    read_pinned,
+    shown,
+    unreadable,
+)
 from bench.worker.datasets.restricted_pickle import loads
 from bench.worker.datasets.splits import Splits
 
@@ -25,6 +37,7 @@ VERSION = 1  # of the decoder: raise it when the decoded arrays change
 FOLDER = "cifar-10-batches-py"
 ARCHIVES = ("cifar-10-python.tar.gz", "cifar-10-python.tar.xz")
 TAR_GZ_BYTES = 170_498_071
+SLACK_BYTES = 1 << 20  # of an archive: for headers, padding, and small members that nobody asked for
 ROWS, SHAPE, CLASSES = 10_000, (3, 32, 32), 10
 
 
@@ -55,7 +68,14 @@ def cifar10(root: Path) -> Splits:
 
     Raises Unavailable where neither the folder nor an archive is under root, DataError where they are not as published.
     """
-    arrays: Mapping[str, Any] = _load(root)
+    folder = root / FOLDER
+    archive = next((root / name for name in ARCHIVES if (root / name).is_file()), None)
+    if all((folder / name).is_file() for name in MEMBERS):
+        arrays = _from_folder(folder)
+    elif archive is not None:
+        arrays = _from_archive(archive)
+    else:
+        raise not_there("CIFAR-10", name="cifar10", root=root, missing=f"{FOLDER} or {ARCHIVES[0]}")
     return Splits(
         **arrays,
         class_names=CLASS_NAMES.split(","),
@@ -88,17 +108,7 @@ def batch(content: bytes, *, label: str) -> tuple[npt.NDArray[np.uint8], npt.NDA
     return data.reshape(ROWS, *SHAPE), np.array(labels, dtype=np.int64)
 
 
-def _load(root: Path) -> Arrays:
-    folder = root / FOLDER
-    archive = next((root / name for name in ARCHIVES if (root / name).is_file()), None)
-    if all((folder / name).is_file() for name in MEMBERS):
-        return _from_folder(folder)
-    if archive is not None:
-        return _from_archive(archive)
-    raise not_there("CIFAR-10", name="cifar10", root=root, missing=f"{FOLDER} or {ARCHIVES[0]}")
-
-
-def _from_folder(folder: Path) -> Arrays:
+def _from_folder(folder: Path) -> Mapping[str, Any]:
     for name, member in MEMBERS.items():
         check_pinned(folder / name, member.sha256, name="cifar10")
 
@@ -111,7 +121,7 @@ def _from_folder(folder: Path) -> Arrays:
     return cached("cifar10", sources=sources, version=VERSION, decode=lambda: _decode(contents(), shown(folder)))
 
 
-def _from_archive(path: Path) -> Arrays:
+def _from_archive(path: Path) -> Mapping[str, Any]:
     """The digest of the archive is part of the key: an archive that was not checked member by member has no arrays."""
     wanted = {f"{FOLDER}/{name}": member.size_bytes for name, member in MEMBERS.items()}
     try:
@@ -138,3 +148,55 @@ def _decode(contents: Iterable[tuple[str, bytes]], label: str) -> Arrays:
         "test_images": batches["test_batch"][0],
         "test_labels": batches["test_batch"][1],
     }
+
+
+def read_members(path: Path, wanted: Mapping[str, int]) -> Iterator[tuple[str, bytes]]:
+    """(name, content) of each wanted member, in the archive's order; wanted: name → most bytes that it may have.
+
+    Nothing is extracted: a name can escape, a size can lie (PEP 706). path ends in .gz or .xz. No more is decompressed
+    than all wanted members together justify.
+    Raises DataError on a damaged archive, a missing, doubled or too long member, or one that is no plain file.
+    """
+    missing = dict(wanted)
+    try:
+        with (lzma.open if path.suffix == ".xz" else gzip.open)(path) as packed:
+            stream = _Capped(packed, limit_bytes=sum(wanted.values()) + SLACK_BYTES, label=shown(path))
+            with tarfile.open(fileobj=stream, mode="r|") as archive:
+                for member in archive:
+                    if member.name in wanted:
+                        yield member.name, _content(archive, member, missing, label=f"{shown(path)}: {member.name}")
+                    if not missing:
+                        return
+    except (OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError) as error:
+        raise DataError(f"{shown(path)}: found a damaged or truncated archive ({error}); needs a whole one") from error
+    raise DataError(f"{shown(path)}: found no {', '.join(sorted(missing))}; needs all of them")
+
+
+def _content(archive: tarfile.TarFile, member: tarfile.TarInfo, missing: dict[str, int], *, label: str) -> bytes:
+    limit = missing.pop(member.name, None)
+    if limit is None:
+        raise DataError(f"{label}: found it twice; needs it once")
+    if not member.isreg() or member.size > limit:
+        kind = f"{member.size} bytes of tar type {member.type!r}"
+        raise DataError(f"{label}: found {kind}; needs a file of {limit} bytes")
+    file = archive.extractfile(member)
+    content = file.read() if file else b""
+    if len(content) != member.size:
+        raise DataError(f"{label}: found {len(content)} bytes; its header says {member.size}")
+    return content
+
+
+class _Capped(io.RawIOBase):
+    """Reads no more than so many bytes of another stream. Raises DataError when asked for more."""
+
+    def __init__(self, stream: io.BufferedIOBase, *, limit_bytes: int, label: str) -> None:
+        self._stream = stream
+        self._left = limit_bytes
+        self._label = label
+
+    def read(self, size: int = -1) -> bytes:
+        found = self._stream.read(min(size, self._left + 1) if size >= 0 else self._left + 1)
+        self._left -= len(found)
+        if self._left < 0:
+            raise DataError(f"{self._label}: found more than its members justify when decompressed; refused")
+        return found

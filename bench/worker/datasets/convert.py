@@ -13,7 +13,6 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -21,8 +20,8 @@ from bench.base.records import Json
 from bench.errors import BenchError
 from bench.worker.common.answer import Say, answer, register_all
 from bench.worker.datasets.files import replacing, shown
-from bench.worker.datasets.hdf5_layout import attributes
-from bench.worker.datasets.prepare import BuiltSet, Split, build_set
+from bench.worker.datasets.hdf5_file import attributes
+from bench.worker.datasets.prepare import BuiltSet, Split, build_set, own_test
 
 
 def work(request: dict[str, Json], say: Say) -> None:
@@ -36,14 +35,13 @@ def work(request: dict[str, Json], say: Say) -> None:
     built = build_set(request["name"], request["settings"], locations=request["locations"], root=root)
     _refuse(request, built)
     splits, _, limits = built
-    said = attributes(splits)
-    train, test = limits["train_limit"], limits["test_limit"]
+    facts, train = attributes(splits), limits["train_limit"]
     written = []
     if splits.test_fraction is None:  # first: a training file without its test file would be taken for a whole set
-        part = Split(splits.test_images[:test], splits.test_labels[:test])
-        written.append(_write(Path(request["test_path"]), part, said=said))
+        part = own_test(splits, limits["test_limit"])
+        written.append(_write(Path(request["test_path"]), part, facts=facts))
     part = Split(splits.train_images[:train], splits.train_labels[:train])
-    written.insert(0, _write(Path(request["path"]), part, said=said))
+    written.insert(0, _write(Path(request["path"]), part, facts=facts))
     say({"files": written, "test_fraction": splits.test_fraction})
 
 
@@ -61,8 +59,8 @@ def _refuse(request: Mapping[str, Json], built: BuiltSet) -> None:
         )
 
 
-def _write(path: Path, part: Split, *, said: Mapping[str, Json]) -> dict[str, Json]:
-    image = _image(part, said)
+def _write(path: Path, part: Split, *, facts: Mapping[str, Json]) -> dict[str, Json]:
+    image = _image(part, facts)
     try:
         with replacing(path) as aside, aside.open("wb") as file:
             file.write(image)
@@ -78,21 +76,18 @@ def _write(path: Path, part: Split, *, said: Mapping[str, Json]) -> dict[str, Js
     }
 
 
-def _image(part: Split, said: Mapping[str, Json]) -> bytes:
+def _image(part: Split, facts: Mapping[str, Json]) -> bytes:
     """The file as it is to lie on disk, put together in memory: HDF5 ends the process where a disk is full."""
     import h5py
 
     with h5py.File("image", "w", driver="core", backing_store=False) as file:
         file["images"], file["labels"] = part.images, part.labels
-        for name, value in said.items():
-            file.attrs[name] = value if not _are_texts(value) else np.array(value, dtype=h5py.string_dtype())
+        for name, value in facts.items():
+            texts = isinstance(value, list) and all(isinstance(each, str) for each in value)
+            file.attrs[name] = np.array(value, dtype=h5py.string_dtype()) if texts else value
         file.flush()
         image: bytes = file.id.get_file_image()
     return image
-
-
-def _are_texts(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
 
 if __name__ == "__main__":

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from bench.registry import dataset
 from bench.worker.datasets import idx
-from bench.worker.datasets.downloads import Download, downloads
-from bench.worker.datasets.idx import idx_files
+from bench.worker.datasets.files import Download, downloads
 from bench.worker.datasets.splits import Splits
 
 FOLDER = "FashionMNIST/raw"
 CLASSES = "T-shirt/top,Trouser,Pullover,Dress,Coat,Sandal,Shirt,Sneaker,Bag,Ankle boot"
 # SHA-256 of the decompressed file and of the .gz, which are those whose MD5 torchvision pins.
-FILES = idx_files(
+FILES = idx.idx_files(
     sha256={
         "train_images": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
         "train_labels": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
@@ -35,9 +33,8 @@ FILES = idx_files(
 @dataset("fashion_mnist")
 def fashion_mnist(root: Path) -> Splits:
     """Pieces of clothing: 60,000 to train, 10,000 to test, 1×28×28 grey, 10 classes."""
-    arrays: Mapping[str, Any] = idx.load(root, name="fashion_mnist", title="Fashion-MNIST", folder=FOLDER, files=FILES)
     return Splits(
-        **arrays,
+        **idx.load(root, name="fashion_mnist", title="Fashion-MNIST", folder=FOLDER, files=FILES),
         class_names=CLASSES.split(","),
         maximum=255,
         mean=(0.28604059698879547,),  # of the 60,000 training images

@@ -5,8 +5,8 @@
 The request: name, data_root. The answer: {"done": bytes, "total": bytes, "file": name} under way, {"message": text} at
 the end.
 
-Mirrors and checksums are torchvision's; its download function is not used: it writes under the final name, has no
-timeout, and extracts the archive. Here a file is written aside, checked, and renamed.
+Mirrors and checksums are torchvision's. Its download function writes under the final name, has no timeout, and extracts
+the archive: here a file is written aside, checked, and renamed.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ import pkgutil
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import IO
 from urllib.parse import urlsplit
 
 import bench.worker.datasets
@@ -28,8 +27,7 @@ from bench.base.records import Json
 from bench.errors import BenchError, DataError, Unavailable
 from bench.registry import DATASETS
 from bench.worker.common.answer import Say, answer
-from bench.worker.datasets.downloads import DOWNLOADS, Download
-from bench.worker.datasets.files import replacing, shown
+from bench.worker.datasets.files import DOWNLOADS, Download, replacing, shown
 
 TIMEOUT_SECONDS = 30.0
 CHUNK_BYTES = 1 << 16
@@ -47,22 +45,14 @@ def fetch(name: str, *, root: Path, report: Say) -> None:
     if name not in DOWNLOADS:
         report({"message": f"{name}: nothing to fetch"})
         return
-    if _is_there(build, root):
+    with suppress(Unavailable, DataError):
+        build(root)  # it can be used as it lies there: in another form than the download's, too
         report({"message": f"{name}: there already, in {shown(root)}"})
         return
     files = DOWNLOADS[name]()
     for file in files:
         _fetch_file(file, root=root, report=report)
     report({"message": f"{name}: {', '.join(file.path.name for file in files)} in {shown(root)}"})
-
-
-def _is_there(build: Callable[[Path], object], root: Path) -> bool:
-    """Whether the set can be used as it lies there: in another form than the download's, too."""
-    try:
-        build(root)
-    except (Unavailable, DataError):
-        return False
-    return True
 
 
 def _fetch_file(file: Download, *, root: Path, report: Say) -> None:
@@ -81,13 +71,14 @@ def _fetch_file(file: Download, *, root: Path, report: Say) -> None:
 def _from_any_mirror(file: Download, temporary: Path, *, target: Path, report: Say) -> None:
     errors = []
     for url in file.urls:
+        host = urlsplit(url).netloc or url
         try:
             _retrieve(url, temporary, file=file, report=report)
             if _is_right(temporary, file.checksum):
                 return
-            errors.append(f"{_host(url)}: the checksum is not the published one")
+            errors.append(f"{host}: the checksum is not the published one")
         except (OSError, http.client.HTTPException, ValueError) as error:
-            errors.append(f"{_host(url)}: {error}")
+            errors.append(f"{host}: {error}")
     raise BenchError(
         f"{target.name}: could not be downloaded ({'; '.join(errors)}): "
         f"try again with a network, or put the file at {shown(target)} by hand"
@@ -96,30 +87,22 @@ def _from_any_mirror(file: Download, temporary: Path, *, target: Path, report: S
 
 def _retrieve(url: str, path: Path, *, file: Download, report: Say) -> None:
     """Raises OSError, HTTPException, or ValueError where more comes than the file is long."""
-    with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as response, path.open("wb") as aside:  # noqa: S310  # the addresses are ours
-        _copy(response, aside, file=file, report=report)
-
-
-def _copy(response: IO[bytes], aside: IO[bytes], *, file: Download, report: Say) -> None:
     done, reported = 0, 0.0
-    while chunk := response.read(CHUNK_BYTES):
-        aside.write(chunk)
-        done += len(chunk)
-        if done > file.size_bytes:
-            raise ValueError(f"sent more than the {file.size_bytes} bytes of the file")
-        if time.monotonic() - reported > REPORT_SECONDS or done == file.size_bytes:
-            reported = time.monotonic()
-            report({"done": done, "total": file.size_bytes, "file": file.path.name})
+    with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as response, path.open("wb") as aside:  # noqa: S310  # the addresses are ours
+        while chunk := response.read(CHUNK_BYTES):
+            aside.write(chunk)
+            done += len(chunk)
+            if done > file.size_bytes:
+                raise ValueError(f"sent more than the {file.size_bytes} bytes of the file")
+            if time.monotonic() - reported > REPORT_SECONDS or done == file.size_bytes:
+                reported = time.monotonic()
+                report({"done": done, "total": file.size_bytes, "file": file.path.name})
 
 
 def _is_right(path: Path, checksum: str) -> bool:
     algorithm, _, needed = checksum.partition(":")
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest() == needed
-
-
-def _host(url: str) -> str:
-    return urlsplit(url).netloc or url
 
 
 def work(request: dict[str, Json], say: Say) -> None:

@@ -1,15 +1,44 @@
-"""Files of data sets: named without home paths, checked against pinned digests, read to a cap, written whole."""
+"""Files of data sets: what `bench fetch` downloads, how a file is checked, read to a cap, and written whole."""
 
 from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TypeAlias
 
 from bench.base.cache import file_sha256
-from bench.errors import DataError, Unavailable
+from bench.errors import BenchError, DataError, Unavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """One file: where it lies under the data root, its mirrors, its length in bytes, its digest `md5:…`, `sha256:…`."""
+
+    path: PurePosixPath
+    urls: tuple[str, ...]
+    size_bytes: int
+    checksum: str
+
+
+Builder: TypeAlias = Callable[[], Sequence[Download]]
+
+DOWNLOADS: dict[str, Builder] = {}
+
+
+def downloads(name: str) -> Callable[[Builder], Builder]:
+    """Decorator: the decorated function lists the files of the data set `name`. Called only when they are fetched."""
+
+    def enter(build: Builder) -> Builder:
+        if name in DOWNLOADS:
+            raise BenchError(f"downloads of {name!r} are registered already")
+        DOWNLOADS[name] = build
+        return build
+
+    return enter
 
 
 def shown(path: Path) -> str:
@@ -42,30 +71,23 @@ def not_there(title: str, *, name: str, root: Path, missing: str) -> Unavailable
 
 
 def check_pinned(path: Path, sha256: str, *, name: str) -> None:
-    """Compare the digest of a file with the published one; cheap where the file has not changed since the last time.
-
-    Raises DataError, which names the file, where they differ or it cannot be read.
-    """
+    """Raise DataError where a file cannot be read, or its digest is not the published one. Cheap for a file that has
+    not changed since the last time."""
     try:
         found = file_sha256(path)
     except OSError as error:
         raise unreadable(path, error) from error
-    if found != sha256:
-        raise _damaged(shown(path), found, sha256, name=name)
+    _compare(found, sha256, label=shown(path), name=name)
 
 
 def check_content(content: bytes, sha256: str, *, label: str, name: str) -> None:
     """Raise DataError where the digest of what was read of `label` is not the published one."""
-    found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
-        raise _damaged(label, found, sha256, name=name)
+    _compare(hashlib.sha256(content).hexdigest(), sha256, label=label, name=name)
 
 
 def read_pinned(path: Path, sha256: str, *, limit_bytes: int, name: str) -> bytes:
-    """The content of a file whose digest is the published one: the very bytes that were checked.
-
-    Raises DataError, which names the file, where the digest differs, it is longer than the limit, or unreadable.
-    """
+    """The content of a file whose digest is the published one: the very bytes that were checked. Raises DataError
+    where the digest differs, the file is longer than the limit, or unreadable."""
     try:
         with path.open("rb") as file:
             content = file.read(limit_bytes + 1)
@@ -82,8 +104,9 @@ def unreadable(path: Path, error: OSError) -> DataError:
     return DataError(f"{shown(path)}: cannot be read: {error.strerror or type(error).__name__}")
 
 
-def _damaged(label: str, found: str, needed: str, *, name: str) -> DataError:
-    return DataError(
-        f"{label}: found SHA-256 {found[:16]}…, needs {needed[:16]}…: it is damaged or another file; "
-        f"remove it and run `bench fetch {name}`"
-    )
+def _compare(found: str, needed: str, *, label: str, name: str) -> None:
+    if found != needed:
+        raise DataError(
+            f"{label}: found SHA-256 {found[:16]}…, needs {needed[:16]}…: it is damaged or another file; "
+            f"remove it and run `bench fetch {name}`"
+        )

@@ -17,8 +17,7 @@ import numpy.typing as npt
 
 from bench.errors import DataError
 from bench.worker.datasets.arrays import Arrays, cached
-from bench.worker.datasets.downloads import Download
-from bench.worker.datasets.files import check_pinned, not_there, read_pinned, shown
+from bench.worker.datasets.files import Download, check_pinned, not_there, read_pinned, shown
 
 VERSION = 1  # of the decoder: raise it when the decoded arrays change
 UNSIGNED_BYTE = 0x08
@@ -55,21 +54,26 @@ def idx_files(
     return {key: IdxFile(*named, sha256[key], gz_sha256[key], gz_bytes[key]) for key, named in NAMES.items()}
 
 
-def load(root: Path, *, name: str, title: str, folder: str, files: Mapping[str, IdxFile]) -> Arrays:
+def load(root: Path, *, name: str, title: str, folder: str, files: Mapping[str, IdxFile]) -> Mapping[str, Any]:
     """The arrays of a set, images as (N, 1, H, W) uint8 and labels as (N,) int64, by the keys of `files`.
 
     root: the data root, never written to. folder: where in it the files lie.
     Raises Unavailable where a file is missing, DataError, which names the file, where one is not the published one.
     """
-    paths = {key: _find(root / folder, file) for key, file in files.items()}
+    paths = {}
     for key, file in files.items():
-        path = paths[key]
-        if path is None:
+        path = root / folder / f"{file.name}.gz"
+        path = path if path.is_file() else path.with_suffix("")
+        if not path.is_file():
             raise not_there(title, name=name, root=root, missing=f"{folder}/{file.name}.gz")
         check_pinned(path, file.gz_sha256 if path.suffix == ".gz" else file.sha256, name=name)
+        paths[key] = path
 
     def decode() -> Arrays:
-        return {key: _shaped(_read(path, files[key], name=name)) for key, path in paths.items() if path}
+        arrays = {key: _read(path, files[key], name=name) for key, path in paths.items()}
+        return {
+            key: array.astype(np.int64) if array.ndim == 1 else array[:, np.newaxis] for key, array in arrays.items()
+        }
 
     return cached(name, sources={key: file.sha256 for key, file in files.items()}, version=VERSION, decode=decode)
 
@@ -113,11 +117,6 @@ def parse(content: bytes, *, shape: tuple[int, ...], label: str) -> npt.NDArray[
     return np.frombuffer(content, dtype=np.uint8, offset=len(header)).reshape(shape)
 
 
-def _find(folder: Path, file: IdxFile) -> Path | None:
-    candidates = (folder / f"{file.name}.gz", folder / file.name)
-    return next((path for path in candidates if path.is_file()), None)
-
-
 def _read(path: Path, file: IdxFile, *, name: str) -> npt.NDArray[np.uint8]:
     if path.suffix == ".gz":
         packed = read_pinned(path, file.gz_sha256, limit_bytes=file.gz_bytes, name=name)
@@ -125,7 +124,3 @@ def _read(path: Path, file: IdxFile, *, name: str) -> npt.NDArray[np.uint8]:
     else:
         content = read_pinned(path, file.sha256, limit_bytes=file.size_bytes, name=name)
     return parse(content, shape=file.shape, label=shown(path))
-
-
-def _shaped(array: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
-    return array.astype(np.int64) if array.ndim == 1 else array[:, np.newaxis]

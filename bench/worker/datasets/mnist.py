@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from bench.registry import dataset
 from bench.worker.datasets import idx
-from bench.worker.datasets.downloads import Download, downloads
-from bench.worker.datasets.idx import idx_files
+from bench.worker.datasets.files import Download, downloads
 from bench.worker.datasets.splits import Splits
 
 FOLDER = "MNIST/raw"
 # SHA-256 of the decompressed file and of the .gz, which are those whose MD5 torchvision pins.
-FILES = idx_files(
+FILES = idx.idx_files(
     sha256={
         "train_images": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
         "train_labels": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
@@ -34,9 +32,8 @@ FILES = idx_files(
 @dataset("mnist")
 def mnist(root: Path) -> Splits:
     """Handwritten digits: 60,000 to train, 10,000 to test, 1×28×28 grey, 10 classes."""
-    arrays: Mapping[str, Any] = idx.load(root, name="mnist", title="MNIST", folder=FOLDER, files=FILES)
     return Splits(
-        **arrays,
+        **idx.load(root, name="mnist", title="MNIST", folder=FOLDER, files=FILES),
         class_names=[str(digit) for digit in range(10)],
         maximum=255,
         mean=(0.1306604762738429,),  # of the 60,000 training images

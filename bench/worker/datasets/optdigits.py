@@ -13,8 +13,7 @@ import numpy.typing as npt
 from bench.errors import DataError
 from bench.registry import dataset
 from bench.worker.datasets.arrays import Arrays, cached
-from bench.worker.datasets.downloads import Download, downloads
-from bench.worker.datasets.files import check_pinned, not_there, read_pinned, shown
+from bench.worker.datasets.files import Download, check_pinned, downloads, not_there, read_pinned, shown
 from bench.worker.datasets.splits import Splits
 
 VERSION = 1  # of the decoder: raise it when the decoded arrays change

@@ -81,9 +81,8 @@ def prepare(
     Both draws are stratified: the share of each class is right within one sample. The set's own order is kept.
     Arrays are views wherever no draw was needed. Raises BenchError on a bad limit or share, or an empty part.
     """
-    drawn = draw_parts(
-        splits, seed=seed, train_limit=train_limit, test_limit=test_limit, validation_split=validation_split
-    )
+    limits = {"train_limit": train_limit, "test_limit": test_limit}
+    drawn = draw_parts(splits, seed=seed, validation_split=validation_split, **limits)
     own = Split(splits.train_images, splits.train_labels)
     test = own_test(splits, test_limit) if drawn.test is None else _take(own, drawn.test)
     return Prepared(_take(own, drawn.train), _take(own, drawn.validation), test, tuple(splits.class_names))
@@ -91,14 +90,18 @@ def prepare(
 
 def own_test(splits: Splits, limit: int | None) -> Split:
     """The first N of the test samples that the set has of its own."""
-    return _first(Split(splits.test_images, splits.test_labels), limit)
+    return Split(splits.test_images[:limit], splits.test_labels[:limit])
 
 
 def draw_parts(
     splits: Splits, *, seed: int, train_limit: int | None, test_limit: int | None, validation_split: float
 ) -> Drawn:
     """The same as `prepare`, as places in the set. Raises the same."""
-    _check(train_limit=train_limit, test_limit=test_limit, validation_split=validation_split)
+    for name, limit in (("train_limit", train_limit), ("test_limit", test_limit)):
+        if limit is not None and limit < 1:
+            raise BenchError(f"{name}: found {limit}; needs at least 1")
+    if not 0 <= validation_split < 1:
+        raise BenchError(f"validation_split: found {validation_split}; needs a number from 0 to below 1")
     labels, test = splits.train_labels, None
     kept, tested = np.arange(len(labels[:train_limit])), len(splits.test_labels[:test_limit])
     if splits.test_fraction is not None:
@@ -107,7 +110,9 @@ def draw_parts(
         tested = len(test)
     held_out = draw(labels[kept], validation_split, seed=seed, purpose=VALIDATION_DRAW)
     train, validation = kept[~held_out], kept[held_out]
-    _refuse_empty(len(train), len(validation), tested, validation_split=validation_split)
+    if 0 in (len(train), tested) or (validation_split > 0 and len(validation) == 0):
+        sizes = f"{len(train)} to train, {len(validation)} to validate, {tested} to test"
+        raise BenchError(f"this split of the data set leaves {sizes}; needs at least one of each")
     return Drawn(train, validation, test)
 
 
@@ -132,27 +137,8 @@ def draw(labels: Labels, fraction: float, *, seed: int, purpose: int) -> npt.NDA
     return mask
 
 
-def _first(part: Split, limit: int | None) -> Split:
-    return Split(part.images[:limit], part.labels[:limit])
-
-
 def _take(part: Split, indices: Indices) -> Split:
     """A view where the indices are a leading piece of the part (all of it, or none), else a copy."""
     if np.array_equal(indices, np.arange(len(indices))):
-        return _first(part, len(indices))
+        return Split(part.images[: len(indices)], part.labels[: len(indices)])
     return Split(part.images[indices], part.labels[indices])
-
-
-def _check(*, train_limit: int | None, test_limit: int | None, validation_split: float) -> None:
-    for name, limit in (("train_limit", train_limit), ("test_limit", test_limit)):
-        if limit is not None and limit < 1:
-            raise BenchError(f"{name}: found {limit}; needs at least 1")
-    if not 0 <= validation_split < 1:
-        raise BenchError(f"validation_split: found {validation_split}; needs a number from 0 to below 1")
-
-
-def _refuse_empty(train: int, validation: int, test: int, *, validation_split: float) -> None:
-    needed = [train, test, validation] if validation_split > 0 else [train, test]
-    if 0 in needed:
-        sizes = f"{train} to train, {validation} to validate, {test} to test"
-        raise BenchError(f"this split of the data set leaves {sizes}; needs at least one of each")

@@ -34,19 +34,14 @@ class _Dtype:
 class _Array:
     """Stands for numpy.ndarray, as the pickle builds it: state = (version, shape, dtype, Fortran order, bytes)."""
 
-    def __init__(self) -> None:
-        self.state: object = None
+    state: object = None
 
     def __setstate__(self, state: object) -> None:
         self.state = state
 
 
-def _reconstruct(*_: object) -> _Array:
-    return _Array()
-
-
 KNOWN: dict[tuple[str, str], Any] = {
-    ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
+    ("numpy.core.multiarray", "_reconstruct"): lambda *_: _Array(),
     ("numpy", "ndarray"): _Array,
     ("numpy", "dtype"): _Dtype,
 }

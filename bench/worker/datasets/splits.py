@@ -55,7 +55,12 @@ class Splits:
             self._set(f"{part}_images", images)
             self._set(f"{part}_labels", labels)
         self._check_parts()
-        self._check_facts()
+        if not self.licence or not self.source:
+            raise DataError("licence and source: needs a text for each that says where the data set comes from")
+        if not (math.isfinite(self.maximum) and self.maximum > 0):
+            raise DataError(f"maximum: found {self.maximum}; needs a finite number above 0")
+        if self.test_fraction is not None and not 0 < self.test_fraction < 1:
+            raise DataError(f"test_fraction: found {self.test_fraction}; needs a number between 0 and 1")
         for name in ("mean", "sd"):
             self._set(name, _per_channel(getattr(self, name), what=name, channels=self.input_shape[0]))
         if self.sd is not None and min(self.sd) <= 0:
@@ -84,14 +89,6 @@ class Splits:
                 f"test part: found {len(test)} images and test_fraction {self.test_fraction}; needs one of the two"
             )
 
-    def _check_facts(self) -> None:
-        if not self.licence or not self.source:
-            raise DataError("licence and source: needs a text for each that says where the data set comes from")
-        if not (math.isfinite(self.maximum) and self.maximum > 0):
-            raise DataError(f"maximum: found {self.maximum}; needs a finite number above 0")
-        if self.test_fraction is not None and not 0 < self.test_fraction < 1:
-            raise DataError(f"test_fraction: found {self.test_fraction}; needs a number between 0 and 1")
-
 
 @dataclass(frozen=True, slots=True)
 class Affine:
@@ -113,7 +110,10 @@ def scaling(splits: Splits, name: Scaling) -> Affine:
         case "symmetric":
             return Affine((maximum / 2,) * channels, (2 / maximum,) * channels)
         case "standard":
-            mean, sd = _mean_and_sd(splits)
+            mean, sd = splits.mean, splits.sd
+            if mean is None or sd is None:
+                own_mean, own_sd = mean_and_sd(splits.train_images, maximum)
+                mean, sd = mean or own_mean, sd or own_sd
             return Affine(tuple(m * maximum for m in mean), tuple(1 / (maximum * s) for s in sd))
     raise BenchError(f"scaling: found {name!r}; needs unit, standard or symmetric")
 
@@ -125,30 +125,20 @@ def mean_and_sd(images: Images, maximum: float) -> tuple[tuple[float, ...], tupl
     """
     count = images.size // images.shape[1]
     zero = np.zeros(images.shape[1])
-    mean = sum((piece.sum(axis=(0, 2, 3)) for piece in _pieces(images)), zero) / count
-    centre = mean[:, None, None]
-    variance = sum((np.square(piece - centre).sum(axis=(0, 2, 3)) for piece in _pieces(images)), zero) / count
+    where = list(row_slices(len(images), row_bytes=8 * math.prod(images.shape[1:])))
+    pieces = (images[rows].astype(np.float64) for rows in where)
+    mean = sum((piece.sum(axis=(0, 2, 3)) for piece in pieces), zero) / count
+    differences = (images[rows].astype(np.float64) - mean[:, None, None] for rows in where)
+    variance = sum((np.square(piece).sum(axis=(0, 2, 3)) for piece in differences), zero) / count
     sd = np.sqrt(variance) / maximum
     sd[sd == 0] = 1.0
     return tuple((mean / maximum).tolist()), tuple(sd.tolist())
 
 
-def _mean_and_sd(splits: Splits) -> tuple[Sequence[float], Sequence[float]]:
-    if splits.mean is not None and splits.sd is not None:
-        return splits.mean, splits.sd
-    mean, sd = mean_and_sd(splits.train_images, splits.maximum)
-    return splits.mean or mean, splits.sd or sd
-
-
-def _pieces(images: Images) -> Iterator[npt.NDArray[np.float64]]:
-    rows = max(1, CHUNK_BYTES // (8 * math.prod(images.shape[1:])))
-    for start in range(0, len(images), rows):
-        yield images[start : start + rows].astype(np.float64)
-
-
-def _all_finite(array: npt.NDArray[Any]) -> bool:
-    rows = max(1, CHUNK_BYTES // max(1, array[:1].nbytes))
-    return all(bool(np.isfinite(array[start : start + rows]).all()) for start in range(0, len(array), rows))
+def row_slices(length: int, *, row_bytes: int) -> Iterator[slice]:
+    """Slices that cover `length` rows, each of CHUNK_BYTES at most where a row is no longer than that."""
+    rows = max(1, CHUNK_BYTES // max(1, row_bytes))
+    return (slice(start, min(start + rows, length)) for start in range(0, length, rows))
 
 
 def _images(value: object, *, what: str) -> Images:
@@ -156,8 +146,10 @@ def _images(value: object, *, what: str) -> Images:
     if array.ndim != 4 or array.dtype not in (np.uint8, np.float32):
         raise DataError(f"{what}: found {array.dtype} of {array.shape}; needs uint8 or float32 of (N, C, H, W)")
     array = np.ascontiguousarray(array)
-    if array.dtype == np.float32 and not _all_finite(array):
-        raise DataError(f"{what}: found NaN or infinity; needs finite numbers")
+    if array.dtype == np.float32:
+        where = row_slices(len(array), row_bytes=array[:1].nbytes)
+        if not all(np.isfinite(array[rows]).all() for rows in where):
+            raise DataError(f"{what}: found NaN or infinity; needs finite numbers")
     return array
 
 

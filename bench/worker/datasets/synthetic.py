@@ -12,16 +12,15 @@ import numpy.typing as npt
 from annotated_types import Ge, Le, Len
 
 from bench.registry import dataset
-from bench.worker.datasets.splits import CHUNK_BYTES, Images, Labels, Splits
+from bench.worker.datasets.splits import Images, Labels, Splits, row_slices
 
 MEANS, TRAIN, TEST = 1, 2, 3  # purposes: each has a generator of its own, so that more images to train change no test
 
 BLOCKS = 4  # a class's mean is a pattern of at most 4×4 blocks a channel: coarse, so that convolutions can use it
 SIGNAL = 0.75  # standard deviation of the blocks' values, in units of noise = 1
-GREY, CONTRAST = 128.0, 48.0  # levels of uint8: where 0 lies, and what 1 is ...
-FULL_PIXELS = (
-    64  # ... up to so many pixels; above, both shrink so that an image keeps its norm, and a learning rate fits
-)
+GREY, CONTRAST = 128.0, 48.0  # levels of uint8: where 0 lies, and what 1 is
+# Of images with more pixels than this both shrink, so that an image keeps its norm, and a learning rate fits.
+FULL_PIXELS = 64
 
 
 @dataset("synthetic")
@@ -75,9 +74,8 @@ def _draw(
     labels = rng.permutation(np.arange(count, dtype=np.int64) % len(means))
     images = np.empty((count, means.shape[1]), dtype=np.uint8)
     shrink = math.sqrt(FULL_PIXELS / max(FULL_PIXELS, means.shape[1]))
-    rows = max(1, CHUNK_BYTES // (8 * means.shape[1]))
-    for start in range(0, count, rows):
-        piece = means[labels[start : start + rows]]
+    for rows in row_slices(count, row_bytes=8 * means.shape[1]):
+        piece = means[labels[rows]]
         piece += noise * rng.standard_normal(piece.shape)
-        images[start : start + rows] = np.clip(np.rint(shrink * (GREY + CONTRAST * piece)), 0, 255)
+        images[rows] = np.clip(np.rint(shrink * (GREY + CONTRAST * piece)), 0, 255)
     return images, labels

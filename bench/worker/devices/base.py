@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sysconfig
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
 
 from bench.base.records import Json
 from bench.worker.measure.energy import Meter
+
+USE_EAGER = "or use engine 'eager'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,3 +200,13 @@ class Device(ABC):
     def capture(self, call: Callable[[], object]) -> Callable[[], None]:
         """Record what `call` asks of the device, without running it; returns the call that runs it."""
         raise NotImplementedError(self.cannot_capture())
+
+
+def missing_compiler(variable: str, *, default: str) -> str:
+    """Why the compiler that `variable` of the environment names cannot be used, in one line; empty where it can."""
+    compiler = os.environ.get(variable, default)
+    if shutil.which(compiler) is None:
+        return f"no compiler {compiler!r}: install it, or set {variable} to another one, {USE_EAGER}"
+    if not (Path(sysconfig.get_path("include")) / "Python.h").exists():
+        return f"no Python.h: install the headers of this Python (python3-dev), {USE_EAGER}"
+    return ""

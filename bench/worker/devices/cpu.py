@@ -8,8 +8,7 @@ import time
 import psutil
 
 from bench.registry import device
-from bench.worker.devices.base import Device, DeviceMemory
-from bench.worker.devices.compilers import missing_compiler
+from bench.worker.devices.base import Device, DeviceMemory, missing_compiler
 from bench.worker.measure.energy import RaplMeter
 from bench.worker.measure.environment import cpu_model
 

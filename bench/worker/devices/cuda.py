@@ -10,8 +10,7 @@ from typing import Any, ClassVar
 import torch
 
 from bench.registry import device
-from bench.worker.devices.base import Device, DeviceMemory, DeviceWatch
-from bench.worker.devices.compilers import USE_EAGER, missing_compiler
+from bench.worker.devices.base import USE_EAGER, Device, DeviceMemory, DeviceWatch, missing_compiler
 from bench.worker.devices.nvidia import Card, CardMeter, CardWatch
 
 # More than any card's clock: to wait for so many cycles takes a second, or longer.

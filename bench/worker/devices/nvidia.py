@@ -58,43 +58,29 @@ class Card:
             raise OSError(f"NVML: {error}") from error
 
     def read(self) -> Reading:
-        processes, reasons = self._ask("nvmlDeviceGetComputeRunningProcesses"), self._reasons()
+        processes = self.ask("nvmlDeviceGetComputeRunningProcesses")
+        own = [each for each in processes or () if each.pid == os.getpid()]
+        if not own and processes and len(processes) == 1:
+            own = processes  # its id is one of another namespace, as in a container
+        reasons = self.ask("nvmlDeviceGetCurrentClocksEventReasons")
+        if reasons is None:
+            reasons = self.ask("nvmlDeviceGetCurrentClocksThrottleReasons")
+        # Where somebody has set a clock for applications, the card can do no more than that.
+        highest = "ApplicationsClock" if (reasons or 0) & SET_BY_SOMEBODY else "MaxClockInfo"
         return Reading(
-            sm_mhz=self._ask("nvmlDeviceGetClockInfo", self._nvml.NVML_CLOCK_SM),
-            highest_mhz=self._highest_mhz(reasons or 0),
+            sm_mhz=self.ask("nvmlDeviceGetClockInfo", self._nvml.NVML_CLOCK_SM),
+            highest_mhz=self.ask(f"nvmlDeviceGet{highest}", self._nvml.NVML_CLOCK_SM),
             reasons=reasons,
             processes=None if processes is None else len(processes),
-            own_bytes=_own_bytes(processes or []),
+            own_bytes=own[0].usedGpuMemory if own else None,
         )
 
-    def millijoules(self) -> int | None:
-        """Energy since the driver was loaded: the card's own counter, Volta and newer."""
-        found: int | None = self._ask("nvmlDeviceGetTotalEnergyConsumption")
-        return found
-
-    def _highest_mhz(self, reasons: int) -> int | None:
-        """What the card can do at most; where somebody has set a clock for applications, that."""
-        name = "nvmlDeviceGetApplicationsClock" if reasons & SET_BY_SOMEBODY else "nvmlDeviceGetMaxClockInfo"
-        found: int | None = self._ask(name, self._nvml.NVML_CLOCK_SM)
-        return found
-
-    def _reasons(self) -> int | None:
-        found: int | None = self._ask("nvmlDeviceGetCurrentClocksEventReasons")
-        return self._ask("nvmlDeviceGetCurrentClocksThrottleReasons") if found is None else found
-
-    def _ask(self, name: str, *arguments: Any) -> Any:
+    def ask(self, name: str, *arguments: Any) -> Any:
         """None where the card, the driver or this version of the library does not answer it."""
         try:
             return getattr(self._nvml, name)(self._handle, *arguments)
         except (self._nvml.NVMLError, AttributeError):
             return None
-
-
-def _own_bytes(processes: list[Any]) -> int | None:
-    """Memory of this process; of the only one where ids are those of another namespace, as in a container."""
-    own = [each for each in processes if each.pid == os.getpid()] or (processes if len(processes) == 1 else [])
-    found: int | None = own[0].usedGpuMemory if own else None
-    return found
 
 
 class CardMeter(Meter):
@@ -108,10 +94,10 @@ class CardMeter(Meter):
         self.joules()
 
     def joules(self) -> float:
-        millijoules = self._card.millijoules()
+        millijoules = self._card.ask("nvmlDeviceGetTotalEnergyConsumption")  # since the driver was loaded
         if millijoules is None:
             raise OSError("this card has no energy counter (Volta and newer have)")
-        return millijoules / 1e3
+        return float(millijoules / 1e3)
 
 
 class CardWatch(DeviceWatch):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import resource
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -74,31 +73,22 @@ def pressure_seconds() -> float | None:
 
 def throttled_seconds() -> float | None:
     """Seconds for which the quota of a cgroup of ours, or of one above it, was used up; None where none has a quota."""
-    found = [seconds for path in _cpu_stats() if (seconds := _throttled(path)) is not None]
+    # cgroup v2 has `throttled_usec`, v1 `throttled_time` in ns.
+    lines = re.compile(r"^throttled_(usec|time) (\d+)$", re.MULTILINE)
+    found = [
+        int(count) / (1e6 if unit == "usec" else 1e9)
+        for path in _cpu_stats()
+        for unit, count in lines.findall(text_of(path))
+    ]
     return sum(found) if found else None
-
-
-def _throttled(path: Path) -> float | None:
-    """`throttled_usec` of cgroup v2, or `throttled_time` (in ns) of v1."""
-    found = dict(re.findall(r"^(throttled_usec|throttled_time) (\d+)$", text_of(path), re.MULTILINE))
-    if "throttled_usec" in found:
-        return int(found["throttled_usec"]) / 1e6
-    return int(found["throttled_time"]) / 1e9 if found else None
 
 
 @cache
 def _cpu_stats() -> tuple[Path, ...]:
-    return tuple(path for folder in _with_parents() if (path := folder / "cpu.stat").is_file())
-
-
-def _with_parents() -> Iterator[Path]:
-    seen = set()
-    for folder in cgroup_folders():
-        for each in (folder, *folder.parents):
-            real = each.resolve()  # of v1, `cpu` and `cpu,cpuacct` are one folder under two names
-            if real.is_relative_to(CGROUPS) and real not in seen:
-                seen.add(real)
-                yield each
+    """The files `cpu.stat` of our cgroups and of those above them."""
+    # Of v1, `cpu` and `cpu,cpuacct` are one folder under two names.
+    folders = dict.fromkeys(each.resolve() for own in cgroup_folders() for each in (own, *own.parents))
+    return tuple(path for each in folders if each.is_relative_to(CGROUPS) and (path := each / "cpu.stat").is_file())
 
 
 @dataclass(slots=True)
@@ -111,11 +101,6 @@ class Contention:
     def add(self, *, before: Counters, after: Counters, wall_seconds: float) -> None:
         self.wall_seconds.append(wall_seconds)
         self.stretches.append(after.since(before))
-
-    @property
-    def share(self) -> float | None:
-        """Seconds of waiting for a core, of all threads together, a second of wall time."""
-        return self.over_wall("wait_seconds")
 
     def over_wall(self, name: str) -> float | None:
         """Sum of a counter over the wall time of all stretches; None where one of them does not know it."""

@@ -40,23 +40,18 @@ class RaplMeter(Meter):
 
     def __init__(self, folder: Path = POWERCAP) -> None:
         """Raises OSError where there is no counter, or where it may not be read."""
-        self._zones = [_Zone(zone) for zone in _zones(folder)]
+        self._zones = []
+        for zone in sorted(folder.glob("intel-rapl:*")):
+            # Packages, and what of their parts is not in them: memory. `psys` holds the packages, so it is none.
+            name = (zone / "name").read_text().strip()
+            package = PACKAGE.fullmatch(zone.name) and name.startswith("package")
+            if package or (MEMORY.fullmatch(zone.name) and name == "dram"):
+                self._zones.append(_Zone(zone))
         if not self._zones:
             raise OSError("this machine shows no RAPL counter under /sys/class/powercap")
 
     def joules(self) -> float:
         return sum(zone.microjoules() for zone in self._zones) / 1e6
-
-
-def _zones(folder: Path) -> list[Path]:
-    """Packages, and what of their parts is not in them: memory. `psys` holds the packages, so it is none."""
-    found = []
-    for zone in sorted(folder.glob("intel-rapl:*")):
-        name = (zone / "name").read_text().strip()
-        package = PACKAGE.fullmatch(zone.name) and name.startswith("package")
-        if package or (MEMORY.fullmatch(zone.name) and name == "dram"):
-            found.append(zone)
-    return found
 
 
 class _Zone:
@@ -88,25 +83,25 @@ class Energy:
     meter: Meter | None = None
     why_not: str = ""
     block_joules: list[float] = field(default_factory=list)
-    _before: float = 0.0
+    _before: float | None = None
 
     def block_begins(self) -> None:
-        if self.meter is not None:
-            self._before = self._read()
+        self._before = self._read()
 
     def block_ends(self) -> None:
-        if self.meter is not None:
-            after = self._read()
-            if self.meter is not None:  # it may have gone just now
-                self.block_joules.append(after - self._before)
+        before, self._before = self._before, self._read()
+        if before is not None and self._before is not None:
+            self.block_joules.append(self._before - before)
 
-    def _read(self) -> float:
-        assert self.meter is not None
+    def _read(self) -> float | None:
+        """The counter now. One that no longer answers is given up, with all that it said."""
+        if self.meter is None:
+            return None
         try:
             return self.meter.joules()
         except (OSError, ValueError) as error:
             self.meter, self.why_not, self.block_joules = None, str(error), []
-            return 0.0
+            return None
 
     def joules(self, block_seconds: list[float]) -> float | None:
         """Over all blocks; None, and the reason in `why_not`, where there is no figure to be trusted."""

@@ -13,6 +13,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -139,8 +140,11 @@ def torch_facts() -> dict[str, Any]:
 
 def notes() -> dict[str, Any]:
     """What is worth knowing of a run and changes no identity: versions, caches, clocks, limits, commit."""
-    found: dict[str, Any] = {"versions": {name: version for name in PACKAGES if (version := _version(name))}}
-    found["python"] = platform.python_version()
+    versions = {}
+    for name in PACKAGES:
+        with suppress(metadata.PackageNotFoundError):
+            versions[name] = metadata.version(name)
+    found: dict[str, Any] = {"versions": versions, "python": platform.python_version()}
     if sizes := caches():
         found["caches"] = sizes
     return found | clock_notes() | nvidia_notes() | commit()
@@ -152,9 +156,8 @@ def clock_notes(cpu: Path = CPU) -> dict[str, Any]:
     Nothing where the system does not say, as in most virtual machines. Somebody may change each while the machine
     runs, so none is a fact.
     """
-    found: dict[str, Any] = {}
-    if governor := text_of(cpu / "cpufreq/scaling_governor"):
-        found["governor"] = governor
+    governor = text_of(cpu / "cpufreq/scaling_governor")
+    found: dict[str, Any] = {"governor": governor} if governor else {}
     if kilohertz := text_of(cpu / "cpufreq/scaling_max_freq"):
         found["cpu_highest_mhz"] = int(kilohertz) / 1e3
     if boost := text_of(cpu.parent / "cpufreq/boost"):
@@ -183,13 +186,6 @@ def nvidia_notes() -> dict[str, Any]:
             "gpu_highest_memory_mhz": nvml.nvmlDeviceGetMaxClockInfo(card, nvml.NVML_CLOCK_MEM),
         }
     )
-
-
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return ""
 
 
 def commit() -> dict[str, Any]:

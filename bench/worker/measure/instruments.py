@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -20,7 +21,9 @@ from bench.worker.devices.cpu import Cpu
 # Batches of at most so many samples are the throw-away step, which is no step of anything.
 THROWAWAY_SAMPLES = 2
 
-_RAW = getattr(time, "CLOCK_MONOTONIC_RAW", None)  # not adjusted by anybody; Linux and macOS have it
+# A clock that nobody adjusts, where there is one; Linux and macOS have it.
+_RAW = getattr(time, "CLOCK_MONOTONIC_RAW", None)
+_now = time.time if _RAW is None else partial(time.clock_gettime, _RAW)
 
 Act = Callable[[torch.Tensor], object]  # of the images of a batch
 
@@ -30,10 +33,6 @@ def busy_wait(seconds: float) -> None:
     stop = _now() + seconds
     while _now() < stop:
         pass
-
-
-def _now() -> float:
-    return time.time() if _RAW is None else time.clock_gettime(_RAW)
 
 
 class Known(nn.Module):

@@ -1,26 +1,40 @@
-"""Peak of host memory.
+"""Peak of host memory: of this process, and of the tree of processes where a loader has workers.
 
-On Linux VmHWM of /proc/self/status, which the kernel keeps exactly and which writing 5 to /proc/self/clear_refs
-resets (proc(5)). `ru_maxrss` cannot be reset and is inherited over fork and exec: a child of 10 MiB of a parent
-of 1 GiB reads 1 GiB. Elsewhere the best reading that the system has, by name.
+Of the process, on Linux VmHWM of /proc/self/status, which the kernel keeps exactly and which writing 5 to
+/proc/self/clear_refs resets (proc(5)). `ru_maxrss` cannot be reset and is inherited over fork and exec: a child of
+10 MiB of a parent of 1 GiB reads 1 GiB. Elsewhere the best reading that the system has, by name.
+
+Of the tree PSS (proc(5), smaps_rollup): RSS counts a page that four workers share four times, PSS gives each a quarter
+of it. Pages of files are left out: libraries are shared with every other program that has torch loaded, so that a part
+of 200 MiB changes hands when one of them ends. The kernel keeps no peak of PSS, so it is sampled, between blocks, and
+called so.
 """
 
 from __future__ import annotations
 
 import ctypes
 import gc
+import os
 import re
 import resource
 import sys
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench.base.kernel import text_of
 from bench.worker.common import checked
 from bench.worker.devices.base import Device
-from bench.worker.measure.tree import HOW, TreePeak
 
 STATUS, CLEAR_REFS = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+PROC = Path("/proc")
+PSS = re.compile(r"^Pss_(?:Anon|Shmem):\s+(\d+) kB", re.MULTILINE)  # Linux 5.9 and newer
+# Reading the maps of a process that has torch loaded takes some 5 ms.
+SECONDS_BETWEEN_SAMPLES = 0.25
+HOW_TREE = "sampled between blocks: PSS of the process and its loader workers, without files, over the baseline"
+EXACT = "VmHWM after a reset"
 FIELD = re.compile(rb"^(VmHWM|VmRSS|RssFile):\s+(\d+) kB", re.MULTILINE)
 
 
@@ -65,20 +79,20 @@ class HostPeak:
     `pause` before evaluation and `resume` after it keep evaluation out: the peak is the largest over the stretches
     between, and what an evaluation leaves in the heap moves the baseline. Pages of files that come in meanwhile (code
     of the libraries, mapped data) are nobody's weights or activations, and not counted.
-    Raises nothing: where no instrument is there `bytes` is None.
+    `bytes`: the largest stretch; None before the first `pause`, and where there is no instrument. Raises nothing.
     """
 
     how: str = ""
+    bytes: int | None = None
     _start: Reading | None = None
     _paused: Reading | None = None
     _residue: int = 0
-    _peak: int | None = None
 
     def start(self) -> None:
         """Take the baseline. What was allocated before, and is still held, is not counted."""
         release()
         if _reset_high_water() and (now := _read()):
-            self.how, self._start = "VmHWM after a reset", now
+            self.how, self._start = EXACT, now
         else:
             self.how = "ru_maxrss (cannot be reset: a lower bound)"
             self._start = Reading(_maxrss(), 0, 0)
@@ -89,11 +103,11 @@ class HostPeak:
         if self._start is not None and now is not None:
             files = max(0, now.of_files - self._start.of_files)
             over = now.peak - self._start.peak - files - self._residue
-            self._peak = max(over, self._peak or 0)
+            self.bytes = max(over, self.bytes or 0)
 
     def resume(self) -> None:
         """Open the next stretch."""
-        if not self._exact:
+        if self.how != EXACT:
             return
         _reset_high_water()
         now = self._now()
@@ -101,21 +115,70 @@ class HostPeak:
             grown = now.resident - now.of_files - (self._paused.resident - self._paused.of_files)
             self._residue += max(0, grown)
 
-    @property
-    def bytes(self) -> int | None:
-        """Largest stretch over the baseline; None before the first `pause`."""
-        return self._peak
+    def at_least(self, peak: int | None) -> None:
+        """Take up the peak of a process before this one, over its own baseline."""
+        self.bytes = _larger(self.bytes, peak)
+
+    def _now(self) -> Reading | None:
+        return _read() if self.how == EXACT else Reading(_maxrss(), 0, 0)
+
+
+@dataclass(slots=True)
+class TreePeak:
+    """Largest sum of PSS that was seen, over that at `start`, in bytes; None where the kernel has no PSS."""
+
+    _baseline: int | None = None
+    _largest: int | None = None
+    _last: float = float("-inf")
+
+    def start(self) -> None:
+        """Take the baseline."""
+        self._baseline = tree_pss()
+
+    def observe(self) -> None:
+        """Take a sample, where the last one is a quarter of a second old."""
+        if self._baseline is None or time.monotonic() - self._last < SECONDS_BETWEEN_SAMPLES:
+            return
+        seen = tree_pss()
+        if seen is not None:
+            self._largest = max(seen, self._largest or 0)
+        self._last = time.monotonic()
 
     def at_least(self, peak: int | None) -> None:
         """Take up the peak of a process before this one, over its own baseline."""
-        self._peak = _larger(self._peak, peak)
+        if self._baseline is not None and peak is not None:
+            self._largest = max(self._largest or 0, self._baseline + peak)
 
     @property
-    def _exact(self) -> bool:
-        return self.how.startswith("VmHWM")
+    def bytes(self) -> int | None:
+        if self._baseline is None or self._largest is None:
+            return None
+        return max(0, self._largest - self._baseline)
 
-    def _now(self) -> Reading | None:
-        return _read() if self._exact else Reading(_maxrss(), 0, 0)
+
+def tree_pss() -> int | None:
+    """Bytes of this process, of all below it and of its parent; None where the kernel does not say.
+
+    The parent is in the sum because a trial is forked from it: what the two share is charged to it in part, and every
+    worker that is forked moves some of that over. It sleeps, so that in a difference only this remains.
+    """
+    own = _pss(os.getpid())
+    if own is None:
+        return None
+    return own + sum(_pss(pid) or 0 for pid in (os.getppid(), *descendants(os.getpid())))
+
+
+def descendants(pid: int) -> Iterator[int]:
+    """Children, their children and so on (/proc/<pid>/task/*/children)."""
+    for path in (PROC / str(pid) / "task").glob("*/children"):
+        for child in text_of(path).split():  # none of one that has just ended
+            yield int(child)
+            yield from descendants(int(child))
+
+
+def _pss(pid: int) -> int | None:
+    found = PSS.findall(text_of(PROC / str(pid) / "smaps_rollup"))
+    return sum(int(each) for each in found) * 1024 if found else None
 
 
 @dataclass(slots=True)
@@ -160,8 +223,8 @@ class Peaks:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up the peaks of the process before: what counts is the larger one. ValueError: they are none."""
-        names = ("host", "tree", "allocated", "reserved")
-        host, tree, allocated, reserved = (None if (v := state[n]) is None else checked.whole(v) for n in names)
+        peaks = (state[name] for name in ("host", "tree", "allocated", "reserved"))
+        host, tree, allocated, reserved = (None if peak is None else checked.whole(peak) for peak in peaks)
         self.host.at_least(host)
         if self.tree is not None:
             self.tree.at_least(tree)
@@ -181,7 +244,7 @@ class Peaks:
         found = {"host_peak_bytes": self.host.how}
         if self.how_device:
             found |= dict.fromkeys(("device_peak_allocated_bytes", "device_peak_reserved_bytes"), self.how_device)
-        return found | ({"host_tree_peak_bytes": HOW} if self.tree and self.tree.bytes is not None else {})
+        return found | ({"host_tree_peak_bytes": HOW_TREE} if self.tree and self.tree.bytes is not None else {})
 
 
 def _larger(a: int | None, b: int | None) -> int | None:

@@ -57,8 +57,9 @@ class Watch:
 
     def metrics(self, *, block_seconds: list[float], samples: int) -> dict[str, float | None]:
         """Energy and memory of the process on the device; None where they were not measured."""
-        joules = self.energy.joules(block_seconds) if self.energy else None
+        joules = None
         if self.energy is not None:
+            joules = self.energy.joules(block_seconds)
             self.instruments["energy_joules"] = self.energy.how
         return {
             "energy_joules": joules,

@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from bench.base.kernel import die_with_parent
 from bench.worker.common import randomness
-from bench.worker.measure.split import Transfers
+from bench.worker.measure.clock import Transfers
 from bench.worker.train.augment import CHANCES, Augmentation
 
 # A set whose float32 images take no more lies on the device as float32, scaled once; a larger one as it is, scaled

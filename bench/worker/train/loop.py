@@ -17,7 +17,7 @@ from bench.worker.common import checked
 from bench.worker.common.failures import Diverged
 from bench.worker.devices.base import Device
 from bench.worker.measure import clock
-from bench.worker.measure.split import Waits
+from bench.worker.measure.clock import Waits
 from bench.worker.measure.watch import Watch
 from bench.worker.train.loaders import Ready, Source
 from bench.worker.train.steps import Step

@@ -150,7 +150,7 @@ def fill(
     }
     outcome.validity_notes = validity.notes(
         blocks=log.blocks,
-        contention_share=watch.contention.share,
+        contention_share=watch.contention.over_wall("wait_seconds"),
         pressure_share=watch.contention.over_wall("pressure_seconds"),
         throttled_share=watch.contention.over_wall("throttled_seconds"),
         of_device=watch.device.notes(),

@@ -17,8 +17,7 @@ from bench.worker.common.messages import Channel, Metrics, Request, TrialOutcome
 from bench.worker.evaluate import inference
 from bench.worker.evaluate.accuracy import Evaluation, Held
 from bench.worker.measure import clock
-from bench.worker.measure.memory import Peaks
-from bench.worker.measure.tree import TreePeak
+from bench.worker.measure.memory import Peaks, TreePeak
 from bench.worker.measure.watch import Watch
 from bench.worker.train.loaders import Source
 from bench.worker.train.loop import MOST_STEPS, EpochLog, Loop, Tally

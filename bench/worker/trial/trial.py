@@ -19,8 +19,8 @@ from bench.worker.common.messages import Channel, Metrics, Request, TrialOutcome
 from bench.worker.engines.base import Learner
 from bench.worker.evaluate.accuracy import Evaluation, Held, evaluate
 from bench.worker.measure import clock
-from bench.worker.measure.split import Transfers, seconds_alone
-from bench.worker.measure.tree import TreePeak
+from bench.worker.measure.clock import Transfers, seconds_alone
+from bench.worker.measure.memory import TreePeak
 from bench.worker.train.loaders import Gather, Resident, Source
 from bench.worker.train.loop import EpochLog, FitLog
 from bench.worker.train.stopping import EarlyStopping

@@ -105,7 +105,7 @@ def test_the_next_mirror_is_asked(server: Any, tmp_path: Path, monkeypatch: pyte
 
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist", "cifar10", "optdigits"])
 def test_lists_complete_files_under_the_root(name: str) -> None:
-    from bench.worker.datasets.downloads import DOWNLOADS
+    from bench.worker.datasets.files import DOWNLOADS
 
     for file in DOWNLOADS[name]():
         assert not file.path.is_absolute()

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from bench.errors import DataError, Unavailable
-from bench.worker.datasets import hdf5_reading
+from bench.worker.datasets import hdf5_file
 from bench.worker.datasets.hdf5 import hdf5
-from bench.worker.datasets.hdf5_reading import layout
+from bench.worker.datasets.hdf5_file import layout
 from bench.worker.datasets.splits import Splits
 
 COUNT = 20
@@ -143,7 +143,7 @@ def test_a_test_file_is_the_test_part(tmp_path: Path) -> None:
 
 
 def test_reads_in_pieces_what_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.worker.datasets.hdf5_reading.CHUNK_BYTES", 600)
+    monkeypatch.setattr("bench.worker.datasets.splits.CHUNK_BYTES", 600)
     assert np.array_equal(load(write(tmp_path / "x.h5", NCHW.transpose(0, 2, 3, 1))).train_images, NCHW)
 
 
@@ -185,7 +185,7 @@ def test_no_reason_names_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.undo()
     monkeypatch.setattr(h5py, "File", _unable)
     with pytest.raises(DataError, match=r"^x.h5: cannot be read as HDF5: unable to open file \(name = 'x.h5'\)$"):
-        hdf5_reading.read(x, hdf5_reading.Keys("images", "labels", None))
+        hdf5_file.read(x, hdf5_file.Keys("images", "labels", None))
 
 
 def _refused(path: Path) -> str:

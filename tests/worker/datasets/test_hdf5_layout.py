@@ -36,7 +36,7 @@ def _fresh(fresh_cache: Path) -> None:
 def made(path: Path, **changed: Any) -> Path:
     """A file as `bench convert` writes it, with other attributes; None leaves one out."""
     said = {name: value for name, value in (SAID | changed).items() if value is not None}
-    convert._write(path, Split(IMAGES, np.arange(12) % 3), said=said)
+    convert._write(path, Split(IMAGES, np.arange(12) % 3), facts=said)
     return path
 
 
@@ -55,7 +55,7 @@ def test_all_that_is_said_is_read(tmp_path: Path) -> None:
 
 def test_a_test_file_may_lack_the_last_classes_and_have_those_that_the_training_file_lacks(tmp_path: Path) -> None:
     test = tmp_path / "test.h5"
-    convert._write(test, Split(IMAGES[:2], np.array([0, 3])), said=SAID)
+    convert._write(test, Split(IMAGES[:2], np.array([0, 3])), facts=SAID)
     assert load(made(tmp_path / "a.h5"), test_path=test).test_labels.tolist() == [0, 3]
 
 

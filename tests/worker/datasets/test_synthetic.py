@@ -51,7 +51,7 @@ def test_the_same_settings_are_the_same_data_and_others_are_others() -> None:
 
 def test_pieces_are_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = made().train_images
-    monkeypatch.setattr("bench.worker.datasets.synthetic.CHUNK_BYTES", 5000)
+    monkeypatch.setattr("bench.worker.datasets.splits.CHUNK_BYTES", 5000)
     assert np.array_equal(made().train_images, whole)
 
 

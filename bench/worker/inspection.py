@@ -1,26 +1,38 @@
-"""Figures of a data set: images in, arrays out, in pieces, so that no second copy of the images is made.
+"""`bench inspect dataset`, the worker's part: build the data set, look at it, leave what was found in a file.
 
-Pixels are told as shares of the set's maximum, the units of the scalings `unit` and `standard`. The brightness of an
-image is the mean of its pixels over all channels, its contrast their standard deviation.
+    python -m bench.worker.inspection
+
+The request: name, settings, locations (setting → path of a data file), plugins, data_root, output (an .npz that is
+written). The answer: {}.
+
+Pixels are given as shares of the set's maximum, the units of the scalings `unit` and `standard`. The brightness of an
+image is the mean of its pixels over all channels, its contrast their standard deviation. Images are read in pieces, so
+that no second copy of them is made.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from bench.worker.datasets.prepare import Prepared, Split
-from bench.worker.datasets.splits import CHUNK_BYTES, Images, Splits, scaling
+from bench.base.records import Json
+from bench.errors import BenchError
+from bench.worker.common.answer import Say, answer, register_all
+from bench.worker.datasets.prepare import Prepared, Split, build_set, prepare
+from bench.worker.datasets.splits import Images, Splits, row_slices, scaling
 
 Array: TypeAlias = npt.NDArray[Any]
 Arrays: TypeAlias = Mapping[str, Array]
 
+SEED = 0  # draws the test part of a set that has none of its own
 MOST_CLASSES = 100  # that get a mean image
 SHOWN_CLASSES, SHOWN_SAMPLES = 20, 8
 SHOWN_EXTREMES = 4  # of each end
@@ -28,6 +40,19 @@ SHOWN_COPIES = 8  # pairs of images
 MOST_LISTED = 1000  # places of copies and of outliers that are kept
 FEWEST_BINS, MOST_BINS = 10, 50  # as many as the root of the number of images, between the two
 FAR_OUT = 3.0  # quartile ranges beyond the quartiles: "far out" in Tukey, Exploratory Data Analysis, 1977
+
+
+def work(request: dict[str, Json], say: Say) -> None:
+    """Write what was found. Raises Unavailable, DataError, BenchError."""
+    name, root = request["name"], Path(request["data_root"])
+    register_all(request["plugins"])
+    try:
+        splits, _, limits = build_set(name, request["settings"], locations=request["locations"], root=root)
+        found: dict[str, Any] = dict(figures(splits, prepare(splits, seed=SEED, validation_split=0.0, **limits)))
+    except MemoryError:
+        raise BenchError(f"{name}: not enough memory; try --set train_limit=1000") from None
+    np.savez(request["output"], **found)
+    say({})
 
 
 def figures(splits: Splits, prepared: Prepared) -> Arrays:
@@ -74,10 +99,8 @@ def part_figures(part: Split, *, maximum: float, classes: int) -> dict[str, Arra
         by_class += (labels[where] == np.arange(kept)[:, None]).astype(np.float64) @ flat
     counts = np.bincount(labels, minlength=classes)
     mean = total / len(images)
-    variance = sum(
-        (np.square(piece - mean).sum(axis=0) for _, piece in pieces(images, maximum=maximum)), np.zeros(shape)
-    )
-    variance = variance / len(images)
+    squares = (np.square(piece - mean).sum(axis=0) for _, piece in pieces(images, maximum=maximum))
+    variance = sum(squares, np.zeros(shape)) / len(images)
     found = {
         "counts": counts,
         "range": np.array([low, high]),
@@ -91,19 +114,15 @@ def part_figures(part: Split, *, maximum: float, classes: int) -> dict[str, Arra
         "pixel_sd": np.sqrt(variance.mean() + mean.var()),
     }
     for name, values in (("brightness", brightness), ("contrast", contrast)):
-        found |= {f"{name}/{key}": value for key, value in spread(values).items()}
-        found |= {
-            f"{name}/images": images[found[f"{name}/extremes"]],
-            f"{name}/labels": labels[found[f"{name}/extremes"]],
-        }
+        lies = spread(values)
+        lies |= {"images": images[lies["extremes"]], "labels": labels[lies["extremes"]]}
+        found |= {f"{name}/{key}": value for key, value in lies.items()}
     return found
 
 
 def pieces(images: Images, *, maximum: float) -> Iterator[tuple[slice, npt.NDArray[np.float64]]]:
     """The images in float64, as shares of the maximum, and where they lie."""
-    rows = max(1, CHUNK_BYTES // (8 * math.prod(images.shape[1:])))
-    for start in range(0, len(images), rows):
-        where = slice(start, start + rows)
+    for where in row_slices(len(images), row_bytes=8 * math.prod(images.shape[1:])):
         yield where, images[where] / np.float64(maximum)
 
 
@@ -166,22 +185,26 @@ def copies(train: Split, test: Split) -> dict[str, Array]:
                 known[digest].labels.add(label)
             else:
                 known[digest] = _Seen(place, {label})
-    told: dict[str, Array] = {}
+    arrays: dict[str, Array] = {}
     for kind, pairs in found.items():
         places = np.array(pairs[:MOST_LISTED], dtype=np.int64).reshape(-1, 2)
         one, other = (test if kind == "test" else train), (train if kind == "train" else test)
         shown = places[:SHOWN_COPIES]
-        told |= {
+        arrays |= {
             f"{kind}_count": np.array(len(pairs)),
             f"{kind}_conflicts": np.array(conflicts[kind]),
             f"{kind}_pairs": places,
             f"{kind}_images": np.stack([one.images[shown[:, 0]], other.images[shown[:, 1]]], axis=1),
             f"{kind}_labels": np.stack([one.labels[shown[:, 0]], other.labels[shown[:, 1]]], axis=1),
         }
-    return told
+    return arrays
 
 
 def _digests(images: Images) -> Iterator[bytes]:
     # + 0: -0.0 and 0.0 are one number, and two texts of bytes.
     floating = images.dtype.kind == "f"
     return (hashlib.blake2b((image + 0 if floating else image).tobytes(), digest_size=16).digest() for image in images)
+
+
+if __name__ == "__main__":
+    sys.exit(answer(work))

@@ -1,9 +1,18 @@
-"""Images and labels out of one HDF5 file: every mismatch is one line, with what was found and what is needed."""
+"""Images and labels out of one HDF5 file: every mismatch is one line, with what was found and what is needed.
+
+A file of `bench convert` says more of itself, in attributes beside `images` and `labels`:
+
+bench_layout = 1        the mark: without it no attribute counts, whatever it is called
+image_shape             (C, H, W)
+maximum                 what the scaling `unit` divides by
+mean, sd                of each channel, for the scaling `standard`; absent where the data set leaves them open
+class_names, licence, source
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +24,7 @@ import psutil
 
 from bench.base.records import Json
 from bench.errors import DataError
-from bench.worker.datasets.hdf5_layout import told
-from bench.worker.datasets.splits import CHUNK_BYTES, Images, Labels
+from bench.worker.datasets.splits import Images, Labels, Splits, row_slices
 
 if TYPE_CHECKING:
     import h5py
@@ -24,6 +32,9 @@ if TYPE_CHECKING:
 CHANNEL_COUNTS = (1, 3, 4)  # grey, colour, colour with transparency
 MAX_CLASSES = 65_536
 LISTED_NAMES = 10
+MARK, LAYOUT = "bench_layout", 1
+MOST_VALUES = 65_536  # of one attribute: class names are the longest
+MOST_CHARACTERS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +45,16 @@ class Keys:
     labels: str
     image_shape: tuple[int, ...] | None
 
-    def to_json(self) -> dict[str, Any]:
-        shape = list(self.image_shape) if self.image_shape else None
-        return {"images": self.images, "labels": self.labels, "image_shape": shape}
-
 
 class Samples(NamedTuple):
     """images (N, C, H, W), labels (N,), how many classes, whether the labels were one-hot, and what the file says of
-    itself (see `hdf5_layout`)."""
+    itself."""
 
     images: Images
     labels: Labels
     classes: int
     one_hot: bool
-    told: Mapping[str, Json]
+    facts: Mapping[str, Json]
 
 
 class Layout(NamedTuple):
@@ -63,16 +70,16 @@ def read(path: Path, keys: Keys) -> Samples:
         label = path.name  # reasons are published: no folder of this machine
         images, labels = (_array(file, name, label=label) for name in (keys.images, keys.labels))
         images_label, labels_label = f"{label}: {keys.images}", f"{label}: {keys.labels}"
-        said = told(file, label=label)
-        shape = keys.image_shape or tuple(said.get("image_shape", ())) or None
+        facts = facts_of(file, label=label)
+        shape = keys.image_shape or tuple(facts.get("image_shape", ())) or None
         how = layout(images.shape, image_shape=shape, label=images_label)
         if labels.shape[:1] != images.shape[:1]:
             raise DataError(f"{labels_label}: found {labels.shape}; needs {len(images)} labels, one an image")
         if len(images) == 0:
             raise DataError(f"{images_label}: found no image; needs at least one")
         numbers, classes, one_hot = _read_labels(labels, label=labels_label)
-        classes = max(classes, len(said.get("class_names", ())))  # the last ones may have no sample in this file
-        return Samples(_read_images(images, how, label=images_label), numbers, classes, one_hot, said)
+        classes = max(classes, len(facts.get("class_names", ())))  # the last ones may have no sample in this file
+        return Samples(_read_images(images, how, label=images_label), numbers, classes, one_hot, facts)
 
 
 def layout(shape: tuple[int, ...], *, image_shape: tuple[int, ...] | None, label: str) -> Layout:
@@ -81,7 +88,13 @@ def layout(shape: tuple[int, ...], *, image_shape: tuple[int, ...] | None, label
     if 0 in inner or len(shape) not in (2, 3, 4):
         raise DataError(f"{label}: found the shape {shape}; needs N×H×W, N×H×W×C, N×C×H×W, or N×D with image_shape")
     if image_shape is not None:
-        return _fitted(inner, image_shape, label=label, shape=shape)
+        channels, height, width = image_shape
+        flat_or_grey = inner == (math.prod(image_shape),) or (channels == 1 and inner == (height, width))
+        if flat_or_grey or inner == image_shape:
+            return Layout(image_shape, channels_last=False)
+        if inner == (height, width, channels):
+            return Layout(image_shape, channels_last=True)
+        raise DataError(f"{label}: found the shape {shape}; image_shape = {list(image_shape)} needs another")
     if len(inner) == 1:
         raise DataError(f"{label}: found flat images of {shape}; needs the setting image_shape = [C, H, W]")
     if len(inner) == 2:
@@ -89,16 +102,6 @@ def layout(shape: tuple[int, ...], *, image_shape: tuple[int, ...] | None, label
     if _channels_last(inner, label=label, shape=shape):
         return Layout((inner[2], inner[0], inner[1]), channels_last=True)
     return Layout(inner, channels_last=False)
-
-
-def _fitted(inner: tuple[int, ...], wanted: tuple[int, ...], *, label: str, shape: tuple[int, ...]) -> Layout:
-    channels, height, width = wanted
-    flat_or_grey = inner == (math.prod(wanted),) or (channels == 1 and inner == (height, width))
-    if flat_or_grey or inner == wanted:
-        return Layout(wanted, channels_last=False)
-    if inner == (height, width, channels):
-        return Layout(wanted, channels_last=True)
-    raise DataError(f"{label}: found the shape {shape}; image_shape = {list(wanted)} needs another")
 
 
 def _channels_last(inner: tuple[int, ...], *, label: str, shape: tuple[int, ...]) -> bool:
@@ -154,20 +157,14 @@ def _check_memory(array: h5py.Dataset, *, label: str, bytes_per_element: int) ->
         raise DataError(f"{label}: found the shape {array.shape}, {needed} bytes; needs to fit {available} of memory")
 
 
-def _pieces(array: h5py.Dataset) -> Iterator[tuple[slice, npt.NDArray[Any]]]:
-    rows = max(1, CHUNK_BYTES // (math.prod(array.shape[1:]) * array.dtype.itemsize))
-    for start in range(0, len(array), rows):
-        piece = slice(start, min(start + rows, len(array)))
-        yield piece, array[piece]
-
-
 def _read_images(array: h5py.Dataset, how: Layout, *, label: str) -> Images:
     if array.dtype != np.uint8 and array.dtype.kind != "f":
         raise DataError(f"{label}: found {array.dtype}; needs uint8 or floats")
     dtype = np.uint8 if array.dtype == np.uint8 else np.float32
     _check_memory(array, label=label, bytes_per_element=np.dtype(dtype).itemsize)
     images = np.empty((len(array), *how.shape), dtype=dtype)
-    for rows, piece in _pieces(array):
+    for rows in row_slices(len(array), row_bytes=math.prod(array.shape[1:]) * array.dtype.itemsize):
+        piece = array[rows]
         turned = piece.transpose(0, 3, 1, 2) if how.channels_last else piece.reshape(-1, *how.shape)
         with np.errstate(over="ignore"):  # a float64 too large for float32 becomes infinite, and is refused below
             images[rows] = turned
@@ -184,7 +181,11 @@ def _read_labels(array: h5py.Dataset, *, label: str) -> tuple[Labels, int, bool]
     _check_memory(array, label=label, bytes_per_element=array.dtype.itemsize)
     table = array[()]
     if columns > 1:
-        return _from_one_hot(table, label=label), columns, True
+        if not (((table == 0) | (table == 1)).all() and (np.count_nonzero(table, axis=1) == 1).all()):
+            raise DataError(
+                f"{label}: found {table.dtype} of {table.shape}; needs one 1 and else 0 in each row (one-hot)"
+            )
+        return table.argmax(axis=1).astype(np.int64), columns, True
     if not _whole(table):
         raise DataError(f"{label}: found {array.dtype} of {array.shape}; needs integers as class numbers")
     low, high = table.min().item(), table.max().item()
@@ -202,8 +203,83 @@ def _whole(table: npt.NDArray[Any]) -> bool:
     return bool(np.isfinite(table).all() and (table == np.floor(table)).all())
 
 
-def _from_one_hot(table: npt.NDArray[Any], *, label: str) -> Labels:
-    numbers: Labels = table.argmax(axis=1).astype(np.int64)
-    if not (((table == 0) | (table == 1)).all() and (np.count_nonzero(table, axis=1) == 1).all()):
-        raise DataError(f"{label}: found {table.dtype} of {table.shape}; needs one 1 and else 0 in each row (one-hot)")
-    return numbers
+def attributes(splits: Splits) -> dict[str, Json]:
+    """What is written of a data set into each of its files."""
+    facts: dict[str, Json] = {
+        MARK: LAYOUT,
+        "image_shape": list(splits.input_shape),
+        "maximum": float(splits.maximum),
+        "class_names": list(splits.class_names),
+        "licence": splits.licence,
+        "source": splits.source,
+    }
+    return facts | {name: list(found) for name in ("mean", "sd") if (found := getattr(splits, name)) is not None}
+
+
+def facts_of(file: h5py.File, *, label: str) -> dict[str, Json]:
+    """The attributes of a file with the mark, as JSON; empty without it. Raises DataError where one is not as above.
+
+    Whether they fit the data is for `Splits` to check.
+    """
+    if MARK not in file.attrs:
+        return {}
+    version = _attribute(file, MARK, _integer, label=label)
+    if version != LAYOUT:
+        raise DataError(f"{label}: {MARK}: found {version}; this bench reads {LAYOUT}: convert the data set again")
+    return {name: _attribute(file, name, kind, label=label) for name, kind in _KINDS.items() if name in file.attrs}
+
+
+def _attribute(file: h5py.File, name: str, kind: Callable[[Any], Json], *, label: str) -> Json:
+    # A file may claim any shape: what is too large is not read.
+    if int(np.prod(file.attrs.get_id(name).shape, dtype=np.float64)) > MOST_VALUES:
+        raise DataError(f"{label}: attribute {name}: found more than {MOST_VALUES} values; convert the data set again")
+    try:
+        return kind(file.attrs[name])
+    except (TypeError, ValueError, OverflowError, UnicodeError) as error:
+        raise DataError(f"{label}: attribute {name}: {error}; convert the data set again") from error
+
+
+def _integer(value: Any) -> int:
+    array = np.asarray(value)
+    if array.ndim or array.dtype.kind not in "iu":
+        raise TypeError(f"found {array.dtype} of {array.shape}, needs one integer")
+    return int(array)
+
+
+def _shape(value: Any) -> list[int]:
+    array = np.asarray(value)
+    if array.shape != (3,) or array.dtype.kind not in "iu" or (array < 1).any():
+        raise TypeError(f"found {array.dtype} of {array.shape}, needs (C, H, W)")
+    return [int(length) for length in array]
+
+
+def _number(value: Any) -> float:
+    array = np.asarray(value)
+    if array.ndim or array.dtype.kind not in "iuf" or not np.isfinite(array):
+        raise TypeError(f"found {array.dtype} of {array.shape}, needs one finite number")
+    return float(array)
+
+
+def _numbers(value: Any) -> list[float]:
+    return [_number(each) for each in np.atleast_1d(np.asarray(value))]
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= MOST_CHARACTERS:
+        raise TypeError(f"found no text of 1 to {MOST_CHARACTERS} characters")
+    return value
+
+
+def _texts(value: Any) -> list[str]:
+    return [_text(each) for each in np.atleast_1d(np.asarray(value, dtype=object))]
+
+
+_KINDS: Mapping[str, Callable[[Any], Json]] = {
+    "image_shape": _shape,
+    "maximum": _number,
+    "mean": _numbers,
+    "sd": _numbers,
+    "class_names": _texts,
+    "licence": _text,
+    "source": _text,
+}
