@@ -158,6 +158,6 @@ def test_from_python(folders: tuple[Path, Path]) -> None:
     frame = found.frame
     assert list(frame["verdict"]) == ["slower"] * 6
     assert {"ratio", "ratio_low", "ratio_high", "accuracy_difference", "could_show", "environment_a"} <= set(frame)
-    assert str(found).startswith("B against A · train samples/s")
+    assert str(found).startswith("B against A · training throughput")
     with pytest.raises(BenchError, match="no such metric; did you mean step_seconds"):
         bench.compare(*folders, metric="step_second")
