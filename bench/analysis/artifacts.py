@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 Array: TypeAlias = npt.NDArray[Any]
 
+ABSENT = "the trial's file is not there"
+WITHOUT_FILES = "results that were copied without artifacts/ have figures only"
 CONFUSION = "test/confusion_matrix"
 MOST_VALUES = 50_000_000  # of one array: a file that claims more is not read
 UNREADABLE = (OSError, KeyError, ValueError, AttributeError, TypeError, RuntimeError)
@@ -83,6 +85,8 @@ def summary(path: Path) -> tuple[list[str], list[list[int]], list[tuple[int, flo
 
 def read(result: Result, path: Path) -> Diagnosed:
     """What lies in `path`, the file of `result`. Raises BenchError where it is not there, cut off, or undiagnosed."""
+    if not path.is_file():
+        raise BenchError(f"{path}: {ABSENT}; {WITHOUT_FILES}: run the suite again with --fresh")
     with _opened(path) as file:
         return _from_file(file, result)
 
@@ -92,10 +96,7 @@ def _opened(path: Path) -> Iterator[h5py.File]:
     import h5py
 
     if not path.is_file():
-        raise BenchError(
-            f"{path}: the trial's file is not there; results that were copied without artifacts/ have figures only: "
-            "run the suite again with --fresh"
-        )
+        raise BenchError(f"{path}: {ABSENT}")
     try:
         with h5py.File(path, "r", locking="best-effort") as file:
             yield file
