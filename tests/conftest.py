@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,9 @@ import pytest
 import bench
 from bench.present.tables import frame_csv
 
-ROOT = Path(__file__).resolve().parents[1]
+TESTS = Path(__file__).resolve().parent
+ROOT = TESTS.parent
+COSTS = tomllib.loads((TESTS / "costs.toml").read_text(encoding="utf-8"))
 
 SUITE = """
 name = "mine"
@@ -132,6 +135,18 @@ def wrong_shape(input_shape, num_classes):
 """
 
 
+def cost_of(path: str, name: str) -> str:
+    """The marker that costs.toml gives a test: of its case, else of its name, else of its file, else `fast`."""
+    tests = COSTS["tests"].get(path, {})
+    return tests.get(name) or tests.get(name.partition("[")[0]) or COSTS["files"].get(path, "fast")
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses among the markers
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        item.add_marker(cost_of(item.path.relative_to(TESTS).as_posix(), item.name))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The user's own cache is neither read nor written."""
@@ -165,7 +180,7 @@ def make() -> ModuleType:
     """The module factory.py: tests are no package, so it is loaded by its path."""
     name = "bench_tests_factory"
     if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, ROOT / "tests" / "factory.py")
+        spec = importlib.util.spec_from_file_location(name, TESTS / "factory.py")
         assert spec is not None
         assert spec.loader is not None
         sys.modules[name] = importlib.util.module_from_spec(spec)

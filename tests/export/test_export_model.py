@@ -9,7 +9,6 @@ import pytest
 import torch
 
 
-@pytest.mark.long
 def test_the_command(project: Any) -> None:
     suite = project.suite("good")
     assert project.run(suite).code == 0

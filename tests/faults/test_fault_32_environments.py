@@ -9,8 +9,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import pytest
-
 from bench.base.records import Component
 from bench.report.render import render
 from bench.results.frame import trials_frame
@@ -59,7 +57,6 @@ def test_environments_and_code_are_not_pooled(make: ModuleType) -> None:
     assert frame["environment_id"].nunique() == 2
 
 
-@pytest.mark.slow
 def test_two_halves_of_a_run_are_kept_apart_and_said(project: Any, at_start: Callable[[str], dict[str, str]]) -> None:
     suite = project.suite("good", seeds="0, 1")
     assert project.run(suite, "--only", "seed=0").code == 0
