@@ -135,6 +135,19 @@ def wrong_shape(input_shape, num_classes):
 """
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--rounds", choices=["few", "many"], default="few", help="how many rounds a simulation has (default: few)"
+    )
+
+
+@pytest.fixture(scope="session")
+def rounds(request: pytest.FixtureRequest) -> Callable[..., int]:
+    """`rounds(4000, few=500)`: how often to draw, with `--rounds many` and by default."""
+    are_many = request.config.getoption("--rounds") == "many"
+    return lambda many, *, few: many if are_many else few
+
+
 def cost_of(path: str, name: str) -> str:
     """The marker that costs.toml gives a test: of its case, else of its name, else of its file, else `fast`."""
     tests = COSTS["tests"].get(path, {})
