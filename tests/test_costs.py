@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -10,8 +11,9 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parent
+README = TESTS.parent / "README.md"
 COSTS = tomllib.loads((TESTS / "costs.toml").read_text(encoding="utf-8"))
-MARKERS = ("fast", "process", "browser", "simulation", "long")
+MARKERS = ("fast", "process", "browser", "simulation", "long", "alone")
 NAMED = [(path, name) for path, tests in COSTS["tests"].items() for name in tests]
 
 
@@ -50,6 +52,13 @@ def test_each_test_has_one_of_them(request: pytest.FixtureRequest) -> None:
     """The mark is put on when the tests are collected, and -m sees it."""
     for item in request.session.items:
         assert len({mark.name for mark in item.iter_markers()} & set(MARKERS)) == 1, item.nodeid
+
+
+def test_the_script_runs_what_the_readme_says() -> None:
+    (command,) = re.findall(
+        r"^python -m pip install .* && (python -m pytest.*)$", README.read_text("utf-8"), re.MULTILINE
+    )
+    assert f"exec {command} " in (TESTS.parent / "scripts/test").read_text(encoding="utf-8")
 
 
 def test_no_test_says_its_own_cost() -> None:
