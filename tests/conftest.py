@@ -201,6 +201,13 @@ def make() -> ModuleType:
     return sys.modules[name]
 
 
+@pytest.fixture
+def without_plots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports without plots, which take nine tenths of the time: for tests that read what a report says."""
+    for name in ("plots_of", "across_devices"):
+        monkeypatch.setattr(f"bench.report.choose_plots.{name}", lambda *_, **__: iter(()))
+
+
 @dataclass
 class Done:
     """What a command printed, how it ended and how long it took."""
