@@ -5,6 +5,7 @@ by hand (`make`), and suites that run through the command line as a user's do (`
 from __future__ import annotations
 
 import csv
+import gc
 import importlib.util
 import io
 import os
@@ -158,6 +159,30 @@ def cost_of(path: str, name: str) -> str:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         item.add_marker(cost_of(item.path.relative_to(TESTS).as_posix(), item.name))
+
+
+class Frozen:
+    """How many modules there were when the garbage collector was last told to leave all that there is alone."""
+
+    modules = 0
+
+
+def freeze() -> None:
+    """A trial collects garbage before it measures memory. In its own process that is quick; in that of the tests it
+    looks at every object of torch, pandas and all tests, which takes longer than the rest of the trial.
+    """
+    if len(sys.modules) > Frozen.modules + 50:
+        gc.collect()
+        gc.freeze()
+        Frozen.modules = len(sys.modules)
+
+
+def pytest_collection_finish() -> None:
+    freeze()
+
+
+def pytest_runtest_teardown() -> None:
+    freeze()  # what a test was the first to import
 
 
 @pytest.fixture(scope="session", autouse=True)
