@@ -9,6 +9,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pytest
+
 from bench.base.records import Component
 from bench.report.render import render
 from bench.results.frame import trials_frame
@@ -26,6 +28,7 @@ def report_of(folder: Path, plan: Any, results: Any) -> str:
     return render(folder, suite=plan, results=results).report_path.read_text(encoding="utf-8")
 
 
+@pytest.mark.usefixtures("without_plots")
 def test_two_environments_are_kept_apart_and_said(make: ModuleType, tmp_path: Path) -> None:
     plan = make.Plan()
     results = make.run_of(plan)
@@ -36,6 +39,7 @@ def test_two_environments_are_kept_apart_and_said(make: ModuleType, tmp_path: Pa
     assert "AMD EPYC, 64 cores" in text
 
 
+@pytest.mark.usefixtures("without_plots")
 def test_how_environments_differ_is_said(make: ModuleType, tmp_path: Path) -> None:
     plan = make.Plan(models=(Component("linear"), Component("mlp")), seeds=(0, 1))
     results = make.run_of(plan)
