@@ -215,9 +215,11 @@ def test_a_trial_that_does_not_end_is_wrong_and_the_reason_is_told(breaks: Calla
 
 @pytest.mark.usefixtures("quick")
 def test_with_a_broken_clock_it_exits_1_and_says_which_instrument_is_wrong(
-    tmp_path: Path, breaks: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, breaks: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     breaks(SLOW_CLOCK)
+    monkeypatch.setattr(doctor, "MODELS", ("linear",))
+    monkeypatch.setattr(proofs, "proofs", lambda devices: [("clock", proofs.clock), ("known delay", proofs.delay)])
     assert command(tmp_path / "results") == 1
     assert re.search(r"^known delay .* WRONG$", capsys.readouterr().out, re.MULTILINE)
 
