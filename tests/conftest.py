@@ -5,12 +5,14 @@ by hand (`make`), and suites that run through the command line as a user's do (`
 from __future__ import annotations
 
 import csv
+import gc
 import importlib.util
 import io
 import os
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +23,9 @@ import pytest
 import bench
 from bench.present.tables import frame_csv
 
-ROOT = Path(__file__).resolve().parents[1]
+TESTS = Path(__file__).resolve().parent
+ROOT = TESTS.parent
+COSTS = tomllib.loads((TESTS / "costs.toml").read_text(encoding="utf-8"))
 
 SUITE = """
 name = "mine"
@@ -132,6 +136,55 @@ def wrong_shape(input_shape, num_classes):
 """
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--rounds", choices=["few", "many"], default="few", help="how many rounds a simulation has (default: few)"
+    )
+
+
+@pytest.fixture(scope="session")
+def rounds(request: pytest.FixtureRequest) -> Callable[..., int]:
+    """`rounds(4000, few=500)`: how often to draw, with `--rounds many` and by default."""
+    are_many = request.config.getoption("--rounds") == "many"
+    return lambda many, *, few: many if are_many else few
+
+
+def cost_of(path: str, name: str) -> str:
+    """The marker that costs.toml gives a test: of its case, else of its name, else of its file, else `fast`."""
+    tests = COSTS["tests"].get(path, {})
+    return tests.get(name) or tests.get(name.partition("[")[0]) or COSTS["files"].get(path, "fast")
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses among the markers
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        item.add_marker(cost_of(item.path.relative_to(TESTS).as_posix(), item.name))
+
+
+class Frozen:
+    """How many modules there were when the garbage collector was last told to leave all that there is alone."""
+
+    modules = 0
+
+
+def freeze() -> None:
+    """A trial collects garbage before it measures memory. In its own process that is quick; in that of the tests it
+    looks at every object of torch, pandas and all tests, which takes longer than the rest of the trial.
+    """
+    if len(sys.modules) > Frozen.modules + 50:
+        gc.collect()
+        gc.freeze()
+        Frozen.modules = len(sys.modules)
+
+
+def pytest_collection_finish() -> None:
+    freeze()
+
+
+def pytest_runtest_teardown() -> None:
+    freeze()  # what a test was the first to import
+
+
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The user's own cache is neither read nor written."""
@@ -165,12 +218,19 @@ def make() -> ModuleType:
     """The module factory.py: tests are no package, so it is loaded by its path."""
     name = "bench_tests_factory"
     if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, ROOT / "tests" / "factory.py")
+        spec = importlib.util.spec_from_file_location(name, TESTS / "factory.py")
         assert spec is not None
         assert spec.loader is not None
         sys.modules[name] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(sys.modules[name])
     return sys.modules[name]
+
+
+@pytest.fixture
+def without_plots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports without plots, which take nine tenths of the time: for tests that read what a report says."""
+    for name in ("plots_of", "across_devices"):
+        monkeypatch.setattr(f"bench.report.choose_plots.{name}", lambda *_, **__: iter(()))
 
 
 @dataclass

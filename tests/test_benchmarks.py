@@ -7,8 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -26,14 +24,12 @@ def run_pytest(*arguments: str, **environment: str) -> str:
     return done.stdout
 
 
-@pytest.mark.long
 def test_the_test_run_does_not_collect_them() -> None:
     collected = run_pytest("--collect-only", "-q")
     assert "tests/test_benchmarks.py::" in collected
     assert "tests/benchmarks/" not in collected
 
 
-@pytest.mark.long
 def test_every_benchmark_works(tmp_path: Path) -> None:
     """Each once, untimed."""
     printed = run_pytest("tests/benchmarks", "--benchmark-disable", "-q", BENCH_LOCK=str(tmp_path / "lock"))

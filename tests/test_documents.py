@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,13 @@ import pytest
 from bench.base.records import NOT_IDENTITY, STATUSES, MeasureSettings, TrainSettings
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    *(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG")),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 
 
+@cache
 def commands() -> set[str]:
     done = subprocess.run(
         [sys.executable, "-m", "bench", "--help"], capture_output=True, text=True, check=True, cwd=ROOT

@@ -71,7 +71,6 @@ def assert_trains_as_itself(
     assert not np.array_equal(results[name, 0]["arrays"]["logits"], results[name, 1]["arrays"]["logits"])
 
 
-@pytest.mark.long
 def test_a_set_with_a_test_part_of_its_own_trains_to_the_bit_as_before(tmp_path: Path) -> None:
     assert_trains_as_itself(
         '{ name = "synthetic", train = 200, test = 50 }',
@@ -95,7 +94,6 @@ def test_a_set_whose_test_part_the_seed_draws_trains_to_the_bit_as_before(tmp_pa
 
 
 @pytest.mark.data
-@pytest.mark.long
 def test_mnist_trains_to_the_bit_as_before(tmp_path: Path, data_root: Path) -> None:
     assert_trains_as_itself(
         '{ name = "mnist", train_limit = 1000, test_limit = 200, scaling = "standard" }',

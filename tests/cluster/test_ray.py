@@ -19,8 +19,6 @@ from typing import Any
 import pytest
 
 pytest.importorskip("ray", reason="needs the extra ray: pip install 'bench-models[ray]'")
-pytestmark = pytest.mark.slow
-
 ROOT = Path(__file__).resolve().parents[2]
 NODES = 3
 

@@ -6,8 +6,6 @@ import math
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 import bench
 from bench.errors import EXIT_COMPARED, EXIT_OK
 
@@ -61,7 +59,6 @@ def measured(project: Any, name: str, seconds: float) -> Path:
     return found
 
 
-@pytest.mark.long
 def test_a_planted_slow_down_of_10_per_cent_is_found(project: Any) -> None:
     def found() -> bool:
         plain, again = measured(project, "plain", SECONDS), measured(project, "again", SECONDS)

@@ -38,7 +38,6 @@ def accuracies() -> dict[str, float]:
     return {}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_an_executor_runs_trials_one_after_the_other(
     name: str,

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from bench.base.records import Component, TrainSettings, Trial
 from bench.run_suite import make_executor
 
@@ -36,7 +34,6 @@ def curves(executor_name: str, folder: Path) -> dict[int, dict[str, list[str]]]:
     return found
 
 
-@pytest.mark.slow
 def test_the_curves_of_three_seeds_are_the_same_inline_and_in_a_process_of_their_own(tmp_path: Path) -> None:
     local = curves("local", tmp_path)
     assert curves("inline", tmp_path) == local

@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.slow
-
 # Its time is that of its sleeps, whatever else the machine does: 5 ms a step, 20 ms a step of another one.
 PACED = """
 import time
@@ -53,7 +51,6 @@ def lines(project: Any) -> list[Any]:
     return [json.loads(line) for path in found for line in path.read_text().splitlines()]
 
 
-@pytest.mark.long
 def test_a_plan_from_a_pilot_stores_nothing_and_holds_what_the_run_then_takes(project: Any, suite: Any) -> None:
     path = suite("quick", "slow", seeds="0, 1")
     done = project.bench("plan", path, "--results", project.results, "--json", "--price", "cpu=3600")
@@ -96,7 +93,6 @@ def test_a_model_that_fails_in_the_pilot_is_named(project: Any) -> None:
     assert not project.results.exists()
 
 
-@pytest.mark.long
 def test_a_status_while_a_run_goes_on_and_when_it_was_killed(project: Any, suite: Any, wait_for: Any) -> None:
     path = suite("quick", "slow", seeds="0, 1, 2", epochs=40)
     process = project.start("run", path, "--results", project.results)
@@ -136,7 +132,6 @@ def test_a_watch_ends_with_the_run(project: Any, suite: Any) -> None:
     assert "no run is under way" in watched.out
 
 
-@pytest.mark.long
 def test_a_budget_leaves_out_what_decides_nothing_and_the_report_says_so(project: Any, suite: Any) -> None:
     path = (
         suite("quick", "blind", seeds="{ count = 40 }", epochs=2)
@@ -167,7 +162,6 @@ def test_a_budget_leaves_out_what_decides_nothing_and_the_report_says_so(project
     assert "Left out by" not in (project.results / "mine/report/report.md").read_text()
 
 
-@pytest.mark.long
 def test_a_trial_that_would_overrun_is_ended_and_runs_again(project: Any) -> None:
     path = project.suite("hangs", "good")
     done = project.run(path, "--budget", "30s")

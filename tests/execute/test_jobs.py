@@ -61,7 +61,6 @@ def test_scratch_is_gone_whatever_happens() -> None:
     assert not folder.exists()
 
 
-@pytest.mark.slow
 def test_a_cell_crosses_the_pipe_and_its_crash_is_every_seeds(project: Any) -> None:
     """A suite that crosses engines: a record a trial, the same accuracy; one process a cell that is vectorized."""
     suite = project.suite("good", "dies", seeds="0, 1, 2")
@@ -90,7 +89,6 @@ def test_a_cell_crosses_the_pipe_and_its_crash_is_every_seeds(project: Any) -> N
     assert len(lines) == 14
 
 
-@pytest.mark.slow
 def test_a_cell_that_hangs_is_a_timeout_of_every_seed(project: Any) -> None:
     suite = project.suite("hangs", seeds="0, 1", extra='engine = "vectorized"\n')
     done = project.run(suite, "--timeout", "2")

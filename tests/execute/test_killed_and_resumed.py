@@ -19,8 +19,6 @@ import pytest
 from bench.base.checkpoint_file import LAST, Damaged, read
 from bench.results.check import check
 
-pytestmark = pytest.mark.slow
-
 EPOCHS = 10
 # Draws from all three generators, and takes long enough that it can be killed on its way.
 MODEL = """
@@ -87,11 +85,7 @@ CASES = [
     ("SIGKILL to the trial", ADAM, 2), ("SIGKILL to the run", WORKERS, 4), ("SIGINT", LOADER, 5),
     ("SIGTERM", MOMENTUM, 6),
 ]  # fmt: skip
-# One in every run of the tests, the others with the long ones.
-TRIED = [
-    pytest.param(*case, id=f"{case[0]} {case[2]}", marks=[] if number == 0 else [pytest.mark.long])
-    for number, case in enumerate(CASES)
-]
+TRIED = [pytest.param(*case, id=f"{case[0]} {case[2]}") for case in CASES]
 
 
 REFERENCES: dict[
@@ -199,7 +193,6 @@ def test_timeouts_add_up_to_a_whole_training(project: Any) -> None:
     assert len(found_last["samples"]["resumed_after_epochs"]) >= 1
 
 
-@pytest.mark.long
 def test_fresh_starts_anew(project: Any, wait_for: Any) -> None:
     path = suite(project, "parts", MOMENTUM + "checkpoint_every_epochs = 1\n")
     process = project.start("run", path, "--results", project.results)

@@ -17,8 +17,6 @@ import pytest
 from bench.base.records import Component, TrainSettings, Trial
 from bench.execute.executors import local
 
-pytestmark = pytest.mark.slow
-
 CORRUPTING = """
 import random, numpy as np, torch
 from torch import nn
@@ -195,7 +193,6 @@ def test_a_spawned_trial_gives_the_same_numbers(
     assert spawned["metrics"]["test_loss"] == forked["metrics"]["test_loss"]
 
 
-@pytest.mark.long
 def test_a_spawned_trial_times_out_and_crashes_like_a_forked_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,11 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
-
-pytestmark = pytest.mark.slow
-
-
 FLAKY = """
 import os, pathlib, signal, time
 from torch import nn
@@ -28,7 +23,6 @@ def flaky(input_shape, num_classes, *, way="failed"):
 """
 
 
-@pytest.mark.long
 def test_every_kind_keeps_the_attempts_before_and_counts_them(project: Any) -> None:
     suite, repaired = project.suite("flaky", extra="[measure]\ntimeout_seconds = 8\n"), project.folder / "repaired"
     kinds = ("failed", "timeout", "oom", "crashed")

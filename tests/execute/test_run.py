@@ -12,8 +12,6 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.slow
-
 WIDE = """
 from torch import nn
 from bench.registry import metric, model
@@ -33,7 +31,6 @@ def lines_of(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for path in folder.glob("trials/*.jsonl") for line in path.read_text().splitlines()]
 
 
-@pytest.mark.long
 def test_environment_and_code_are_the_same_in_two_runs_in_a_row(project: Any) -> None:
     suite = project.suite("good")
     project.run(suite)
@@ -55,7 +52,6 @@ def test_a_metric_of_a_plugin_is_a_column(project: Any) -> None:
     assert float(row["test_accuracy"]) <= float(row["top3_accuracy"]) <= 1
 
 
-@pytest.mark.long
 def test_retry_runs_those_again_that_ended_so(project: Any) -> None:
     suite = project.suite("good", "raises")
     assert project.run(suite).code == 1
@@ -71,7 +67,6 @@ def test_retry_runs_those_again_that_ended_so(project: Any) -> None:
     )
 
 
-@pytest.mark.long
 def test_only_and_shards_keep_a_part(project: Any) -> None:
     suite = project.suite("good", "chatty", seeds="0, 1")
     only = project.run(suite, "--only", "model=chatty", "--only", "seed=1")
@@ -94,7 +89,6 @@ for number in range(1, 17):
 """
 
 
-@pytest.mark.long
 def test_sixteen_shards_run_apart_and_copied_together_equal_the_whole(project: Any) -> None:
     suite = project.suite("good", "chatty", seeds="0")
     sizes = ", ".join(str(16 + number) for number in range(10))
@@ -152,7 +146,6 @@ def test_an_unknown_executor_is_refused(more: tuple[str, ...], project: Any) -> 
     assert done.out == ""
 
 
-@pytest.mark.long
 def test_trials_of_a_sweep_can_be_told_apart(project: Any) -> None:
     suite = project.suite("good")
     sweep = ("--set", "grid.train.learning_rate=[0.1, 0.01]")
@@ -199,7 +192,6 @@ def test_the_list_command_says_what_there_is(project: Any) -> None:
     assert "test_accuracy" in project.bench("list", "metrics").out
 
 
-@pytest.mark.long
 def test_report_renders_again_from_a_folder_and_from_a_suite(project: Any) -> None:
     suite = project.suite("good")
     project.run(suite, report=True)

@@ -5,10 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import pytest
-
-pytestmark = pytest.mark.slow
-
 EVERYTHING = """
 name = "mine"
 [grid]
@@ -72,7 +68,6 @@ def test_a_suite_with_every_setting(project: Any) -> None:
     assert "0 to train · 10 there already" in project.run(suite).err
 
 
-@pytest.mark.long
 def test_a_list_as_an_axis_and_engines_that_learn_the_same(project: Any) -> None:
     suite = project.folder / "betas.toml"
     suite.write_text(BETAS)

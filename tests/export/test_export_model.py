@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
 import torch
 
 
-@pytest.mark.long
 def test_the_command(project: Any) -> None:
     suite = project.suite("good")
     assert project.run(suite).code == 0

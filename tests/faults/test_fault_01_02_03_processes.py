@@ -13,8 +13,6 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.slow
-
 LOADER = """
 [train]
 epochs = 100000

@@ -71,7 +71,6 @@ def test_a_plan_that_does_not_fit_leaves_the_old_one(tiny_disk: TinyDisk) -> Non
     assert list(path.parent.iterdir()) == [path]  # what was written aside is gone: the disk has its room again
 
 
-@pytest.mark.slow
 def test_a_run_on_a_full_disk_says_so_in_one_line_and_goes_on_when_there_is_room(
     project: Any, tiny_disk: TinyDisk
 ) -> None:

@@ -103,7 +103,6 @@ def suite_of(project: Any, plugin: str, *models: str) -> Path:
     return suite
 
 
-@pytest.mark.slow
 def test_what_the_allocators_say_is_oom(project: Any) -> None:
     done = project.run(suite_of(project, GREEDY, "tensor", "bytes", "killed", "good"))
     rows = {row["model"]: row for row in project.rows()}
@@ -137,7 +136,6 @@ def cgroup() -> Iterator[Path]:
     folder.rmdir()
 
 
-@pytest.mark.slow
 def test_what_the_kernel_kills_for_memory_is_oom(project: Any, cgroup: Path) -> None:
     suite = suite_of(project, GREEDY, "everything", "killed", "good")
     command = [sys.executable, "-m", "bench", "run", str(suite), "--results", str(project.results)]
@@ -177,7 +175,6 @@ def test_every_counter_of_the_kernel_is_read(counter: str, tmp_path: Path, monke
     assert exit_status.ending(None, wait_status=signal.SIGSEGV, oom_kills_before=before).status == "crashed"
 
 
-@pytest.mark.slow
 def test_a_full_device_is_oom_with_the_bytes_and_the_batch_stays(project: Any) -> None:
     suite = suite_of(project, CARD, "cuda", "mps")
     text = suite.read_text().replace('device = ["cpu"]', 'device = ["card"]\nbatch_size = [64, 256]')

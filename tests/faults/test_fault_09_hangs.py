@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.slow
-
 # The interpreter's lock is held in C, where no handler of Python's ever runs; the first asks to be left alone, too.
 STUBBORN = """
 import ctypes, os, signal, subprocess, sys, time

@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.slow
-
 
 def stored(project: Any, name: str = "mine") -> dict[str, dict[str, Any]]:
     """The stored results by model; JSON that is not strict (NaN, Infinity) is refused."""

@@ -72,7 +72,6 @@ class Attack:
         return os.system, (f"touch {self.marker}",)
 
 
-@pytest.mark.slow
 def test_a_results_folder_from_a_stranger_is_read_and_nothing_in_it_is_called(project: Any) -> None:
     marker = project.folder / "marker"
     suite = project.suite("good")

@@ -19,15 +19,19 @@ LOW = "expected an integer of at least 1"
     ("change", "words"),
     [
         (("epochs = 2", "epoch = 2"), "train.epoch: unknown key; did you mean train.epochs?"),
-        (('"good"', '"goood"'), "did you mean good?"),
+        (('"linear"', '"linera"'), "did you mean linear?"),
         (("epochs = 2", 'epochs = "two"'), "train.epochs: expected"),
         (("[grid]", "[grid"), "line"),
     ],
 )
-def test_a_mistake_is_one_line_with_exit_code_2(project: Any, change: tuple[str, str], words: str) -> None:
-    suite = project.suite("good")
-    suite.write_text(suite.read_text().replace(*change))
-    done = project.run(suite)
+def test_a_mistake_is_one_line_with_exit_code_2(
+    project: Any, command: Callable[..., Any], change: tuple[str, str], words: str
+) -> None:
+    suite = project.suite("linear")
+    text = suite.read_text().replace(*change)
+    assert text != suite.read_text()
+    suite.write_text(text.replace('plugins = ["models.py"]\n', ""))
+    done = command("run", suite, "--results", project.results)
     assert done.code == 2
     assert words in done.err
     assert len(done.err.strip().splitlines()) == 1

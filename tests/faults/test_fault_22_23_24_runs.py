@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.slow
-
 WIDE = """
 from torch import nn
 from bench.registry import model

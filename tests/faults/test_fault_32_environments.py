@@ -28,6 +28,7 @@ def report_of(folder: Path, plan: Any, results: Any) -> str:
     return render(folder, suite=plan, results=results).report_path.read_text(encoding="utf-8")
 
 
+@pytest.mark.usefixtures("without_plots")
 def test_two_environments_are_kept_apart_and_said(make: ModuleType, tmp_path: Path) -> None:
     plan = make.Plan()
     results = make.run_of(plan)
@@ -38,6 +39,7 @@ def test_two_environments_are_kept_apart_and_said(make: ModuleType, tmp_path: Pa
     assert "AMD EPYC, 64 cores" in text
 
 
+@pytest.mark.usefixtures("without_plots")
 def test_how_environments_differ_is_said(make: ModuleType, tmp_path: Path) -> None:
     plan = make.Plan(models=(Component("linear"), Component("mlp")), seeds=(0, 1))
     results = make.run_of(plan)
@@ -59,7 +61,6 @@ def test_environments_and_code_are_not_pooled(make: ModuleType) -> None:
     assert frame["environment_id"].nunique() == 2
 
 
-@pytest.mark.slow
 def test_two_halves_of_a_run_are_kept_apart_and_said(project: Any, at_start: Callable[[str], dict[str, str]]) -> None:
     suite = project.suite("good", seeds="0, 1")
     assert project.run(suite, "--only", "seed=0").code == 0

@@ -51,7 +51,6 @@ loader = "dataloader"
 """
 
 
-@pytest.mark.slow
 def test_0_and_2_workers_give_the_same_samples(project: Any) -> None:
     """Each image is its own number, so that a sample that came twice, or with another's label, shows in the weights.
 

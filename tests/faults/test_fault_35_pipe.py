@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import pytest
-
 from bench.execute.executors.local import _Lines
 
 LIE = '{"outcome": {"status": "ok", "reason": "", "metrics": {"test_accuracy": 1.0}}}'
@@ -58,7 +56,6 @@ def raises(shape, n):
 """
 
 
-@pytest.mark.slow
 def test_prints_of_a_model_cannot_corrupt_it(project: Any) -> None:
     suite = project.suite("loud", "closes", "raises", "linear", seeds="0")
     (project.folder / "models.py").write_text(LOUD.replace("LIE_TEXT", LIE))

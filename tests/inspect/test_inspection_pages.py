@@ -71,7 +71,6 @@ def test_copies_are_shown_and_gone_when_they_are_gone(own_files: Path) -> None:
     assert left == {"copies-mine.txt"}
 
 
-@pytest.mark.long
 def test_many_classes_and_an_odd_shape(tmp_path: Path) -> None:
     settings = ("shape=[2,5,9]", "classes=120", "train=360", "test=120")
     done = inspect(tmp_path, "synthetic", *(word for each in settings for word in ("--set", each)))

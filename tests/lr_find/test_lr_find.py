@@ -39,7 +39,6 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.mark.long
 def test_a_curve_a_cell_and_results_stay_as_they_are(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(SUITE, encoding="utf-8")
     ran = bench("run", "mine.toml", "--only", "model=linear", "--only", "seed=3", cwd=tmp_path)

@@ -7,7 +7,6 @@ from typing import Any
 
 import h5py
 import numpy as np
-import pytest
 
 from bench.base.records import Result
 
@@ -51,7 +50,6 @@ def weights(result: Result, folder: Path) -> dict[str, Any]:
         return {name: file["weights"][name][()] for name in file["weights"]}
 
 
-@pytest.mark.slow
 def test_a_trial_that_corrupts_its_process_does_not_change_the_next_by_a_bit(bench: Any) -> None:
     (alone,) = bench.run(SUITE.replace("MODELS", '"mlp"'), "--executor", "local", plugin=PLUGIN)
     corrupting, after = bench.run(SUITE.replace("MODELS", '"corrupts", "mlp"'), "--fresh", plugin=PLUGIN)[1:]

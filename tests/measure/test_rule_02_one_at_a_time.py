@@ -66,7 +66,6 @@ def start(bench: Any) -> Callable[..., subprocess.Popen[str]]:
     return begin
 
 
-@pytest.mark.slow
 def test_a_second_run_waits_and_says_so(bench: Any, start: Callable[..., subprocess.Popen[str]]) -> None:
     """Two suites, two results folders, one machine: no trial of one runs while one of the other does."""
     running = {name: start(name, seeds=3) for name in ("one", "two")}
@@ -83,7 +82,6 @@ def test_a_second_run_waits_and_says_so(bench: Any, start: Callable[..., subproc
     assert max(finished for _, finished in first) <= min(started for started, _ in second)
 
 
-@pytest.mark.slow
 def test_while_a_trial_runs_the_parent_uses_less_than_1_per_cent_of_a_core(
     bench: Any, start: Callable[..., subprocess.Popen[str]]
 ) -> None:

@@ -45,7 +45,6 @@ def delayed(input_shape, num_classes, *, milliseconds: float = 0.0):
 """
 
 
-@pytest.mark.slow
 def test_a_wait_of_5_ms_is_read_within_2_per_cent(bench: Any, several_tries: Callable[..., None]) -> None:
     """By `step_seconds` where the machine was quiet; in any case by the fastest of its blocks."""
 

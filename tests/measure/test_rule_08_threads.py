@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from bench.worker.measure.environment import physical_cores
 
 SUITE = """
@@ -26,7 +24,6 @@ def threads_of_worker(logits, labels):
 """
 
 
-@pytest.mark.slow
 def test_the_workers_count_is_the_records(bench: Any) -> None:
     results = {result.trial.train.threads: result for result in bench.run(SUITE, plugin=PLUGIN)}
     assert set(results) == {0, 1, 2}

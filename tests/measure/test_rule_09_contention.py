@@ -52,7 +52,6 @@ def is_flagged(result: Result) -> bool:
     return flagged
 
 
-@pytest.mark.slow
 def test_a_trial_with_burners_beside_it_is_flagged(bench: Any) -> None:
     if contention.run_queue_wait_seconds() is None:
         pytest.skip("this kernel does not say how long a thread waits for a core")
@@ -84,7 +83,6 @@ def is_quiet() -> bool:
     return psutil.cpu_percent(interval=0.5) * (os.cpu_count() or 1) < QUIET_PERCENT
 
 
-@pytest.mark.slow
 def test_alone_on_a_quiet_machine_it_is_not(bench: Any) -> None:
     once_on_a_quiet_machine(lambda: not is_flagged(bench.run(SUITE, "--fresh")[-1]))
 

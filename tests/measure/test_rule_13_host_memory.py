@@ -7,10 +7,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(sys.platform != "linux", reason="VmHWM is Linux's"),
-]
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="VmHWM is Linux's")
 MIB = 2**20
 SUITE = """
 dataset = [{ name = "synthetic", train = 1024, test = 64, shape = [1, 28, 28] }]
@@ -49,7 +46,6 @@ def test_known_allocations_are_read_back_and_a_linear_model_is_small(bench: Any)
     assert found["linear"] < 4 * MIB
 
 
-@pytest.mark.long
 def test_a_cnn_takes_what_was_counted_by_hand(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """With glibc told to give each large block back at once. As it comes it keeps free ones, and they are resident
     too: then a process takes up to twice as much, and that is what is read. Less than is needed is never read: that
@@ -62,7 +58,6 @@ def test_a_cnn_takes_what_was_counted_by_hand(bench: Any, monkeypatch: pytest.Mo
     assert abs(exact / CNN_BYTES - 1) < 0.03
 
 
-@pytest.mark.long
 def test_a_checkpoint_takes_no_memory_that_is_measured(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Weights, gradients and both moments of adam are 25 MiB. As above, without blocks that glibc keeps: which of them
     it keeps moves the peak of the same trial by one matrix, 6 MiB, from one run to the next.

@@ -65,7 +65,6 @@ num_workers = 4
 """
 
 
-@pytest.mark.slow
 def test_through_a_run_with_loader_workers_it_is_read_and_called_sampled(bench: Any) -> None:
     """A model that holds 512 MiB, with four loader workers forked from its process, less the same without."""
     results = bench.run(SUITE, plugin=PLUGIN)

@@ -32,7 +32,7 @@ def same(a: dict[str, Any], b: dict[str, Any]) -> bool:
     [
         {"threads": 2},
         {"loader": "dataloader"},
-        pytest.param({"loader": "dataloader", "num_workers": 2}, marks=pytest.mark.slow),
+        {"loader": "dataloader", "num_workers": 2},
         {"optimizer": "adam", "learning_rate": 0.01, "validation_split": 0.2},
     ],
     ids=str,

@@ -6,8 +6,6 @@ import csv
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 SUITE = """
 dataset = [{ name = "synthetic", train = 64, test = 32 }]
 model = ["linear", "mlp", "breaks"]
@@ -32,7 +30,6 @@ def table(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-@pytest.mark.slow
 def test_a_deleted_record_is_missed_and_a_failed_trial_is_shown(bench: Any) -> None:
     results = bench.run(SUITE, plugin=PLUGIN, fails=True)
     folder = bench.folder / "results/proof"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 SUITE = """
 dataset = [{ name = "synthetic", train = 640, test = 1000, shape = [1, 28, 28] }]
 model = [{ name = "mlp", hidden = 1000 }, "skips"]
@@ -32,7 +30,6 @@ def skips(input_shape, num_classes):
 """
 
 
-@pytest.mark.slow
 def test_a_model_that_skips_data_is_faster_and_the_report_says_what_that_cost(bench: Any) -> None:
     results = bench.run(SUITE, plugin=PLUGIN)
     means = {

@@ -25,10 +25,9 @@ ROOT = Path(__file__).resolve().parents[2]
 SUITE = ROOT / "suites/baseline.toml"  # linear, mlp, cnn by two batch sizes: five seeds a cell
 THROUGHPUT = "train_samples_per_second"
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not os.environ.get("BENCH_QUIET"), reason="needs a quiet machine: set BENCH_QUIET=1 on one"),
-]
+pytestmark = pytest.mark.skipif(
+    not os.environ.get("BENCH_QUIET"), reason="needs a quiet machine: set BENCH_QUIET=1 on one"
+)
 
 
 def cells(folder: Path) -> dict[tuple[str, int], list[float]]:

@@ -16,6 +16,7 @@ from bench.report.render import render
 from bench.results import doctor as records
 from bench.results.doctor import Doctor, Finding, SelfComparison
 
+pytestmark = pytest.mark.usefixtures("without_plots")
 PEAK = 1e12
 
 

@@ -130,6 +130,7 @@ def test_without_the_files_the_place_says_why(results: list[Result], tmp_path: P
     assert any("the trial's file is not there" in note and str(tmp_path) not in note for note in table.notes)
 
 
+@pytest.mark.usefixtures("without_plots")
 def test_it_stands_in_report_tables_page_and_terminal(results: list[Result], tmp_path: Path) -> None:
     suite = suite_of(
         Published(LINEAR, "test_accuracy", 0.98, 0.98, "a | book <b>"), Published(MLP, "test_accuracy", 0.95, 0.95, "x")
@@ -151,12 +152,14 @@ def test_it_stands_in_report_tables_page_and_terminal(results: list[Result], tmp
     assert max(map(len, printed.splitlines())) <= 80
 
 
+@pytest.mark.usefixtures("without_plots")
 def test_a_suite_without_any_has_no_such_section(results: list[Result], tmp_path: Path) -> None:
     text = render(tmp_path, suite=suite_of(), results=results).report_path.read_text(encoding="utf-8")
     assert "Beside published" not in text
     assert "## Weights" not in text
 
 
+@pytest.mark.usefixtures("without_plots")
 def test_weights_are_those_of_matrices_over_the_seeds(results: list[Result], tmp_path: Path) -> None:
     for result in results:
         size = 3.0 if result.trial.model.name == "linear" else 1.0 + result.trial.seed

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,7 +18,7 @@ import pytest
 from bench.base.records import Component, Result, TrainSettings
 from bench.errors import BenchError
 from bench.registry import REPORT_FORMATS, report_format
-from bench.report.render import render
+from bench.report.render import RenderOutcome, render
 from bench.suite.plan import Axis, Suite
 from bench.suite.stored import suite_from_json, suite_to_json
 
@@ -32,12 +33,49 @@ def small(make: ModuleType) -> tuple[Any, list[Result]]:
     return plan, [replace(result, curves={}) for result in make.run_of(plan)]
 
 
-def test_files_of_the_contract(make: ModuleType, tmp_path: Path) -> None:
-    plan = make.Plan(batch_sizes=(64, 256), devices=("cpu", "cuda"))
-    outcome = render(tmp_path, suite=plan, results=make.run_of(plan))
-    report = tmp_path / "report"
-    assert outcome.rendered
-    assert outcome.report_path == report / "report.md"
+@dataclass(frozen=True)
+class Whole:
+    """The report of the baseline on three devices, of which one is there."""
+
+    outcome: RenderOutcome
+    folder: Path
+    seconds: float
+
+    @property
+    def text(self) -> str:
+        return self.outcome.report_path.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def whole(make: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """Rendered once; tests read it."""
+    folder = tmp_path_factory.mktemp("whole")
+    plan = make.Plan(batch_sizes=(64, 256), devices=("cpu", "cuda", "mps"))
+    results = make.run_of(plan)
+    start = time.perf_counter()
+    outcome = render(folder, suite=plan, results=results)
+    return Whole(outcome, folder, time.perf_counter() - start)
+
+
+@pytest.fixture(scope="module")
+def drawn(make: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of `small`, rendered once: `before` is a copy of a test's own."""
+    folder = tmp_path_factory.mktemp("drawn")
+    plan, results = small(make)
+    assert render(folder, suite=plan, results=results).rendered
+    return folder
+
+
+@pytest.fixture
+def before(drawn: Path, tmp_path: Path) -> Path:
+    shutil.copytree(drawn, tmp_path, dirs_exist_ok=True)
+    return tmp_path
+
+
+def test_files_of_the_contract(whole: Whole) -> None:
+    report = whole.folder / "report"
+    assert whole.outcome.rendered
+    assert whole.outcome.report_path == report / "report.md"
     tables = {path.name for path in (report / "tables").iterdir()}
     assert {"trials.csv", "summary.csv"} < tables
     assert {f"models-digits-cpu.{ending}" for ending in ("md", "csv", "tex")} < tables
@@ -46,18 +84,15 @@ def test_files_of_the_contract(make: ModuleType, tmp_path: Path) -> None:
     assert not list(report.glob(".new-*"))
 
 
-def test_links_of_the_page_lead_somewhere(make: ModuleType, tmp_path: Path) -> None:
-    plan = make.Plan(batch_sizes=(64, 256))
-    text = report_of(tmp_path, plan, make.run_of(plan))
-    links = [part.partition(")")[0] for part in text.split("](")[1:]]
+def test_links_of_the_page_lead_somewhere(whole: Whole) -> None:
+    links = [part.partition(")")[0] for part in whole.text.split("](")[1:]]
     assert len(links) >= 16
     for link in links:
-        assert (tmp_path / "report" / link).is_file(), link
+        assert (whole.folder / "report" / link).is_file(), link
 
 
-def test_order_of_the_page(make: ModuleType, tmp_path: Path) -> None:
-    plan = make.Plan(devices=("cpu", "cuda"))
-    text = report_of(tmp_path, plan, make.run_of(plan))
+def test_order_of_the_page(whole: Whole) -> None:
+    text = whole.text
     parts = ["# Linear, two-layer MLP", "cnn is the most accurate", "## What to know", "## digits · cpu", "| model",
              "[![", "## digits · cuda", "## Conditions", "## How to do it again"]  # fmt: skip
     places = [text.index(part) for part in parts]
@@ -67,6 +102,7 @@ def test_order_of_the_page(make: ModuleType, tmp_path: Path) -> None:
     assert "commit: 0123456789ab" in text
 
 
+@pytest.mark.usefixtures("without_plots")
 def test_what_is_not_right_is_said(make: ModuleType, tmp_path: Path) -> None:
     plan = make.Plan(devices=("cpu", "cuda"), only=("model=linear,mlp,cnn",))
     results = make.run_of(plan)
@@ -84,6 +120,7 @@ def test_what_is_not_right_is_said(make: ModuleType, tmp_path: Path) -> None:
     assert "Only a part of the suite was planned" in text
 
 
+@pytest.mark.usefixtures("without_plots")
 def test_all_well_is_said_too(make: ModuleType, tmp_path: Path) -> None:
     plan = make.Plan()
     assert "- All 15 trials are ok." in report_of(tmp_path, plan, make.run_of(plan))
@@ -95,6 +132,7 @@ def test_nothing_was_run_yet(make: ModuleType, tmp_path: Path) -> None:
     assert "15 missing: no result yet" in text
 
 
+@pytest.mark.usefixtures("without_plots")
 def test_without_a_suite(make: ModuleType, tmp_path: Path) -> None:
     plan = make.Plan(batch_sizes=(64, 256))
     folder = tmp_path / "old_results"
@@ -103,39 +141,36 @@ def test_without_a_suite(make: ModuleType, tmp_path: Path) -> None:
     assert "batch size 256" in text
 
 
-def test_an_unchanged_report_is_not_rendered_again(make: ModuleType, tmp_path: Path) -> None:
+def test_an_unchanged_report_is_not_rendered_again(make: ModuleType, before: Path) -> None:
     plan, results = small(make)
-    render(tmp_path, suite=plan, results=results)
-    before = (tmp_path / "report" / "report.md").stat().st_mtime_ns
-    assert not render(tmp_path, suite=plan, results=results[::-1]).rendered  # the order of files does not matter
-    assert (tmp_path / "report" / "report.md").stat().st_mtime_ns == before
+    written = (before / "report" / "report.md").stat().st_mtime_ns
+    assert not render(before, suite=plan, results=results[::-1]).rendered  # the order of files does not matter
+    assert (before / "report" / "report.md").stat().st_mtime_ns == written
 
 
 @pytest.mark.parametrize("change", ["result", "damaged", "title", "file"])
-def test_a_changed_one_is(make: ModuleType, tmp_path: Path, change: str) -> None:
+def test_a_changed_one_is(make: ModuleType, before: Path, change: str) -> None:
     plan, results = small(make)
-    render(tmp_path, suite=plan, results=results)
     if change == "file":
-        (tmp_path / "report" / "plots" / "accuracy-digits-cpu.svg").unlink()
+        (before / "report" / "plots" / "accuracy-digits-cpu.svg").unlink()
     outcome = render(
-        tmp_path,
+        before,
         suite=replace(plan, title="Another") if change == "title" else plan,
         results=results[1:] if change == "result" else results,
         damaged=int(change == "damaged"),
     )
     assert outcome.rendered
-    assert (tmp_path / "report" / "plots" / "accuracy-digits-cpu.svg").is_file()
+    assert (before / "report" / "plots" / "accuracy-digits-cpu.svg").is_file()
 
 
-def test_what_an_older_report_left_is_removed(make: ModuleType, tmp_path: Path) -> None:
-    plan, results = small(make)
-    render(tmp_path, suite=plan, results=results)
-    (tmp_path / "report" / "plots" / "old.png").write_bytes(b"x")
-    render(tmp_path, suite=plan, results=[])
-    assert not list((tmp_path / "report" / "plots").iterdir())
-    assert (tmp_path / "report" / "tables" / "models-digits-cpu.md").is_file()
+def test_what_an_older_report_left_is_removed(make: ModuleType, before: Path) -> None:
+    (before / "report" / "plots" / "old.png").write_bytes(b"x")
+    render(before, suite=small(make)[0], results=[])
+    assert not list((before / "report" / "plots").iterdir())
+    assert (before / "report" / "tables" / "models-digits-cpu.md").is_file()
 
 
+@pytest.mark.usefixtures("without_plots")
 def test_a_format_of_ones_own_writes_every_table(
     make: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,12 +187,8 @@ def test_a_folder_that_cannot_be_written_is_one_line(make: ModuleType, tmp_path:
         render(tmp_path, suite=make.Plan(), results=[])
 
 
-def test_the_baseline_is_rendered_in_a_few_seconds(make: ModuleType, tmp_path: Path) -> None:
-    plan = make.Plan(batch_sizes=(64, 256), devices=("cpu", "cuda", "mps"))
-    results = make.run_of(plan)
-    start = time.perf_counter()
-    render(tmp_path, suite=plan, results=results)
-    assert time.perf_counter() - start < 15  # 1.5 s on an idle core; the limit is for machines that are not
+def test_the_baseline_is_rendered_in_a_few_seconds(whole: Whole) -> None:
+    assert whole.seconds < 15  # 1.5 s on an idle core; the limit is for machines that are not
 
 
 def test_matplotlib_and_pandas_wait_until_something_is_rendered() -> None:
@@ -169,6 +200,7 @@ def test_matplotlib_and_pandas_wait_until_something_is_rendered() -> None:
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.usefixtures("without_plots")
 def test_a_stored_suite_is_the_plan_of_its_report(make: ModuleType, tmp_path: Path) -> None:
     axes = {
         "dataset": (Component("digits"),),
@@ -199,10 +231,10 @@ def test_a_stored_suite_is_the_plan_of_its_report(make: ModuleType, tmp_path: Pa
     assert not render(tmp_path, suite=suite, results=results[1:]).rendered  # stored or resolved: the same plan
 
 
-def test_plugins_that_could_not_be_imported_are_said(make: ModuleType, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("without_plots")
+def test_plugins_that_could_not_be_imported_are_said(make: ModuleType, before: Path) -> None:
     plan, results = small(make)
-    render(tmp_path, suite=plan, results=results)
-    outcome = render(tmp_path, suite=plan, results=results, plugin_errors=("own.py: ImportError: <b>no</b> x",))
+    outcome = render(before, suite=plan, results=results, plugin_errors=("own.py: ImportError: <b>no</b> x",))
     assert outcome.rendered
     known = outcome.report_path.read_text().partition("## What to know")[2].partition("\n## ")[0]
     assert "- A plugin could not be imported, what it registers is missing here: own.py" in known

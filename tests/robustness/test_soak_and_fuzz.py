@@ -61,7 +61,6 @@ def test_the_fuzzer_sees_a_traceback_a_hang_and_greed(tmp_path: Path) -> None:
     assert found["refuses"] == "[] True"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS)
 def test_fuzz_a_little(target: str) -> None:
     command = [sys.executable, str(HERE / "fuzz.py"), target, "--minutes", "0.06", "--seed", "7"]
@@ -70,7 +69,6 @@ def test_fuzz_a_little(target: str) -> None:
     assert "kinds of faults: 0" in done.stdout
 
 
-@pytest.mark.long  # each of its attacks is a test of tests/faults, too
 def test_soak_a_little() -> None:
     """One attack of each kind."""
     command = [sys.executable, str(HERE / "soak.py"), "3", "--seed", "5"]

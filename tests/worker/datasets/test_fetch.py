@@ -115,7 +115,6 @@ def test_lists_complete_files_under_the_root(name: str) -> None:
         assert file.size_bytes > 0
 
 
-@pytest.mark.long
 @pytest.mark.data
 def test_what_the_real_root_holds_needs_no_network(
     data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

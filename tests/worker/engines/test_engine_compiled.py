@@ -34,7 +34,6 @@ def weights(path: Path) -> dict[str, np.ndarray[Any, Any]]:
         return {name: file["weights"][name][()] for name in file["weights"]}
 
 
-@pytest.mark.long
 @needs_compiler
 @pytest.mark.filterwarnings("ignore")  # of the compiler's own libraries
 @pytest.mark.parametrize(("model", "train"), [("linear", {}), ("mlp", {}), ("cnn", {}), ("mlp", MANY)])
@@ -68,7 +67,6 @@ class Stops:
             raise KeyboardInterrupt
 
 
-@pytest.mark.long
 @needs_compiler
 @pytest.mark.filterwarnings("ignore")  # of the compiler's own libraries
 def test_stopped_and_resumed_it_learns_bitwise_the_same(run_trial: Any, tmp_path: Path) -> None:
@@ -96,7 +94,6 @@ class Prints(nn.Module):
 
 
 @needs_compiler
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of the compiler's own libraries
 def test_a_model_that_needs_several_graphs_is_skipped(run_trial: Any, register: Any) -> None:
     register("prints", lambda input_shape, num_classes: Prints(int(np.prod(input_shape)), num_classes))

@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.slow
-
 REHEARSED = """
 import json, os, random, sys, tempfile
 import numpy as np

@@ -121,7 +121,7 @@ def test_steps_instead_of_epochs(run_trial: Any, steps: int, epochs: int) -> Non
     assert (outcome.metrics["epoch_seconds"] is None) == (steps < 5)
 
 
-@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("workers", [0, 2])
 def test_dataloader_learns_on_the_same_samples(run_trial: Any, workers: int) -> None:
     outcome = run_trial(train={"loader": "dataloader", "num_workers": workers, "epochs": 5})
     assert outcome.status == "ok", outcome.traceback
@@ -129,7 +129,6 @@ def test_dataloader_learns_on_the_same_samples(run_trial: Any, workers: int) -> 
     assert outcome.metrics["test_accuracy"] > 0.5
 
 
-@pytest.mark.slow
 def test_loaders_and_their_workers_change_nothing_of_what_is_learned(run_trial: Any, tmp_path: Path) -> None:
     """The same samples in the same order over three epochs, whoever brings them."""
     asked = [{"loader": "resident"}] + [{"loader": "dataloader", "num_workers": n} for n in (0, 2)]
