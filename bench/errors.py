@@ -1,7 +1,5 @@
 """The exceptions that cross a module's border. A user's mistake is a BenchError: one line, no traceback."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterable
 

@@ -4,8 +4,6 @@
 def mlp(input_shape, num_classes, *, hidden=100) -> nn.Module: ...
 """
 
-from __future__ import annotations
-
 import inspect
 import re
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """Where a run happens: on this machine with `local` or `inline`, or on a cluster with `ray`."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

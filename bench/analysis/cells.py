@@ -3,8 +3,6 @@
 How results become sections: bench.analysis.sections.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields

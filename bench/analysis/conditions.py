@@ -1,7 +1,5 @@
 """Under which conditions figures were measured, in words: no figure stands without them."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 

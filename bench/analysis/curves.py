@@ -1,7 +1,5 @@
 """Learning curves as data: what training and test reached, against epochs or seconds, over the seeds of a cell."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 

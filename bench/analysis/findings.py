@@ -1,7 +1,5 @@
 """The answer in sentences: which model is best, whether the difference is real, what it costs."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

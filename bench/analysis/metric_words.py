@@ -1,7 +1,5 @@
 """The words for a verdict on a metric: a speed is faster, memory is less, a loss is better."""
 
-from __future__ import annotations
-
 from bench.base.metrics import BUILT_IN, Metric, metric_named
 from bench.errors import BenchError, nearest
 from bench.present.format import times

@@ -1,7 +1,5 @@
 """The table of models of one section: what they reach, and what they cost."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial

@@ -4,8 +4,6 @@ bench.plots draws them as pictures; the page draws its own, with the same words.
 made.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial

@@ -1,7 +1,5 @@
 """From rows to sections: what is a cell, what pools with what, and which machine a result is from."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace

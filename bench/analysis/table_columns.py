@@ -1,7 +1,5 @@
 """Columns of tables of cells: settings, means, and the footnotes that say why a mean is not there."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial

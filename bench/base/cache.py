@@ -1,7 +1,5 @@
 """The cache folder of this machine, and the content digests of data files that are kept in it."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

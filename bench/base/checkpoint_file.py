@@ -4,8 +4,6 @@ The parent has no torch, and the line is all that it needs: is the file whole, o
 damage, not forgery: so what torch.save wrote is read by nothing but `torch.load(..., weights_only=True)`.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import stat

@@ -1,7 +1,5 @@
 """What the kernel says in files, and what it is asked for."""
 
-from __future__ import annotations
-
 import ctypes
 import signal
 import sys

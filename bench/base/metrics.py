@@ -3,8 +3,6 @@
 A new metric that the worker measures is one row at the end of `_LATER`, and one in docs/measurement.md.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 # Every unit, and how many decimals a figure in it has at most; of bytes, seconds and FLOPs in the unit that they are

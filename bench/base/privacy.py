@@ -1,7 +1,5 @@
 """Results get published: no user name, host name or home path is in them."""
 
-from __future__ import annotations
-
 import getpass
 import os
 import platform

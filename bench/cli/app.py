@@ -3,8 +3,6 @@
 A command imports what it needs when it is called: the help answers at once.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn, cast

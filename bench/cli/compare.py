@@ -1,7 +1,5 @@
 """`bench compare`: which of two is faster, cell by cell, and what differs between them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """`bench diagnose`: what trained models get right and wrong."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

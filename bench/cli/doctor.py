@@ -1,7 +1,5 @@
 """`bench doctor`: are the instruments right on this machine, and how small a difference can it see?"""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """`bench export`: write results in the format of another tool."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import Annotated

@@ -1,7 +1,5 @@
 """`bench history`: a metric from run to run."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """`bench inspect dataset`: what a data set holds, before anything is trained."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

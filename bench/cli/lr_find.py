@@ -1,7 +1,5 @@
 """`bench lr-find`: which learning rate to start from."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """`bench merge`: put results of one suite from several machines or shards together."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -3,8 +3,6 @@
 It unpacks the bundle once a node, puts it before everything else on the path, and hands over to `node`, beside it.
 """
 
-from __future__ import annotations
-
 import hashlib
 import importlib
 import io

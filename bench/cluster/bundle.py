@@ -4,8 +4,6 @@ One zip archive, the same bytes for the same code. What runs on a node is this c
 that a result's `code_id` is that of the code that ran: an edit during the run reaches no node.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import sys

@@ -5,8 +5,6 @@ that every Ray node has one of without declaring it: so no node runs two at a ti
 the machine guards what Ray does not know of: two nodes on one machine, a run beside the cluster.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import socket

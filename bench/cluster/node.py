@@ -4,8 +4,6 @@ Runs in a Ray worker, out of the bundle. The executor, and with it the template 
 long as the Ray worker: both die with it.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import queue

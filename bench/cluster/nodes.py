@@ -6,8 +6,6 @@ A trial is there if the results of any group that can run it have it. With `--pl
 group, and a trial is there if that group's results have it.
 """
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

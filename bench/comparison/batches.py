@@ -1,7 +1,5 @@
 """What batch sizes say: from which one on B is faster, and each side at its fastest one."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 

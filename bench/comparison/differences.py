@@ -1,7 +1,5 @@
 """Everything recorded that differs between two sides: settings, machine, software, code, format of the results."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

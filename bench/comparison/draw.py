@@ -1,7 +1,5 @@
 """The forest plot: the ratio of each cell with its interval, and below them their geometric mean."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any

@@ -1,8 +1,6 @@
 """Pairs each cell of one side with the cell of the other that has the same settings. Settings in which the two sides
 differ throughout are left out: they are what is compared."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 

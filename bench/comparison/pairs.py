@@ -1,7 +1,5 @@
 """B against A as data: of each cell the ratio, the verdict, and the difference of accuracy."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

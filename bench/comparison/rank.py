@@ -1,7 +1,5 @@
 """A ranking as data: models over data sets, each by its mean over seeds, at one setting of one device and machine."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

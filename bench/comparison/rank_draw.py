@@ -1,7 +1,5 @@
 """The plots of a ranking: critical-difference diagram, and performance profiles."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from bench.comparison.rank import Ranking

@@ -1,7 +1,5 @@
 """A ranking as tables: ranks, pairs of models by seeds, accuracy and costs."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from functools import partial
 

@@ -1,7 +1,5 @@
 """What `bench compare --by model` prints: the answer, ranks or profiles, pairs by seeds, fronts."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A ranking as files: ranking.md, tables/*.{md,csv,tex}, plots/*.{png,svg}."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """A comparison in plain sentences: what it shows, what it could not have shown, what is missing."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from itertools import chain
 

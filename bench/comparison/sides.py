@@ -1,7 +1,5 @@
 """The two sides of a comparison: two folders of results, or two values of an axis within one."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields, replace

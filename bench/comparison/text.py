@@ -1,7 +1,5 @@
 """What `bench compare` prints: 80 columns, the answer first, then the cells, then what differs."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 

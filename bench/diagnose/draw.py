@@ -1,7 +1,5 @@
 """Figures of a diagnosis: what a model answered and how sure it was, images that it got wrong, its weights."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from itertools import cycle, islice
 from typing import Any

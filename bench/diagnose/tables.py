@@ -1,7 +1,5 @@
 """Tables of a diagnosis: figures by class, statistics of the weights, models side by side, pairs of models."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from itertools import combinations
 

@@ -1,7 +1,5 @@
 """Pages of diagnosis: <trial>.md with its figures, and models.md, which sets the models of a suite side by side."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any

@@ -4,8 +4,6 @@ Everything is read from ordinary trials, run as `bench run` runs them: proofs wi
 compared with itself, and a matrix product for the machine's peak.
 """
 
-from __future__ import annotations
-
 import time
 from dataclasses import dataclass
 

@@ -5,8 +5,6 @@ did not do here. Other work on the machine lengthens a step and never shortens o
 wrong, and one that is too long is wrong only where the trial had the machine for itself.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 import statistics

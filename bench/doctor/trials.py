@@ -1,7 +1,5 @@
 """The trials that the doctor runs: ordinary ones, with the instruments' models, and another process beside them."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -4,8 +4,6 @@ The request is a JSON object on the worker's standard input. On standard output 
 and last the answer, or {"error": text}. The worker's side is bench.worker.common.answer.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import select

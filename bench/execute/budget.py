@@ -4,8 +4,6 @@ The order comes from bench.statistics.allocation, by the accuracy on the test se
 which the report says: where one stops once a pair is told apart, an interval holds the truth less often than 95 %.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field

@@ -7,8 +7,6 @@ with `others` beside it in the same order. An ending without an outcome (crashed
 of the job: the process is the unit of isolation.
 """
 
-from __future__ import annotations
-
 import os
 import secrets
 import shutil

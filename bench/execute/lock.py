@@ -1,7 +1,5 @@
 """The machine-wide lock: one measured trial at a time, whoever runs it; and the executor that runs under it."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """The head of a run: what is planned, what is there, on which machine, how long it will take."""
 
-from __future__ import annotations
-
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Sequence

@@ -4,8 +4,6 @@ A pilot's trials are ordinary ones, each in a process of its own under the lock 
 each kind at two lengths, which tells what a trial costs once from what it costs an epoch. They are stored nowhere.
 """
 
-from __future__ import annotations
-
 import math
 import tempfile
 import time

@@ -1,7 +1,5 @@
 """Which trials of a suite are to be run: those that are not there yet."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """What a command names, made ready before it starts: a suite on this machine, a folder of results, a data set."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from contextlib import suppress

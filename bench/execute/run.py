@@ -1,7 +1,5 @@
 """One invocation of `bench run`: plan, train what is not there, store, and leave the rest to the report."""
 
-from __future__ import annotations
-
 import secrets
 import time
 from collections.abc import Callable, Iterable

@@ -1,7 +1,5 @@
 """SIGINT and SIGTERM become an exception, so that what is under way is stored before the run ends."""
 
-from __future__ import annotations
-
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """MLflow: one experiment a suite, one run a trial; where $MLFLOW_TRACKING_URI says, else in <results>/mlruns."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator, Sequence
 from itertools import islice

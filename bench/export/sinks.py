@@ -3,8 +3,6 @@
 A result is flat there: parameters, curves by epoch, final figures. It is logged once: a sink knows it by its key.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import fields

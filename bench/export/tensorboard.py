@@ -4,8 +4,6 @@ Written with what the package `tensorboard` itself has: torch.utils.tensorboard 
 which the parent never does, and put the host's name into the names of files.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

@@ -1,7 +1,5 @@
 """The plot of a history: a panel for what may be compared, a line a model, a mark where the level changed."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The series of a metric: one for each cell and machine, with a point for each run."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,7 +1,5 @@
 """How each run of a series stands to the one before it, and where the level of a series changed."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """The table of a history, its findings, and what `bench history` prints: the newest runs of each series."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 

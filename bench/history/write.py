@@ -1,7 +1,5 @@
 """What `bench history` writes: the table in every format, and a plot."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any

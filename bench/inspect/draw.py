@@ -1,7 +1,5 @@
 """Figures of a data set: its classes, samples, mean images, brightness and contrast, what stands out, and copies."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import partial
 from typing import Any

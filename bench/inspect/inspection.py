@@ -1,7 +1,5 @@
 """What a worker finds in a data set: asked of it once, then read by the page and the terminal."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

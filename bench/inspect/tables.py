@@ -1,7 +1,5 @@
 """Tables of a data set: its splits, its classes, its channels with the normalisation that follows, its copies."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import SupportsFloat
 

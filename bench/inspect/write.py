@@ -1,7 +1,5 @@
 """What is most telling of a data set: in words, as a table for a terminal of 80 columns, and as a page with figures."""
 
-from __future__ import annotations
-
 import json
 import shlex
 import textwrap

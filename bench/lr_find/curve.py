@@ -1,7 +1,5 @@
 """The record of one learning-rate range test, and the names of the cells."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

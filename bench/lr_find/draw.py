@@ -1,7 +1,5 @@
 """The plot of range tests: loss against learning rate, a panel a cell, with the suggested rates."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any

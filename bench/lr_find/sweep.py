@@ -1,7 +1,5 @@
 """Runs the range tests of `bench lr-find`: one a cell, in the process that a trial would have. Stores nothing."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 

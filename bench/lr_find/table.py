@@ -1,7 +1,5 @@
 """The table of learning rates to start from, and what `bench lr-find` prints."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from bench.lr_find.curve import Curve

@@ -1,7 +1,5 @@
 """What `bench lr-find` writes: a page, the table in every format, and the curves."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any

@@ -3,8 +3,6 @@
 A job is what one process trains: a trial, or the cell of an engine that trains its seeds side by side.
 """
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """How far the runs into a folder have come: from its plan, its results and the status files of runs."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime

@@ -1,7 +1,5 @@
 """What `bench plan` and `bench status` print: 80 columns, a table of rich where a person looks at a terminal."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterator, Sequence
 

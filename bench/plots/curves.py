@@ -1,7 +1,5 @@
 """Learning curves: training and test together, a band over the seeds."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

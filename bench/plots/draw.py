@@ -1,7 +1,5 @@
 """A plot of bench.analysis.plots as a figure of matplotlib."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any

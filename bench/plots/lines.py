@@ -1,7 +1,5 @@
 """A metric against a numeric setting: batch size, learning rate, threads, whatever the suite has as an axis."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

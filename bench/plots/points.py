@@ -1,7 +1,5 @@
 """Points and bars: one mark a seed, the mean and its interval."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self

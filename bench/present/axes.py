@@ -1,7 +1,5 @@
 """Axes of plots: linear or logarithmic, ticks that people can read, and labels that stand beside what they name."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any

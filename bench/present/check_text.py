@@ -1,7 +1,5 @@
 """What `bench check` prints: what lies there, then what is not right with it, by kind, in 80 columns."""
 
-from __future__ import annotations
-
 import textwrap
 from collections import Counter
 from collections.abc import Iterator

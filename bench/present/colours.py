@@ -1,7 +1,5 @@
 """Which colour and shape a model has, in every picture and on the page."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Plain text in columns, for terminals."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 

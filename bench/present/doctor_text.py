@@ -1,7 +1,5 @@
 """What `bench doctor` prints, and how a report cites it."""
 
-from __future__ import annotations
-
 import textwrap
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence

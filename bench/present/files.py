@@ -1,7 +1,5 @@
 """What an answer is written as: a page, its tables in every format, its pictures."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Figures of many small images in rows of eight, each with its caption below."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 

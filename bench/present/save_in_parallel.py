@@ -1,7 +1,5 @@
 """Saving figures beside each other: a plot becomes two files in 0.2 s of one core, and a report has many plots."""
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import sys

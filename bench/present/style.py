@@ -1,7 +1,5 @@
 """How plots look: fonts, sizes, and how a figure becomes a file. The only module that sets up matplotlib."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

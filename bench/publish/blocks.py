@@ -1,7 +1,5 @@
 """The blocks that a document can have: each makes its content from results, anew each time."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from os.path import normpath

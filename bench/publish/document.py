@@ -1,7 +1,5 @@
 """A document with its blocks made anew: written, or only compared. The rest of it stays, to the byte."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -4,8 +4,6 @@ Markdown:          <!-- bench:summary rows=model metric=test_accuracy -->   … 
 reStructuredText:  .. bench:summary rows=model metric=test_accuracy        …   .. /bench   (both are comments there)
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

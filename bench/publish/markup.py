@@ -1,7 +1,5 @@
 """How a block is written in either kind of document."""
 
-from __future__ import annotations
-
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence

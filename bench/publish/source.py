@@ -1,7 +1,5 @@
 """What a block is made of: a folder of results with its sections, and the cells of them that a marker chooses."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property

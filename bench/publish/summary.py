@@ -1,7 +1,5 @@
 """The table whose rows, columns and metrics a marker chooses."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter

@@ -1,7 +1,5 @@
 """What a report says of a run that had a budget: what was left out, by which rule, and what that does to intervals."""
 
-from __future__ import annotations
-
 from bench.present.format import plural
 from bench.results.frame import Latest
 from bench.suite.plan import Budget, Suite, time_text

@@ -1,7 +1,5 @@
 """report.md: the answer first, then the evidence, then the conditions."""
 
-from __future__ import annotations
-
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence

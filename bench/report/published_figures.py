@@ -1,7 +1,5 @@
 """Published figures beside ours: ours with its interval, theirs, and how far one is from the other."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path

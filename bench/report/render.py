@@ -1,7 +1,5 @@
 """From results to the files of a report: tables, plots, page. What did not change is not rendered again."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import shutil

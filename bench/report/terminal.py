@@ -1,7 +1,5 @@
 """The table that a run prints when it is done: plain text, 80 columns, no colour codes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The weights of trained models, cell by cell: their norm, and how many of them are near zero."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import replace

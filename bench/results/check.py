@@ -4,8 +4,6 @@
 repair that cannot lose anything.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re

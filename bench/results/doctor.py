@@ -4,8 +4,6 @@ History of the schema:
   1  the first one.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterable, Mapping

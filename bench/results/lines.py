@@ -5,8 +5,6 @@ results take 0.4 GiB where they took more than 2. Parts that many lines share (e
 seed) are parsed, checked and kept once.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import re

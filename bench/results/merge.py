@@ -4,8 +4,6 @@ Nothing is written before everything was looked at, and no line is changed on th
 is counted.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Mapping, Sequence

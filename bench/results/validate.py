@@ -5,8 +5,6 @@ A results folder may come from anybody. What passes here has no text that names 
 commands where an id stands, and no number that a table cannot hold.
 """
 
-from __future__ import annotations
-
 import re
 import sys
 from collections.abc import Callable, Mapping

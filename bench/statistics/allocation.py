@@ -8,8 +8,6 @@ simulation", ACM TOMACS 11: a difference that nobody cares for need not be resol
 selection is not claimed: the order here is greedy, and looks again after every seed.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass

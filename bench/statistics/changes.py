@@ -1,7 +1,5 @@
 """Where a series of figures changed its level: divisive estimation by the energy statistic."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

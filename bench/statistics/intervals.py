@@ -3,8 +3,6 @@
 The process is the unit of replication: what comes in is one number a trial, never the steps of one process.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

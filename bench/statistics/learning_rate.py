@@ -1,8 +1,6 @@
 """What a learning-rate range test suggests: L. N. Smith, Cyclical Learning Rates for Training Neural Networks, WACV
 2017, https://arxiv.org/abs/1506.01186, read as fastai reads it (https://docs.fast.ai/callback.schedule.html)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

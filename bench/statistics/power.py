@@ -1,7 +1,5 @@
 """The smallest difference that can be told from noise: with n seeds, and on this machine (A against A)."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -5,8 +5,6 @@ no claim of rank (an exact signed-rank test could not reach 0.05 there), only `p
 of two figures of each model.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations

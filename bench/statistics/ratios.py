@@ -1,7 +1,5 @@
 """What ratios of two speeds allow to be said: which is faster, and from where on along an axis of numbers."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

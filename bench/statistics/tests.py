@@ -1,8 +1,6 @@
 """Tests that are exact at few replicates. Each says the smallest p that it could have given: at n = 5 Wilcoxon cannot
 go below 0.0625, and to call that "not significant" would be of n, not of the models."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

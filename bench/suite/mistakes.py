@@ -1,7 +1,5 @@
 """Texts for people about values that were found and about what a JSON schema allows."""
 
-from __future__ import annotations
-
 import datetime
 import re
 from collections.abc import Mapping, Sequence

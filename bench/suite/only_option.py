@@ -1,7 +1,5 @@
 """`--only KEY=VALUE[,VALUE…]`: the part of a grid whose values match."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any

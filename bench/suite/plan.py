@@ -1,7 +1,5 @@
 """Suite: the resolved plan, plain data that expands into trials lazily and is stored beside the results."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """A suite file -> SuiteFile: every check that needs no catalogue of what is registered."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """SuiteFile + catalogue -> Suite: names and settings checked, defaults left out, rules turned into places of axes."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace

@@ -3,8 +3,6 @@
 python -m bench.suite.schema        # writes suites/suite.schema.json
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`--set KEY=VALUE`: a dotted key and a TOML value, put into the tables of a suite before they are checked."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from pathlib import Path

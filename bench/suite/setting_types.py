@@ -1,7 +1,5 @@
 """JSON schema -> a Python type that pydantic checks strictly; pydantic's errors -> one line for people."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import reduce
 from operator import or_

@@ -1,7 +1,5 @@
 """The text of a suite file -> its tables. Any bytes give either a dict or one BenchError."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from pathlib import Path

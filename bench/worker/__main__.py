@@ -1,7 +1,5 @@
 """`python -m bench.worker template FD` serves forks; `python -m bench.worker spawn FD` is one trial."""
 
-from __future__ import annotations
-
 import sys
 
 

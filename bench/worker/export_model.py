@@ -9,8 +9,6 @@ The model is built anew and given the weights that the trial stored. Every expor
 images of the test set what that model answers; else nothing is left on disk.
 """
 
-from __future__ import annotations
-
 import copy
 import importlib.util
 import sys

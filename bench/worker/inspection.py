@@ -10,8 +10,6 @@ image is the mean of its pixels over all channels, its contrast their standard d
 that no second copy of them is made.
 """
 
-from __future__ import annotations
-
 import hashlib
 import math
 import sys

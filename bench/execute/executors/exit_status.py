@@ -1,7 +1,5 @@
 """How the process of a trial ended, where it did not say so itself."""
 
-from __future__ import annotations
-
 import os
 import re
 import signal

@@ -3,8 +3,6 @@
 The one place where the parent imports torch.
 """
 
-from __future__ import annotations
-
 import gc
 import importlib
 import time

@@ -1,7 +1,5 @@
 """What lies beside a result and is shown in its section of the page: its log, confusion matrix and calibration."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The data of the page, as JSON: cells (rows of the summary), trials, and what is said around them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any

@@ -1,7 +1,5 @@
 """report/index.html: libraries, styles, scripts and data in one file, under a policy that lets nothing else run."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

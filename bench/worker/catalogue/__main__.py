@@ -4,8 +4,6 @@ Importing torch takes seconds, so what was found is kept in the cache folder, ke
 came from. What can change while files stay the same (processor, memory, container, driver) is read each time.
 """
 
-from __future__ import annotations
-
 import signal
 import sys
 import time

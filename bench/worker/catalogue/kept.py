@@ -1,7 +1,5 @@
 """The kept catalogue: what was found once lies in the cache folder, keyed by the files that it came from."""
 
-from __future__ import annotations
-
 import glob
 import hashlib
 import json

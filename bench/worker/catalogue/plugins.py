@@ -1,7 +1,5 @@
 """What plugins register. Each is imported in a process of its own: it may raise, hang, crash, or leave processes."""
 
-from __future__ import annotations
-
 import json
 import os
 import select

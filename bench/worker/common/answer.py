@@ -1,7 +1,5 @@
 """The worker's side of bench.execute.ask_worker: a request on standard input, the answer on standard output."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

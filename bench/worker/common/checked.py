@@ -1,7 +1,5 @@
 """Checks of values out of a checkpoint, which may come from a stranger. What does not fit is a ValueError."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import fields

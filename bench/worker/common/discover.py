@@ -1,7 +1,5 @@
 """Finding what can be trained: the built-in data sets, devices and models, and the plugins of other people."""
 
-from __future__ import annotations
-
 import importlib
 import importlib.util
 import sys

@@ -1,7 +1,5 @@
 """From an exception to a status, a reason of one line and a traceback that can be published."""
 
-from __future__ import annotations
-
 import errno
 import traceback
 

@@ -3,8 +3,6 @@
 One stream for everything would tie them together: another number of layers would change the order of the data.
 """
 
-from __future__ import annotations
-
 import hashlib
 import random
 

@@ -8,8 +8,6 @@ A folder is written aside and renamed, so that it is whole or absent; of two pro
 A file whose size or time is not what was written down is hashed again; a wrong one is decoded anew.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import json

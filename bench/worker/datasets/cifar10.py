@@ -1,7 +1,5 @@
 """CIFAR-10, the python version: a folder of pickles as torchvision lays it out, or the archive that holds them."""
 
-from __future__ import annotations
-
 import gzip
 import io
 import lzma

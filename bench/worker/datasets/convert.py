@@ -7,8 +7,6 @@ the set has test samples of its own), test_path_given.
 The answer: {"files": [{"images", "shape", "dtype", "bytes"}], "test_fraction"}.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Mapping

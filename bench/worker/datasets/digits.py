@@ -1,7 +1,5 @@
 """The 8×8 digits that scikit-learn ships: no download, the default."""
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 from typing import Literal

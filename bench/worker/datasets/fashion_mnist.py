@@ -1,7 +1,5 @@
 """Fashion-MNIST: the IDX files as torchvision lays them out, under FashionMNIST/raw."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

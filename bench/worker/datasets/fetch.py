@@ -9,8 +9,6 @@ Mirrors and checksums are torchvision's. Its download function writes under the 
 the archive: here a file is written aside, checked, and renamed.
 """
 
-from __future__ import annotations
-
 import hashlib
 import http.client
 import importlib

@@ -1,7 +1,5 @@
 """Files of data sets: what `bench fetch` downloads, how a file is checked, read to a cap, and written whole."""
 
-from __future__ import annotations
-
 import hashlib
 import tempfile
 from collections.abc import Callable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """A user's own data in HDF5 files. What may lie in them is checked in `hdf5_file`."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import asdict

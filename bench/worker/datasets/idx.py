@@ -1,7 +1,5 @@
 """The IDX files of MNIST and its kin, gzipped or not. Format: http://yann.lecun.com/exdb/mnist (big-endian header)."""
 
-from __future__ import annotations
-
 import gzip
 import math
 import struct

@@ -1,7 +1,5 @@
 """MNIST: the IDX files as torchvision lays them out, under MNIST/raw."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The full set of 8×8 digits from UCI, of which scikit-learn ships the test part."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath

@@ -1,7 +1,5 @@
 """From a data set to the samples of one trial: test part, limits and validation part, drawn by the trial's seed."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path

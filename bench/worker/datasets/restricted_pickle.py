@@ -4,8 +4,6 @@ The three names of numpy that these pickles use stand for small classes of ours,
 numpy's own unpickling runs. Every other name is refused. The checksum is still compared before.
 """
 
-from __future__ import annotations
-
 import io
 import math
 import pickle  # the restricted use of it is what this module is for

@@ -1,7 +1,5 @@
 """What a data set's builder returns, checked where it is built; and the scaling of its pixels."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Made data of any shape and number of classes, from which something can be learned."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What every kind of device answers. A new device is one class in one file: docs/new-device.md has an example."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import sysconfig

@@ -1,7 +1,5 @@
 """The processor. Its memory is the host's, which bench.worker.measure.memory reads."""
 
-from __future__ import annotations
-
 import sys
 import time
 

@@ -1,7 +1,5 @@
 """NVIDIA GPUs. The first visible one is used: CUDA_VISIBLE_DEVICES chooses."""
 
-from __future__ import annotations
-
 import importlib.util
 from collections.abc import Callable, Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Apple GPUs. Written against the documentation of torch.mps and tested with a fake only: no Mac has run it yet."""
 
-from __future__ import annotations
-
 import torch
 
 from bench.registry import device

@@ -3,8 +3,6 @@
 The card's settings are left alone. Tested with a fake NVML only: no GPU has run this yet.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ An engine runs the plain step of bench.worker.train.steps its own way. What it c
 and the trial is `skipped`: one engine never takes another's place.
 """
 
-from __future__ import annotations
-
 from bench.worker.engines.base import Engine
 from bench.worker.engines.compiled import Compiled
 from bench.worker.engines.cudagraph import CudaGraph

@@ -5,8 +5,6 @@ dropped: another instance of the same model, with the same shapes, finds the cod
 (torch.compiler.set_stance), so that it cannot slip into a timed block.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import shutil

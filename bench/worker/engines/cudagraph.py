@@ -5,8 +5,6 @@ step writes the indices of the batch into their place, replays, and reads the lo
 has a graph of its own, the smaller last one too; none of them runs eagerly.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """Operation by operation, as Python comes to them: torch's own way."""
 
-from __future__ import annotations
-
 import torch
 from torch import nn
 

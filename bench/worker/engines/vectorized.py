@@ -5,8 +5,6 @@ adamw and rmsprop work element by element, so one over the stack is as one of ea
 runs the trials of this engine.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """How fast the trained model answers: throughput at the trial's batch size, latency at batch 1."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -7,8 +7,6 @@ its kernels pile up, and then run without a gap (the way of NVBench's blocking k
 that in the loop is launch overhead.
 """
 
-from __future__ import annotations
-
 import statistics
 import time
 from collections.abc import Callable, Iterator

@@ -5,8 +5,6 @@ empty, never estimated from a sampled power (nvidia-smi samples a quarter of the
 Both read everything that the card or the processor did, not this process alone.
 """
 
-from __future__ import annotations
-
 import re
 import statistics
 from abc import ABC, abstractmethod

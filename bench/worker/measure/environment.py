@@ -5,8 +5,6 @@ are neither fact nor note: results get published. The facts that need torch are 
 importing it takes seconds.
 """
 
-from __future__ import annotations
-
 import os
 import platform
 import re

@@ -4,8 +4,6 @@ A multiplication and an addition are two operations: linear 784→10 is 2·784·
 really runs: a first layer has no gradient of its input to compute. Element-wise operations are not counted.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

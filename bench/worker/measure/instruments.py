@@ -4,8 +4,6 @@ No trial of a suite knows them: the doctor names this module as a plugin. Delays
 the one that measures, so that a clock that is wrong cannot agree with itself.
 """
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Callable

@@ -10,8 +10,6 @@ of 200 MiB changes hands when one of them ends. The kernel keeps no peak of PSS,
 called so.
 """
 
-from __future__ import annotations
-
 import ctypes
 import gc
 import os

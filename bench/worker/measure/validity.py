@@ -3,8 +3,6 @@
 A verdict stands beside the figure; it never removes it.
 """
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """A trial's process from its first to its last moment, forked or spawned."""
 
-from __future__ import annotations
-
 import ctypes
 import json
 import os

@@ -4,8 +4,6 @@ A forked process copies each page that it writes to, and torch looks up what it 
 milliseconds. The next trial's process spends them while the trial before saves its record; neither is timed then.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 

@@ -12,8 +12,6 @@ Messages, JSON lines on a Unix socket with the parent:
 The parent closing the socket, or dying, ends the template and what it forked.
 """
 
-from __future__ import annotations
-
 import gc
 import json
 import os

@@ -1,7 +1,5 @@
 """Optimizers and precision: from the words of a suite to torch's objects."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterable
 from typing import Any

@@ -1,7 +1,5 @@
 """The learning rate over a training: torch's schedulers, by the names of a suite."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

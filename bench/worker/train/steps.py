@@ -4,8 +4,6 @@ What a trial asks for beside that (a penalty, clipping, a rate that changes) is 
 step without it does nothing more.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Early stopping: when to end, and the weights of the best epoch."""
 
-from __future__ import annotations
-
 import copy
 import math
 from typing import Any

@@ -4,8 +4,6 @@ Accuracy, losses, curves and artifacts are of each seed. Times and memory are of
 record of every seed: it is one measurement, which the report counts once.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -5,8 +5,6 @@ read with `weights_only=True`. Where it does not fit, every part stays as it was
 anew.
 """
 
-from __future__ import annotations
-
 import copy
 import hashlib
 import io

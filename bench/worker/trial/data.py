@@ -1,7 +1,5 @@
 """The data of a trial: the data set's splits, drawn by the seed, scaled, and where the trial needs them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The state of a model, its optimizer and the generators of random numbers, as a checkpoint holds it."""
 
-from __future__ import annotations
-
 import inspect
 import random
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """A learning-rate range test in the place of a trial: the same data, model and optimizer, another rate each step."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from itertools import islice

@@ -1,7 +1,5 @@
 """The record of a trial, from its log: metrics, raw samples, how each was read, and whether to trust it."""
 
-from __future__ import annotations
-
 import math
 import statistics
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """What a trial, all seeds together and a range test share: the order of events in a trial's process."""
 
-from __future__ import annotations
-
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """What a trial makes before it trains: torch's settings, models, optimizers, noise to warm up on."""
 
-from __future__ import annotations
-
 import os
 
 import numpy as np

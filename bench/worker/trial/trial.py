@@ -5,8 +5,6 @@
 What could leak into the next trial (threads, generators, switches of torch) dies with the process.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from typing import Any
