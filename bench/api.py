@@ -1,7 +1,5 @@
 """For notebooks: run, load, summarize, compare. What `import bench` gives, imported when it is called for."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -18,7 +16,7 @@ if TYPE_CHECKING:
 LISTS = frozenset({"sets", "only", "plugins"})
 
 
-def run(suite: str | Path, *, results: str | Path = "results", **options: Any) -> pd.DataFrame:
+def run(suite: str | Path, *, results: str | Path = "results", **options: Any) -> "pd.DataFrame":
     """Run a suite file as `bench run` does and give its trials, one row each (see `load`).
 
     `options`: sets, only, data_root, executor, shard, fresh, retry, plugins, timeout_seconds, budget ("30m"), address,
@@ -40,7 +38,7 @@ def run(suite: str | Path, *, results: str | Path = "results", **options: Any) -
     return load(ran.store.folder)
 
 
-def load(results: str | Path) -> pd.DataFrame:
+def load(results: str | Path) -> "pd.DataFrame":
     """The trials of a folder `results/<suite>`, one row each, in the columns of `tables/trials.csv`.
 
     Raises BenchError where there are none, or where a newer bench wrote them.
@@ -54,7 +52,7 @@ def load(results: str | Path) -> pd.DataFrame:
     return trials_frame(store.results, None if stored is None else suite_from_json(stored))
 
 
-def summarize(frame: pd.DataFrame) -> pd.DataFrame:
+def summarize(frame: "pd.DataFrame") -> "pd.DataFrame":
     """One row a cell: mean, sd and 95 % t-interval of every metric over the seeds, and n."""
     from bench.results.summary import summary_frame
 
@@ -68,7 +66,7 @@ def compare(
     by: str = "",
     values: Sequence[str] = (),
     metric: str = "train_samples_per_second",
-) -> ShownComparison:
+) -> "ShownComparison":
     """`b` against `a`: folders of results, or with `by` (environment, date, commit, device, engine, precision, model,
     any setting) two values of an axis within `a`, as `bench compare` does.
 

@@ -6,8 +6,6 @@ The decorators and errors are loaded at once, and import nothing heavy; each oth
 paths (`bench.registry`, `bench.errors`, `bench.worker.datasets.splits`) stay.
 """
 
-from __future__ import annotations
-
 import importlib
 from typing import TYPE_CHECKING, Any
 

@@ -1,7 +1,5 @@
 """A trial's diagnosis as it lies in its HDF5 file, which may come from a stranger: arrays are read, nothing else."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -92,7 +90,7 @@ def read(result: Result, path: Path) -> Diagnosed:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[h5py.File]:
+def _opened(path: Path) -> "Iterator[h5py.File]":
     import h5py
 
     if not path.is_file():
@@ -106,7 +104,7 @@ def _opened(path: Path) -> Iterator[h5py.File]:
         ) from error
 
 
-def _from_file(file: h5py.File, result: Result) -> Diagnosed:
+def _from_file(file: "h5py.File", result: Result) -> Diagnosed:
     matrix = file[CONFUSION]
     logits, labels = _array(file, "test/logits"), _array(file, "test/labels")
     if logits.ndim != 2 or labels.shape != logits.shape[:1] or matrix.shape != (logits.shape[1],) * 2:
@@ -123,19 +121,19 @@ def _from_file(file: h5py.File, result: Result) -> Diagnosed:
     )
 
 
-def _class_names(file: h5py.File) -> tuple[str, ...]:
+def _class_names(file: "h5py.File") -> tuple[str, ...]:
     return tuple(str(name) for name in file[CONFUSION].attrs["class_names"])
 
 
-def _layers(file: h5py.File) -> list[Layer]:
+def _layers(file: "h5py.File") -> list[Layer]:
     return [_layer(file, name) for name in file["weights"] if "l2_norm" in file["weights"][name].attrs]
 
 
-def _layer(file: h5py.File, name: str) -> Layer:
+def _layer(file: "h5py.File", name: str) -> Layer:
     return Layer(name, _array(file, f"weights/{name}"), dict(file["weights"][name].attrs))
 
 
-def _array(file: h5py.File, place: str) -> Array:
+def _array(file: "h5py.File", place: str) -> Array:
     """The array at `place`, out of this very file. Links lead to other files, and so may a data set's storage."""
     import h5py
 

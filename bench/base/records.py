@@ -8,8 +8,6 @@ History of the schema of results (`SCHEMA`); bench/results/validate.py makes old
   2  `artifact_sha256`, so that a damaged HDF5 file is found out; `bench`, the version that wrote the line.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import math
@@ -186,7 +184,7 @@ class Component:
         return {"name": self.name, "settings": dict(self.settings), "files": dict(self.files)}
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Json]) -> Component:
+    def from_json(cls, value: Mapping[str, Json]) -> "Component":
         return cls(value["name"], value.get("settings", {}), value.get("files", {}))
 
 
@@ -253,7 +251,7 @@ class Trial:
         }
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Json]) -> Trial:
+    def from_json(cls, value: Mapping[str, Json]) -> "Trial":
         """Raises KeyError or TypeError where `value` is not what `to_json` gives."""
         return cls(
             dataset=Component.from_json(value["dataset"]),
@@ -300,7 +298,7 @@ class Environment:
         return {"facts": dict(self.facts), "notes": dict(self.notes)}
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Json]) -> Environment:
+    def from_json(cls, value: Mapping[str, Json]) -> "Environment":
         return cls(value["facts"], value.get("notes", {}))
 
 

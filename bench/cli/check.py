@@ -1,20 +1,26 @@
 """`bench check`: look at everything in a folder of results, and say what is not right with it."""
 
-from __future__ import annotations
-
 import json
 import sys
+import textwrap
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bench.cli import options as opt
-from bench.errors import EXIT_OK, EXIT_TRIALS, BenchError
+from bench.errors import EXIT_OK, EXIT_TRIALS, BenchError, escaped
+from bench.present.format import plural
 
 if TYPE_CHECKING:
-    from bench.results.check import Finding
+    from bench.results.check import Checked, Finding
     from bench.suite.plan import Suite
+
+COLUMNS = 80
+INDENT = 12
+SHOWN = 20  # of a kind
 
 
 def check(
@@ -36,7 +42,6 @@ def check(
       python -m bench check suites/baseline.toml
       python -m bench check results/baseline --repair
     """
-    from bench.present.check_text import check_text
     from bench.results import check as checks
 
     folder, suite, wrong = _opened(target, results, data_root, plugin)
@@ -51,13 +56,13 @@ def check(
             "run it as a user who may, and nothing is lost"
         ) from error
     found.findings += wrong
-    print(check_text(folder, found))
+    print(*_lines(folder, found), sep="\n")
     return EXIT_TRIALS if found.findings else EXIT_OK
 
 
 def _opened(
     target: Path, results: Path, data_root: Path | None, plugins: opt.Strings
-) -> tuple[Path, Suite | None, list[Finding]]:
+) -> "tuple[Path, Suite | None, list[Finding]]":
     """The folder, its plan, and what is wrong with the plan that lies in it."""
     from bench.execute.prepare import open_results
     from bench.results.check import Finding
@@ -89,7 +94,7 @@ def _refuse_other(folder: Path) -> None:
         )
 
 
-def _whole_plan(suite: Suite) -> frozenset[str]:
+def _whole_plan(suite: "Suite") -> frozenset[str]:
     """Every trial of the grid: the last run may have kept only a part of it, and the others are there by right."""
     from dataclasses import replace
 
@@ -110,3 +115,27 @@ def _repair(folder: Path) -> None:
         lock.release()
     if moved:
         sys.stderr.write(f"moved {plural(moved, 'damaged line')} into {folder / 'trials'}/*.damaged\n")
+
+
+def _lines(folder: Path, checked: "Checked") -> Iterator[str]:
+    """What lies there, then what is not right with it, by kind."""
+    from bench.results.check import KINDS
+
+    old = f", {checked.older:,} of an older schema" if checked.older else ""
+    yield f"{folder}: {plural(checked.results, 'result')} in {plural(checked.files, 'file')}{old}"
+    for kind in KINDS:
+        found = [finding for finding in checked.findings if finding.kind == kind]
+        for finding in found[:SHOWN]:
+            yield from _finding(finding)
+        if len(found) > SHOWN:
+            yield f"{'':{INDENT}}… and {len(found) - SHOWN:,} more that are {kind}"
+    counts = Counter(finding.kind for finding in checked.findings)
+    by_kind = ", ".join(f"{counts[kind]:,} {kind}" for kind in KINDS if counts[kind])  # type: ignore[index]
+    yield f"{plural(len(checked.findings), 'thing')} found: {by_kind}" if by_kind else "nothing is wrong with it"
+
+
+def _finding(finding: "Finding") -> Iterator[str]:
+    yield f"{finding.kind:{INDENT}}{escaped(finding.where)}"  # a file may be called anything
+    yield from textwrap.wrap(
+        finding.what, COLUMNS, initial_indent=" " * INDENT, subsequent_indent=" " * INDENT, break_on_hyphens=False
+    )

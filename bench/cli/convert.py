@@ -1,7 +1,5 @@
 """`bench convert`: a data set as HDF5 files. A worker process reads the data set and writes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -75,7 +73,7 @@ def _refuse_paths(paths: Sequence[Path], *, force: bool) -> None:
         raise BenchError(f"{paths[0]}: named for both parts; give --test-file another name")
 
 
-def _written(path: Path, told: Mapping[str, Json]) -> str:
+def _written(path: Path, told: "Mapping[str, Json]") -> str:
     from bench.present.format import plural, scale_of
 
     scale = scale_of("bytes", [told["bytes"]])
@@ -84,7 +82,7 @@ def _written(path: Path, told: Mapping[str, Json]) -> str:
     return f"{path}: {plural(told['images'], 'image')} of {shape}, {told['dtype']}, {size}"
 
 
-def _entry(paths: Sequence[Path], answer: Mapping[str, Json]) -> str:
+def _entry(paths: Sequence[Path], answer: "Mapping[str, Json]") -> str:
     """The data set as a suite names it."""
     own = [f'path = "{paths[0].name}"']
     if len(answer["files"]) > 1:

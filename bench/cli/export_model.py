@@ -1,7 +1,5 @@
 """`bench export-model`: write a trained model as a file for others. A worker process does it: it needs torch."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -82,7 +80,7 @@ def export_model(
     return EXIT_OK
 
 
-def _opened(target: Path, results: Path, data_root: Path | None, plugins: opt.Strings) -> tuple[Store, Suite | None]:
+def _opened(target: Path, results: Path, data_root: Path | None, plugins: opt.Strings) -> "tuple[Store, Suite | None]":
     from bench.execute.prepare import open_results
 
     store, suite = open_results(target, results=results, data_root=data_root, plugins=plugins or ())
@@ -90,7 +88,7 @@ def _opened(target: Path, results: Path, data_root: Path | None, plugins: opt.St
     return store, suite
 
 
-def _holding(trial: str, results: Path) -> tuple[Store, None]:
+def _holding(trial: str, results: Path) -> "tuple[Store, None]":
     """The one folder under `results` that has the trial. Raises BenchError where none has, or several."""
     from bench.results.store import SUITE_FILE, Store
 
@@ -103,7 +101,7 @@ def _holding(trial: str, results: Path) -> tuple[Store, None]:
     return holding[0], None
 
 
-def _locations(result: Result, suite: Suite | None) -> dict[str, str]:
+def _locations(result: "Result", suite: "Suite | None") -> dict[str, str]:
     """Where the files lie that the trial's data set is read from, as far as the plan knows."""
     dataset, places = result.trial.dataset, suite.locations if suite is not None else {}
     return {name: at for name in dataset.files if (at := places.get(f"{dataset.canonical}|{name}"))}

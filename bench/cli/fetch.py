@@ -1,7 +1,5 @@
 """`bench fetch`: download a data set into the data root."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -36,7 +34,7 @@ def fetch(
     bar = Progress(*columns, console=Console(stderr=True))
     tasks: dict[str, TaskID] = {}
 
-    def show(line: dict[str, Json]) -> None:
+    def show(line: "dict[str, Json]") -> None:
         if "message" in line:
             bar.console.print(line["message"], markup=False, highlight=False)
         if "file" in line:

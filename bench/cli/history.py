@@ -35,8 +35,7 @@ def history(
     """
     from bench.execute.prepare import open_results
     from bench.history.steps import metric_of, trends_of
-    from bench.history.table import history_text, title_of
-    from bench.history.write import write
+    from bench.history.write import history_text, title_of, write
     from bench.results.doctor import stored
 
     store, suite = open_results(target, results=results, data_root=data_root, plugins=plugin or ())

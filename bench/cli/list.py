@@ -1,7 +1,5 @@
 """`bench list`: what is registered, with settings, defaults, and whether it can be used here."""
 
-from __future__ import annotations
-
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -49,7 +47,7 @@ def list_(
     return EXIT_OK
 
 
-def _registered(what: str, catalogue: Catalogue) -> str:
+def _registered(what: str, catalogue: "Catalogue") -> str:
     from bench.base.metrics import BUILT_IN
 
     match what:
@@ -81,7 +79,7 @@ def _title(path: Path) -> str:
         return f"cannot be read: {error}"
 
 
-def _device(name: str, told: DeviceInfo) -> str:
+def _device(name: str, told: "DeviceInfo") -> str:
     return told.description if told.available else f"not here: {told.reason.removeprefix(f'{name}: ')}"
 
 
@@ -89,7 +87,7 @@ def _metric(unit: str, higher_is_better: bool, meaning: str) -> str:
     return f"[{unit or '-'}, {'higher' if higher_is_better else 'lower'} is better] {meaning}"
 
 
-def _components(entries: Mapping[str, ComponentInfo]) -> str:
+def _components(entries: "Mapping[str, ComponentInfo]") -> str:
     from bench.suite.mistakes import describe
 
     lines = []
@@ -101,7 +99,7 @@ def _components(entries: Mapping[str, ComponentInfo]) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def _default(setting: Setting) -> str:
+def _default(setting: "Setting") -> str:
     from bench.base.records import canonical_json
 
     if setting.required:

@@ -36,8 +36,7 @@ def lr_find(
     from bench.execute.progress import make_voice
     from bench.execute.signals import Stopped
     from bench.lr_find.sweep import Range, sweep
-    from bench.lr_find.table import terminal_text
-    from bench.lr_find.write import FOLDER, write
+    from bench.lr_find.write import FOLDER, terminal_text, write
 
     options = Options(
         suite=suite, sets=set_ or (), only=only or (), results=results, data_root=data_root, plugins=plugin or ()

@@ -1,7 +1,5 @@
 """`bench plan`: what a run is going to take, before it starts."""
 
-from __future__ import annotations
-
 import json
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -84,7 +82,7 @@ def plan(
     return EXIT_OK
 
 
-def _known_from(preview: Preview) -> list[str]:
+def _known_from(preview: "Preview") -> list[str]:
     """Where the figures come from."""
     found = [f"  from {preview.earlier:,} earlier trials of this environment"] if preview.earlier else []
     done = preview.pilot
@@ -97,7 +95,7 @@ def _known_from(preview: Preview) -> list[str]:
     return found
 
 
-def _preview_json(preview: Preview) -> Json:
+def _preview_json(preview: "Preview") -> "Json":
     done, estimate = preview.pilot, preview.estimate
     pilot = None if done is None else {
         "trials": done.trials, "kinds": done.kinds, "of_kinds": done.of_kinds, "seconds": round(done.seconds, 3),
@@ -128,7 +126,7 @@ def _preview_json(preview: Preview) -> Json:
     }
 
 
-def _part_json(part: DeviceEstimate) -> Json:
+def _part_json(part: "DeviceEstimate") -> "Json":
     from bench.planning.costs import MEMORY
     from bench.planning.progress import span_json
 

@@ -1,7 +1,5 @@
 """`bench publish`: tables and figures between the markers of documents."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 from functools import cache
@@ -66,7 +64,7 @@ def publish(
     return EXIT_OK
 
 
-def _opener(results: Path, data_root: Path | None, plugins: Sequence[str]) -> Opener:
+def _opener(results: Path, data_root: Path | None, plugins: Sequence[str]) -> "Opener":
     """What reads results for blocks: each folder once."""
     from bench.execute.prepare import of_the_plan, open_results
     from bench.publish.source import Source
@@ -94,7 +92,7 @@ def _nothing(documents: Sequence[Path], given: Path | None, *, left: bool) -> st
     return f"{names}: no block there: put <!-- bench:models --> and <!-- /bench --> where a table belongs"
 
 
-def _checked(found: Sequence[Refreshed]) -> int:
+def _checked(found: "Sequence[Refreshed]") -> int:
     from bench.present.format import plural
 
     stale = [line for outcome in found for line in outcome.stale]

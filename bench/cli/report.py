@@ -1,7 +1,5 @@
 """`bench report`: render tables and plots again from what is stored."""
 
-from __future__ import annotations
-
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -39,7 +37,7 @@ def report(
     return EXIT_OK
 
 
-def render_and_print(store: Store, suite: Suite | None, *, plugin_errors: Sequence[str] = ()) -> None:
+def render_and_print(store: "Store", suite: "Suite | None", *, plugin_errors: Sequence[str] = ()) -> None:
     """Write the report, then print the table and where the report lies."""
     from bench.execute.prepare import of_the_plan
     from bench.report.published_figures import told
@@ -62,9 +60,9 @@ def render_and_print(store: Store, suite: Suite | None, *, plugin_errors: Sequen
         sys.stderr.write(f"{note}\n")
 
 
-def tell_budget(planned: Sequence[Result], suite: Suite | None) -> None:
+def tell_budget(planned: "Sequence[Result]", suite: "Suite | None") -> None:
     """Print what a budget left out, where there was one."""
-    from bench.report.budget_text import budget_sentences
+    from bench.report.page import budget_sentences
     from bench.results.frame import latest
 
     if text := budget_sentences(suite, latest(planned, suite)):

@@ -1,7 +1,5 @@
 """`bench run`: train what has no result yet, store it, render the report."""
 
-from __future__ import annotations
-
 import gc
 import itertools
 import shlex
@@ -115,7 +113,7 @@ def _load_report() -> None:
     gc.enable()
 
 
-def _tell(ran: Ran, *, report: bool) -> None:
+def _tell(ran: "Ran", *, report: bool) -> None:
     """Render the report, or say where the results lie; then log the trials where `[report] sinks` of the suite say."""
     from bench.cli.report import render_and_print, tell_budget
     from bench.execute.prepare import of_the_plan
@@ -135,7 +133,7 @@ def _tell(ran: Ran, *, report: bool) -> None:
             print(line)
 
 
-def _show(prepared: Prepared) -> int:
+def _show(prepared: "Prepared") -> int:
     """Print what would run."""
     from bench.execute.opening_lines import head
     from bench.execute.progress import describe_trial, varying

@@ -1,7 +1,5 @@
 """`bench status`: how far the runs into a folder of results are."""
 
-from __future__ import annotations
-
 import json
 import sys
 import time
@@ -64,7 +62,7 @@ def status(
             print()
 
 
-def _look(store: Store) -> tuple[Suite, Progress]:
+def _look(store: "Store") -> "tuple[Suite, Progress]":
     from bench.planning.progress import progress_of
     from bench.results.status import now, statuses
     from bench.suite.stored import suite_from_json
@@ -80,7 +78,7 @@ def _look(store: Store) -> tuple[Suite, Progress]:
     return suite, progress_of(suite, store.results, runs, at=now())
 
 
-def _progress_json(suite: Suite, found: Progress) -> Json:
+def _progress_json(suite: "Suite", found: "Progress") -> "Json":
     from bench.planning.progress import count_json
 
     return {
@@ -92,7 +90,7 @@ def _progress_json(suite: Suite, found: Progress) -> Json:
     }
 
 
-def _run_json(run: RunState) -> Json:
+def _run_json(run: "RunState") -> "Json":
     return {
         "run_id": run.status.run_id,
         "pid": run.status.process.pid,

@@ -3,8 +3,6 @@
 The loop sleeps in `ray.wait`. Every job is in one place: it waits, or it flies; it leaves when its results are stored.
 """
 
-from __future__ import annotations
-
 import time
 from collections import Counter, deque
 from dataclasses import asdict, dataclass, field
@@ -52,7 +50,7 @@ class Flight:
     def device(self) -> str:
         return self.job[0].trial.device
 
-    def again(self, *, losses: int = 0) -> Flight:
+    def again(self, *, losses: int = 0) -> "Flight":
         """The same job, to be handed out once more; `losses`: how often it was lost since."""
         return Flight(self.job, losses=self.losses + losses, avoid=self.avoid)
 

@@ -1,7 +1,5 @@
 """From paths to a comparison: two folders, or two values of an axis within one."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -25,7 +23,7 @@ class ShownComparison(Comparison):
     """A comparison as `bench.compare` gives it: `frame` has its cells, `print` shows what the command prints."""
 
     @property
-    def frame(self) -> pd.DataFrame:
+    def frame(self) -> "pd.DataFrame":
         """One row a cell: the columns of comparison.csv."""
         return cells_frame(self)
 

@@ -1,7 +1,5 @@
 """The tables of a comparison: cells, batch sizes, differences; and the frame with every number."""
 
-from __future__ import annotations
-
 import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -177,7 +175,7 @@ def differences_table(comparison: Comparison) -> Table:
     return table_of("differences", "What differs between A and B", comparison.differences, columns)
 
 
-def cells_frame(comparison: Comparison) -> pd.DataFrame:
+def cells_frame(comparison: Comparison) -> "pd.DataFrame":
     """One row a cell on either side, with every number in full."""
     import pandas as pd
 

@@ -1,7 +1,5 @@
 """The doctor's advice: what makes timings slower or less steady on this machine, and can be changed."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -35,7 +33,7 @@ class Circumstances:
     variables: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def now(cls) -> Circumstances:
+    def now(cls) -> "Circumstances":
         try:
             load = os.getloadavg()[0]
         except OSError:

@@ -1,7 +1,5 @@
 """What a person sees of a run: a live line on a terminal, plain lines elsewhere. All of it goes to stderr."""
 
-from __future__ import annotations
-
 import sys
 import time
 from collections.abc import Mapping, Sequence

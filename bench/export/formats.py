@@ -1,7 +1,5 @@
 """Results in the formats of other tools: trials as CSV, JSON or Parquet, pytest-benchmark's JSON, LaTeX tables."""
 
-from __future__ import annotations
-
 import json
 import statistics
 from bisect import bisect_left, bisect_right
@@ -51,7 +49,7 @@ def known(form: str) -> str:
     return form
 
 
-def _frame(found: Latest, suite: Suite | None) -> pd.DataFrame:
+def _frame(found: Latest, suite: Suite | None) -> "pd.DataFrame":
     return rows_frame(found.rows, axes=other_axes(found.rows, suite))
 
 

@@ -1,13 +1,122 @@
-"""What `bench history` writes: the table in every format, and a plot."""
+"""What `bench history` prints and writes: its findings, the table in every format, and a plot."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bench.base.metrics import Metric
-from bench.history.steps import Trend
-from bench.history.table import history_table
+from bench.history.steps import ALPHA, Run, Trend
+from bench.present.columns import page_of, to_text, wrapped
 from bench.present.files import save_figures, write_tables, writing
+from bench.present.format import figure_as, plural, slug
+from bench.present.tables import Column, Columns, Table, TableCell, count_cell, table_of
+
+FEWEST = 8  # runs: with fewer, no change point can be found
+MOST_RUNS, MOST_SERIES = 12, 12  # on a terminal
+NOTE = (
+    "× before: the ratio to the run before, with the 95 % interval over the processes of the two runs; what differs "
+    "from one run to the next as such is not in it, so look again before you believe a small one."
+)
+PAIRED = "− before: the mean difference to the run before over the seeds that both have, with its verdict at 95 %."
+NOT_VALID = "†: a trial of the run is not valid; bench report says why."
+
+
+def history_table(trends: Sequence[Trend], metric: Metric, *, title: str) -> Table:
+    """One row a run of each series. A terminal shows the newest runs of each, under its name."""
+    notes = [*findings(trends), *_keys(trends, metric)]
+    name = f"history-{slug(metric.name)}"
+    tables = [table_of(name, title, trend.runs, _columns(trend, metric), notes=notes) for trend in trends]
+    return replace(tables[0], rows=tuple(row for table in tables for row in table.rows))
+
+
+def _columns(trend: Trend, metric: Metric) -> Columns[Run]:
+    unit = trend.scale.unit
+    return [
+        (Column("heading", "", place="group"), lambda run: f"{trend.name}, in {unit}" if unit else trend.name),
+        (Column("series", "series", numeric=False, place="files"), lambda run: trend.name),
+        (Column("finished_at", "run (UTC)", numeric=False), _when),
+        (Column("run_id", "run id", numeric=False, place="files"), lambda run: run.point.first.run_id),
+        (Column("commit", "commit", numeric=False), lambda run: run.point.commit),
+        (Column("torch", "torch", numeric=False, place="files"),
+         lambda run: str(run.point.first.environment.facts.get("torch") or "")),
+        (Column("n", "n"), lambda run: count_cell(len(run.point.values))),
+        (Column(metric.name, metric.label, interval=True, place="files"),
+         lambda run: _mean_cell(run, trend, unit)),
+        (Column("mean", "mean", place="terminal"), lambda run: _mean_cell(run, trend, "")),
+        (Column("step", "× before" if metric.timing else "− before", interval=True), _step_cell),
+        (Column("verdict", "verdict", numeric=False), lambda run: run.step.verdict if run.step else ""),
+        (Column("change", "change point", numeric=False, place="files"), lambda run: run.change),
+        (Column("mark", "", numeric=False, place="terminal"), lambda run: "◂" if run.change else ""),
+        (Column("differs", "what differs from the run before", numeric=False, place="files"),
+         lambda run: "; ".join(run.differs)),
+        (Column("above", "", place="above"), _above),
+    ]  # fmt: skip
+
+
+def _when(run: Run) -> str:
+    return run.point.at[:16].replace("T", " ")
+
+
+def _mean_cell(run: Run, trend: Trend, unit: str) -> TableCell:
+    mean = run.mean
+    ends = None if mean.low is None or mean.high is None else (mean.low, mean.high)
+    text = f"{figure_as('interval', mean.mean, ends, trend.scale)} {unit}".strip()
+    return TableCell(text + (" †" if run.point.not_valid else ""), mean.mean, mean.low, mean.high)
+
+
+def _step_cell(run: Run) -> TableCell:
+    return TableCell(run.step.text, run.step.value, run.step.low, run.step.high) if run.step else TableCell("")
+
+
+def _above(run: Run) -> str:
+    """Returns what differs from the run before, without the commit, which has a column."""
+    found = "; ".join(text for text in run.differs if not text.startswith("commit "))
+    return found and f"{found}:"
+
+
+def findings(trends: Sequence[Trend]) -> Iterator[str]:
+    """Yields the change points, or why there are none."""
+    longest = max(len(trend.runs) for trend in trends)
+    changed = [(trend, run) for trend in trends for run in trend.runs if run.change]
+    for trend, run in changed:
+        yield f"Change point in {trend.name} at {_when(run)}: {run.change}."
+    if longest < FEWEST:
+        yield (
+            f"Change points need {FEWEST} runs of a cell at least, and the longest series here has {longest}: "
+            "only neighbours are compared."
+        )
+    elif not changed:
+        yield f"No change point: {len(trends):,} series together, at {ALPHA:g}."
+
+
+def _keys(trends: Sequence[Trend], metric: Metric) -> Iterator[str]:
+    """Yields what columns and marks mean."""
+    yield NOTE if metric.timing else PAIRED
+    if any(run.point.not_valid for trend in trends for run in trend.runs):
+        yield NOT_VALID
+
+
+def history_text(trends: Sequence[Trend], metric: Metric, *, title: str) -> str:
+    """Returns the history for a terminal: the findings, then the newest runs of each series."""
+    shown = [replace(trend, runs=trend.runs[-MOST_RUNS:]) for trend in trends[:MOST_SERIES]]
+    left_out = len(trends) - len(shown)
+    blocks = [wrapped(title), *(wrapped(text) for text in findings(trends))]
+    if any(len(trend.runs) > MOST_RUNS for trend in trends):
+        blocks.append([f"Of each series the newest {MOST_RUNS} runs; the table has all:"])
+    blocks.append([to_text(history_table(shown, metric, title=title))])
+    if left_out:
+        blocks.append([f"… and {left_out:,} other series: see the table"])
+    return page_of([*blocks, *(wrapped(text) for text in _keys(shown, metric))])
+
+
+def title_of(trends: Sequence[Trend], metric: Metric, *, name: str) -> str:
+    """Returns `baseline · train_samples_per_second · 4 runs, 2026-11-01 to 2026-11-20`"""
+    points = [run.point for trend in trends for run in trend.runs]
+    runs = {point.first.run_id for point in points}
+    days = sorted({point.at[:10] for point in points})
+    span = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+    return f"{name} · {metric.name} · {plural(len(runs), 'run')}, {span}"
 
 
 def write(trends: Sequence[Trend], metric: Metric, *, folder: Path, title: str) -> list[Path]:

@@ -1,15 +1,25 @@
-"""What `bench lr-find` writes: a page, the table in every format, and the curves."""
+"""What `bench lr-find` prints and writes: a page, the table of rates to start from, and the curves."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from bench.lr_find.curve import Curve
-from bench.lr_find.table import NAME, table_of_rates
-from bench.present.files import save_figures, writing
-from bench.present.tables import escape_markdown, to_csv, to_latex, to_markdown
+from bench.present.columns import cut, to_text, wrapped
+from bench.present.files import save_figures, write_tables, writing
+from bench.present.format import DASH, figure, scale_of
+from bench.present.tables import (
+    Column,
+    Columns,
+    Table,
+    TableCell,
+    escape_markdown,
+    table_of,
+    to_markdown,
+)
 from bench.results.store import write_whole
 
+NAME = "learning-rates"
 FOLDER = "lr-find"  # under results/<suite>
 MOST_PANELS = 12  # of one picture
 HOW = (
@@ -18,6 +28,54 @@ HOW = (
     "running mean, which remembers a tenth of the sweep. Ends where the smoothed loss is four times its lowest, or a "
     "loss is not finite."
 )
+NOTE = (
+    "steepest: where the smoothed loss falls fastest over the logarithm of the rate. lowest / 10: a tenth of the rate "
+    "at which it is lowest; neither where it still fell at the end: raise --to. start from: the smaller of the two "
+    "(Smith 2017, fastai), for a constant rate, of one seed: no promise, and no part of the results."
+)
+
+
+def table_of_rates(curves: Sequence[Curve]) -> Table:
+    """One row a cell: the suggested rates, the losses, where the test ended, the rates of the suite."""
+    columns: Columns[Curve] = [
+        (Column("cell", "cell", numeric=False), lambda curve: curve.name),
+        (Column("optimizer", "optimizer", numeric=False, place="files"), lambda curve: curve.trial.train.optimizer),
+        (Column("start", "start from"), lambda curve: _rate(curve, "start")),
+        (Column("steepest", "steepest"), lambda curve: _rate(curve, "steepest")),
+        (Column("tenth_of_lowest", "lowest / 10"), lambda curve: _rate(curve, "tenth_of_lowest")),
+        (Column("first_loss", "first loss (nats)", place="files"), lambda curve: _loss(curve.losses[:1])),
+        (Column("lowest_loss", "lowest, smoothed (nats)", place="files"), lambda curve: _loss(curve.smoothed)),
+        (Column("ended", "ended", numeric=False, place="files"), lambda curve: curve.why_no_start or curve.ended),
+        (Column("suite", "the suite has", numeric=False, place="files"), lambda curve: _suite_rates(curve)),
+        (Column("suite", "the suite has", place="terminal"), lambda curve: cut(_suite_rates(curve), 14)),
+        (Column("ended", "ended", numeric=False, place="terminal"), lambda curve: curve.ended or DASH),
+    ]
+    return table_of(NAME, "Learning rates to start from", curves, columns, notes=[NOTE])
+
+
+def _rate(curve: Curve, name: str) -> TableCell:
+    if curve.suggestion is None:
+        return TableCell(DASH)
+    rate = getattr(curve.suggestion, name)
+    return TableCell(f"{rate:.2g}", rate)
+
+
+def _loss(losses: Sequence[float]) -> TableCell:
+    """Returns the lowest of `losses`."""
+    if not losses:
+        return TableCell(DASH)
+    lowest = min(losses)
+    return TableCell(figure(lowest, None, scale_of("nats", [lowest])), lowest)
+
+
+def _suite_rates(curve: Curve) -> str:
+    return ", ".join(f"{rate:g}" for rate in curve.suite_rates)
+
+
+def terminal_text(curves: Sequence[Curve]) -> str:
+    """Returns the table for a terminal, then why some cells have no rate to start from."""
+    why = [f"{DASH} {curve.name}: {curve.why_no_start}" for curve in curves if curve.why_no_start]
+    return "\n".join([to_text(table_of_rates(curves)), *(line for text in why for line in wrapped(text, indent="  "))])
 
 
 def write(folder: Path, curves: Sequence[Curve], *, title: str) -> Path:
@@ -26,8 +84,7 @@ def write(folder: Path, curves: Sequence[Curve], *, title: str) -> Path:
     with writing(folder, "the learning rates", option="--results"):
         for old in folder.glob(f"{NAME}-*.*"):
             old.unlink()
-        for ending, form in (("md", to_markdown), ("csv", to_csv), ("tex", to_latex)):
-            write_whole(folder / f"{NAME}.{ending}", form(table))
+        write_tables([table], folder)
         pictures = save_figures(_figures(curves, title=title), folder)
         blocks = [f"# Learning rates: {escape_markdown(title)}", HOW, to_markdown(table).rstrip()]
         blocks += [f"![{shows}]({name}.png)" for name, shows in pictures.items()]

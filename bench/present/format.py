@@ -1,7 +1,5 @@
 """The only place where numbers become text."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Iterable, Sequence
@@ -116,7 +114,7 @@ def figure_pm(value: float, half: float | None, scale: Scale) -> str:
     return f"{number(value / scale.divisor, decimals=decimals)} ± {shown}"
 
 
-def mean_text(found: Estimate, metric: Metric, *, scale: Scale, interval: bool = True) -> str:
+def mean_text(found: "Estimate", metric: Metric, *, scale: Scale, interval: bool = True) -> str:
     """The mean of a metric as tables have it: a count is whole, other figures have the digits of `figure_pm`, or
     without the interval those of `figure`."""
     if metric.unit == "count":
@@ -190,7 +188,7 @@ def times(value: float, low: float | None = None, high: float | None = None) -> 
     return f"{shown[0]} [{shown[1]}, {shown[2]}]"
 
 
-def difference(found: Estimate | None) -> str:
+def difference(found: "Estimate | None") -> str:
     """A difference of shares: `+0.003`, or with its interval `+0.003 [−0.010, 0.016]`; a dash where there is none."""
     if found is None:
         return DASH

@@ -1,7 +1,5 @@
 """Where labels go so that they do not cover each other: plain geometry, in pixels."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,7 +15,7 @@ class Box:
     right: float
     top: float
 
-    def meets(self, other: Box) -> bool:
+    def meets(self, other: "Box") -> bool:
         return (
             self.left < other.right and other.left < self.right and self.bottom < other.top and other.bottom < self.top
         )
@@ -25,7 +23,7 @@ class Box:
     def holds(self, point: Point) -> bool:
         return self.left < point[0] < self.right and self.bottom < point[1] < self.top
 
-    def inside(self, other: Box) -> bool:
+    def inside(self, other: "Box") -> bool:
         return (
             self.left >= other.left
             and self.right <= other.right

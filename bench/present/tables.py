@@ -1,7 +1,5 @@
 """A table, and how it is written: Markdown, CSV, LaTeX. What stands in a cell is text, never markup or a formula."""
 
-from __future__ import annotations
-
 import csv
 import io
 import re
@@ -85,7 +83,7 @@ class Table:
             raise ValueError(f"table {self.name}: a row has not {len(self.columns)} cells")
 
     @property
-    def in_files(self) -> Table:
+    def in_files(self) -> "Table":
         """The table without what stands on a terminal alone."""
         kept = [index for index, column in enumerate(self.columns) if column.place in ("all", "files")]
         rows = tuple(tuple(row[index] for index in kept) for row in self.rows)
@@ -234,12 +232,12 @@ def write_latex(table: Table, path: Path) -> None:
     path.write_text(to_latex(table), encoding="utf-8")
 
 
-def write_frame(frame: pd.DataFrame, path: Path) -> None:
+def write_frame(frame: "pd.DataFrame", path: Path) -> None:
     """Write a frame of `bench.results` as CSV."""
     path.write_bytes(frame_csv(frame).encode("utf-8", errors="replace"))
 
 
-def frame_csv(frame: pd.DataFrame) -> str:
+def frame_csv(frame: "pd.DataFrame") -> str:
     """A frame of `bench.results` as CSV: full precision, `true` and `false`, gaps empty, formulas quoted."""
     safe = frame.copy(deep=False)
     for name in frame.columns:

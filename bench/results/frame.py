@@ -1,7 +1,5 @@
 """Results as tables: one row a (trial, environment), one row a cell. The columns are those of the files."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -80,7 +78,7 @@ def age(result: Result) -> tuple[str, str]:
     return result.finished_at, result.run_id
 
 
-def trials_frame(results: Sequence[Result], suite: Suite | None = None) -> pd.DataFrame:
+def trials_frame(results: Sequence[Result], suite: Suite | None = None) -> "pd.DataFrame":
     """One row a (trial, environment), in the columns of `trials.csv`; the index is the id of the row's cell.
 
     What was not measured is NaN (or <NA>), never 0. A planned trial without a result is `missing`. `frame.attrs` has
@@ -92,7 +90,7 @@ def trials_frame(results: Sequence[Result], suite: Suite | None = None) -> pd.Da
     return frame
 
 
-def rows_frame(rows: Sequence[Row], *, axes: Sequence[str]) -> pd.DataFrame:
+def rows_frame(rows: Sequence[Row], *, axes: Sequence[str]) -> "pd.DataFrame":
     """The frame of rows that were chosen already; `axes` are the dotted names of the columns after `epochs`.
 
     The later metrics and those of plugins come last; one that is called like a column stands as `metric.<name>`.

@@ -8,8 +8,6 @@ History of the schema:
   1  the first one.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re
@@ -47,7 +45,7 @@ class Process:
     started: str
 
     @classmethod
-    def own(cls) -> Process:
+    def own(cls) -> "Process":
         """This process."""
         return cls(here(), os.getpid(), _started(os.getpid()) or "")
 
@@ -125,7 +123,7 @@ class Status:
         return {"schema": SCHEMA} | asdict(self)
 
     @classmethod
-    def from_json(cls, value: Json) -> Status:
+    def from_json(cls, value: Json) -> "Status":
         """Raises ValueError where `value` is not what `to_json` gives."""
         found = read_record(cls, value)
         for moment in (found.started_at, found.written_at):

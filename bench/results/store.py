@@ -4,8 +4,6 @@ Every `trials/*.jsonl` is read, whatever its name: merging folders is copying fi
 does not count: what a crash cut off is left out, and counted.
 """
 
-from __future__ import annotations
-
 import gc
 import hashlib
 import json
@@ -96,7 +94,7 @@ class Store:
             with suppress(OSError):
                 probe.unlink()
 
-    def writer(self, run_id: str) -> Writer:
+    def writer(self, run_id: str) -> "Writer":
         return Writer(self.trials_folder / f"{run_id}.jsonl")
 
     def log_path(self, run_id: str, trial_id: str) -> Path:

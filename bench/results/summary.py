@@ -1,7 +1,5 @@
 """One row a cell: mean, sd and 95 % interval of every metric over its seeds. Linear in the number of trials."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +14,7 @@ GROUP, POOL, ORDER = "_group", "_pool", "_order"
 POOLED = "n_pooled"
 
 
-def summary_frame(frame: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
+def summary_frame(frame: "pd.DataFrame", *, confidence: float = 0.95) -> "pd.DataFrame":
     """One row for each cell, environment and code of `frame` (from `trials_frame`, or read from trials.csv).
 
     Timings never pool across environments or code: the seeds of a cell that ran in two environments are two rows.
@@ -57,7 +55,7 @@ def _cell_columns(axes: list[str]) -> list[str]:
     return [name for name in SETTINGS if name != "seed"] + axes
 
 
-def _with_groups(rows: pd.DataFrame) -> pd.DataFrame:
+def _with_groups(rows: "pd.DataFrame") -> "pd.DataFrame":
     """`rows` with the number of the group each belongs to, in order of appearance. A missing trial has no environment
     yet: it is missing in every group that its cell has, or in one of its own."""
     import pandas as pd
@@ -74,7 +72,7 @@ def _with_groups(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([there, absent]).sort_values(GROUP, kind="stable")
 
 
-def _counts(rows: pd.DataFrame) -> pd.DataFrame:
+def _counts(rows: "pd.DataFrame") -> "pd.DataFrame":
     import pandas as pd
 
     table = pd.crosstab(rows[GROUP], rows["status"])
@@ -84,7 +82,7 @@ def _counts(rows: pd.DataFrame) -> pd.DataFrame:
     return found.rename(columns={"ok": "n"})
 
 
-def _figures(ok: pd.DataFrame, metrics: list[str], *, torch: Mapping[str, str], confidence: float) -> pd.DataFrame:
+def _figures(ok: "pd.DataFrame", metrics: list[str], *, torch: Mapping[str, str], confidence: float) -> "pd.DataFrame":
     """Statistics of every group: of its own rows for timings, of its pool's for the rest; then the pool's size."""
     import pandas as pd
 
@@ -102,7 +100,7 @@ def _figures(ok: pd.DataFrame, metrics: list[str], *, torch: Mapping[str, str], 
     return pd.concat([own, shared], axis=1)[[*names, POOLED]]
 
 
-def _statistics(ok: pd.DataFrame, metrics: list[str], *, by: str, confidence: float) -> pd.DataFrame:
+def _statistics(ok: "pd.DataFrame", metrics: list[str], *, by: str, confidence: float) -> "pd.DataFrame":
     import numpy as np
     import pandas as pd
     from scipy.special import stdtrit

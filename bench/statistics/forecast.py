@@ -5,8 +5,6 @@ evaluation (v) every epoch. Trials say how long they trained: that is carried on
 along a line. Noise is taken as relative (it multiplies), and as one figure for all kinds of trials.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -45,7 +43,7 @@ class Span:
     low: float
     high: float
 
-    def times(self, factor: float) -> Span:
+    def times(self, factor: float) -> "Span":
         """The same in another unit."""
         return Span(self.value * factor, self.low * factor, self.high * factor)
 

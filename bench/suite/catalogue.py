@@ -1,7 +1,5 @@
 """What the parent knows of models, data sets, devices and metrics: plain data that a worker process gave as JSON."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -37,7 +35,7 @@ class ComponentInfo:
     plugin: str = ""
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Json]) -> ComponentInfo:
+    def from_json(cls, value: Mapping[str, Json]) -> "ComponentInfo":
         own = {key: value.get(key, "") for key in ("summary", "source", "source_sha256", "plugin")}
         return cls(settings={key: Setting(**setting) for key, setting in value.get("settings", {}).items()}, **own)
 
@@ -96,7 +94,7 @@ class Catalogue:
         return max(there, key=lambda name: (self.devices[name].rank, self.devices[name].is_host), default=HOST)
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Json]) -> Catalogue:
+    def from_json(cls, value: Mapping[str, Json]) -> "Catalogue":
         """Raises KeyError or TypeError where `value` is not what a worker's `describe` gives."""
         return cls(
             models={name: ComponentInfo.from_json(item) for name, item in value["models"].items()},

@@ -1,7 +1,5 @@
 """Entries of a suite -> Components: settings checked against the catalogue, defaults left out, files by content."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +29,7 @@ class ResolvedComponent:
     given: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, Path] = field(default_factory=dict)
 
-    def matches(self, wanted: ResolvedComponent) -> bool:
+    def matches(self, wanted: "ResolvedComponent") -> bool:
         """Whether this is `wanted`: the same name, and every setting that `wanted` gives equal."""
         same = self.component.name == wanted.component.name
         return same and all(self.values.get(key) == value for key, value in wanted.given.items())

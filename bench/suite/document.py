@@ -1,7 +1,5 @@
 """The types of a suite file. Settings of training and measuring come from the records: they have one home."""
 
-from __future__ import annotations
-
 from dataclasses import fields
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, get_type_hints

@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.base.records import Component, Trial
 from bench.lr_find.curve import Curve, names_of
-from bench.lr_find.table import table_of_rates, terminal_text
+from bench.lr_find.write import table_of_rates, terminal_text
 from bench.present.tables import to_csv
 
 RATES = tuple(10.0 ** (step / 4 - 4) for step in range(20))

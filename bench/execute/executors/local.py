@@ -1,7 +1,5 @@
 """The local executor: one process a trial on this machine, forked from a template; spawned where fork is not safe."""
 
-from __future__ import annotations
-
 import json
 import os
 import select
@@ -74,7 +72,7 @@ class LocalExecutor(Executor):
                     self.close()
         raise BenchError(f"the process that trials are forked from does not start: {lost}")
 
-    def _begin(self, request: dict[str, Json]) -> TrialProcess:
+    def _begin(self, request: dict[str, Json]) -> "TrialProcess":
         if not (fork_is_safe() and request.get("fork_is_safe", True)):
             return Spawned(request)
         self.start()

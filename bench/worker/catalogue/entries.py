@@ -1,7 +1,5 @@
 """Registered things as JSON for the parent: models, data sets, devices and metrics, with settings and defaults."""
 
-from __future__ import annotations
-
 import ast
 import json
 from collections.abc import Callable, Collection, Mapping

@@ -1,7 +1,5 @@
 """What the parent asks of a trial's process, and what the process says of the trial: JSON, one object a line."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Mapping
@@ -49,12 +47,12 @@ class Request:
     artifact: Path | None
     attributes: Mapping[str, str]
     scratch: Path | None = None  # may be made and filled; the parent removes it
-    others: tuple[Request, ...] = ()
+    others: "tuple[Request, ...]" = ()
     checkpoints: CheckpointPlace | None = None
     rates: Rates | None = None
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Json]) -> Request:
+    def from_json(cls, value: Mapping[str, Json]) -> "Request":
         shared = {key: value[key] for key in ("data_root", "locations", "plugins", "scratch") if key in value}
         place = value.get("checkpoints")
         return cls(
@@ -85,7 +83,7 @@ class TrialOutcome:
     validity_notes: list[str] = field(default_factory=list)
     instruments: dict[str, str] = field(default_factory=dict)
     threads: int = 0
-    others: list[TrialOutcome] = field(default_factory=list)
+    others: "list[TrialOutcome]" = field(default_factory=list)
 
     def to_json(self) -> dict[str, Json]:
         measured = {name: value for name, value in self.metrics.items() if value is not None}

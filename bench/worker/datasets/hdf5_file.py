@@ -9,8 +9,6 @@ mean, sd                of each channel, for the scaling `standard`; absent wher
 class_names, licence, source
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -119,7 +117,7 @@ def _channels_last(inner: tuple[int, ...], *, label: str, shape: tuple[int, ...]
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[h5py.File]:
+def _opened(path: Path) -> "Iterator[h5py.File]":
     import h5py
 
     try:
@@ -130,7 +128,7 @@ def _opened(path: Path) -> Iterator[h5py.File]:
         raise DataError(f"{path.name}: cannot be read as HDF5: {detail}") from error
 
 
-def _array(file: h5py.File, name: str, *, label: str) -> h5py.Dataset:
+def _array(file: "h5py.File", name: str, *, label: str) -> "h5py.Dataset":
     import h5py
 
     try:
@@ -150,14 +148,14 @@ def _array(file: h5py.File, name: str, *, label: str) -> h5py.Dataset:
     return found
 
 
-def _check_memory(array: h5py.Dataset, *, label: str, bytes_per_element: int) -> None:
+def _check_memory(array: "h5py.Dataset", *, label: str, bytes_per_element: int) -> None:
     # A file of a few bytes can claim any shape: chunks that were never written take no room.
     needed, available = math.prod(array.shape) * bytes_per_element, psutil.virtual_memory().available
     if needed > available:
         raise DataError(f"{label}: found the shape {array.shape}, {needed} bytes; needs to fit {available} of memory")
 
 
-def _read_images(array: h5py.Dataset, how: Layout, *, label: str) -> Images:
+def _read_images(array: "h5py.Dataset", how: Layout, *, label: str) -> Images:
     if array.dtype != np.uint8 and array.dtype.kind != "f":
         raise DataError(f"{label}: found {array.dtype}; needs uint8 or floats")
     dtype = np.uint8 if array.dtype == np.uint8 else np.float32
@@ -173,7 +171,7 @@ def _read_images(array: h5py.Dataset, how: Layout, *, label: str) -> Images:
     return images
 
 
-def _read_labels(array: h5py.Dataset, *, label: str) -> tuple[Labels, int, bool]:
+def _read_labels(array: "h5py.Dataset", *, label: str) -> tuple[Labels, int, bool]:
     """Class numbers (N,), how many classes there are, and whether they were one-hot."""
     columns = array.shape[1] if array.ndim == 2 else 1
     if array.ndim not in (1, 2) or columns > MAX_CLASSES or array.dtype.kind not in "iufb":
@@ -216,7 +214,7 @@ def attributes(splits: Splits) -> dict[str, Json]:
     return facts | {name: list(found) for name in ("mean", "sd") if (found := getattr(splits, name)) is not None}
 
 
-def facts_of(file: h5py.File, *, label: str) -> dict[str, Json]:
+def facts_of(file: "h5py.File", *, label: str) -> dict[str, Json]:
     """The attributes of a file with the mark, as JSON; empty without it. Raises DataError where one is not as above.
 
     Whether they fit the data is for `Splits` to check.
@@ -229,7 +227,7 @@ def facts_of(file: h5py.File, *, label: str) -> dict[str, Json]:
     return {name: _attribute(file, name, kind, label=label) for name, kind in _KINDS.items() if name in file.attrs}
 
 
-def _attribute(file: h5py.File, name: str, kind: Callable[[Any], Json], *, label: str) -> Json:
+def _attribute(file: "h5py.File", name: str, kind: Callable[[Any], Json], *, label: str) -> Json:
     # A file may claim any shape: what is too large is not read.
     if int(np.prod(file.attrs.get_id(name).shape, dtype=np.float64)) > MOST_VALUES:
         raise DataError(f"{label}: attribute {name}: found more than {MOST_VALUES} values; convert the data set again")

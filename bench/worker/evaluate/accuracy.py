@@ -1,7 +1,5 @@
 """What the trained model answers on a split."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,14 +31,14 @@ class Held:
         device: torch.device,
         scale: Scale,
         memory_format: torch.memory_format = torch.contiguous_format,
-    ) -> Held:
+    ) -> "Held":
         fits = images.size * 4 <= RESIDENT_BUDGET_BYTES
         raw = as_tensor(images)
         held = scale_in_parts(raw, scale, device, memory_format=memory_format) if fits else raw
         return cls(held, as_tensor(labels).to(device), device, None if fits else scale, memory_format)
 
     @classmethod
-    def around(cls, source: Resident, count: int | None = None) -> Held:
+    def around(cls, source: Resident, count: int | None = None) -> "Held":
         """The first `count` samples of a loader that has them on the device, without a copy."""
         return cls(source.images[:count], source.labels[:count], source.device, source.later)
 

@@ -4,8 +4,6 @@ Nothing here runs inside a timed window, and nothing needs the model any more. F
 scikit-learn; calibration is the expected calibration error of Guo et al. 2017 (arXiv 1706.04599), 15 equal bins.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -36,7 +34,7 @@ class Answers:
     confidence: Floats  # (N,) the probability that the model gave its own answer
 
     @classmethod
-    def of(cls, logits: npt.NDArray[np.float32], labels: Integers) -> Answers:
+    def of(cls, logits: npt.NDArray[np.float32], labels: Integers) -> "Answers":
         """From logits (N, K) and labels (N,); softmax in float64."""
         shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
         odds, answers = np.exp(shifted), logits.argmax(axis=1)

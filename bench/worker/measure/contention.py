@@ -3,8 +3,6 @@
 Nothing here is read inside a timed block. What the kernel does not say is left out, never taken for 0.
 """
 
-from __future__ import annotations
-
 import re
 import resource
 from dataclasses import dataclass, field
@@ -34,7 +32,7 @@ class Counters:
     pressure_seconds: float | None = None
     throttled_seconds: float | None = None
 
-    def since(self, before: Counters) -> Counters:
+    def since(self, before: "Counters") -> "Counters":
         """What each grew by. Never negative: a thread that ended takes what it had waited with it."""
 
         def grown(name: str) -> float | None:

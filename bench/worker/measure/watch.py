@@ -1,7 +1,5 @@
 """What is read beside the clock while a trial trains, between timed blocks: contention, the device, energy."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,7 +22,7 @@ class Watch:
     _before: Counters = field(default_factory=Counters)
 
     @classmethod
-    def over(cls, device: Device, *, energy: bool) -> Watch:
+    def over(cls, device: Device, *, energy: bool) -> "Watch":
         """Open what there is for `device`. Raises nothing: what is not there is said in `instruments`."""
         watch = cls(device.watch(), open_energy(device.energy_meter) if energy else None)
         if how := watch.device.how_process_bytes:

@@ -6,8 +6,6 @@ Chances are drawn for a whole epoch on the host, as the order is, and the step m
 the loader nor the engine changes what is drawn, and nothing is drawn inside a timed block.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -47,7 +45,7 @@ class Augmentation:
         fill: torch.Tensor,
         seed: int,
         memory_format: torch.memory_format = torch.contiguous_format,
-    ) -> Augmentation | None:
+    ) -> "Augmentation | None":
         """What `settings` ask for; None where they ask for nothing."""
         if not (settings.augment_flip or settings.augment_crop_padding > 0 or settings.augment_rotation_degrees > 0):
             return None

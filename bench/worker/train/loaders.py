@@ -4,8 +4,6 @@ Both give an epoch as chunks: batches that are ready, to be trained on inside on
 (loading, transfer) lies outside the block and inside the epoch.
 """
 
-from __future__ import annotations
-
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -48,7 +46,7 @@ class Scale:
     scale: torch.Tensor
 
     @classmethod
-    def on(cls, device: torch.device, shift: Sequence[float], scale: Sequence[float]) -> Scale:
+    def on(cls, device: torch.device, shift: Sequence[float], scale: Sequence[float]) -> "Scale":
         def tensor(values: Sequence[float]) -> torch.Tensor:
             return torch.tensor(values, dtype=torch.float32, device=device).view(1, -1, 1, 1)
 
@@ -117,7 +115,7 @@ class Resident(Source):
         for start, end in even_parts(len(fetches), most=steps_per_chunk):
             yield [Ready(fetch, len(fetch.index)) for fetch in fetches[start:end]]
 
-    def blank(self, size: int) -> Gather:
+    def blank(self, size: int) -> "Gather":
         """A batch of `size` samples with places of its own, for `Gather.take`."""
         index = torch.zeros(size, dtype=torch.int64, device=self.device)
         chances = None if self.augmentation is None else torch.zeros((size, CHANCES), device=self.device)
@@ -146,7 +144,7 @@ class Gather:
     def __call__(self) -> Batch:
         return self.source.gather(self.index) if self.chances is None else self.loaded()()
 
-    def take(self, other: Gather) -> None:
+    def take(self, other: "Gather") -> None:
         """Become `other`, in the places that this one has on the device."""
         self.index.copy_(other.index)
         if self.chances is not None and other.chances is not None:

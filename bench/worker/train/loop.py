@@ -3,8 +3,6 @@
 Not inside a block: loading (but for the gather of a resident set), transfer, reading the loss, evaluation, progress.
 """
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -116,7 +114,7 @@ class Loop:
     on_block: Callable[[int, float], None] = lambda epoch, loss: None  # loss: its running mean
     watch: Watch = field(default_factory=Watch)
     models: tuple[int, ...] = ()  # shape of a step's loss: one number, or one a model
-    tally: Callable[[], Tally] = lambda: Tally()
+    tally: "Callable[[], Tally]" = lambda: Tally()
     is_over: Callable[[], bool] = lambda: False  # asked before each epoch: whether to end before the last one
     log: FitLog = field(default_factory=FitLog)
     _losses: _Losses = field(init=False)

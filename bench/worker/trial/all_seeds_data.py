@@ -1,7 +1,5 @@
 """The data of all seeds at once: one copy of the set on the device, and for each seed the places of its samples."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -28,7 +26,7 @@ class SeedsSplit:
     def __len__(self) -> int:
         return self.rows.shape[-1]
 
-    def first(self, count: int) -> SeedsSplit:
+    def first(self, count: int) -> "SeedsSplit":
         """Of each seed the first `count` samples."""
         return SeedsSplit(self.pool, self.rows[..., :count])
 

@@ -1,7 +1,5 @@
 """What is too large for a line of JSON: curves, confusion matrix, logits and weights, in one HDF5 file a trial."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,7 +63,7 @@ def write(
     _replace(path, image)
 
 
-def _write_weights(file: h5py.File, model: nn.Module, *, with_statistics: bool) -> None:
+def _write_weights(file: "h5py.File", model: nn.Module, *, with_statistics: bool) -> None:
     for name, tensor in model.state_dict().items():
         if isinstance(tensor, torch.Tensor):
             held = tensor.detach().cpu()
