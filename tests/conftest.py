@@ -26,6 +26,7 @@ from bench.present.tables import frame_csv
 TESTS = Path(__file__).resolve().parent
 ROOT = TESTS.parent
 COSTS = tomllib.loads((TESTS / "costs.toml").read_text(encoding="utf-8"))
+COLLECTED: set[tuple[str, str]] = set()
 
 SUITE = """
 name = "mine"
@@ -158,7 +159,15 @@ def cost_of(path: str, name: str) -> str:
 @pytest.hookimpl(tryfirst=True)  # before -m chooses among the markers
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        item.add_marker(cost_of(item.path.relative_to(TESTS).as_posix(), item.name))
+        place = item.path.relative_to(TESTS).as_posix(), item.name
+        COLLECTED.add(place)
+        item.add_marker(cost_of(*place))
+
+
+@pytest.fixture(scope="session")
+def collected() -> set[tuple[str, str]]:
+    """File and name of every test that was found, whether -m has chosen it or not."""
+    return COLLECTED
 
 
 class Frozen:

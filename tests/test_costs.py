@@ -27,9 +27,17 @@ def test_every_file_that_it_names_is_there() -> None:
     assert not [path for path in {**COSTS["files"], **COSTS["tests"]} if not (TESTS / path).is_file()]
 
 
-@pytest.mark.parametrize(("path", "name"), NAMED)
-def test_every_test_that_it_names_is_there(path: str, name: str) -> None:
-    assert name.partition("[")[0] in functions(path)
+def test_every_test_that_it_names_is_there() -> None:
+    assert not [f"{path}::{name}" for path, name in NAMED if name.partition("[")[0] not in functions(path)]
+
+
+def test_every_case_that_it_names_is_there(collected: set[tuple[str, str]], request: pytest.FixtureRequest) -> None:
+    """Of the files that were collected with this one."""
+    if request.config.getoption("lf") or any("::" in argument for argument in request.config.args):
+        pytest.skip("only a part of the files was collected")
+    here = {path for path, _ in collected}
+    cases = [(path, name) for path, name in NAMED if path in here and "[" in name]
+    assert not [f"{path}::{name}" for path, name in cases if (path, name) not in collected]
 
 
 def test_what_it_says_is_a_marker_and_each_is_said() -> None:
