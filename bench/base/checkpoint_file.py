@@ -66,6 +66,6 @@ def _label(line: bytes) -> Label:
         raise Damaged("cut off, or not a checkpoint")
     if value.get("format") != FORMAT:
         raise Damaged("written by another version of bench")
-    if any(type(value.get(f.name)) is not _TYPES[str(f.type)] for f in fields(Label)):
+    if any(type(value.get(f.name)) is not f.type for f in fields(Label)):
         raise Damaged("its label is damaged")
     return Label(**{f.name: value[f.name] for f in fields(Label)})

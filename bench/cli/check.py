@@ -2,7 +2,6 @@
 
 import json
 import sys
-import textwrap
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from bench.results.check import Checked, Finding
     from bench.suite.plan import Suite
 
-COLUMNS = 80
 INDENT = 12
 SHOWN = 20  # of a kind
 
@@ -135,7 +133,7 @@ def _lines(folder: Path, checked: "Checked") -> Iterator[str]:
 
 
 def _finding(finding: "Finding") -> Iterator[str]:
+    from bench.present.columns import wrapped
+
     yield f"{finding.kind:{INDENT}}{escaped(finding.where)}"  # a file may be called anything
-    yield from textwrap.wrap(
-        finding.what, COLUMNS, initial_indent=" " * INDENT, subsequent_indent=" " * INDENT, break_on_hyphens=False
-    )
+    yield from wrapped(" " * INDENT + finding.what, indent=" " * INDENT)

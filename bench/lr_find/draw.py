@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from bench.lr_find.curve import Curve
+from bench.lr_find.sweep import Curve
 from bench.present.axes import panel_title
 from bench.present.colours import Style
 from bench.present.format import tick

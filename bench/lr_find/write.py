@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.lr_find.curve import Curve
+from bench.lr_find.sweep import Curve
 from bench.present.columns import cut, to_text, wrapped
 from bench.present.files import save_figures, write_tables, writing
 from bench.present.format import DASH, figure, scale_of

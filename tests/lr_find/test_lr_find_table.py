@@ -7,7 +7,7 @@ import io
 from typing import Any
 
 from bench.base.records import Component, Trial
-from bench.lr_find.curve import Curve, names_of
+from bench.lr_find.sweep import Curve, names_of
 from bench.lr_find.write import table_of_rates, terminal_text
 from bench.present.tables import to_csv
 
