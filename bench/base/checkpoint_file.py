@@ -17,7 +17,6 @@ FORMAT = 1
 FOLDER = "checkpoints"  # in the folder of a suite's results; in it one folder a trial, called by its trial_id
 LAST, BEST, ASIDE = "last.pt", "best.pt", ".part"
 MOST_LINE_BYTES = 4096
-_TYPES: Mapping[str, type] = {"str": str, "int": int, "bool": bool}
 
 
 class Damaged(ValueError):
