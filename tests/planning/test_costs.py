@@ -10,7 +10,6 @@ import pytest
 
 from bench.base.records import Component, MeasureSettings, Result, TrainSettings, Trial
 from bench.errors import BenchError
-from bench.execute.pilot import MOST_KINDS, lengths, sampled, shortened
 from bench.planning.costs import Costs, estimate, kind_of, length_of, past_jobs, read_prices
 
 FIXED, TRAINING, EVALUATION = 2.0, 1.0, 0.25
@@ -122,32 +121,6 @@ def test_a_price_that_is_none_is_refused(text: str) -> None:
 
 def test_prices() -> None:
     assert read_prices(["cuda=2.5", "cpu=0"], devices=["cpu", "cuda"]) == {"cuda": 2.5, "cpu": 0.0}
-
-
-@pytest.mark.parametrize(
-    ("train", "found"),
-    [({}, (1, 2)), ({"epochs": 2}, (1, 2)), ({"epochs": 1}, (1,)), ({"steps": 800}, (100, 200)), ({"steps": 1}, (1,))],
-)
-def test_a_pilot_is_short(train: dict[str, Any], found: tuple[int, ...]) -> None:
-    assert lengths(trial(**train)) == found
-    for length in found:
-        (short,) = shortened([trial(**train)], length)
-        assert length_of(short) == length
-        assert kind_of(short) == kind_of(trial(**train))
-
-
-def test_a_pilot_of_many_kinds_takes_some_that_span_them() -> None:
-    sizes = [2**power for power in range(10)]
-    grid = [trial(model, seed, batch_size=size) for seed in (0, 1) for model in ("a", "b") for size in sizes]
-    chosen, kinds = sampled(jobs(*grid))
-    assert (len(chosen), kinds) == (MOST_KINDS, 20)
-    taken = {(job[0].model.name, job[0].batch_size) for job in chosen}
-    assert taken >= {("a", 1), ("a", 512), ("b", 1), ("b", 512)}
-    few, kinds = sampled(jobs(*grid), most=30)
-    assert len(few) == kinds == 20
-    wide, _ = sampled(jobs(*(trial(f"m{number}") for number in range(40))))
-    assert len(wide) == MOST_KINDS
-    assert {job[0].model.name for job in wide} >= {"m0", "m39"}
 
 
 def test_a_trial_that_stopped_early_counts_for_the_epochs_that_it_ran() -> None:
