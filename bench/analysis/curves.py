@@ -15,7 +15,8 @@ KINDS = {"accuracy": "accuracy (fraction)", "loss": "loss (nats)"}
 PLACES = {"epoch": "epoch", "train_seconds": "training time (s, evaluation excluded)"}
 LINES = "solid: test · dashed: training"
 NAMES = {f"{part}_{kind}": f"{PARTS[part]} {KINDS[kind]}" for part in ("test", "train") for kind in KINDS}
-WORDS = KINDS | PLACES | NAMES
+AXES = KINDS | PLACES | NAMES  # what stands along an axis, with its unit
+WORDS = {name: text.partition(" (")[0] for name, text in AXES.items()}
 BAND, ONE_SEED = "line: mean, band: lowest to highest seed", "one seed"
 
 

@@ -20,16 +20,16 @@ function curvePoints(trial, name, by) {
 function curvePlot(points, { name, by, width, dashed }) {
   const share = name.includes("accuracy");
   points.forEach((d) => {
-    d.tip = `${nameOf(d.trial)}\nepoch ${d.epoch}\n${d.curve.replaceAll("_", " ")}: ${share ? d.y.toFixed(4) : plain(d.y)}`;
+    d.tip = `${nameOf(d.trial)}\nepoch ${d.epoch}\n${choiceText(d.curve)}: ${share ? d.y.toFixed(4) : plain(d.y)}`;
   });
   const z = (d) => `${d.trial.index} ${d.curve}`;
   const log =
     by === "train_seconds" && spansDecades(points.map((d) => d.x).filter((x) => x > 0)) && points.every((d) => d.x > 0);
   const groups = dashed ? d3.groups(points, dashed) : [["", points]];
-  const x = { ...axisOptions({ label: choiceText(by), log, values: points.map((d) => d.x) }, width), nice: false };
+  const x = { ...axisOptions({ label: axisText(by), log, values: points.map((d) => d.x) }, width), nice: false };
   if (by === "epoch")
     x.ticks = d3.ticks(...d3.extent(points, (d) => d.x), Math.min(8, width / 70)).filter(Number.isInteger);
-  const node = framed(x, axisOptions({ label: choiceText(name) }, 320), {
+  const node = framed(x, axisOptions({ label: axisText(name) }, 320), {
     width,
     marks: [
       ...groups.map(([dash, group]) =>

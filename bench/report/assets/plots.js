@@ -43,10 +43,12 @@ const DRAWERS = { against: accuracyByCost, along, curves: learningCurves };
 const FIGURES = DATA.plots.map((plot) => ({ ...plot, draw: DRAWERS[plot.draw] }));
 
 const choiceText = (name) =>
-  DATA.words[name] ??
   METRIC[name]?.label ??
+  DATA.words[name] ??
   AXES.find((axis) => axis.name === name)?.label ??
   name.replaceAll("_", " ");
+
+const axisText = (name) => METRIC[name]?.axis ?? DATA.axis_words[name] ?? choiceText(name);
 
 function makePlots() {
   byId("plots").append(
@@ -196,7 +198,7 @@ function cellPlot(points, { x, y, width, names, lines }) {
 /** What is known of an axis: whether it is logarithmic is decided by the means, what fits on it by the intervals. */
 function axisOf(name, points, side) {
   const own = {
-    label: METRIC[name]?.axis ?? choiceText(name),
+    label: axisText(name),
     metric: !!METRIC[name],
     share: METRIC[name]?.unit === "fraction",
   };

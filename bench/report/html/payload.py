@@ -62,6 +62,7 @@ def payload(report: Report) -> dict[str, Json]:
         "looks": [[COLOURS.index(style.colour), SHAPES[style.marker]] for style in styles.values()],
         "plots": page_plots([metric for metric, _ in metrics], numbers, shared.curve_names),
         "words": {"model": "model"} | curves.WORDS,
+        "axis_words": curves.AXES,
         "lines": curves.LINES,
         "sections": [{"title": part.section.title, "notes": list(part.table.notes)} for part in report.parts],
         "cells": rows,
