@@ -20,14 +20,13 @@ NOT_OF_A_CELL = frozenset({"train.learning_rate", "train.schedule", "train.epoch
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One range test: rates, losses and smoothed losses (n,), step by step; `reason` where there are none. Before the
-    test its status is empty."""
+    """One range test: its rates, losses and smoothed losses (n,) by step. Before the test its status is empty."""
 
     name: str  # of its cell, among the others
     trial: Trial
     suite_rates: tuple[float, ...]  # those that the suite trains this cell with
     status: str = ""
-    reason: str = ""
+    reason: str = ""  # where there are no rates
     rates: tuple[float, ...] = ()
     losses: tuple[float, ...] = ()
     smoothed: tuple[float, ...] = ()

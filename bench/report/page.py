@@ -214,6 +214,5 @@ def _ending(budget: Budget) -> str:
     spent = time_text(round(budget.spent_seconds))
     if budget.why == "settled":
         return f"The run ended after {spent}: no pair was open any more."
-    are = "is" if budget.open_pairs == 1 else "are"
-    still = f" {plural(budget.open_pairs, 'pair')} {are} open still." if budget.open_pairs else ""
+    still = f" Still open: {plural(budget.open_pairs, 'pair')}." if budget.open_pairs else ""
     return f"The run ended after {spent}: nothing that was left would have ended in time.{still}"

@@ -82,7 +82,7 @@ def test_what_a_budget_left_out_is_said_with_the_rule(make: Any) -> None:
     assert budget_sentences(plan, rows) == (
         "Left out by the budget of 30 min: 2 trials. Rule: every cell once, then the seeds that are expected to decide "
         "most pairs by test accuracy for their time. The run ended after 29 min 10 s: nothing that was left would have "
-        "ended in time. 1 pair is open still. Seeds were chosen by the results before them, so intervals are somewhat "
+        "ended in time. Still open: 1 pair. Seeds were chosen by the results before them, so intervals are somewhat "
         "too narrow (optional stopping)."
     )
     never = budget_sentences(plan, latest(done[:2], plan))
