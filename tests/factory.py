@@ -40,7 +40,7 @@ def Plan(  # noqa: N802
     """A suite without a file: a grid that is crossed, seeds outermost."""
     grid = {"dataset": datasets, "model": models, "seed": seeds, "batch_size": batch_sizes, "device": devices}
     axes = tuple(Axis(axis, tuple(values)) for axis, values in (grid | dict(settings or {})).items())
-    return Suite(name, title, axes, baseline=baseline, source=f"{name}.toml", **more)
+    return Suite(name, title, axes, baseline=baseline, **({"source": f"{name}.toml"} | more))
 
 
 def curves_of(draw: random.Random, accuracy: float, seconds: float, epochs: int) -> dict[str, list[float | None]]:

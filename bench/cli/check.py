@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from bench.results.check import Checked, Finding
     from bench.suite.plan import Suite
 
-INDENT = 12
-SHOWN = 20  # of a kind
+INDENT, SHOWN = 12, 20  # characters before a text; findings of a kind
 
 
 def check(

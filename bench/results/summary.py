@@ -91,7 +91,8 @@ def _figures(ok: "pd.DataFrame", metrics: list[str], *, torch: Mapping[str, str]
     pooled = ok.sort_values(ORDER).drop_duplicates([POOL, "seed"], keep="last")
     pool_of = ok.groupby(GROUP)[POOL].first()  # an environment has one version of torch and one number of threads
     # Of seeds that one process trained at once, the timings are one measurement: one row a process.
-    measured = ok[~ok["engine"].isin(TOGETHER) | ~ok.duplicated([GROUP, "run_id"])]
+    together = ok["engine"].isin(TOGETHER)
+    measured = ok[~together | ~ok.duplicated([GROUP, "run_id"])] if together.any() else ok
     own = _statistics(measured, [name for name in metrics if not pools(name)], by=GROUP, confidence=confidence)
     shared = _statistics(pooled, [name for name in metrics if pools(name)], by=POOL, confidence=confidence)
     shared[POOLED] = pooled.groupby(POOL).size()

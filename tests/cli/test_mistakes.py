@@ -80,7 +80,7 @@ REFUSED = [
     ("inspect dataset hdf5", r"--set path: missing"),
     ("inspect dataset hdf5 --set path=gone.h5", r"\S+/gone.h5: no such file"),
     ("inspect dataset mnist", r"MNIST is not under .*run `bench fetch mnist`"),
-    ("inspect dataset digits --output file", r"file: cannot be written \(.+\); choose another folder with --output"),
+    ("inspect dataset digits --output file", r"file: the page cannot be written there \(.+\); choose another --output"),
 ]
 
 

@@ -40,13 +40,14 @@ def slow_loader(own_clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def transfer_takes(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
-    move = loaders.Loaded._to_device
+    """`act` happens where a batch is copied: after the transfer's clock was read, before it is read again."""
+    begins = clock.Transfers.begins
 
-    def slow(self: Any, images: torch.Tensor, labels: torch.Tensor) -> Any:
+    def slow(self: Any) -> None:
+        begins(self)
         act()
-        return move(self, images, labels)
 
-    monkeypatch.setattr(loaders.Loaded, "_to_device", slow)
+    monkeypatch.setattr(clock.Transfers, "begins", slow)
 
 
 def model_that(act: Callable[[], object]) -> Callable[..., nn.Module]:

@@ -59,9 +59,9 @@ def test_switches_in_the_environment_make_another_environment(
 ) -> None:
     for each in environment.SWITCHES:
         monkeypatch.delenv(each, raising=False)
-    plain = environment.system_facts("a processor")
+    plain = environment.system_facts()
     assert "switches" not in plain
     monkeypatch.setenv(name, value)
-    switched = environment.system_facts("a processor")
+    switched = environment.system_facts()
     assert switched["switches"] == {name: value.rpartition("/")[2]}  # no folder: results get published
     assert Environment(switched).identity(threads=1) != Environment(plain).identity(threads=1)
