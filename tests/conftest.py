@@ -238,8 +238,7 @@ def make() -> ModuleType:
 @pytest.fixture
 def without_plots(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reports without plots, which take nine tenths of the time: for tests that read what a report says."""
-    for name in ("plots_of", "across_devices"):
-        monkeypatch.setattr(f"bench.report.choose_plots.{name}", lambda *_, **__: iter(()))
+    monkeypatch.setattr("bench.report.render.plots_of", lambda sections: iter(()))
 
 
 @dataclass
