@@ -26,7 +26,7 @@ def run_pytest(*arguments: str, **environment: str) -> str:
 
 def test_the_test_run_does_not_collect_them() -> None:
     collected = run_pytest("--collect-only", "-q")
-    assert "tests/test_benchmarks.py::" in collected
+    assert "tests/test_architecture.py::" in collected
     assert "tests/benchmarks/" not in collected
 
 

@@ -20,7 +20,7 @@ from bench.cli.doctor import doctor as command
 from bench.doctor import examine as doctor
 from bench.doctor import proofs
 from bench.doctor.examine import Run, determinism, nothing_claimed, self_comparison
-from bench.doctor.trials import Bench, burner, some_core
+from bench.doctor.trials import Bench, Measured, burner, some_core
 from bench.execute.executors.local import LocalExecutor
 from bench.execute.progress import Voice
 from bench.results.doctor import Finding
@@ -96,6 +96,20 @@ def waits(milliseconds: float, *steps_ms: float, fastest_ms: float = 100.0, alon
 )
 def test_a_delay_that_is_off_is_wrong_where_that_is_certain(long: tuple[float, ...], alone: bool, verdict: str) -> None:
     assert proofs.judge_delay(waits(5, 5.20, 5.21, 5.22, alone=alone), waits(10, *long)) == verdict
+
+
+@pytest.mark.parametrize(("busy", "verdict"), [(0.0, "WRONG"), (1.9, "doubtful")])
+def test_a_delay_that_is_off_is_doubtful_beside_other_work(
+    busy: float, verdict: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Less than a note needs, more than the proof allows: steps 5 % too long, with nothing said by the trials."""
+    monkeypatch.setattr(proofs, "busy_cores", lambda: busy)
+
+    def trial(milliseconds: float) -> Measured:
+        step = 1e-3 * (0.2 + 1.05 * milliseconds)
+        return Measured({"step_seconds": step}, {"block_seconds": [step], "block_steps": [1]}, ())
+
+    assert proofs.added(5, trial, name="known delay", injected="").verdict == verdict
 
 
 def test_a_block_shorter_than_what_was_waited_in_it_is_wrong_whatever_else_ran() -> None:

@@ -151,8 +151,9 @@ def fuzz(name: str, *, seconds: float, seed: int, kept: Path) -> Tally:
         tally.inputs += 1
         fault = try_one(target, folder, tally)
         if fault and kind_of(fault) not in tally.faults:
-            place = kept / f"{name}-{seed}-{tally.inputs}"
-            shutil.copytree(folder, place)
+            kept.mkdir(parents=True, exist_ok=True)
+            place = Path(tempfile.mkdtemp(prefix=f"{name}-{seed}-{tally.inputs}-", dir=kept))
+            shutil.copytree(folder, place, dirs_exist_ok=True)
             tally.faults[kind_of(fault)] = f"{fault} ({place})"
             sys.stderr.write(f"{name}: {fault} ({place})\n")
         with suppress(FileNotFoundError):

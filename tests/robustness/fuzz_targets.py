@@ -362,7 +362,7 @@ class Results(Target):
 
         drawn = hash(bytes((folder / "smoke/trials/a.jsonl").read_bytes()[:2000])) % 40 == 0
         if not drawn:  # drawing takes seconds
-            render._draw = lambda _, sections, *__, **___: {section: [] for section in sections}
+            render._draw = lambda *_: None
         check(folder / "smoke", repair=drawn, results=folder)
         report(folder / "smoke", results=folder)
         for form in ("csv", "json", "pytest-benchmark"):
