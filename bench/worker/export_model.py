@@ -28,6 +28,7 @@ from bench.errors import BenchError, DataError
 from bench.registry import MODELS
 from bench.worker.common.answer import Say, answer, register_all
 from bench.worker.common.failures import first_line
+from bench.worker.common.inputs import Given, give_own_memory
 from bench.worker.common.messages import Request
 from bench.worker.datasets.files import replacing
 from bench.worker.devices.cpu import Cpu
@@ -60,6 +61,12 @@ def export(wanted: Mapping[str, Json]) -> str:
     trial = request.trial
     model = MODELS.get(trial.model.name).build(loaded.input_shape, len(loaded.class_names), **trial.model.settings)
     model.eval()
+    images = loaded.test.batch(0, max(BATCHES))[0]
+    given = Given(images)
+    with torch.no_grad():
+        model(given.images)
+    if given.written_to:
+        give_own_memory(model, in_training=True)
     if wanted["weights"] == "best":
         _load_best(model, Path(wanted["checkpoint"]))
     else:
@@ -73,7 +80,6 @@ def export(wanted: Mapping[str, Json]) -> str:
                 f"model {trial.model.name!r}: built anew with the stored weights it gives {same:.1%} of the stored "
                 "answers: its code, or the data set, is not the one that it was trained with"
             )
-    images = loaded.test.batch(0, max(BATCHES))[0]
     difference = _write(Path(wanted["output"]), write, model=model, images=images)
     count = sum(parameter.numel() for parameter in model.parameters())
     return (

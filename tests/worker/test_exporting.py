@@ -62,6 +62,29 @@ def test_a_state_dict_holds_the_weights_of_the_file(trained: Any) -> None:
         assert all(np.array_equal(state[name].numpy(), file[f"weights/{name}"][()]) for name in state)
 
 
+class Shifts(nn.Module):
+    """Writes into its input."""
+
+    def __init__(self, pixels: int, classes: int) -> None:
+        super().__init__()
+        self.layer = nn.Linear(pixels, classes)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        answer: torch.Tensor = self.layer(x.sub_(0.5).flatten(1))
+        return answer
+
+
+@pytest.mark.parametrize("form", ["state-dict", "torch-export"])
+def test_a_model_that_writes_into_its_input_is_exported(trained: Any, register: Any, form: str) -> None:
+    register("shifts", lambda shape, classes: Shifts(shape[0] * shape[1] * shape[2], classes))
+    asked = trained("shifts", format=form)
+    assert "differ by at most" in exporting.export(asked)
+    if form == "torch-export":
+        images = torch.zeros(3, 1, 8, 8)
+        torch.export.load(asked["output"]).module()(images)
+        assert not images.any()
+
+
 @pytest.mark.parametrize("model", ["linear", "mlp", "cnn"])
 def test_torch_export_answers_as_the_trained_model_did(model: str, trained: Any, run_trial: Any) -> None:
     asked = trained(model, format="torch-export")

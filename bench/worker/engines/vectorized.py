@@ -57,11 +57,12 @@ class Vectorized(Engine):
 class Stack:
     """K models of one architecture: parameters and buffers by name, (K, ...) each.
 
+    `writes_input`: whether they change the images of their batch; then each gets its own.
     Raises Unavailable where the models differ in shape, or draw random numbers as they train.
     """
 
-    def __init__(self, models: Sequence[nn.Module]) -> None:
-        self.count, self._template = len(models), models[0]
+    def __init__(self, models: Sequence[nn.Module], *, writes_input: bool = False) -> None:
+        self.count, self._template, self._writes_input = len(models), models[0], writes_input
         for part in models[0].modules():
             if isinstance(part, DROPOUTS) and part.p:
                 what = f"{type(part).__name__} would draw other numbers than in each seed alone"
@@ -87,6 +88,8 @@ class Stack:
 
         Raises Unavailable where the model has something in it that cannot be mapped over seeds.
         """
+        if self._writes_input and images.dim() == 4:
+            images = images.repeat(self.count, 1, 1, 1, 1)
         try:
             logits: torch.Tensor = self._mapped[images.dim() == 4](self.parameters, self.buffers, images)
         except RuntimeError as error:

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from bench.worker.common.inputs import refuse_late_write
 from bench.worker.evaluate.diagnosis import FIRST_SAMPLES
 from bench.worker.train.loaders import RESIDENT_BUDGET_BYTES, Batch, Resident, Scale, as_tensor, scale_in_parts
 from bench.worker.train.optimizers import autocast
@@ -84,7 +85,16 @@ def _answers(model: nn.Module, split: Held, *, count: int, batch_size: int, prec
     was_training = model.training
     model.eval()
     with autocast(split.device, precision):
-        sizes = [(start, min(batch_size, count - start)) for start in range(0, count, batch_size)]
-        parts = [model(split.batch(start, size)[0]) for start, size in sizes]
+        parts = [
+            _answer(model, split.batch(start, min(batch_size, count - start))[0])
+            for start in range(0, count, batch_size)
+        ]
     model.train(was_training)
     return parts
+
+
+def _answer(model: nn.Module, images: torch.Tensor) -> torch.Tensor:
+    before = images._version
+    logits: torch.Tensor = model(images)
+    refuse_late_write(images, before=before)
+    return logits

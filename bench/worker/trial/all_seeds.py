@@ -86,7 +86,7 @@ class AllSeedsRun(TrainingRun):
         self._finish(learners.stack, data, log)
 
     def _learners(self) -> Learners:
-        stack = Stack([self.setup.build(seed) for seed in self.seeds])
+        stack = Stack([self.setup.build(seed) for seed in self.seeds], writes_input=self.setup.writes_input)
         optimizer = optimizers.make_optimizer(stack.trained, self.train)
         stack.train()
         schedule = self.setup.schedule(optimizer)

@@ -11,6 +11,7 @@ from bench.base.records import Trial
 from bench.errors import BenchError, Unavailable
 from bench.registry import DEVICES, MODELS
 from bench.worker.common import randomness
+from bench.worker.common.inputs import Given, give_own_memory
 from bench.worker.devices.base import Device
 from bench.worker.engines import ENGINES
 from bench.worker.engines.base import Engine, Learner
@@ -70,6 +71,7 @@ class TrialSetup:
         steps = self.train.steps
         # The last epoch may be cut short.
         self.epochs = self.train.epochs if steps is None else -(-steps // self.steps_per_epoch)
+        self.writes_input = False  # whether the model changes its batch; known once the library is warm
 
     def build(self, seed: int | None = None) -> nn.Module:
         """A new instance, with the weights that the seed (the trial's) gives."""
@@ -84,7 +86,13 @@ class TrialSetup:
         placed: nn.Module = model.to(self.device.torch_device)
         if self.memory_format is torch.channels_last:
             placed = placed.to(memory_format=torch.channels_last)
+        if self.writes_input:
+            self._protect_input(placed)
         return placed
+
+    def _protect_input(self, model: nn.Module) -> None:
+        # A resident set gathers a batch anew for every step; a loaded batch may be used by several.
+        give_own_memory(model, in_training=self.train.loader != "resident")
 
     def learner(self, engine: Engine | None = None) -> Learner:
         """A new instance with its optimizer, and a step of the trial's engine or of another one."""
@@ -158,22 +166,17 @@ class TrialSetup:
         learner = self.learner(Eager())
         model = learner.model
         images, labels = self.noise(THROWAWAY_SAMPLES)
+        given = Given(images)
 
         def loss() -> torch.Tensor:
-            logits = model(images)
+            logits = model(given.images)
             self._refuse_answer(logits, images)
             return functional.cross_entropy(logits, labels)
 
-        before = None
-        if test is not None:
-            # Now, since the first pass in training mode moves the running statistics of batch norm.
-            model.eval()
-            with torch.no_grad():
-                self._refuse_answer(model(images), images)
-            model.train()
-            # By two samples, as the step: more would take memory before the baseline.
-            before = first_answers(model, test, batch_size=THROWAWAY_SAMPLES, precision=self.train.precision)
+        # Now, since the first pass in training mode moves the running statistics of batch norm.
+        before = self._tried_in_eval(model, images, test)
         counted = flops.count(loss, samples=len(images)) or None
+        self.writes_input |= given.written_to
         torch.set_num_threads(self.threads)
         torch.ones(PARALLEL_SIZE).exp_()  # starts the threads, before memory is measured
         augmentation = self._augmentation()
@@ -181,6 +184,22 @@ class TrialSetup:
         learner.step(loaders.moved_about((images, labels), augmentation, chances=chances))
         self.device.synchronize()
         return counted, before
+
+    def _tried_in_eval(self, model: nn.Module, images: torch.Tensor, test: Held | None) -> np.ndarray | None:
+        """Calls `model` in eval mode for the first time. Returns its answers to the first samples of `test`, if any."""
+        model.eval()
+        given = Given(images)
+        with torch.no_grad():
+            self._refuse_answer(model(given.images), images)
+        self.writes_input = given.written_to
+        if self.writes_input:
+            self._protect_input(model)
+        before = None
+        if test is not None:
+            # By two samples, as the step: more would take memory before the baseline.
+            before = first_answers(model, test, batch_size=THROWAWAY_SAMPLES, precision=self.train.precision)
+        model.train()
+        return before
 
     def _refuse_answer(self, logits: object, images: torch.Tensor) -> None:
         """Raises BenchError where the model answers to `images` (N, …) with anything but logits (N, K)."""

@@ -1,0 +1,153 @@
+"""A model that writes into its input learns and answers what its twin does that does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from bench.base.records import Component
+from bench.worker.common.messages import TrialOutcome
+
+DATA = Component("synthetic", {"train": 100, "test": 50})
+Change = Callable[[nn.Module, Tensor], Tensor]
+
+
+def by_data(_: nn.Module, x: Tensor) -> Tensor:
+    x.data.sub_(0.5)  # torch does not count it
+    return x
+
+
+def by_numpy(_: nn.Module, x: Tensor) -> Tensor:
+    x.detach().numpy()[:] -= 0.5
+    return x
+
+
+def where_dark(_: nn.Module, x: Tensor) -> Tensor:
+    x[x < 0.5] = 0.0
+    return x
+
+
+def of_its_own_shape(_: nn.Module, x: Tensor) -> Tensor:
+    return x.unsqueeze_(1).mul_(2.0)
+
+
+def only_answering(model: nn.Module, x: Tensor) -> Tensor:
+    return x - 0.5 if model.training else x.sub_(0.5)
+
+
+def only_training(model: nn.Module, x: Tensor) -> Tensor:
+    return x.sub_(0.5) if model.training else x - 0.5
+
+
+# Name → what it does in place, and the same without.
+TWINS: dict[str, tuple[Change, Change]] = {
+    "shift": (lambda _, x: x.sub_(0.5).div_(0.5), lambda _, x: (x - 0.5) / 0.5),
+    "activation": (lambda _, x: functional.relu(x.sub_(0.3), inplace=True), lambda _, x: functional.relu(x - 0.3)),
+    "own scale": (lambda model, x: x.mul_(model.scale), lambda model, x: x * model.scale),
+    "clamp": (lambda _, x: x.clamp_(0.2, 0.8), lambda _, x: x.clamp(0.2, 0.8)),
+    "shape": (of_its_own_shape, lambda _, x: x.unsqueeze(1) * 2.0),
+    "only answering": (only_answering, lambda _, x: x - 0.5),
+    "only training": (only_training, lambda _, x: x - 0.5),
+}
+UNCOUNTED: dict[str, tuple[Change, Change]] = {
+    ".data": (by_data, lambda _, x: x - 0.5),
+    "numpy": (by_numpy, lambda _, x: x - 0.5),
+    "where dark": (where_dark, lambda _, x: torch.where(x < 0.5, 0.0, x)),
+}
+EAGER = {"resident": {}, "dataloader": {"loader": "dataloader"}}
+LBFGS = {"optimizer": "lbfgs", "learning_rate": 0.3}
+
+
+class Net(nn.Module):
+    scale: Tensor
+
+    def __init__(self, shape: tuple[int, ...], classes: int, change: Change) -> None:
+        super().__init__()
+        self.layer, self.change = nn.Linear(shape[0] * shape[1] * shape[2], classes), change
+        self.register_buffer("scale", torch.full((), 0.5))
+
+    def forward(self, x: Tensor) -> Tensor:
+        answer: Tensor = self.layer(self.change(self, x).flatten(1))
+        return answer
+
+
+@pytest.fixture
+def twins(run_trial: Any, register: Any) -> Any:
+    """`twins(pair, **train)` trains both of a pair; gives what each has learned and answered."""
+
+    def both(pair: tuple[Change, Change], *, others: dict[int, None] | None = None, **train: Any) -> list[Any]:
+        found = []
+        for name, change in zip(("writes", "plain"), pair, strict=True):
+            register(name, lambda shape, classes, change=change: Net(shape, classes, change))
+            train = {"epochs": 3, "validation_split": 0.2, "threads": 1} | train
+            done = run_trial(name, dataset=DATA, batch_size=16, train=train, others=others or {})
+            found.append([learned(each) for each in (done, *done.others)])
+        return found
+
+    return both
+
+
+def learned(outcome: TrialOutcome) -> dict[str, Any]:
+    assert outcome.status == "ok", outcome.traceback or outcome.reason
+    return {name: curve for name, curve in outcome.curves.items() if name != "train_seconds"}
+
+
+@pytest.mark.parametrize("loader", EAGER)
+@pytest.mark.parametrize("pair", TWINS | UNCOUNTED)
+def test_it_learns_what_its_twin_learns(twins: Any, pair: str, loader: str) -> None:
+    writes, plain = twins((TWINS | UNCOUNTED)[pair], **EAGER[loader])
+    assert writes == plain
+
+
+@pytest.mark.parametrize("loader", EAGER)
+@pytest.mark.parametrize("pair", ["shift", ".data"])
+def test_a_batch_that_several_passes_share_is_whole_in_each(twins: Any, pair: str, loader: str) -> None:
+    """LBFGS looks at the same batch again and again."""
+    writes, plain = twins((TWINS | UNCOUNTED)[pair], **EAGER[loader], **LBFGS)
+    assert writes == plain
+
+
+@pytest.mark.filterwarnings("ignore:There is a performance drop:UserWarning")  # torch.func maps clamp_ one by one
+@pytest.mark.parametrize("pair", TWINS)
+def test_so_it_does_with_all_seeds_at_once(twins: Any, pair: str) -> None:
+    writes, plain = twins(TWINS[pair], others={1: None, 2: None}, engine="vectorized", validation_split=0.0)
+    assert len(writes) == 3
+    assert writes == plain
+
+
+def test_one_that_begins_to_write_later_is_refused(run_trial: Any, register: Any) -> None:
+    """Too late to give it a copy: what it was given has changed for everybody."""
+
+    class Late(Net):
+        def forward(self, x: Tensor) -> Tensor:
+            late = not self.training and self.layer.weight.detach().abs().sum() != self.first
+            return super().forward(x.sub_(0.5) if late else x - 0.5)
+
+    def build(shape: tuple[int, ...], classes: int) -> nn.Module:
+        model = Late(shape, classes, lambda _, x: x)
+        model.first = model.layer.weight.detach().abs().sum()
+        return model
+
+    register("late", build)
+    done = run_trial("late", dataset=DATA, train={"epochs": 2, "threads": 1})
+    assert done.status == "failed"
+    assert "begin its forward with x = x.clone()" in done.reason
+
+
+def test_others_get_no_copy(run_trial: Any, register: Any) -> None:
+    kept: list[int] = []
+
+    def spy(_: nn.Module, x: Tensor) -> Tensor:
+        kept.append(x.untyped_storage().nbytes())
+        return x
+
+    register("spy", lambda shape, classes: Net(shape, classes, spy))
+    assert run_trial("spy", dataset=DATA, batch_size=16, train={"epochs": 1, "threads": 1}).status == "ok"
+    one_image, whole_test_set = 8 * 8 * 4, 50 * 8 * 8 * 4
+    assert one_image not in kept
+    assert kept[-1] == whole_test_set  # latency is measured on the first image, where it lies in the set
