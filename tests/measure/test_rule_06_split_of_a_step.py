@@ -40,14 +40,15 @@ def slow_loader(own_clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def transfer_takes(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
-    """`act` happens where a batch is copied: after the transfer's clock was read, before it is read again."""
-    begins = clock.Transfers.begins
+    """`act` happens where the images of a batch are copied, wherever that is."""
+    to = torch.Tensor.to
 
-    def slow(self: Any) -> None:
-        begins(self)
-        act()
+    def slow(self: torch.Tensor, *arguments: Any, **settings: Any) -> torch.Tensor:
+        if self.dim() == 4 and settings.get("non_blocking"):
+            act()
+        return to(self, *arguments, **settings)
 
-    monkeypatch.setattr(clock.Transfers, "begins", slow)
+    monkeypatch.setattr(torch.Tensor, "to", slow)
 
 
 def model_that(act: Callable[[], object]) -> Callable[..., nn.Module]:
