@@ -191,7 +191,9 @@ def test_a_row_opens_its_trial_with_all_that_is_known(open_page: Open, hostile: 
 def test_two_trials_stand_side_by_side(open_page: Open, hostile: Path) -> None:
     page = open_page(hostile)
     page.locator("#summary .tabulator-row a").nth(0).click()
+    page.locator("#detail .card").wait_for()
     page.get_by_role("button", name="Put another trial beside it").click()
+    page.get_by_role("button", name="Now open another row").wait_for()  # the page has moved: the row lies elsewhere
     page.locator("#summary .tabulator-row a").nth(2).click()
     page.locator("#detail .card", has_text="B: cnn").wait_for()
     assert page.locator("#detail .figures thead").inner_text().split() == ["A", "B", "B", "/", "A"]
