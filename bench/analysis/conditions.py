@@ -153,6 +153,15 @@ def validity(results: Iterable[Result]) -> str:
     return listing([f"{kind} ({count:,})" for kind, count in often]) or "no reason given"
 
 
+def notes(results: Iterable[Result]) -> list[str]:
+    """What has to be known of results: `mlp: <note>.`, each note once with the models that it is of."""
+    found: dict[str, dict[str, None]] = {}
+    for result in results:
+        for note in result.notes:
+            found.setdefault(note, {})[result.trial.model.label] = None
+    return [f"{listing(list(models))}: {note.rstrip('.')}." for note, models in found.items()]
+
+
 def environment_lines(sections: Sequence[Section], doctors: Sequence[Doctor]) -> list[tuple[str, list[str]]]:
     """Machine, versions, days and commit of every environment that something ran in, each with its heading."""
     results: dict[str, list[Result]] = {}

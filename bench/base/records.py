@@ -5,7 +5,8 @@ a setting that equals its default is left out of it, so a setting that is added 
 
 History of the schema of results (`SCHEMA`); bench/results/validate.py makes old ones new:
   1  the first one.
-  2  `artifact_sha256`, so that a damaged HDF5 file is found out; `bench`, the version that wrote the line.
+  2  `artifact_sha256`, so that a damaged HDF5 file is found out; `bench`, the version that wrote the line. `notes` came
+     later: a line without them has none, and a bench that does not know them leaves them out.
 """
 
 import hashlib
@@ -308,6 +309,7 @@ class Result:
 
     samples: name → list of numbers (`block_seconds`, `block_steps`, `block_samples`, ...).
     curves: name → one number an epoch (`epoch`, `train_loss`, `test_loss`, `test_accuracy`, `train_seconds`, ...).
+    notes: what a reader of its accuracy has to know, one line each; `validity_notes` are of its timings.
     """
 
     trial: Trial
@@ -323,6 +325,7 @@ class Result:
     curves: Mapping[str, list[float | None]] = field(default_factory=dict)
     valid: bool | None = None
     validity_notes: tuple[Line, ...] = ()
+    notes: tuple[Line, ...] = ()
     instruments: Mapping[str, str] = field(default_factory=dict)  # metric → how it was read, where that varies
     threads: Annotated[int, Ge(0), Le(4096)] = 0
     code: Mapping[str, str] = field(default_factory=dict)  # source file → digest: what `code_id` is made of
@@ -344,5 +347,6 @@ class Result:
     def to_json(self) -> dict[str, Json]:
         own = {f.name: getattr(self, f.name) for f in fields(self)}
         own |= {"trial": self.trial.to_json(), "environment": self.environment.to_json()}
-        own |= {"samples": dict(self.samples), "curves": dict(self.curves), "validity_notes": list(self.validity_notes)}
+        own |= {"samples": dict(self.samples), "curves": dict(self.curves)}
+        own |= {"validity_notes": list(self.validity_notes), "notes": list(self.notes)}
         return {"schema": SCHEMA, "bench": __version__} | own

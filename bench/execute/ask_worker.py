@@ -24,8 +24,9 @@ from bench.suite.catalogue import Catalogue
 CATALOGUE_SECONDS = 150.0
 GRACE_SECONDS = 2.0  # for a process that was asked to end, before it is killed
 
-# Importing numpy alone starts OpenBLAS's threads, and a process with threads cannot be forked safely.
-WORKER_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+# Importing numpy alone starts OpenBLAS's threads, and a process with threads cannot be forked safely. The hash of a
+# text would differ from run to run, and with it the order of a set and what a model makes of either.
+WORKER_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", "PYTHONHASHSEED": "0"}
 
 
 class Question:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bench.base.records import Json, Result, Trial
+from bench.errors import one_line
 from bench.suite.mistakes import setting_text
 from bench.suite.plan import Suite, label
 
@@ -38,6 +39,7 @@ class Voice:
         self.quiet = quiet
         self.total = self.done = 0
         self.axes: tuple[str, ...] = ()
+        self._noted: set[tuple[str, str, str]] = set()
 
     def say(self, line: str) -> None:
         """A line that stays."""
@@ -60,6 +62,15 @@ class Voice:
         self.done += 1
         trial = describe_trial(result.trial, self.axes)
         self.say(f"[{self.done}/{self.total}] {trial}: {describe_ending(result)}")
+        self.say_notes(result)
+
+    def say_notes(self, result: Result) -> None:
+        """What has to be known of a result, once for each data set and model."""
+        for note in result.notes:
+            found = (result.trial.dataset.label, result.trial.model.label, note)
+            if found not in self._noted:
+                self._noted.add(found)
+                self.say(one_line(f"note: {' · '.join(found[:2])}: {note}"))
 
     def end(self) -> None:
         """No more trials."""
@@ -128,6 +139,7 @@ class LiveVoice(Voice):
         self._under_way.discard(result.trial_id)
         if result.status not in ("ok", "skipped"):
             self.say(f"{describe_trial(result.trial, self.axes)}: {describe_ending(result)}")
+        self.say_notes(result)
         self._draw("")
 
     def _draw(self, description: str) -> None:

@@ -231,6 +231,7 @@ class Runner:
             code=planned.code,
             **{name: said[name] for name in SAID if name in said},
             validity_notes=tuple(said.get("validity_notes", ())),
+            notes=tuple(said.get("notes", ())),
             threads=where.threads(planned.trial),
             environment=where.catalogue.environment,
             started_at=began,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.analysis.cells import Section
-from bench.analysis.conditions import environment_lines, fact_text, reasons, validity
+from bench.analysis.conditions import environment_lines, fact_text, notes, reasons, validity
 from bench.analysis.findings import answer, nothing
 from bench.analysis.plots import Plot
 from bench.base.records import Json
@@ -101,6 +101,7 @@ def caveats(report: Report) -> Iterator[str]:
     ok = [row.result for row in latest.rows if row.result is not None and row.result.status == "ok"]
     if doubtful := [result for result in ok if result.valid is False]:
         yield f"{len(doubtful):,} of {plural(len(ok), 'ok trial')} not valid (marked †): {validity(doubtful)}."
+    yield from notes(ok)
     yield from _mixtures(sections)
     if suite is not None and (suite.only or suite.shard):
         yield f"Only a part of the suite was planned: {' '.join(_narrowed(suite))}."

@@ -47,7 +47,7 @@ def read_result(value: Json, *, known: Mapping[str, Any] | None = None) -> Resul
     value, known = migrate(value), known or {}
     _checks(Result, frozenset(known)).model_validate(value)
     own = {name: value[name] for name in _FIELDS if name in value} | dict(known)
-    own["validity_notes"] = tuple(value.get("validity_notes", ()))
+    own |= {name: tuple(value.get(name, ())) for name in ("validity_notes", "notes")}
     for field in ("metrics", "samples", "curves"):
         if isinstance(own.get(field), dict):
             own[field] = {sys.intern(name): item for name, item in own[field].items()}

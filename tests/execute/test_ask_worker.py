@@ -41,7 +41,7 @@ def work(request, say):
                 time.sleep(300)
             finally:
                 os.remove(request["file"])
-    say({"long": "x" * request.get("long", 0)})
+    say({"long": "x" * request.get("long", 0), "hash": hash("a text") if request["do"] == "hash" else 0})
 
 if __name__ == "__main__":
     sys.exit(answer(work))
@@ -61,8 +61,13 @@ def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Questi
 
 def test_lines_come_as_they_are_said_and_the_last_is_the_answer(ask: Any) -> None:
     told: list[Any] = []
-    assert ask("answer", parts=2).answer(told.append) == {"long": ""}
-    assert told == [{"part": 0}, {"part": 1}, {"long": ""}]
+    assert ask("answer", parts=2).answer(told.append) == {"long": "", "hash": 0}
+    assert told == [{"part": 0}, {"part": 1}, {"long": "", "hash": 0}]
+
+
+def test_the_hash_of_a_text_is_the_same_in_each_process(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONHASHSEED", "random")
+    assert ask("hash").answer()["hash"] == ask("hash").answer()["hash"] != 0
 
 
 def test_a_long_answer_is_whole(ask: Any) -> None:

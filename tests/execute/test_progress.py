@@ -41,6 +41,15 @@ def test_the_line_of_a_finished_trial(capsys: pytest.CaptureFixture[str]) -> Non
     assert "learning rate" not in capsys.readouterr().err
 
 
+def test_a_note_is_said_once_for_each_data_set_and_model(capsys: pytest.CaptureFixture[str]) -> None:
+    voice = Voice()
+    voice.begin(3)
+    for note in ("it is odd", "it is odd", "it is odd, too"):
+        voice.trial_ends(Result(trial(0.01), "0", "run", "env", "code", "failed", "no luck", notes=(note,)))
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note")]
+    assert said == ["note: digits · mlp: it is odd", "note: digits · mlp: it is odd, too"]
+
+
 class Terminal(io.StringIO):
     """A stderr that is a terminal."""
 
@@ -58,7 +67,8 @@ def test_the_live_line(monkeypatch: pytest.MonkeyPatch) -> None:
     voice.trial_begins(trial(0.01))
     assert "seed 3 · learning rate 0.01" in terminal.getvalue()
     voice.progress(trial(0.01), {"phase": "train", "epoch": 1, "epochs": 2, "loss": 0.5})
-    voice.trial_ends(Result(trial(0.02), "0", "run", "env", "code", "failed", "no luck"))
+    voice.trial_ends(Result(trial(0.02), "0", "run", "env", "code", "failed", "no luck", notes=("it is odd",)))
     voice.end()
+    assert "note: digits · mlp: it is odd" in terminal.getvalue()
     assert "learning rate 0.01 · epoch 1/2 · loss 0.500" in terminal.getvalue()
     assert "learning rate 0.02: failed: no luck" in terminal.getvalue()

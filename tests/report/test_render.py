@@ -108,12 +108,17 @@ def test_what_is_not_right_is_said(make: ModuleType, tmp_path: Path) -> None:
     results = make.run_of(plan)
     results[0] = make.result_of(results[0].trial, status="failed", reason="RuntimeError: boom")
     results[1] = replace(results[1], valid=False, validity_notes=("not alone: 30 %",))
+    labels = {each.trial.model.label for each in results if each.status == "ok"}
+    results = [replace(each, notes=("it is odd",)) if each.trial.model.label == "mlp" else each for each in results]
+    results[2] = replace(results[2], notes=("it is odd", "and large."))
     older = replace(results[2], run_id="older", finished_at="2025-01-01T00:00:00Z")
     text = report_of(tmp_path, plan, [*results[:-1], older], damaged=2, others=7)
     assert "Of 30 trials 14 are ok, 14 skipped, 1 failed and 1 missing." in text
     assert "cuda: no CUDA device on this machine" in text
     assert "1 failed: RuntimeError: boom" in text
     assert "1 of 14 ok trials not valid (marked †): not alone (1)." in text
+    assert "mlp" in labels
+    assert text.count("it is odd.") == text.count("and large.") == 1
     assert "1 older result of these trials" in text
     assert "2 damaged lines" in text
     assert "7 other results" in text

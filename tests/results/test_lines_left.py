@@ -152,7 +152,7 @@ def test_settings_that_are_called_like_our_keys_are_read(settings: dict[str, Any
     [
         {"author": {"a": 1, "code": {"x": "y"}, "code_id": "z"}},
         {"host": {"a": "b", "instruments": {"x": "1"}, "metrics": {}}},
-        {"notes": {"a": "b", "samples": {"x": [1]}, "schema": 2}},
+        {"nots": {"a": "b", "samples": {"x": [1]}, "schema": 2}},
         {"trial_extra": {"x": "y"}},
         {"tags": {"a": 1, "trial": {}, "trial_id": "z"}},
         {"cu": {"a": "b", "curves": {"x": [1]}, "environment": {}}},

@@ -26,6 +26,7 @@ def result(seed: int = 0, *, run_id: str = "run-a", finished_at: str = "2026-01-
         metrics={"test_accuracy": 0.5, "parameters": 650},
         curves={"epoch": [1, 2], "test_loss": [0.5, None]},
         validity_notes=("few samples",),
+        notes=("it is odd",),
         environment=Environment({"cpu": "x"}),
         finished_at=finished_at,
     )

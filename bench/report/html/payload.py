@@ -214,7 +214,7 @@ class _Trials:
             "finished": result.finished_at[:19],
             "metrics": [_short(result.metrics.get(name)) for name in self._names],
             "valid": result.valid,
-            "notes": list(result.validity_notes),
+            "notes": [*result.notes, *result.validity_notes],
             "commit": str(environment.notes.get("commit") or "")[:12],
             "instruments": dict(result.instruments),
             "traceback": published(result.traceback) if result.traceback else "",

@@ -81,6 +81,7 @@ class TrialOutcome:
     curves: dict[str, list[float | None]] = field(default_factory=dict)
     valid: bool | None = None
     validity_notes: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     instruments: dict[str, str] = field(default_factory=dict)
     threads: int = 0
     others: "list[TrialOutcome]" = field(default_factory=list)

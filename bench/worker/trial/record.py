@@ -24,6 +24,7 @@ from bench.worker.measure.memory import Peaks
 from bench.worker.measure.watch import Watch
 from bench.worker.train.loop import FitLog
 from bench.worker.trial import artifacts
+from bench.worker.trial.notes import on_outputs
 
 
 def size_of(model: nn.Module) -> Metrics:
@@ -174,6 +175,7 @@ def save(
     `last`: evaluation of the test set after the last epoch; `labels` (N,) and `images` are its, as they lie in the data
     set; `before`: see `first_answers`. Raises BenchError where a plugin's metric is not finite.
     """
+    outcome.notes += on_outputs(last.logits)
     found: dict[str, Any] = {} if before is None else {"first_batch/before": before}
     if request.trial.measure.evaluate == "full":
         found |= diagnosis.diagnose(last.logits.numpy(), labels.numpy(), images=images)

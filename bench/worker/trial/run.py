@@ -62,6 +62,10 @@ class TrainingRun(TrialRun):
     tally: type[Tally] = Tally  # sums over an epoch
     fitted_seconds = 0.0
 
+    def note_start(self, outcome: TrialOutcome, seed: int) -> None:
+        """Says with the result where the models that were built for a seed are not the same."""
+        outcome.notes += [note] if (note := self.setup.starts.notes.get(seed)) else []
+
     def begin_measuring(self, *, tree: TreePeak | None = None) -> None:
         """Opens what is read beside the clock, and takes the baseline of memory: what is held from now on counts."""
         self.watch = Watch.over(self.device, energy=self.trial.measure.energy)

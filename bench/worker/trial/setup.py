@@ -24,6 +24,7 @@ from bench.worker.train.augment import Augmentation
 from bench.worker.train.schedules import Schedule
 from bench.worker.train.steps import Recipe
 from bench.worker.trial.data import Sizes
+from bench.worker.trial.notes import Starts
 
 THROWAWAY_SAMPLES = 2
 # Numbers in a tensor from which on torch is sure to share an operation out (its grain is 32,768).
@@ -66,6 +67,7 @@ class TrialSetup:
         self.trial, self.train, self.engine, self.device, self.threads = trial, trial.train, engine, device, threads
         self.train_size, self.input_shape = sizes.train_size, sizes.input_shape
         self.num_classes = len(sizes.class_names)
+        self.starts = Starts()
         self.memory_format = loaders.FORMATS[trial.train.memory_format]
         self.steps_per_epoch = -(-self.train_size // trial.batch_size)
         steps = self.train.steps
@@ -75,7 +77,9 @@ class TrialSetup:
 
     def build(self, seed: int | None = None) -> nn.Module:
         """A new instance, with the weights that the seed (the trial's) gives."""
-        randomness.seed_globals(self.trial.seed if seed is None else seed, randomness.INIT)
+        seed = self.trial.seed if seed is None else seed
+        randomness.seed_globals(seed, randomness.INIT)
+        torch_seed = torch.initial_seed()
         build = MODELS.get(self.trial.model.name).build
         model = build(self.input_shape, self.num_classes, **self.trial.model.settings)
         if not isinstance(model, nn.Module):
@@ -83,6 +87,7 @@ class TrialSetup:
             raise BenchError(f"model {self.trial.model.name!r}: its builder gave {found}, not a torch.nn.Module")
         if not any(parameter.requires_grad for parameter in model.parameters()):
             raise BenchError(f"model {self.trial.model.name!r} has no parameter to train")
+        self.starts.look_at(model, seed, torch_seed=torch_seed)
         placed: nn.Module = model.to(self.device.torch_device)
         if self.memory_format is torch.channels_last:
             placed = placed.to(memory_format=torch.channels_last)
