@@ -124,6 +124,7 @@ def _beside(train: TrainSettings) -> dict[str, str]:
             train.early_stopping_patience,
             f"early stopping (patience {plural(train.early_stopping_patience, 'epoch')})",
         ),
+        "drop_last": (train.drop_last, "a smaller last batch left out"),
         "augment_flip": (train.augment_flip, "mirrored at random"),
         "augment_crop_padding": (
             train.augment_crop_padding,

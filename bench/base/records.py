@@ -102,6 +102,7 @@ class TrainSettings:
     augment_rotation_degrees: Annotated[float, Ge(0), Le(180)] = 0.0  # most that one is turned either way
     checkpoint_every_epochs: Annotated[int, Ge(1)] | None = None  # neither this nor the next is part of what a trial is
     keep_checkpoints: bool = False
+    drop_last: bool = False  # the last batch of an epoch where it is smaller; with either loader
 
     def __post_init__(self) -> None:
         # JSON has lists; a setting has to be hashable. 0.0 is added because -0.0 would be another text for the same.

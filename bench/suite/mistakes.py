@@ -80,6 +80,7 @@ _AXES = {
     # Booleans: two of them are no "2 deterministics".
     "train.deterministic": ("value of deterministic", "values of deterministic"),
     "train.pin_memory": ("value of pin memory", "values of pin memory"),
+    "train.drop_last": ("value of drop last", "values of drop last"),
     "train.nesterov": ("value of nesterov", "values of nesterov"),
     "train.l1": ("L1 penalty", "L1 penalties"),
     "measure.energy": ("value of energy", "values of energy"),

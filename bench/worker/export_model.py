@@ -25,16 +25,16 @@ from torch import nn
 from bench.base import checkpoint_file
 from bench.base.records import Json
 from bench.errors import BenchError, DataError
-from bench.registry import MODELS
 from bench.worker.common.answer import Say, answer, register_all
 from bench.worker.common.failures import first_line
-from bench.worker.common.inputs import Given, give_own_memory
+from bench.worker.common.inputs import give_own_memory
 from bench.worker.common.messages import Request
 from bench.worker.datasets.files import replacing
 from bench.worker.devices.cpu import Cpu
 from bench.worker.evaluate.accuracy import evaluate
 from bench.worker.trial import checkpoints, data
 from bench.worker.trial.learner_state import load_model_state
+from bench.worker.trial.tried import Tried
 
 # Batches that an export has to answer to: any size will do, whatever it was made with.
 BATCHES = (1, 7, 256)
@@ -59,13 +59,12 @@ def export(wanted: Mapping[str, Json]) -> str:
     request = Request.from_json(wanted)
     loaded = data.load(request, Cpu())
     trial = request.trial
-    model = MODELS.get(trial.model.name).build(loaded.input_shape, len(loaded.class_names), **trial.model.settings)
-    model.eval()
+    tried = Tried(trial.model, loaded.input_shape, len(loaded.class_names))
+    model = tried.built().eval()
     images = loaded.test.batch(0, max(BATCHES))[0]
-    given = Given(images)
     with torch.no_grad():
-        model(given.images)
-    if given.written_to:
+        tried.logits(model, images)
+    if tried.writes_input:
         give_own_memory(model, in_training=True)
     if wanted["weights"] == "best":
         _load_best(model, Path(wanted["checkpoint"]))

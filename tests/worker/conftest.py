@@ -14,7 +14,7 @@ import torch
 from bench.base.records import Component, MeasureSettings, TrainSettings, Trial
 from bench.registry import MODELS
 from bench.worker.common import discover
-from bench.worker.common.messages import CheckpointPlace, Request, TrialOutcome
+from bench.worker.common.messages import CheckpointPlace, Rates, Request, TrialOutcome
 from bench.worker.trial import trial
 
 
@@ -33,7 +33,7 @@ def run_trial(tmp_path: Path) -> Iterator[Callable[..., TrialOutcome]]:
     """`run_trial("mlp", train={...}, measure={...}, ...)` runs one trial here and gives its outcome.
 
     `others`: seed → artifact of further trials of its cell, in the same process. `checkpoints`: their folder;
-    `channel`: who is told of its progress.
+    `channel`: who is told of its progress; `rates`: of a range test, in place of the training.
     """
     discover.load_builtin()
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
@@ -51,6 +51,7 @@ def run_trial(tmp_path: Path) -> Iterator[Callable[..., TrialOutcome]]:
         others: Mapping[int, Path | None] | None = None,
         checkpoints: Path | None = None,
         channel: Silent | None = None,
+        rates: Rates | None = None,
     ) -> TrialOutcome:
         asked = Trial(
             dataset=dataset or Component("synthetic", {"train": 320, "test": 100}),
@@ -68,7 +69,7 @@ def run_trial(tmp_path: Path) -> Iterator[Callable[..., TrialOutcome]]:
 
         rest = tuple(request(seed, path) for seed, path in (others or {}).items())
         place = None if checkpoints is None else CheckpointPlace(checkpoints, "e" * 16, "c" * 16, resume=True)
-        whole = replace(request(seed, artifact), others=rest, checkpoints=place)
+        whole = replace(request(seed, artifact), others=rest, checkpoints=place, rates=rates)
         return trial.run(whole, channel or Silent(), started_ns=time.perf_counter_ns())  # type: ignore[arg-type]
 
     yield run

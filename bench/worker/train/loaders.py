@@ -17,6 +17,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from bench.base.kernel import die_with_parent
+from bench.errors import BenchError
 from bench.worker.common import randomness
 from bench.worker.measure.clock import Transfers
 from bench.worker.train.augment import CHANCES, Augmentation
@@ -92,8 +93,10 @@ class Resident(Source):
         seed: int,
         memory_format: torch.memory_format = torch.contiguous_format,
         augmentation: Augmentation | None = None,
+        drop_last: bool = False,
     ) -> None:
-        self.samples, self.batch_size, self.device = len(labels), batch_size, device
+        self.samples = samples_kept(len(labels), batch_size, drop_last=drop_last)
+        self.batch_size, self.device = batch_size, device
         self.augmentation = augmentation
         self.order = randomness.generator(seed, randomness.ORDER)
         self.generators = {"order": self.order} | drawn_by(augmentation)
@@ -109,7 +112,7 @@ class Resident(Source):
         self.later = None if fits else scale
 
     def epoch(self, *, steps_per_chunk: int) -> Iterator[list[Ready]]:
-        order = torch.randperm(self.samples, generator=self.order).to(self.device)
+        order = torch.randperm(len(self.labels), generator=self.order)[: self.samples].to(self.device)
         chances = chances_by_batch(self.augmentation, samples=self.samples, batch_size=self.batch_size)
         fetches = [Gather(self, *each) for each in zip(order.split(self.batch_size), chances, strict=True)]
         for start, end in even_parts(len(fetches), most=steps_per_chunk):
@@ -171,8 +174,10 @@ class Loaded(Source):
         pin_memory: bool,
         memory_format: torch.memory_format = torch.contiguous_format,
         augmentation: Augmentation | None = None,
+        drop_last: bool = False,
     ) -> None:
-        self.samples, self.device, self.memory_format = len(labels), device, memory_format
+        self.samples = samples_kept(len(labels), batch_size, drop_last=drop_last)
+        self.device, self.memory_format = device, memory_format
         self.augmentation, self.batch_size = augmentation, batch_size
         # Pages of a mapped file count as memory of the process once they are touched: so now, not while it is measured.
         images.max()
@@ -180,7 +185,7 @@ class Loaded(Source):
         samples = _Samples(as_tensor(images), as_tensor(labels), host)
         # Not shuffle=True: with it the loader draws the seeds of its workers from the generator of the order, so that
         # their number changes the order.
-        order, seeds = _Order(len(labels), seed), randomness.generator(seed, randomness.LOADER)
+        order, seeds = _Order(len(labels), seed, kept=self.samples), randomness.generator(seed, randomness.LOADER)
         self.generators = {"order": order.order, "loader": seeds} | drawn_by(augmentation)
         self.loader = DataLoader(
             samples,
@@ -231,14 +236,14 @@ class _Samples(Dataset[Batch]):
 class _Order(Sampler[int]):
     """The order that `Resident` has: one permutation an epoch from the generator of the order, and nothing else."""
 
-    def __init__(self, samples: int, seed: int) -> None:
-        self.samples, self.order = samples, randomness.generator(seed, randomness.ORDER)
+    def __init__(self, samples: int, seed: int, *, kept: int) -> None:
+        self.samples, self.kept, self.order = samples, kept, randomness.generator(seed, randomness.ORDER)
 
     def __len__(self) -> int:
-        return self.samples
+        return self.kept
 
     def __iter__(self) -> Iterator[int]:
-        return iter(torch.randperm(self.samples, generator=self.order).tolist())
+        return iter(torch.randperm(self.samples, generator=self.order)[: self.kept].tolist())
 
 
 def _start_worker(seed: int, worker: int) -> None:
@@ -278,6 +283,14 @@ def batch_sizes(samples: int, batch_size: int) -> list[int]:
     """The sizes of batch that an epoch has: the full one, and the last one's where that is smaller."""
     full = min(batch_size, samples)
     return [full] + ([last] if (last := samples % full) else [])
+
+
+def samples_kept(samples: int, batch_size: int, *, drop_last: bool) -> int:
+    """How many samples an epoch has; with `drop_last`, without a smaller last batch. BenchError where none is left."""
+    kept = samples - samples % batch_size if drop_last else samples
+    if not kept:
+        raise BenchError(f"train.drop_last leaves none of {samples} training images at batch size {batch_size}")
+    return kept
 
 
 def even_parts(count: int, *, most: int) -> Iterator[tuple[int, int]]:

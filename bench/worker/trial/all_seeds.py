@@ -23,7 +23,7 @@ from bench.worker.train.steps import Step
 from bench.worker.trial import record
 from bench.worker.trial.all_seeds_data import SeedsData, SeedsSource, SeedsSplit, load_all_seeds
 from bench.worker.trial.run import TrainingRun, not_finite
-from bench.worker.trial.setup import THROWAWAY_SAMPLES
+from bench.worker.trial.setup import THROWAWAY_SAMPLES, evenly
 
 # One measurement of all seeds. Figures of one model (inference, FLOPs) are measured on the first seed's.
 TOGETHER = (
@@ -88,7 +88,7 @@ class AllSeedsRun(TrainingRun):
         self._finish(learners.stack, data, log)
 
     def _learners(self) -> Learners:
-        stack = Stack([self.setup.build(seed) for seed in self.seeds], writes_input=self.setup.writes_input)
+        stack = Stack([self.setup.build(seed) for seed in self.seeds], writes_input=self.setup.tried.writes_input)
         optimizer = optimizers.make_optimizer(stack.trained, self.train)
         stack.train()
         schedule = self.setup.schedule(optimizer)
@@ -112,7 +112,7 @@ class AllSeedsRun(TrainingRun):
         learners, rows = self._learners(), source.rows[:, :THROWAWAY_SAMPLES]
         if self.trial.measure.evaluate == "full":
             first, precision = test.first(FIRST_SAMPLES), self.train.precision
-            answers = evaluate(learners.stack, first, batch_size=THROWAWAY_SAMPLES, precision=precision)
+            answers = evaluate(learners.stack, first, batch_size=evenly(len(test)), precision=precision)
             self.before = [found.logits.softmax(1).numpy() for found in answers]
         learners.step(source.fetch(rows.contiguous()))
         self.device.synchronize()

@@ -12,7 +12,7 @@ from bench.worker.common.messages import Request
 from bench.worker.datasets.prepare import Split, draw_parts, own_test
 from bench.worker.datasets.splits import Images
 from bench.worker.train.augment import Augmentation, augmentations_of
-from bench.worker.train.loaders import Batch, Fetch, Ready, Resident, Scale, Source, even_parts
+from bench.worker.train.loaders import Batch, Fetch, Ready, Resident, Scale, Source, even_parts, samples_kept
 from bench.worker.trial.data import Sizes, open_set
 
 
@@ -59,21 +59,24 @@ class SeedsSource(Source):
         seeds: Sequence[int],
         batch_size: int,
         augmentations: Sequence[Augmentation] = (),  # of each seed, or none: they differ in their generators
+        drop_last: bool = False,
     ) -> None:
         self.rows = split.rows.expand(len(seeds), -1)
         self.pool, self.batch_size = split.pool, batch_size
-        self.samples = self.rows.numel()  # of all seeds together
+        self._kept = samples_kept(self.rows.shape[1], batch_size, drop_last=drop_last)
+        self.samples = self._kept * len(seeds)  # of all seeds together
         self._orders = [randomness.generator(seed, randomness.ORDER) for seed in seeds]
         self.augmentations = augmentations
         drawn = {f"augment.{place}": each.generator for place, each in enumerate(augmentations)}
         self.generators = {f"order.{place}": each for place, each in enumerate(self._orders)} | drawn
 
     def epoch(self, *, steps_per_chunk: int) -> Iterator[list[Ready]]:
-        order = torch.stack([torch.randperm(self.rows.shape[1], generator=each) for each in self._orders])
+        orders = [torch.randperm(self.rows.shape[1], generator=each) for each in self._orders]
+        order = torch.stack(orders)[:, : self._kept]
         batches = self.rows.gather(1, order.to(self.rows.device)).split(self.batch_size, dim=1)
         drawn: Sequence[torch.Tensor | None] = [None] * len(batches)
         if self.augmentations:
-            drawn = self._chances(self.rows.shape[1]).split(self.batch_size, dim=1)
+            drawn = self._chances(self._kept).split(self.batch_size, dim=1)
         ready = [Ready(self._gather(rows, chances), rows.numel()) for rows, chances in zip(batches, drawn, strict=True)]
         for start, end in even_parts(len(ready), most=steps_per_chunk):
             yield ready[start:end]
@@ -135,13 +138,22 @@ def load_all_seeds(request: Request, device: torch.device) -> SeedsData:
         test = SeedsSplit(test_pool, torch.arange(len(part.labels), device=device))
     channels, height, width = own.images.shape[1:]
     augmentations = augmentations_of(trial.train, fill=scale.black, seeds=seeds)
+    source = SeedsSource(
+        train,
+        seeds=seeds,
+        batch_size=trial.batch_size,
+        augmentations=augmentations,
+        drop_last=trial.train.drop_last,
+    )
     return SeedsData(
-        source=SeedsSource(train, seeds=seeds, batch_size=trial.batch_size, augmentations=augmentations),
+        source=source,
         probe=train.first(len(test)),
         validation=validation if len(validation) else None,
         test=test,
         test_part=part.images,
-        train_size=len(train),
+        train_size=source.samples // len(seeds),
+        validation_size=len(validation),
+        test_size=len(test),
         input_shape=(channels, height, width),
         class_names=tuple(splits.class_names),
     )

@@ -32,6 +32,8 @@ class Sizes:
     """What a model has to know of its data, and how many samples it trains on."""
 
     train_size: int
+    validation_size: int
+    test_size: int
     input_shape: tuple[int, int, int]
     class_names: tuple[str, ...]
 
@@ -57,6 +59,7 @@ def load(request: Request, device: Device) -> TrialData:
     common: dict[str, Any] = {"device": device.torch_device, "scale": scale, "memory_format": memory_format}
     augmentation = Augmentation.of(settings, fill=scale.black, seed=trial.seed, memory_format=memory_format)
     train = common | {"batch_size": trial.batch_size, "seed": trial.seed, "augmentation": augmentation}
+    train |= {"drop_last": settings.drop_last}
     size = len(prepared.test.labels)
     source: loaders.Source
     if settings.loader == "resident":
@@ -73,7 +76,9 @@ def load(request: Request, device: Device) -> TrialData:
         validation=Held.of_arrays(*prepared.validation, **common) if len(prepared.validation[1]) else None,
         test=Held.of_arrays(*prepared.test, **common),
         test_images=prepared.test.images,
-        train_size=len(labels),
+        train_size=source.samples,
+        validation_size=len(prepared.validation[1]),
+        test_size=size,
         input_shape=prepared.input_shape,
         class_names=tuple(prepared.class_names),
     )

@@ -9,14 +9,15 @@ from torch.nn import functional
 
 from bench.base.records import Trial
 from bench.errors import BenchError, Unavailable
-from bench.registry import DEVICES, MODELS
+from bench.registry import DEVICES
 from bench.worker.common import randomness
-from bench.worker.common.inputs import Given, give_own_memory
+from bench.worker.common.inputs import give_own_memory
 from bench.worker.devices.base import Device
 from bench.worker.engines import ENGINES
 from bench.worker.engines.base import Engine, Learner
 from bench.worker.engines.eager import Eager
 from bench.worker.evaluate.accuracy import Held, first_answers
+from bench.worker.evaluate.diagnosis import FIRST_SAMPLES
 from bench.worker.measure import flops
 from bench.worker.measure.environment import physical_cores
 from bench.worker.train import loaders, optimizers
@@ -25,6 +26,7 @@ from bench.worker.train.schedules import Schedule
 from bench.worker.train.steps import Recipe
 from bench.worker.trial.data import Sizes
 from bench.worker.trial.notes import Starts
+from bench.worker.trial.tried import Tried
 
 THROWAWAY_SAMPLES = 2
 # Numbers in a tensor from which on torch is sure to share an operation out (its grain is 32,768).
@@ -60,6 +62,12 @@ def configure_torch(trial: Trial, device: Device) -> int:
     return settings.threads or physical_cores()
 
 
+def evenly(samples: int) -> int:
+    """By how many the first answers are asked for: two, or all of a small odd number, so that none is left alone."""
+    count = min(FIRST_SAMPLES, samples)
+    return count if count % THROWAWAY_SAMPLES else THROWAWAY_SAMPLES
+
+
 class TrialSetup:
     """Makes instances of one trial's model; each is new, and has the weights that the seed gives."""
 
@@ -68,30 +76,25 @@ class TrialSetup:
         self.train_size, self.input_shape = sizes.train_size, sizes.input_shape
         self.num_classes = len(sizes.class_names)
         self.starts = Starts()
+        parts = {"training": sizes.train_size, "validation": sizes.validation_size, "test": sizes.test_size}
+        self.tried = Tried(trial.model, self.input_shape, self.num_classes, trial.batch_size, parts)
         self.memory_format = loaders.FORMATS[trial.train.memory_format]
         self.steps_per_epoch = -(-self.train_size // trial.batch_size)
         steps = self.train.steps
         # The last epoch may be cut short.
         self.epochs = self.train.epochs if steps is None else -(-steps // self.steps_per_epoch)
-        self.writes_input = False  # whether the model changes its batch; known once the library is warm
 
     def build(self, seed: int | None = None) -> nn.Module:
         """A new instance, with the weights that the seed (the trial's) gives."""
         seed = self.trial.seed if seed is None else seed
         randomness.seed_globals(seed, randomness.INIT)
         torch_seed = torch.initial_seed()
-        build = MODELS.get(self.trial.model.name).build
-        model = build(self.input_shape, self.num_classes, **self.trial.model.settings)
-        if not isinstance(model, nn.Module):
-            found = type(model).__name__
-            raise BenchError(f"model {self.trial.model.name!r}: its builder gave {found}, not a torch.nn.Module")
-        if not any(parameter.requires_grad for parameter in model.parameters()):
-            raise BenchError(f"model {self.trial.model.name!r} has no parameter to train")
+        model = self.tried.built()
         self.starts.look_at(model, seed, torch_seed=torch_seed)
         placed: nn.Module = model.to(self.device.torch_device)
         if self.memory_format is torch.channels_last:
             placed = placed.to(memory_format=torch.channels_last)
-        if self.writes_input:
+        if self.tried.writes_input:
             self._protect_input(placed)
         return placed
 
@@ -171,50 +174,28 @@ class TrialSetup:
         learner = self.learner(Eager())
         model = learner.model
         images, labels = self.noise(THROWAWAY_SAMPLES)
-        given = Given(images)
-
-        def loss() -> torch.Tensor:
-            logits = model(given.images)
-            self._refuse_answer(logits, images)
-            return functional.cross_entropy(logits, labels)
 
         # Now, since the first pass in training mode moves the running statistics of batch norm.
-        before = self._tried_in_eval(model, images, test)
-        counted = flops.count(loss, samples=len(images)) or None
-        self.writes_input |= given.written_to
-        torch.set_num_threads(self.threads)
-        torch.ones(PARALLEL_SIZE).exp_()  # starts the threads, before memory is measured
-        augmentation = self._augmentation()
-        chances = None if augmentation is None else augmentation.chances(len(labels))
-        learner.step(loaders.moved_about((images, labels), augmentation, chances=chances))
-        self.device.synchronize()
-        return counted, before
-
-    def _tried_in_eval(self, model: nn.Module, images: torch.Tensor, test: Held | None) -> np.ndarray | None:
-        """Calls `model` in eval mode for the first time. Returns its answers to the first samples of `test`, if any."""
-        model.eval()
-        given = Given(images)
-        with torch.no_grad():
-            self._refuse_answer(model(given.images), images)
-        self.writes_input = given.written_to
-        if self.writes_input:
+        self.tried.evaluates(model, images, full=lambda: self.noise(self.trial.batch_size)[0])
+        if self.tried.writes_input:
             self._protect_input(model)
         before = None
         if test is not None:
             # By two samples, as the step: more would take memory before the baseline.
-            before = first_answers(model, test, batch_size=THROWAWAY_SAMPLES, precision=self.train.precision)
-        model.train()
-        return before
-
-    def _refuse_answer(self, logits: object, images: torch.Tensor) -> None:
-        """Raises BenchError where the model answers to `images` (N, …) with anything but logits (N, K)."""
-        wanted = (len(images), self.num_classes)
-        found = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
-        if found != wanted:
-            raise BenchError(
-                f"model {self.trial.model.name!r} answers with {found} to a batch of {tuple(images.shape)}; "
-                f"it has to be a tensor of logits {wanted}"
-            )
+            size = evenly(len(test))
+            before = first_answers(model, test, batch_size=size, precision=self.train.precision)
+        counted = flops.count(
+            lambda: functional.cross_entropy(self.tried.logits(model, images), labels), samples=len(images)
+        )
+        self.tried.trains(model, images[:1])
+        torch.set_num_threads(self.threads)
+        torch.ones(PARALLEL_SIZE).exp_()  # starts the threads, before memory is measured
+        augmentation = self._augmentation()
+        chances = None if augmentation is None else augmentation.chances(len(labels))
+        with self.tried.unchanged():
+            learner.step(loaders.moved_about((images, labels), augmentation, chances=chances))
+        self.device.synchronize()
+        return counted or None, before
 
     def _augmentation(self) -> Augmentation | None:
         """A new one for noise, with a generator of its own; None where the trial asks for none."""

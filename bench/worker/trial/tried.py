@@ -1,0 +1,182 @@
+"""A model built and tried before it trains: whether it takes the batches of the trial, in one text for every engine."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+from torch.nn.parameter import is_lazy
+
+from bench.base.records import Component
+from bench.errors import BenchError
+from bench.registry import MODELS
+from bench.worker.common.failures import classify, first_line
+from bench.worker.common.inputs import Given
+from bench.worker.train.loaders import batch_sizes
+
+CURES = {
+    "training": "another batch_size, train.drop_last = true, or another train_limit",
+    "validation": "another batch_size or another train.validation_split",
+    "test": "another batch_size or another test_limit",
+}
+NO_GRADIENT = "answers without a gradient, so that nothing would be trained: leave out torch.no_grad, detach and argmax"
+
+
+class Refused(BenchError):
+    """What a model does that a trial cannot take; `raised`: it raised, and gave no answer."""
+
+    def __init__(self, name: str, what: str, *, raised: bool = False) -> None:
+        super().__init__(f"model {name!r} {what}")
+        self.name, self.what, self.raised = name, what, raised
+
+    def because(self, why: str) -> BenchError:
+        """The same, after why it matters and what to do, which a long reason then keeps."""
+        return BenchError(f"model {self.name!r}: {why}; it {self.what}")
+
+
+@dataclass(slots=True)
+class Tried:
+    """The model of a trial, and by how many images it is asked. `parts`: part of the data → its images."""
+
+    model: Component
+    input_shape: tuple[int, int, int]
+    num_classes: int
+    batch_size: int = 1
+    parts: Mapping[str, int] | None = None
+    writes_input: bool = field(default=False, init=False)  # whether a batch was another one after it was asked about it
+
+    def built(self) -> nn.Module:
+        """A new instance; its lazy layers are made, from the generators as they are. BenchError where it is none."""
+        with self.unchanged():
+            model = MODELS.get(self.model.name).build(self.input_shape, self.num_classes, **self.model.settings)
+        if not isinstance(model, nn.Module):
+            raise BenchError(
+                f"model {self.model.name!r}: its builder gave {type(model).__name__}, not a torch.nn.Module"
+            )
+        if _is_lazy(model):
+            self._make_lazy_layers(model)
+        if not any(parameter.requires_grad for parameter in model.parameters()):
+            raise self._refused("has no parameter to train")
+        return model
+
+    @torch.no_grad()
+    def _make_lazy_layers(self, model: nn.Module) -> None:
+        was_training = model.training
+        self.logits(model.eval(), torch.zeros(2, *self.input_shape))
+        model.train(was_training)
+        if _is_lazy(model):
+            raise self._refused("has a lazy layer that its forward pass does not reach: leave it out")
+
+    def logits(self, model: nn.Module, images: torch.Tensor) -> torch.Tensor:
+        """The answer of `model`. Raises Refused where it is not logits (N, K)."""
+        known, given = len(list(model.parameters())), Given(images)
+        with self.unchanged():
+            try:
+                answer = model(given.images)
+            except Exception as error:
+                if isinstance(error, BenchError) or classify(error)[0] != "failed":
+                    raise
+                raise self._refused(f"raises {_told(error, model, images)}", raised=True) from error
+        self.writes_input |= given.written_to
+        if len(list(model.parameters())) != known:
+            late = "makes parameters in its forward pass, too late to be trained"
+            raise self._refused(f"{late}: make them in __init__, or use nn.LazyLinear and its like")
+        if wrong := self._wrong(answer, images):
+            raise self._refused(wrong)
+        found: torch.Tensor = answer
+        return found
+
+    def _wrong(self, answer: object, images: torch.Tensor) -> str:
+        wanted = (len(images), self.num_classes)
+        if not isinstance(answer, torch.Tensor) or tuple(answer.shape) != wanted:
+            found = tuple(answer.shape) if isinstance(answer, torch.Tensor) else type(answer).__name__
+            what = f"answers with {found} to a batch of {tuple(images.shape)}"
+            return f"{what}; it has to be a tensor of logits {wanted}"
+        if not answer.is_floating_point():
+            return f"answers with {_short(answer.dtype)}: logits are floating-point numbers"
+        return NO_GRADIENT if torch.is_grad_enabled() and not answer.requires_grad else ""
+
+    @torch.no_grad()
+    def evaluates(self, model: nn.Module, images: torch.Tensor, *, full: Callable[[], torch.Tensor]) -> None:
+        """Asks `model`, in eval mode, about two `images` and about one. `full`: gives a batch of the trial's size.
+
+        Raises BenchError where it could not be evaluated; the model is in training mode afterwards.
+        """
+        model.eval()
+        try:
+            self.logits(model, images)
+        except Refused as refused:
+            if self._takes(model, full()):
+                only = f"only batches of {self.batch_size} go through it: keep their size, as x.flatten(1) does"
+                raise refused.because(only) from refused
+            raise
+        try:
+            self.logits(model, images[:1])
+        except Refused as refused:
+            why = self._why_one("validation") or self._why_one("test")
+            if why or refused.raised:
+                raise refused.because(why or "latency is measured on one image") from refused
+        model.train()
+
+    def trains(self, model: nn.Module, image: torch.Tensor) -> None:
+        """Asks `model`, in training mode, about one image, where a batch has one. BenchError where it cannot."""
+        if why := self._why_one("training"):
+            try:
+                self.logits(model, image)
+            except Refused as refused:
+                raise refused.because(why) from refused
+
+    def _takes(self, model: nn.Module, images: torch.Tensor) -> bool:
+        try:
+            self.logits(model, images)
+        except BenchError:
+            return False
+        return True
+
+    def _why_one(self, part: str) -> str:
+        """Why `model` is asked about one image of a part, and what to do about it; empty where it is not."""
+        size = (self.parts or {}).get(part, 0)
+        if not size or batch_sizes(size, self.batch_size)[-1] != 1:
+            return ""
+        if self.batch_size == 1:
+            return "at batch size 1 every batch has 1 image: take another batch_size"
+        return f"the last batch has 1 of {size} {part} images at batch size {self.batch_size}: take {CURES[part]}"
+
+    @contextmanager
+    def unchanged(self) -> Iterator[None]:
+        """Raises BenchError where a switch of torch is another one behind it."""
+        before = _switches()
+        yield
+        for what, value in _switches().items():
+            if value != before[what]:
+                raise self._refused(f"sets {what} of the whole process to {value}: leave that out")
+
+    def _refused(self, what: str, *, raised: bool = False) -> Refused:
+        return Refused(self.model.name, what, raised=raised)
+
+
+def _told(error: Exception, model: nn.Module, images: torch.Tensor) -> str:
+    """`ValueError on 1 image in training mode: …`"""
+    count, mode = f"{len(images)} image{'s' if len(images) > 1 else ''}", "training" if model.training else "eval"
+    kinds = {each.dtype for each in model.parameters() if each.is_floating_point()} - {images.dtype}
+    other = f"; it has {_short(min(kinds, key=str))} parameters, and images are {_short(images.dtype)}" if kinds else ""
+    return f"{type(error).__name__} on {count} in {mode} mode: {first_line(error, 110)}{other}"
+
+
+def _short(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _is_lazy(model: nn.Module) -> bool:
+    return any(is_lazy(each) for each in (*model.parameters(), *model.buffers()))
+
+
+def _switches() -> dict[str, object]:
+    """What a trial has set, and a model must leave."""
+    return {
+        "the default type": _short(torch.get_default_dtype()),
+        "the number of threads": torch.get_num_threads(),
+        "whether there are gradients": torch.is_grad_enabled(),
+        "whether torch is deterministic": torch.are_deterministic_algorithms_enabled(),
+    }
