@@ -18,7 +18,7 @@ from bench.base.records import Json
 from bench.errors import BenchError
 from bench.worker.common.answer import Say, answer, register_all
 from bench.worker.datasets.files import replacing, shown
-from bench.worker.datasets.hdf5_file import attributes
+from bench.worker.datasets.hdf5_facts import attributes
 from bench.worker.datasets.prepare import BuiltSet, Split, build_set, own_test
 
 

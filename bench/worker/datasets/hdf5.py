@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +16,7 @@ from bench.errors import DataError, Unavailable
 from bench.registry import DATASETS, dataset
 from bench.worker.datasets.arrays import Arrays, cached
 from bench.worker.datasets.files import unreadable
-from bench.worker.datasets.hdf5_file import Keys, Samples, read
+from bench.worker.datasets.hdf5_file import ChannelOrder, Keys, Samples, read
 from bench.worker.datasets.splits import Images, Splits, row_slices
 
 VERSION = 2  # of the decoder: raise it when the decoded arrays change
@@ -32,19 +32,31 @@ def hdf5(
     labels: Annotated[str, MinLen(1)] = "labels",
     image_shape: Annotated[Sequence[Annotated[int, Ge(1)]], Len(3, 3)] | None = None,
     test_fraction: Annotated[float, Gt(0), Lt(1)] = 0.2,
+    test_images: Annotated[str, MinLen(1)] | None = None,
+    test_labels: Annotated[str, MinLen(1)] | None = None,
+    layout: ChannelOrder | None = None,
 ) -> Splits:
-    """Your own images in an HDF5 file: arrays of images and of labels, with a test file or a random test part.
+    """Your own images in an HDF5 file: arrays of images and of labels, with test arrays or a random test part.
 
     images: name of an array N×H×W, N×H×W×C, N×C×H×W, or flat N×D with image_shape; uint8, or floats (to float32).
-    labels: name of an array of N class numbers (from 0; whole floats are taken too), or N×K one-hot.
-    image_shape: (C, H, W); needed for flat images, and settles whether C comes first or last where both could be.
-    Without it, C is the dimension that is 1, 3 or 4; where both could be, the reading with square images, else N×C×H×W.
-    test_path: a second file with the same names; without it, test_fraction is drawn at random by the trial's seed.
+    labels: name of an array of N class numbers (from 0; whole floats and bools are taken too), or N×K one-hot.
+    image_shape: (C, H, W); needed for flat images.
+    layout: "channels_first" or "channels_last": where C is. Needed where neither image_shape nor the array tells: it
+    does where exactly one of the first and the last dimension is 1, 2, 3 or 4. Flat images are C first without it.
+    test_path: a second file with the test arrays. test_images, test_labels: their names there, else in `path`; without
+    them they are called as in `path`. Without test arrays, test_fraction is drawn at random by the trial's seed.
     The maximum (scaling `unit`) is 255 for uint8; for floats 1 where all lie in [0, 1], else the largest absolute
-    value of the file at `path`. A file that `bench convert` wrote says these things itself (see `hdf5_file`).
+    value of the file at `path`. A file that `bench convert` wrote says these things itself (see `hdf5_facts`).
     Raises Unavailable where a file is missing, DataError where it is not as above.
     """
-    arrays = _load(path, test_path, keys=Keys(images, labels, tuple(image_shape) if image_shape else None))
+    if test_path is None and (test_images is None) != (test_labels is None):
+        raise DataError(f"hdf5: found one of test_images and test_labels; set both, the test arrays of {path.name}")
+    keys = Keys(images, labels, tuple(image_shape) if image_shape else None, layout)
+    test_keys = replace(
+        keys, images=test_images or images, labels=test_labels or labels, settings=("test_images", "test_labels")
+    )
+    tested = (test_path or path, test_keys) if test_path or test_images else None
+    arrays = _load(path, keys, test=tested)
     facts = json.loads(arrays["said"].tobytes())
     train_images, train_labels = arrays["train_images"], arrays["train_labels"]
     return Splits(
@@ -58,25 +70,28 @@ def hdf5(
         sd=facts.get("sd"),
         licence=facts.get("licence", "not stated: the user's own file"),
         source=facts.get("source", " and ".join(file.name for file in (path, test_path) if file)),
-        test_fraction=None if test_path else test_fraction,
+        test_fraction=None if tested else test_fraction,
     )
 
 
-def _load(path: Path, test_path: Path | None, *, keys: Keys) -> Arrays:
-    files = {"train": path} | ({"test": test_path} if test_path else {})
-    sources = {part: _digest(file) for part, file in files.items()} | {"keys": canonical_json(asdict(keys))}
+def _load(path: Path, keys: Keys, *, test: tuple[Path, Keys] | None) -> Arrays:
+    """The arrays of both parts; `test`: the file of the test arrays, and what they are called."""
+    parts = {"train": (path, keys)} | ({"test": test} if test else {})
+    sources = {part: _digest(file) for part, (file, _) in parts.items()}
+    sources |= {f"{part} keys": canonical_json(asdict(names)) for part, (_, names) in parts.items()}
 
     def decode() -> Arrays:
-        train = read(path, keys)
+        other = test[0] if test and test[0] != path else None
+        train = read(path, keys, other=other)
         arrays: dict[str, npt.NDArray[Any]] = {"train_images": train.images, "train_labels": train.labels}
         names = train.facts.get("class_names") or [str(label) for label in range(train.classes)]
         maximum = train.facts.get("maximum") or _maximum(train.images)
         facts = {**train.facts, "class_names": names, "maximum": maximum}
         arrays["said"] = np.frombuffer(canonical_json(facts).encode(), dtype=np.uint8)
-        if test_path:
-            test = read(test_path, keys)
-            _check_alike(train, test, label=test_path.name)
-            arrays |= {"test_images": test.images, "test_labels": test.labels}
+        if test:
+            tested = read(*test, other=path if other else None)
+            _check_alike(train, tested, label=test[0].name)
+            arrays |= {"test_images": tested.images, "test_labels": tested.labels}
         return arrays
 
     return cached("hdf5", sources=sources, version=VERSION, decode=decode)
@@ -102,7 +117,8 @@ def _check_alike(train: Samples, test: Samples, *, label: str) -> None:
     if found != needed:
         raise DataError(f"{label}: found {found}; needs {needed} as in the training file")
     if test.classes > train.classes or (test.one_hot and test.classes != train.classes):
-        raise DataError(f"{label}: found {test.classes} classes; needs {train.classes} as in the training file")
+        how = "give each class images to train on"
+        raise DataError(f"{label}: found {test.classes} classes; needs {train.classes} as in the training part: {how}")
 
 
 def _maximum(images: Images) -> float:

@@ -1,20 +1,11 @@
-"""Images and labels out of one HDF5 file: every mismatch is one line, with what was found and what is needed.
-
-A file of `bench convert` says more of itself, in attributes beside `images` and `labels`:
-
-bench_layout = 1        the mark: without it no attribute counts, whatever it is called
-image_shape             (C, H, W)
-maximum                 what the scaling `unit` divides by
-mean, sd                of each channel, for the scaling `standard`; absent where the data set leaves them open
-class_names, licence, source
-"""
+"""Images and labels out of one HDF5 file: every mismatch is one line, with what was found and what is needed."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -22,26 +13,32 @@ import psutil
 
 from bench.base.records import Json
 from bench.errors import DataError
-from bench.worker.datasets.splits import Images, Labels, Splits, row_slices
+from bench.worker.datasets.hdf5_facts import facts_of
+from bench.worker.datasets.splits import Images, Labels, row_slices
 
 if TYPE_CHECKING:
     import h5py
 
-CHANNEL_COUNTS = (1, 3, 4)  # grey, colour, colour with transparency
+ChannelOrder: TypeAlias = Literal["channels_first", "channels_last"]
+
+CHANNEL_COUNTS = (1, 2, 3, 4)  # grey, colour, either with transparency
 MAX_CLASSES = 65_536
 LISTED_NAMES = 10
-MARK, LAYOUT = "bench_layout", 1
-MOST_VALUES = 65_536  # of one attribute: class names are the longest
-MOST_CHARACTERS = 1000
+SHOWN_TEXT = 30  # characters of a label
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """What to read: the names of the two arrays, and (C, H, W) where the user has said it."""
+    """What to read: the names of the two arrays, and (C, H, W) and the place of C where the user has said them.
+
+    `settings`: what the suite calls these names, for a message.
+    """
 
     images: str
     labels: str
     image_shape: tuple[int, ...] | None
+    order: ChannelOrder | None = None
+    settings: tuple[str, str] = ("images", "labels")
 
 
 class Samples(NamedTuple):
@@ -62,15 +59,22 @@ class Layout(NamedTuple):
     channels_last: bool
 
 
-def read(path: Path, keys: Keys) -> Samples:
-    """Read one file, checked. Raises DataError, one line that names the file and the array."""
+def read(path: Path, keys: Keys, *, other: Path | None = None) -> Samples:
+    """Read one file, checked. Raises DataError, one line that names the file and the array.
+
+    `other`: the file of the other part, whose names are told too where a name is not there.
+    """
     with _opened(path) as file:
         label = path.name  # reasons are published: no folder of this machine
+        if missing := [name for name in (keys.images, keys.labels) if not _has(file, name)]:
+            raise DataError(_not_there(file, missing[0], keys, label=label, other=other))
         images, labels = (_array(file, name, label=label) for name in (keys.images, keys.labels))
         images_label, labels_label = f"{label}: {keys.images}", f"{label}: {keys.labels}"
         facts = facts_of(file, label=label)
-        shape = keys.image_shape or tuple(facts.get("image_shape", ())) or None
-        how = layout(images.shape, image_shape=shape, label=images_label)
+        shape, order = keys.image_shape, keys.order
+        if shape is None and "image_shape" in facts:
+            shape, order = tuple(facts["image_shape"]), order or "channels_first"
+        how = layout(images.shape, image_shape=shape, order=order, label=images_label)
         if labels.shape[:1] != images.shape[:1]:
             raise DataError(f"{labels_label}: found {labels.shape}; needs {len(images)} labels, one an image")
         if len(images) == 0:
@@ -80,40 +84,41 @@ def read(path: Path, keys: Keys) -> Samples:
         return Samples(_read_images(images, how, label=images_label), numbers, classes, one_hot, facts)
 
 
-def layout(shape: tuple[int, ...], *, image_shape: tuple[int, ...] | None, label: str) -> Layout:
-    """How images of an array of this shape lie. Raises DataError where it cannot be told, or is not image_shape."""
+def layout(
+    shape: tuple[int, ...], *, image_shape: tuple[int, ...] | None, order: ChannelOrder | None, label: str
+) -> Layout:
+    """How images of an array of this shape lie. Raises DataError where it cannot be told, or is not what was said."""
     inner = tuple(shape[1:])
     if 0 in inner or len(shape) not in (2, 3, 4):
         raise DataError(f"{label}: found the shape {shape}; needs N×H×W, N×H×W×C, N×C×H×W, or N×D with image_shape")
-    if image_shape is not None:
-        channels, height, width = image_shape
-        flat_or_grey = inner == (math.prod(image_shape),) or (channels == 1 and inner == (height, width))
-        if flat_or_grey or inner == image_shape:
-            return Layout(image_shape, channels_last=False)
-        if inner == (height, width, channels):
-            return Layout(image_shape, channels_last=True)
-        raise DataError(f"{label}: found the shape {shape}; image_shape = {list(image_shape)} needs another")
-    if len(inner) == 1:
+    if image_shape is None and len(inner) == 1:
         raise DataError(f"{label}: found flat images of {shape}; needs the setting image_shape = [C, H, W]")
-    if len(inner) == 2:
+    if len(inner) == 2 and image_shape in (None, (1, *inner)):
         return Layout((1, *inner), channels_last=False)
-    if _channels_last(inner, label=label, shape=shape):
-        return Layout((inner[2], inner[0], inner[1]), channels_last=True)
-    return Layout(inner, channels_last=False)
+    if image_shape is not None and inner == (math.prod(image_shape),):
+        return Layout(image_shape, order == "channels_last")
+    possible = [each for each in _readings(inner) if order is None or each.channels_last == (order == "channels_last")]
+    if image_shape is not None:
+        possible = [each for each in possible if each.shape == image_shape]
+    elif order is None:
+        likely = [each for each in possible if each.shape[0] in CHANNEL_COUNTS]
+        possible = likely or possible
+    if not possible:
+        also = f', with layout = "{order}"' if order else ""
+        shown = list(image_shape or ())
+        raise DataError(f"{label}: found the shape {shape}; image_shape = {shown} needs another{also}")
+    if len(possible) > 1:
+        how = 'Set layout = "channels_first" or "channels_last"'
+        raise DataError(f"{label}: found the shape {shape}, C first or last? {how}")
+    return possible[0]
 
 
-def _channels_last(inner: tuple[int, ...], *, label: str, shape: tuple[int, ...]) -> bool:
+def _readings(inner: tuple[int, ...]) -> list[Layout]:
+    """Images of three dimensions, with C first and with C last."""
+    if len(inner) != 3:
+        return []
     first, middle, last = inner
-    first_fits, last_fits = first in CHANNEL_COUNTS, last in CHANNEL_COUNTS
-    if first_fits and last_fits:
-        return first == middle and middle != last  # only the reading with C last has square images
-    if first_fits or last_fits:
-        return last_fits
-    if first < min(middle, last):
-        return False
-    if last < min(first, middle):
-        return True
-    raise DataError(f"{label}: found the shape {shape}, C first or last? Needs the setting image_shape = [C, H, W]")
+    return [Layout((first, middle, last), channels_last=False), Layout((last, first, middle), channels_last=True)]
 
 
 @contextmanager
@@ -128,18 +133,44 @@ def _opened(path: Path) -> "Iterator[h5py.File]":
         raise DataError(f"{path.name}: cannot be read as HDF5: {detail}") from error
 
 
+def _has(file: "h5py.File", name: str) -> bool:
+    try:
+        return name in file
+    except ValueError:  # a NUL
+        return False
+
+
+def _not_there(file: "h5py.File", name: str, keys: Keys, *, label: str, other: Path | None) -> str:
+    images, labels = keys.settings
+    beside = ""
+    if other is not None:
+        with _opened(other) as second:
+            beside = f" ({other.name} has {_names(second)})"
+    return (
+        f"{label}: found no array {name!r}, only {_names(file)}; set `{images}` and `{labels}` to names that are "
+        f"there{beside}"
+    )
+
+
+def _names(file: "h5py.File") -> str:
+    """The first arrays of a file, in groups too."""
+    import h5py
+
+    found: list[str] = []
+
+    def note(name: str, item: object) -> bool | None:
+        found.extend([name] if isinstance(item, h5py.Dataset) else [])
+        return True if len(found) > LISTED_NAMES else None  # ends the visit: a stranger's file may hold millions
+
+    file.visititems(note)
+    more = ", …" if len(found) > LISTED_NAMES else ""
+    return f"{', '.join(found[:LISTED_NAMES]) or 'nothing'}{more}"
+
+
 def _array(file: "h5py.File", name: str, *, label: str) -> "h5py.Dataset":
     import h5py
 
-    try:
-        found = file[name]
-    except (KeyError, ValueError) as error:
-        names = sorted(file)
-        more = ", …" if len(names) > LISTED_NAMES else ""
-        raise DataError(
-            f"{label}: found no array {name!r}, only {', '.join(names[:LISTED_NAMES]) or 'nothing'}{more}; "
-            "set `images` and `labels` to names that are there"
-        ) from error
+    found = file[name]
     if not isinstance(found, h5py.Dataset):
         raise DataError(f"{label}: {name}: found a {type(found).__name__.lower()}; needs an array")
     # The digest of the file is the identity of the data: what lies in another file is not covered by it.
@@ -157,13 +188,15 @@ def _check_memory(array: "h5py.Dataset", *, label: str, bytes_per_element: int) 
 
 def _read_images(array: "h5py.Dataset", how: Layout, *, label: str) -> Images:
     if array.dtype != np.uint8 and array.dtype.kind != "f":
-        raise DataError(f"{label}: found {array.dtype}; needs uint8 or floats")
+        raise DataError(f"{label}: found {array.dtype}; needs uint8 or floats: store images.astype('float32')")
     dtype = np.uint8 if array.dtype == np.uint8 else np.float32
     _check_memory(array, label=label, bytes_per_element=np.dtype(dtype).itemsize)
     images = np.empty((len(array), *how.shape), dtype=dtype)
+    channels, height, width = how.shape
     for rows in row_slices(len(array), row_bytes=math.prod(array.shape[1:]) * array.dtype.itemsize):
-        piece = array[rows]
-        turned = piece.transpose(0, 3, 1, 2) if how.channels_last else piece.reshape(-1, *how.shape)
+        turned = array[rows].reshape(-1, *((height, width, channels) if how.channels_last else how.shape))
+        if how.channels_last:
+            turned = turned.transpose(0, 3, 1, 2)
         with np.errstate(over="ignore"):  # a float64 too large for float32 becomes infinite, and is refused below
             images[rows] = turned
         if not np.isfinite(images[rows]).all():
@@ -174,6 +207,10 @@ def _read_images(array: "h5py.Dataset", how: Layout, *, label: str) -> Images:
 def _read_labels(array: "h5py.Dataset", *, label: str) -> tuple[Labels, int, bool]:
     """Class numbers (N,), how many classes there are, and whether they were one-hot."""
     columns = array.shape[1] if array.ndim == 2 else 1
+    if array.dtype.kind in "SUO" and array.ndim in (1, 2):
+        shown = ", ".join(repr(_as_text(each)) for each in array[:3].reshape(-1)[:3])
+        how = "numpy.unique(texts, return_inverse=True)[1]"
+        raise DataError(f"{label}: found texts ({shown}, …); needs class numbers: store {how}")
     if array.ndim not in (1, 2) or columns > MAX_CLASSES or array.dtype.kind not in "iufb":
         raise DataError(f"{label}: found {array.dtype} of {array.shape}; needs N class numbers, or N×K one-hot")
     _check_memory(array, label=label, bytes_per_element=array.dtype.itemsize)
@@ -186,98 +223,24 @@ def _read_labels(array: "h5py.Dataset", *, label: str) -> tuple[Labels, int, boo
         return table.argmax(axis=1).astype(np.int64), columns, True
     if not _whole(table):
         raise DataError(f"{label}: found {array.dtype} of {array.shape}; needs integers as class numbers")
-    low, high = table.min().item(), table.max().item()
+    low, high = (int(end) if table.dtype.kind == "b" else end.item() for end in (table.min(), table.max()))
     if low < 0 or high >= MAX_CLASSES:
-        raise DataError(f"{label}: found class numbers {low} to {high}; needs them from 0 to below {MAX_CLASSES}")
+        how = "store numpy.unique(labels, return_inverse=True)[1]"
+        raise DataError(
+            f"{label}: found class numbers {low} to {high}; needs them from 0 to below {MAX_CLASSES}: {how}"
+        )
     return table.reshape(-1).astype(np.int64), int(high) + 1, False
 
 
 def _whole(table: npt.NDArray[Any]) -> bool:
-    """Integers, or float32 and float64 that hold nothing but whole numbers, as many tools write class numbers."""
-    if table.dtype.kind in "iu":
+    """Integers, bools, or float32 and float64 of whole numbers only, as many tools write class numbers."""
+    if table.dtype.kind in "iub":  # False and True are 0 and 1
         return True
     if table.dtype.kind != "f" or table.dtype.itemsize not in (4, 8):
         return False
     return bool(np.isfinite(table).all() and (table == np.floor(table)).all())
 
 
-def attributes(splits: Splits) -> dict[str, Json]:
-    """What is written of a data set into each of its files."""
-    facts: dict[str, Json] = {
-        MARK: LAYOUT,
-        "image_shape": list(splits.input_shape),
-        "maximum": float(splits.maximum),
-        "class_names": list(splits.class_names),
-        "licence": splits.licence,
-        "source": splits.source,
-    }
-    return facts | {name: list(found) for name in ("mean", "sd") if (found := getattr(splits, name)) is not None}
-
-
-def facts_of(file: "h5py.File", *, label: str) -> dict[str, Json]:
-    """The attributes of a file with the mark, as JSON; empty without it. Raises DataError where one is not as above.
-
-    Whether they fit the data is for `Splits` to check.
-    """
-    if MARK not in file.attrs:
-        return {}
-    version = _attribute(file, MARK, _integer, label=label)
-    if version != LAYOUT:
-        raise DataError(f"{label}: {MARK}: found {version}; this bench reads {LAYOUT}: convert the data set again")
-    return {name: _attribute(file, name, kind, label=label) for name, kind in _KINDS.items() if name in file.attrs}
-
-
-def _attribute(file: "h5py.File", name: str, kind: Callable[[Any], Json], *, label: str) -> Json:
-    # A file may claim any shape: what is too large is not read.
-    if int(np.prod(file.attrs.get_id(name).shape, dtype=np.float64)) > MOST_VALUES:
-        raise DataError(f"{label}: attribute {name}: found more than {MOST_VALUES} values; convert the data set again")
-    try:
-        return kind(file.attrs[name])
-    except (TypeError, ValueError, OverflowError, UnicodeError) as error:
-        raise DataError(f"{label}: attribute {name}: {error}; convert the data set again") from error
-
-
-def _integer(value: Any) -> int:
-    array = np.asarray(value)
-    if array.ndim or array.dtype.kind not in "iu":
-        raise TypeError(f"found {array.dtype} of {array.shape}, needs one integer")
-    return int(array)
-
-
-def _shape(value: Any) -> list[int]:
-    array = np.asarray(value)
-    if array.shape != (3,) or array.dtype.kind not in "iu" or (array < 1).any():
-        raise TypeError(f"found {array.dtype} of {array.shape}, needs (C, H, W)")
-    return [int(length) for length in array]
-
-
-def _number(value: Any) -> float:
-    array = np.asarray(value)
-    if array.ndim or array.dtype.kind not in "iuf" or not np.isfinite(array):
-        raise TypeError(f"found {array.dtype} of {array.shape}, needs one finite number")
-    return float(array)
-
-
-def _numbers(value: Any) -> list[float]:
-    return [_number(each) for each in np.atleast_1d(np.asarray(value))]
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not 0 < len(value) <= MOST_CHARACTERS:
-        raise TypeError(f"found no text of 1 to {MOST_CHARACTERS} characters")
-    return value
-
-
-def _texts(value: Any) -> list[str]:
-    return [_text(each) for each in np.atleast_1d(np.asarray(value, dtype=object))]
-
-
-_KINDS: Mapping[str, Callable[[Any], Json]] = {
-    "image_shape": _shape,
-    "maximum": _number,
-    "mean": _numbers,
-    "sd": _numbers,
-    "class_names": _texts,
-    "licence": _text,
-    "source": _text,
-}
+def _as_text(value: object) -> str:
+    text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+    return text if len(text) <= SHOWN_TEXT else f"{text[:SHOWN_TEXT]}…"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +52,28 @@ def load(path: Path, **settings: Any) -> Splits:
         (NCHW.transpose(0, 2, 3, 1), {"image_shape": [3, 6, 5]}, NCHW),
         (NCHW[:, :2], {}, NCHW[:, :2]),
         (NCHW[:, :2].transpose(0, 2, 3, 1), {}, NCHW[:, :2]),
+        (NCHW.transpose(0, 2, 3, 1).reshape(COUNT, -1), {"image_shape": [3, 6, 5], "layout": "channels_last"}, NCHW),
+        (NCHW[:, :, :4, :4], {"layout": "channels_first"}, NCHW[:, :, :4, :4]),
+        (NCHW.transpose(0, 2, 3, 1)[:, :4], {"layout": "channels_last"}, NCHW[:, :, :4]),
+        (NCHW[:, :, :3, :3].transpose(0, 2, 3, 1), {"layout": "channels_last"}, NCHW[:, :, :3, :3]),
+        (NCHW[:, 0], {"layout": "channels_last"}, NCHW[:, :1]),
     ],
-    ids=["NCHW", "NHWC", "NHW", "N1HW", "ND", "NHW with shape", "NHWC with shape", "N2HW", "NHW2"],
+    ids=[
+        "NCHW",
+        "NHWC",
+        "NHW",
+        "N1HW",
+        "ND",
+        "NHW with shape",
+        "NHWC with shape",
+        "N2HW",
+        "NHW2",
+        "ND, C last",
+        "N344",
+        "N453",
+        "N333, C last",
+        "NHW, C last",
+    ],
 )
 def test_every_layout_gives_the_same_images(
     images: np.ndarray, settings: dict[str, Any], expected: np.ndarray, tmp_path: Path
@@ -69,19 +90,39 @@ def test_every_layout_gives_the_same_images(
     [
         ((9, 3, 32, 32), None, ((3, 32, 32), False)),
         ((9, 32, 32, 3), None, ((3, 32, 32), True)),
-        ((9, 1, 4, 4), None, ((1, 4, 4), False)),
-        ((9, 4, 4, 1), None, ((1, 4, 4), True)),
-        ((9, 3, 3, 3), None, ((3, 3, 3), False)),
-        ((9, 3, 3, 3), (3, 3, 3), ((3, 3, 3), False)),
-        ((9, 4, 8, 4), None, ((4, 8, 4), False)),
+        ((9, 1, 5, 5), None, ((1, 5, 5), False)),
+        ((9, 5, 5, 1), None, ((1, 5, 5), True)),
         ((9, 4, 8, 4), (4, 4, 8), ((4, 4, 8), True)),
+        ((9, 4, 8, 4), (4, 8, 4), ((4, 8, 4), False)),
         ((9, 16, 8, 8), (16, 8, 8), ((16, 8, 8), False)),
         ((9, 8, 8, 16), (16, 8, 8), ((16, 8, 8), True)),
         ((9, 2, 28, 28), None, ((2, 28, 28), False)),
     ],
 )
 def test_where_the_channels_are(shape: tuple[int, ...], image_shape: tuple[int, ...] | None, expected: object) -> None:
-    assert layout(shape, image_shape=image_shape, label="f") == expected
+    assert layout(shape, image_shape=image_shape, order=None, label="f") == expected
+
+
+@pytest.mark.parametrize(
+    "inner", [(4, 100, 3), (3, 3, 3), (1, 28, 1), (3, 32, 3), (4, 4, 1), (1, 1, 3), (16, 8, 8), (64, 64, 5)]
+)
+def test_the_place_of_the_channels_is_asked_for_where_it_is_not_certain(inner: tuple[int, int, int]) -> None:
+    shape = re.escape(str((9, *inner)))
+    with pytest.raises(
+        DataError,
+        match=f'^f: found the shape {shape}, C first or last\\? Set layout = "channels_first" or "channels_last"$',
+    ):
+        layout((9, *inner), image_shape=None, order=None, label="f")
+    first, middle, last = inner
+    assert layout((9, *inner), image_shape=None, order="channels_first", label="f") == (inner, False)
+    assert layout((9, *inner), image_shape=None, order="channels_last", label="f") == ((last, first, middle), True)
+
+
+def test_a_shape_of_three_equal_lengths_does_not_say_where_the_channels_are() -> None:
+    with pytest.raises(DataError, match="C first or last"):
+        layout((9, 3, 3, 3), image_shape=(3, 3, 3), order=None, label="f")
+    with pytest.raises(DataError, match=r'needs another, with layout = "channels_last"$'):
+        layout((9, 3, 8, 8), image_shape=(3, 8, 8), order="channels_last", label="f")
 
 
 @pytest.mark.parametrize(
@@ -123,6 +164,13 @@ def test_whole_floats_are_class_numbers(dtype: Any, tmp_path: Path) -> None:
     assert len(splits.class_names) == 4
 
 
+def test_false_and_true_are_classes_0_and_1(tmp_path: Path) -> None:
+    for labels in (LABELS > 1, (LABELS > 1)[:, np.newaxis]):
+        splits = load(write(tmp_path / "x.h5", labels=labels))
+        assert splits.train_labels.tolist() == (LABELS > 1).astype(int).tolist()
+        assert splits.class_names == ("0", "1")
+
+
 def test_names_groups_and_compression(tmp_path: Path) -> None:
     path = tmp_path / "x.h5"
     with h5py.File(path, "w") as file:
@@ -140,6 +188,82 @@ def test_a_test_file_is_the_test_part(tmp_path: Path) -> None:
         assert splits.test_labels.tolist() == (LABELS[:5] % 2).tolist()
         assert splits.test_fraction is None
         assert splits.source == "x.h5 and y.h5"
+
+
+def course(path: Path, *, part: str, count: int = COUNT) -> Path:
+    """A file as the most used courses give it: the names say the part."""
+    with h5py.File(path, "w") as file:
+        file[f"{part}_set_x"], file[f"{part}_set_y"] = NCHW[:count], LABELS[:count]
+        file["list_classes"] = np.array([b"a", b"b"])
+    return path
+
+
+def test_the_test_file_may_call_its_arrays_otherwise(tmp_path: Path) -> None:
+    path, test_path = course(tmp_path / "x.h5", part="train"), course(tmp_path / "y.h5", part="test", count=5)
+    names = {"images": "train_set_x", "labels": "train_set_y"}
+    splits = load(path, test_path=test_path, test_images="test_set_x", test_labels="test_set_y", **names)
+    assert np.array_equal(splits.test_images, NCHW[:5])
+    assert (splits.test_labels.tolist(), splits.test_fraction) == (LABELS[:5].tolist(), None)
+    assert splits.source == "x.h5 and y.h5"
+
+
+def test_one_name_of_the_test_file_may_be_another(tmp_path: Path) -> None:
+    path, test_path = (
+        write(tmp_path / "x.h5"),
+        write(tmp_path / "y.h5", NCHW[3:5], LABELS[3:5], names=("new", "labels")),
+    )
+    assert np.array_equal(load(path, test_path=test_path, test_images="new").test_images, NCHW[3:5])
+
+
+def test_one_file_may_hold_both_parts(tmp_path: Path) -> None:
+    path = tmp_path / "x.h5"
+    with h5py.File(path, "w") as file:
+        file["x_train"], file["y_train"], file["x_test"], file["y_test"] = NCHW, LABELS, NCHW[:4], LABELS[:4]
+        file["test/x"], file["test/y"] = NCHW[7:9].transpose(0, 2, 3, 1), np.eye(4)[LABELS[7:9]]
+    names = {"images": "x_train", "labels": "y_train"}
+    splits = load(path, test_images="x_test", test_labels="y_test", **names)
+    assert (len(splits.train_labels), splits.test_labels.tolist(), splits.test_fraction) == (20, [0, 1, 2, 3], None)
+    assert splits.source == "x.h5"
+    again = load(path, test_images="test/x", test_labels="test/y", **names)  # not what the cache has of the other names
+    assert np.array_equal(again.test_images, NCHW[7:9])
+    assert again.test_labels.tolist() == LABELS[7:9].tolist()
+    for name in ("test_images", "test_labels"):
+        with pytest.raises(
+            DataError, match=r"^hdf5: found one of test_images and test_labels; set both, the test arrays of x.h5$"
+        ):
+            load(path, **{name: "x_test"}, **names)
+
+
+def test_a_name_that_only_one_file_has_can_be_followed(tmp_path: Path) -> None:
+    path, test_path = course(tmp_path / "x.h5", part="train"), course(tmp_path / "y.h5", part="test")
+    with pytest.raises(DataError) as caught:
+        load(path, test_path=test_path, images="train_set_x", labels="train_set_y")
+    assert str(caught.value) == (
+        "y.h5: found no array 'train_set_x', only list_classes, test_set_x, test_set_y; set `test_images` and "
+        "`test_labels` to names that are there (x.h5 has list_classes, train_set_x, train_set_y)"
+    )
+    with pytest.raises(DataError) as caught:
+        load(path, test_path=test_path)
+    assert str(caught.value) == (
+        "x.h5: found no array 'images', only list_classes, train_set_x, train_set_y; set `images` and `labels` to "
+        "names that are there (y.h5 has list_classes, test_set_x, test_set_y)"
+    )
+    with pytest.raises(DataError) as caught:
+        load(path, images="train_set_x", labels="train_set_y", test_images="x_test", test_labels="y_test")
+    assert str(caught.value) == (
+        "x.h5: found no array 'x_test', only list_classes, train_set_x, train_set_y; set `test_images` and "
+        "`test_labels` to names that are there"
+    )
+
+
+def test_names_in_groups_are_listed_too(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.h5", names=("train/x", "train/y"))
+    with pytest.raises(DataError, match="only train/x, train/y; set"):
+        load(path)
+    with h5py.File(path, "w") as file:
+        file.create_group("empty")
+    with pytest.raises(DataError, match="only nothing; set"):
+        load(path)
 
 
 def test_reads_in_pieces_what_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
