@@ -10,7 +10,6 @@ image is the mean of its pixels over all channels, its contrast their standard d
 that no second copy of them is made.
 """
 
-import hashlib
 import math
 import sys
 from collections.abc import Iterator, Mapping
@@ -24,6 +23,7 @@ import numpy.typing as npt
 from bench.base.records import Json
 from bench.errors import BenchError
 from bench.worker.common.answer import Say, answer, register_all
+from bench.worker.datasets.notes import digests
 from bench.worker.datasets.prepare import Prepared, Split, build_set, prepare
 from bench.worker.datasets.splits import Images, Splits, row_slices, scaling
 
@@ -175,7 +175,7 @@ def copies(train: Split, test: Split) -> dict[str, Array]:
         conflicts[kind] += seen.labels != {label}
 
     for name, part, known in (("train", train, in_train), ("test", test, in_test)):
-        for place, (digest, label) in enumerate(zip(_digests(part.images), part.labels.tolist(), strict=True)):
+        for place, (digest, label) in enumerate(zip(digests(part.images), part.labels.tolist(), strict=True)):
             if name == "test" and digest in in_train:
                 note("between", in_train[digest], place, label)
             if digest in known:
@@ -196,12 +196,6 @@ def copies(train: Split, test: Split) -> dict[str, Array]:
             f"{kind}_labels": np.stack([one.labels[shown[:, 0]], other.labels[shown[:, 1]]], axis=1),
         }
     return arrays
-
-
-def _digests(images: Images) -> Iterator[bytes]:
-    # + 0: -0.0 and 0.0 are one number, and two texts of bytes.
-    floating = images.dtype.kind == "f"
-    return (hashlib.blake2b((image + 0 if floating else image).tobytes(), digest_size=16).digest() for image in images)
 
 
 if __name__ == "__main__":
