@@ -1,6 +1,7 @@
 """The exceptions that cross a module's border. A user's mistake is a BenchError: one line, no traceback."""
 
 import difflib
+import re
 from collections.abc import Iterable
 
 EXIT_OK, EXIT_TRIALS, EXIT_USAGE, EXIT_SIGINT, EXIT_SIGTERM = 0, 1, 2, 130, 143
@@ -32,6 +33,11 @@ def one_line(text: str) -> str:
 def escaped(text: str) -> str:
     """`text` with escapes for what a terminal might take for a command, or cannot show."""
     return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def numberless(text: str) -> str:
+    """`text` with # for each number: two that are equal then say the same of different counts."""
+    return re.sub(r"[0-9]+([.,][0-9]+)*", "#", text)
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:

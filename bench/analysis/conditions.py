@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from bench.analysis.cells import Section, value_text
-from bench.base.records import Environment, Json, Result, TrainSettings
+from bench.base.records import Environment, Json, Result, TrainSettings, Trial
+from bench.errors import numberless
 from bench.present.doctor_text import doctor_facts
 from bench.present.format import listing, plural, ranges, scale_of, span
 from bench.results.doctor import Doctor, newest
@@ -155,12 +156,20 @@ def validity(results: Iterable[Result]) -> str:
 
 
 def notes(results: Iterable[Result]) -> list[str]:
-    """What has to be known of results: `mlp: <note>.`, each note once with the models that it is of."""
-    found: dict[str, dict[str, None]] = {}
+    """What has to be known of results: `digits · mlp: <note>.`, each note once with the data sets and models that it
+    is of. Of notes that differ in their numbers only, from seed to seed, the first."""
+    found: dict[str, list[tuple[str, Trial]]] = {}
     for result in results:
         for note in result.notes:
-            found.setdefault(note, {})[result.trial.model.label] = None
-    return [f"{listing(list(models))}: {note.rstrip('.')}." for note, models in found.items()]
+            found.setdefault(numberless(note), []).append((note, result.trial))
+    return [_note([trial for _, trial in group], group[0][0].rstrip(".")) for group in found.values()]
+
+
+def _note(trials: Sequence[Trial], note: str) -> str:
+    datasets, models = (listing(list(dict.fromkeys(names))) for names in (
+        (trial.dataset.label for trial in trials), (trial.model.label for trial in trials)
+    ))  # fmt: skip
+    return f"{datasets} · {models}: {note}."
 
 
 def environment_lines(sections: Sequence[Section], doctors: Sequence[Doctor]) -> list[tuple[str, list[str]]]:

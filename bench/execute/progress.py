@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bench.base.records import Json, Result, Trial
-from bench.errors import one_line
+from bench.errors import numberless, one_line
 from bench.suite.mistakes import setting_text
 from bench.suite.plan import Suite, label
 
@@ -67,7 +67,7 @@ class Voice:
     def say_notes(self, result: Result) -> None:
         """What has to be known of a result, once for each data set and model."""
         for note in result.notes:
-            found = (result.trial.dataset.label, result.trial.model.label, note)
+            found = (result.trial.dataset.label, result.trial.model.label, numberless(note))
             if found not in self._noted:
                 self._noted.add(found)
                 self.say(one_line(f"note: {' · '.join(found[:2])}: {note}"))

@@ -50,6 +50,14 @@ def test_a_note_is_said_once_for_each_data_set_and_model(capsys: pytest.CaptureF
     assert said == ["note: digits · mlp: it is odd", "note: digits · mlp: it is odd, too"]
 
 
+def test_notes_that_differ_in_a_count_are_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    voice = Voice()
+    for note in ("1,204 of 9.5 are odd", "17 of 9 are odd", "17 of 9 are even"):
+        voice.trial_ends(Result(trial(0.01), "0", "run", "env", "code", "failed", "no luck", notes=(note,)))
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note")]
+    assert said == ["note: digits · mlp: 1,204 of 9.5 are odd", "note: digits · mlp: 17 of 9 are even"]
+
+
 class Terminal(io.StringIO):
     """A stderr that is a terminal."""
 

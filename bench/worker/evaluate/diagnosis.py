@@ -35,7 +35,9 @@ class Answers:
 
     @classmethod
     def of(cls, logits: npt.NDArray[np.float32], labels: Integers) -> "Answers":
-        """From logits (N, K) and labels (N,); softmax in float64."""
+        """From logits (N, K) and labels (N,); softmax in float64. Raises ValueError where an answer is no number."""
+        if bad := np.count_nonzero(np.isnan(logits).any(axis=1) | ~np.isfinite(logits.max(axis=1))):
+            raise ValueError(f"{bad:,} of {len(logits):,} answers hold NaN or infinity")
         shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
         odds, answers = np.exp(shifted), logits.argmax(axis=1)
         probabilities = odds / odds.sum(axis=1, keepdims=True)
@@ -156,8 +158,6 @@ def calibration(answers: Answers) -> Arrays:
 
     expected_error (): the gap between the two, weighted by count. log_loss (): mean cross-entropy in nats.
     """
-    from sklearn.metrics import log_loss
-
     edges = np.linspace(0.0, 1.0, CALIBRATION_BINS + 1)
     place = np.minimum((answers.confidence * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1)
     count = np.bincount(place, minlength=CALIBRATION_BINS)
@@ -165,7 +165,8 @@ def calibration(answers: Answers) -> Arrays:
         confidence = np.bincount(place, weights=answers.confidence, minlength=CALIBRATION_BINS) / count
         accuracy = np.bincount(place, weights=answers.right, minlength=CALIBRATION_BINS) / count
     gap = np.nansum(count * np.abs(confidence - accuracy)) / count.sum()
-    loss = log_loss(answers.labels, answers.probabilities, labels=np.arange(answers.num_classes))
+    given = answers.probabilities[np.arange(len(answers.labels)), answers.labels]
+    loss = abs(np.log(np.maximum(given, np.finfo(np.float64).eps)).mean())  # as scikit-learn, which refuses one class
     return {
         "edges": edges, "count": count, "confidence": confidence, "accuracy": accuracy,
         "expected_error": np.array(gap), "log_loss": np.array(loss),

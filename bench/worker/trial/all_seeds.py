@@ -180,7 +180,7 @@ class AllSeedsRun(TrainingRun):
                 labels=data.test.labels(place),
                 images=data.test_images(place),
                 before=self.before[place],
-                class_names=data.class_names,
+                data=data,
             )
 
 

@@ -13,7 +13,7 @@ from bench.worker.datasets.prepare import Split, draw_parts, own_test
 from bench.worker.datasets.splits import Images
 from bench.worker.train.augment import Augmentation, augmentations_of
 from bench.worker.train.loaders import Batch, Fetch, Ready, Resident, Scale, Source, even_parts, samples_kept
-from bench.worker.trial.data import Sizes, open_set
+from bench.worker.trial.data import Sizes, notes_on, open_set
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -156,6 +156,7 @@ def load_all_seeds(request: Request, device: torch.device) -> SeedsData:
         test_size=len(test),
         input_shape=(channels, height, width),
         class_names=tuple(splits.class_names),
+        notes=notes_on(request, splits, limits),
     )
 
 

@@ -1,11 +1,13 @@
 """The data of a trial: the data set's splits, drawn by the seed, scaled, and where the trial needs them."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from bench.worker.common.messages import Request
+from bench.worker.datasets.notes import data_notes
 from bench.worker.datasets.prepare import build_set, prepare
 from bench.worker.datasets.splits import Images, Splits, scaling
 from bench.worker.devices.base import Device
@@ -36,6 +38,7 @@ class Sizes:
     test_size: int
     input_shape: tuple[int, int, int]
     class_names: tuple[str, ...]
+    notes: Callable[[int], list[str]]  # what there is to know of the splits of a seed; it reads all of them once more
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -47,6 +50,12 @@ class TrialData(Sizes):
     validation: Held | None
     test: Held
     test_images: Images  # (N, C, H, W) as they lie in the data set, for the eye
+
+
+def notes_on(request: Request, splits: Splits, limits: Mapping[str, int | None]) -> Callable[[int], list[str]]:
+    """Notes on the data of a seed. For the end of a trial: pages that are read before it trains hide memory."""
+    share = request.trial.train.validation_split
+    return lambda seed: data_notes(prepare(splits, seed=seed, validation_split=share, **limits))
 
 
 def load(request: Request, device: Device) -> TrialData:
@@ -81,4 +90,5 @@ def load(request: Request, device: Device) -> TrialData:
         test_size=size,
         input_shape=prepared.input_shape,
         class_names=tuple(prepared.class_names),
+        notes=notes_on(request, splits, limits),
     )

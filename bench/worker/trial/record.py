@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from bench.base.records import Trial
-from bench.errors import BenchError
+from bench.errors import BenchError, one_line
 from bench.registry import METRICS
 from bench.worker.common.messages import Metrics, Request, TrialOutcome
 from bench.worker.datasets.splits import Images
@@ -24,6 +24,7 @@ from bench.worker.measure.memory import Peaks
 from bench.worker.measure.watch import Watch
 from bench.worker.train.loop import FitLog
 from bench.worker.trial import artifacts
+from bench.worker.trial.data import Sizes
 from bench.worker.trial.notes import on_outputs
 
 
@@ -168,18 +169,21 @@ def save(
     labels: torch.Tensor,
     images: Images,
     before: np.ndarray | None,
-    class_names: Sequence[str],
+    data: Sizes,
 ) -> None:
-    """Diagnoses the model, measures the metrics of plugins, and writes the file of arrays.
+    """Diagnoses the model, looks at its data, measures the metrics of plugins, and writes the file of arrays.
 
     `last`: evaluation of the test set after the last epoch; `labels` (N,) and `images` are its, as they lie in the data
     set; `before`: see `first_answers`. Raises BenchError where a plugin's metric is not finite.
     """
-    outcome.notes += on_outputs(last.logits)
+    outcome.notes += [*on_outputs(last.logits), *data.notes(request.trial.seed)]
     found: dict[str, Any] = {} if before is None else {"first_batch/before": before}
     if request.trial.measure.evaluate == "full":
-        found |= diagnosis.diagnose(last.logits.numpy(), labels.numpy(), images=images)
-        outcome.metrics |= diagnosis.summary(found)
+        try:
+            found |= diagnosis.diagnose(last.logits.numpy(), labels.numpy(), images=images)
+            outcome.metrics |= diagnosis.summary(found)
+        except Exception as error:  # what was measured before is as true without it
+            outcome.notes.append(one_line(f"not diagnosed: {type(error).__name__}: {error}"))
     for entry in METRICS:
         value = float(entry.build(last.logits, labels))
         if not math.isfinite(value):
@@ -187,5 +191,11 @@ def save(
         outcome.metrics[entry.name] = value
     if request.artifact is not None:
         artifacts.write(
-            request, outcome, model=model, logits=last.logits, labels=labels, class_names=class_names, diagnosis=found
+            request,
+            outcome,
+            model=model,
+            logits=last.logits,
+            labels=labels,
+            class_names=data.class_names,
+            diagnosis=found,
         )

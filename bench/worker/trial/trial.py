@@ -212,5 +212,5 @@ class SingleRun(TrainingRun):
             labels=data.test.labels.cpu(),
             images=data.test_images,
             before=self.before,
-            class_names=data.class_names,
+            data=data,
         )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 
 from bench.worker.evaluate import diagnosis
 from bench.worker.evaluate.diagnosis import Answers, diagnose, summary
@@ -164,3 +164,53 @@ def test_a_model_without_errors_is_diagnosed_too() -> None:
 def test_macro_f1_leaves_out_classes_that_the_test_set_has_not() -> None:
     found = diagnose(logits_that_say([0, 1]), np.array([0, 1]), images=IMAGES[:2])
     assert summary(found)["test_macro_f1"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("classes", "labels", "said", "macro_f1"),
+    [
+        (1, [0, 0, 0], [0, 0, 0], 1.0),
+        (1, [0], [0], 1.0),
+        (3, [2], [1], 0.0),
+        (3, [2], [2], 1.0),
+        (3, [0, 1, 0, 1], [0, 1, 0, 0], (4 / 5 + 2 / 3) / 2),
+        (3, [1, 1, 1], [1, 1, 0], 4 / 5),
+        (3, [0, 1, 2], [1, 1, 1], (0 + 1 / 2 + 0) / 3),
+        (255, [0, 254, 254], [0, 254, 7], (1 + 2 / 3) / 2),
+    ],
+    ids=["one class", "one class, one image", "one image, wrong", "one image, right", "a class is missing",
+         "the test set is one class", "all answers are one class", "more classes than are seen"],
+)  # fmt: skip
+def test_whatever_classes_there_are_the_figures_are_right(
+    classes: int, labels: list[int], said: list[int], macro_f1: float
+) -> None:
+    logits = (2 * np.eye(classes)[said]).astype(np.float32)
+    found = diagnose(logits, np.array(labels), images=np.zeros((len(labels), 1, 2, 2), np.uint8))
+    assert summary(found)["test_macro_f1"] == pytest.approx(macro_f1)
+    right = np.array(labels) == np.array(said)
+    assert found["top_k/accuracy"][0] == pytest.approx(right.mean())
+    sure = np.exp(2) / (np.exp(2) + classes - 1)
+    wanted = -np.where(right, np.log(sure), np.log((1 - sure) / max(classes - 1, 1) or 1)).mean()
+    assert float(found["calibration/log_loss"]) == pytest.approx(wanted, abs=1e-12)
+    assert found["per_class/support"].tolist() == np.bincount(labels, minlength=classes).tolist()
+
+
+def test_the_log_loss_is_scikit_learns() -> None:
+    rng = np.random.default_rng(0)
+    labels, logits = rng.integers(0, 4, 50), (30 * rng.normal(size=(50, 4))).astype(np.float32)
+    found = diagnosis.calibration(Answers.of(logits, labels))
+    wanted = log_loss(labels, Answers.of(logits, labels).probabilities, labels=np.arange(4))
+    assert float(found["log_loss"]) == pytest.approx(wanted, rel=1e-12)
+
+
+@pytest.mark.parametrize("bad", [[np.nan, 0, 0], [np.inf, 0, 0], [-np.inf] * 3])
+def test_answers_that_are_no_numbers_are_counted(bad: list[float]) -> None:
+    logits = np.array([[1, 0, 0], bad, [0, 1, 0], bad], np.float32)
+    with pytest.raises(ValueError, match="^2 of 4 answers hold NaN or infinity$"):
+        diagnose(logits, np.array([0, 1, 1, 2]), images=IMAGES[:4])
+
+
+def test_a_class_that_is_ruled_out_is_an_answer() -> None:
+    logits = np.array([[1, -np.inf, 1], [-np.inf, 3, -np.inf]], np.float32)
+    found = diagnose(logits, np.array([0, 1]), images=IMAGES[:2])
+    assert float(found["calibration/log_loss"]) == pytest.approx(np.log(2) / 2)
