@@ -15,7 +15,7 @@ from bench.errors import BenchError, nearest
 from bench.suite.document import BY_CLASS, LIMIT_TRIALS, Document, document_schema
 from bench.suite.mistakes import Key, Mistake, axis_text, key_text, published_path, show
 from bench.suite.set_option import apply_sets, flatten, published_set
-from bench.suite.setting_types import mistake
+from bench.suite.setting_types import mistake, positive_zero
 from bench.suite.toml_text import load_tables
 
 AXES = ("dataset", "model", "seed", "batch_size", "device")
@@ -107,7 +107,7 @@ def _checked(tables: dict[str, Any]) -> dict[str, Any]:
         document = Document.model_validate(tables)
     except ValidationError as error:
         raise Mistake(*mistake(error, tables, document_schema())) from None
-    plain = document.model_dump(by_alias=True, exclude_unset=True)
+    plain: dict[str, Any] = positive_zero(document.model_dump(by_alias=True, exclude_unset=True))
     grid = {"seed": [0], "batch_size": [64], "device": ["auto"]} | plain["grid"]
     if isinstance(grid["seed"], dict):
         start = grid["seed"].get("start", 0)

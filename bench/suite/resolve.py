@@ -16,7 +16,6 @@ from bench.suite.mistakes import Key, Mistake, published_path, show
 from bench.suite.only_option import apply_only
 from bench.suite.plan import Axis, Override, Published, Rule, Suite, check_shard
 from bench.suite.read import SuiteFile, refusal
-from bench.suite.setting_types import positive_zero
 
 _COMPONENTS = ("dataset", "model")
 _TIMEOUT = "measure.timeout_seconds"
@@ -108,7 +107,7 @@ class _Resolver:
             return values
         if name == "device":
             values = [self._device(value, key=(*key, index)) for index, value in enumerate(values)]
-        kept = tuple({canonical_json(value): value for value in map(positive_zero, values)}.values())
+        kept = tuple({canonical_json(value): value for value in values}.values())
         if len(kept) > 1 and name.partition(".")[2] in NOT_IDENTITY:
             raise Mistake(key, "it is not part of a trial's identity, so the trials would be the same; give one value")
         return kept

@@ -7,11 +7,12 @@ from typing import Any
 
 from bench.errors import BenchError
 from bench.suite.document import SECTIONS
-from bench.suite.mistakes import Key, Mistake, published_path, shorten, show
-from bench.suite.toml_text import parse
+from bench.suite.mistakes import Key, Mistake, key_text, published_path, shorten, show
+from bench.suite.toml_text import TOO_LONG, parse
 
 _KEY = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){0,3}")
 _BARE_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
+_NUMBER = re.compile(r"[+-]?\.?[0-9][\w.+-]*")
 _QUOTED = re.compile(r"""(?P<quote>["'])(?P<text>[^"']*)(?P=quote)""")
 _INSTEAD = {"steps": "epochs", "epochs": "steps"}
 
@@ -75,12 +76,17 @@ def parse_set(text: str) -> tuple[tuple[str, ...], Any]:
         parts = ("grid", f"{parts[1]}.{parts[2]}")
     if _BARE_WORD.fullmatch(value) and value not in ("true", "false", "nan", "inf"):
         return parts, value
+    tables: dict[str, Any] = {}
     try:
         tables = parse(f"x = {value}")
-    except Mistake:
-        tables = {}
+    except Mistake as found:
+        if found.key:  # a value that is TOML, and too large
+            raise BenchError(f"{origin}: {key_text((*parts, *found.key[1:]))}: {found.text}") from None
+        if found.text.endswith(TOO_LONG):
+            raise BenchError(f"{origin}: {TOO_LONG}; an integer lies between -2^63 and 2^63 - 1") from None
     if list(tables) != ["x"]:
-        raise BenchError(f"{origin}: {show(value)} is not a TOML value; write a string as '{name}=\"text\"'")
+        how = "a number as 10, 0.5 or 1e-3" if _NUMBER.fullmatch(value) else f"a string as '{name}=\"text\"'"
+        raise BenchError(f"{origin}: {show(value)} is not a TOML value; write {how}")
     return parts, tables["x"]
 
 

@@ -10,6 +10,7 @@ from bench.suite.mistakes import Key, Mistake, key_text, show
 
 LIMIT_BYTES = 1 << 20
 _LIMIT_DEPTH = 12
+TOO_LONG = "a number that is too long"
 _LIMIT_DIGITS = 4300  # what Python converts; tomllib passes its ValueError on
 _INT64 = range(-(2**63), 2**63)
 # tomllib's time for a dotted key grows with the square of its parts: 32,000 of them took 18 s.
@@ -29,7 +30,7 @@ def load_tables(path: Path) -> dict[str, Any]:
     try:
         return parse(text)
     except Mistake as found:
-        raise BenchError(f"{path}: {found.text}") from None
+        raise BenchError(": ".join(part for part in (str(path), key_text(found.key), found.text) if part)) from None
 
 
 def _read(path: Path) -> bytes:
@@ -47,7 +48,7 @@ def _read(path: Path) -> bytes:
 
 
 def parse(text: str) -> dict[str, Any]:
-    """The tables of a TOML text. Raises Mistake, whose text names line and column."""
+    """The tables of a TOML text. Raises Mistake: at a key, or with line and column in its text."""
     if long := _LONG_KEY.search(text):
         raise Mistake((), f"{_position(text[: long.start()])}: a key of more than 64 parts")
     try:
@@ -61,7 +62,7 @@ def parse(text: str) -> dict[str, Any]:
         raise Mistake((), f"{_deepest(text)}: nested too deeply; at most {_LIMIT_DEPTH} levels") from None
     except (ValueError, OverflowError):
         digits = re.search(rf"[0-9_]{{{_LIMIT_DIGITS},}}", text)
-        raise Mistake((), f"{_position(text[: digits.start() if digits else 0])}: a number that is too long") from None
+        raise Mistake((), f"{_position(text[: digits.start() if digits else 0])}: {TOO_LONG}") from None
     _check_limits(tables, text)
     return tables
 
@@ -89,7 +90,7 @@ def _check_limits(tables: dict[str, Any], text: str) -> None:
         if len(key) > _LIMIT_DEPTH:
             raise Mistake((), f"{_deepest(text)}: nested too deeply; at most {_LIMIT_DEPTH} levels")
         if isinstance(value, int) and value not in _INT64:
-            raise Mistake(key, f"{key_text(key)}: expected an integer of 64 bits, found {show(value)}")
+            raise Mistake(key, f"expected an integer from -2^63 to 2^63 - 1, found {show(value)}")
         if isinstance(value, dict):
             left += [((*key, name), item) for name, item in value.items()]
         elif isinstance(value, list):

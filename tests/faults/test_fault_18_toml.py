@@ -24,7 +24,7 @@ WHOLE: dict[str, tuple[str | bytes, str]] = {
     "deep dotted keys": ("\n" + ".".join("a" * 30) + " = 1", "line 1, column 1: nested too deeply; at most 12 levels"),
     "a key of many parts": (".".join("a" * 30_000) + " = 1", "line 1, column 1: a key of more than 64 parts"),
     "5000 digits": ("\nq = " + "9" * 5000, "line 2, column 5: a number that is too long"),
-    "5000 hexadecimal digits": ("q = 0x" + "f" * 5000, "q: expected an integer of 64 bits, found an integer of 20,000 bits"),
+    "5000 hexadecimal digits": ("q = 0x" + "f" * 5000, "q: expected an integer from -2^63 to 2^63 - 1, found an integer of 20,000 bits"),
     "nothing": ("", "name: missing; expected 1 to 64 of the characters a-z, 0-9, _ and -"),
     "no grid": ('name = "x"\n', "grid: missing; expected a table"),
     "no model": ('name = "x"\n[grid]\ndataset = ["x"]', "grid.model: missing; expected a list of names or tables { name = …, … }"),

@@ -75,7 +75,7 @@ REST = {
     "a range": ("[train]\nnum_workers = 257\n", "train.num_workers: expected an integer from 0 to 256, found 257"),
     "an integer of more than 64 bits": (
         "[train]\nepochs = 99999999999999999999\n",
-        "train.epochs: expected an integer of 64 bits, found 99999999999999999999",
+        "train.epochs: expected an integer from -2^63 to 2^63 - 1, found 99999999999999999999",
     ),
     "a timeout of nothing": (
         "[measure]\ntimeout_seconds = 0\n",

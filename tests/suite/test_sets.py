@@ -28,6 +28,18 @@ CHANGES: dict[str, Callable[[Suite], bool]] = {
     "name=other": lambda suite: suite.name == "other",
     "report.baseline=mlp": lambda suite: suite.baseline == "mlp",
     'exclude=[{model="cnn"}]': lambda suite: suite.count() == 2,
+    "grid.seed=[9223372036854775807]": lambda suite: suite.axis("seed").values == (2**63 - 1,),
+    "grid.batch_size=[64, 0x40, 1_00, 0b1100100]": lambda suite: suite.axis("batch_size").values == (64, 100),
+    "grid.train.learning_rate=[1, 1.0, 1e0, 10e-1]": lambda suite: suite.axis("train.learning_rate").values == (1.0,),
+    "grid.train.momentum=[-0.0, 0.0, 0, -0]": lambda suite: str(suite.axis("train.momentum").values) == "(0.0,)",
+    "grid.train.betas=[[-0.0, 0.9], [0, 0.9]]": lambda suite: str(suite.axis("train.betas").values) == "([0.0, 0.9],)",
+    "train.weight_decay=-0.0": lambda suite: str(suite.train.weight_decay) == "0.0",
+    'override=[{where={seed=0}, set={"train.l1"=-0.0}}]': lambda suite: (
+        str(suite.override[0].set) == "{'train.l1': 0.0}"
+    ),
+    'grid.model=[{name="mlp", slope=-0.0}, {name="mlp", slope=0.0}, "mlp"]': lambda suite: (
+        suite.axis("model").labels == ("mlp",)
+    ),
     "train.steps=7": lambda suite: suite.train.steps == 7 and suite.train.epochs == 10,
     "grid.train.steps=[7, 8]": lambda suite: suite.axis("train.steps").values == (7, 8) and suite.train.epochs == 10,
 }
@@ -48,6 +60,33 @@ REFUSED = {
     "train.epochs": "--set train.epochs: expected KEY=VALUE with a dotted key, as in --set train.epochs=2",
     "=": "--set =: expected KEY=VALUE with a dotted key, as in --set train.epochs=2",
     "name.x=2": "--set name.x=2: name is not a table",
+    "grid.seed=[9223372036854775808]": "--set grid.seed=[9223372036854775808]: grid.seed[0]: expected an integer"
+    " from -2^63 to 2^63 - 1, found 9223372036854775808",
+    "grid.seed=18446744073709551616": "--set grid.seed=18446744073709551616: grid.seed: expected an integer from -2^63"
+    " to 2^63 - 1, found 18446744073709551616",
+    "grid.train.epochs=[1, -9223372036854775809]": "--set grid.train.epochs=[1, -9223372036854775809]:"
+    " grid.train.epochs[1]: expected an integer from -2^63 to 2^63 - 1, found -9223372036854775809",
+    'grid.model=[{name="mlp", hidden=99999999999999999999}]': '--set grid.model=[{name="mlp",'
+    " hidden=99999999999999999999}]: grid.model[0].hidden: expected an integer from -2^63 to 2^63 - 1, found"
+    " 99999999999999999999",
+    "grid.seed={count=1, start=9223372036854775808}": "--set grid.seed={count=1, start=9223372036854775808}:"
+    " grid.seed.start: expected an integer from -2^63 to 2^63 - 1, found 9223372036854775808",
+    f"train.epochs={'9' * 5000}": f"--set train.epochs={'9' * 46}…: a number that is too long; an integer lies between"
+    " -2^63 and 2^63 - 1",
+    "train.learning_rate=.5": "--set train.learning_rate=.5: '.5' is not a TOML value; write a number as 10, 0.5 or"
+    " 1e-3",
+    "train.learning_rate=1.": "--set train.learning_rate=1.: '1.' is not a TOML value; write a number as 10, 0.5 or"
+    " 1e-3",
+    "train.epochs=007": "--set train.epochs=007: '007' is not a TOML value; write a number as 10, 0.5 or 1e-3",
+    "train.epochs=-1__0": "--set train.epochs=-1__0: '-1__0' is not a TOML value; write a number as 10, 0.5 or 1e-3",
+    "train.learning_rate=1e400": "--set train.learning_rate=1e400: train.learning_rate: expected a number over 0,"
+    " found inf",
+    "grid.train.learning_rate=[0.1, nan]": "--set grid.train.learning_rate=[0.1, nan]: grid.train.learning_rate[1]:"
+    " expected a number over 0, found nan",
+    "grid.seed=[-1]": "--set grid.seed=[-1]: grid.seed[0]: expected an integer of at least 0 and under"
+    " 9223372036854775808, found -1",
+    "train.epochs=1.0": "--set train.epochs=1.0: train.epochs: expected an integer of at least 1, found 1.0",
+    "train.epochs=": "--set train.epochs=: '' is not a TOML value; write a string as 'train.epochs=\"text\"'",
     "train.epochs=1\nname='y'": "--set train.epochs=1\\nname='y': \"1\\nname='y'\" is not a TOML value;"
     " write a string as 'train.epochs=\"text\"'",
     "measure.warmup_steps=5": "--set measure.warmup_steps=5: no effect: the grid has an axis measure.warmup_steps;"
