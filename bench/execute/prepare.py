@@ -16,8 +16,8 @@ from bench.suite.catalogue import Catalogue
 from bench.suite.components import Builder, ResolvedComponent
 from bench.suite.mistakes import Mistake
 from bench.suite.plan import Suite, parse_budget
-from bench.suite.read import SuiteFile, check_installed, read_suite
-from bench.suite.resolve import resolve
+from bench.suite.read import SuiteFile, check_installed
+from bench.suite.resolve import read_whole, resolve
 from bench.suite.set_option import parse_set
 from bench.suite.stored import suite_from_json
 
@@ -88,7 +88,7 @@ def read(options: Options) -> SuiteFile:
     if options.executor != "ray" and (options.address is not None or options.place != "any"):
         name = "--address" if options.address is not None else "--place"
         raise BenchError(f"{name} is for a cluster: add --executor ray")
-    file = read_suite(options.suite, sets=options.sets, plugins=options.plugins)
+    file = read_whole(options.suite, ask_catalogue, sets=options.sets, plugins=options.plugins)
     check_installed(file.sinks)
     return file
 
@@ -117,7 +117,7 @@ def open_results(
 ) -> tuple[Store, Suite | None]:
     """Returns the store that `target` names, and its plan: of a suite file resolved anew, of a folder as stored."""
     if target.suffix == ".toml" or target.is_file():
-        file = read_suite(target, plugins=plugins)
+        file = read_whole(target, ask_catalogue, plugins=plugins)
         catalogue = ask_catalogue(file.plugins)
         suite = resolve(file, catalogue, data_root=find_data_root(data_root))
         store, budget = Store(results / suite.name), None

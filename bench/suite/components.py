@@ -9,7 +9,7 @@ from bench.base.privacy import published
 from bench.base.records import Component, Json, canonical_json
 from bench.errors import nearest
 from bench.suite.catalogue import Catalogue, Setting
-from bench.suite.mistakes import Key, Mistake, show
+from bench.suite.mistakes import Found, Key, Mistake, show
 from bench.suite.setting_types import SettingType
 
 ABSENT = "absent"
@@ -68,24 +68,29 @@ class Builder:
     def _known(
         self, axis: str, name: str, settings: dict[str, Json], *, known: Mapping[str, Setting], key: Key, complete: bool
     ) -> ResolvedComponent:
-        if unknown := [setting for setting in settings if setting not in known]:
+        owner, wrong = f"{_WORDS[axis]} {name}", Found()
+        for setting in (setting for setting in settings if setting not in known):
             takes = f"it takes: {', '.join(known)}" if known else "it takes no settings"
-            owner, near = f"{_WORDS[axis]} {name}", nearest(unknown[0][:64], known)
-            raise Mistake((*key, unknown[0]), f"unknown setting of {owner}{near} ({takes})")
-        missing = [setting for setting, about in known.items() if about.required and setting not in settings]
-        if missing and complete:
-            text = f'missing; {_WORDS[axis]} {name} needs it, as in {{ name = "{name}", {missing[0]} = … }}'
-            raise Mistake((*key, missing[0]), text)
+            near = nearest(setting[:64], known)
+            wrong.append(Mistake((*key, setting), f"unknown setting of {owner}{near} ({takes})"))
+        for setting, about in known.items():
+            misspelt = any(f"did you mean {setting}?" in each.text for each in wrong)
+            if complete and about.required and setting not in settings and not misspelt:
+                text = f'missing; {owner} needs it, as in {{ name = "{name}", {setting} = … }}'
+                wrong.append(Mistake((*key, setting), text))
         own: dict[str, Json] = {}
         digests: dict[str, str] = {}
         files: dict[str, Path] = {}
         defaults = {setting: _default(about) for setting, about in known.items()}
-        for setting, value in settings.items():
-            checked = known[setting].kind.check(value, (*key, setting))
-            if known[setting].file and isinstance(checked, str):
-                own[setting], files[setting], digests[setting] = self._file(checked, key=(*key, setting))
-            elif canonical_json(checked) != defaults[setting]:
-                own[setting] = checked
+        for setting, value in ((each, value) for each, value in settings.items() if each in known):
+            with wrong.noting():
+                checked = known[setting].kind.check(value, (*key, setting))
+                if known[setting].file and isinstance(checked, str):
+                    own[setting], files[setting], digests[setting] = self._file(checked, key=(*key, setting))
+                elif canonical_json(checked) != defaults[setting]:
+                    own[setting] = checked
+        if wrong:
+            raise Mistake(wrong[0].key, wrong[0].text, others=wrong[1:])
         texts = {**defaults, **{k: canonical_json(v) for k, v in own.items()}, **digests}
         given = {setting: texts[setting] for setting in settings}
         return ResolvedComponent(Component(name, own, digests), texts, given, files)

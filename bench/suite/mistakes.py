@@ -2,7 +2,8 @@
 
 import datetime
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -25,11 +26,26 @@ _NOUNS = {
 
 
 class Mistake(Exception):  # the mistake is the user's; its last name is BenchError
-    """A mistake at `key` of a suite; the caller that knows the file turns it into a BenchError."""
+    """A mistake at `key` of a suite; the caller that knows the file turns it into a BenchError.
 
-    def __init__(self, key: Key, text: str) -> None:
+    `others`: more that were found beside it.
+    """
+
+    def __init__(self, key: Key, text: str, *, others: "Sequence[Mistake]" = ()) -> None:
         super().__init__(text)
-        self.key, self.text = key, text
+        self.key, self.text, self.others = key, text, others
+
+
+class Found(list[Mistake]):
+    """The mistakes of a suite, as they are found."""
+
+    @contextmanager
+    def noting(self) -> Iterator[None]:
+        """Notes a Mistake that is raised inside, and goes on behind."""
+        try:
+            yield
+        except Mistake as found:
+            self += [found, *found.others]
 
 
 def show(value: object) -> str:

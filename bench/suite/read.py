@@ -2,23 +2,24 @@
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pydantic import ValidationError
 
 from bench.base.records import Json
-from bench.errors import BenchError, nearest
+from bench.errors import BenchError, nearest, one_line
 from bench.suite.document import BY_CLASS, LIMIT_TRIALS, Document, document_schema
-from bench.suite.mistakes import Key, Mistake, axis_text, key_text, published_path, show
+from bench.suite.mistakes import Found, Key, Mistake, axis_text, key_text, published_path, show
 from bench.suite.set_option import apply_sets, flatten, published_set
-from bench.suite.setting_types import mistake, positive_zero
+from bench.suite.setting_types import mistakes, positive_zero
 from bench.suite.toml_text import load_tables
 
 AXES = ("dataset", "model", "seed", "batch_size", "device")
+MOST_LINES = 20
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 
@@ -47,42 +48,80 @@ class SuiteFile:
     sets: Mapping[Key, str] = field(default_factory=dict)
     sets_written: tuple[str, ...] = ()
     plugins_added: tuple[str, ...] = ()
+    tables: Mapping[str, Any] = field(default_factory=dict, repr=False)  # as they stand in the file
+    gone: frozenset[Key] = frozenset()  # what was left out of them, because it is wrong
+
+
+class Refused(BenchError):
+    """Every mistake that was found in a suite, a line each, in the order of the file.
+
+    `file`: what is right of it, for who can find more; None where that is too little, or where one is enough.
+    """
+
+    def __init__(
+        self, path: Path, origins: Mapping[Key, str], found: Sequence[Mistake], file: SuiteFile | None
+    ) -> None:
+        lines = dict.fromkeys(_line(path, origins, each) for each in found)
+        left = len(lines) - MOST_LINES
+        more = [f"{path}: {left:,} more mistakes"] if left > 0 else []
+        Exception.__init__(self, "\n".join(map(one_line, [*list(lines)[:MOST_LINES], *more])))
+        self.found, self.file = found, file
 
 
 def read_suite(path: Path, *, sets: Sequence[str] = (), plugins: Sequence[str] = ()) -> SuiteFile:
-    """Read and check a suite file; `plugins` are those of the command line. Raises BenchError: one line."""
+    """Read and check a suite file; `plugins` are those of the command line. Raises BenchError: one line, or Refused."""
     tables = load_tables(path)
-    origins: dict[Key, str] = {}
-    try:
-        flatten(tables)
-        origins = apply_sets(tables, sets)
-        document = _checked(tables)
-        report = document.pop("report", {})
-        _check_durations(document)
-        _check_grid(document["grid"])
-        _check_rules(document)
-        baseline = _baseline(report, document["grid"]["model"])
-        _check_published(report.get("published", []))
-        written = document.pop("plugins", [])
-        found = [_plugin(text, beside=path.parent, key=("plugins", index)) for index, text in enumerate(written)]
-    except Mistake as error:
-        raise refusal(path, origins, error) from None
+    found = Found(flatten(tables))
+    origins = apply_sets(tables, sets)
+    given: list[tuple[str, str]] = []
     for text in plugins:
         try:
-            found.append(_plugin(text, beside=Path(), key=()))
+            given.append(_plugin(text, beside=Path(), key=()))
         except Mistake as error:
             raise BenchError(f"--plugin {show(text)}: {error.text}") from None
-    everything = dict(found)
-    return SuiteFile(
+    document, gone = _checked(tables, found)
+    if document is None:
+        raise Refused(path, origins, in_order(found, tables), None)
+    report, written, own = document.pop("report", {}), document.pop("plugins", []), []
+    more, too_large = Found(), [*_check_grid(document["grid"])]
+    more += [*too_large, *_check_durations(document), *_check_rules(document)]
+    more += [*_check_baseline(report, document["grid"]["model"]), *_check_published(report.get("published", []))]
+    for index, text in enumerate(written):
+        with more.noting():
+            own.append(_plugin(text, beside=path.parent, key=("plugins", index)))
+    found += as_written(more, gone)
+    everything = dict([*own, *given])
+    file = SuiteFile(
         path=path,
         **{"title": document["name"], **document},
-        **report | {"baseline": baseline, "sinks": tuple(dict.fromkeys(report.get("sinks", [])))},
+        **report | {"sinks": tuple(dict.fromkeys(report.get("sinks", [])))},
         plugins=tuple(everything),
         plugins_written=tuple(everything.values()),
         sets=origins,
         sets_written=tuple(map(published_set, sets)),
         plugins_added=tuple(published_path(Path(text)) if _is_file(text) else text for text in plugins),
+        tables=tables,
+        gone=gone,
     )
+    if found:
+        # What a plugin registers that is not there would be called unknown.
+        whole = not too_large and len(own) == len(written)
+        raise Refused(path, origins, in_order(found, tables), file if whole else None)
+    return file
+
+
+def in_order(found: Sequence[Mistake], tables: Mapping[str, Any]) -> list[Mistake]:
+    """The mistakes in the order in which their keys stand in the file; what is missing comes last in its table."""
+
+    def place(key: Key) -> list[int]:
+        places, here = [], cast(Any, tables)
+        for part in key:
+            keys = list(here) if isinstance(here, Mapping) else list(range(len(here))) if isinstance(here, list) else []
+            places.append(keys.index(part) if part in keys else len(keys))
+            here = here[part] if part in keys else {}
+        return places
+
+    return sorted(found, key=lambda each: place(each.key))
 
 
 def check_installed(sinks: Iterable[str]) -> None:
@@ -95,28 +134,68 @@ def check_installed(sinks: Iterable[str]) -> None:
             )
 
 
-def refusal(path: Path, origins: Mapping[Key, str], found: Mistake) -> BenchError:
+def _line(path: Path, origins: Mapping[Key, str], found: Mistake) -> str:
     """The one line that names the file (or the --set), the key and the mistake."""
     here = next((text for key, text in origins.items() if found.key[: len(key)] == key), str(path))
-    return BenchError(": ".join(part for part in (here, key_text(found.key), found.text) if part))
+    return ": ".join(part for part in (here, key_text(found.key), found.text) if part)
 
 
-def _checked(tables: dict[str, Any]) -> dict[str, Any]:
-    """The tables in their declared types, with the defaults of the grid filled in; else as written."""
+def _checked(tables: dict[str, Any], found: Found) -> tuple[dict[str, Any] | None, frozenset[Key]]:
+    """What is right of the tables, in its declared types, with the defaults of the grid filled in, and what was left
+    out of them; None where too little is right. What is wrong goes into `found`."""
+    gone: frozenset[Key] = frozenset()
     try:
         document = Document.model_validate(tables)
     except ValidationError as error:
-        raise Mistake(*mistake(error, tables, document_schema())) from None
+        wrong = mistakes(error, tables, document_schema())
+        found += wrong
+        gone = frozenset(_left_out(tables, each.key) for each in wrong)
+        try:
+            document = Document.model_validate({"name": "unnamed"} | _without(tables, gone))
+        except ValidationError:
+            return None, gone
     plain: dict[str, Any] = positive_zero(document.model_dump(by_alias=True, exclude_unset=True))
     grid = {"seed": [0], "batch_size": [64], "device": ["auto"]} | plain["grid"]
     if isinstance(grid["seed"], dict):
         start = grid["seed"].get("start", 0)
         grid["seed"] = range(start, start + grid["seed"]["count"])
     plain["grid"] = {key: grid[key] for key in (*AXES, *(key for key in plain["grid"] if key not in AXES))}
-    return plain
+    return plain, gone
 
 
-def _check_grid(grid: Mapping[str, Sequence[Json]]) -> None:
+def _left_out(tables: Any, key: Key) -> Key:
+    """What goes with a mistake: its entry of a list, else its key, else the table that lacks it."""
+    for at, part in enumerate(key):
+        if isinstance(part, int):
+            return key[: at + 1]
+        if not isinstance(tables, dict) or part not in tables:
+            return key[:-1]
+        tables = tables[part]
+    return key
+
+
+def _without(value: Any, gone: Collection[Key], key: Key = ()) -> Any:
+    """A copy less what stands at these keys."""
+    if isinstance(value, dict):
+        return {p: _without(item, gone, (*key, p)) for p, item in value.items() if (*key, p) not in gone}
+    if isinstance(value, list):
+        return [_without(item, gone, (*key, i)) for i, item in enumerate(value) if (*key, i) not in gone]
+    return value
+
+
+def as_written(found: Iterable[Mistake], gone: Collection[Key]) -> Iterator[Mistake]:
+    """The mistakes with the places that they have in the file: entries of lists that were left out count again."""
+    for each in found:
+        key: Key = ()
+        for part in each.key:
+            skipped = sorted(k[-1] for k in gone if k and k[:-1] == key and isinstance(k[-1], int))
+            for at in skipped if isinstance(part, int) else ():
+                part += at <= part  # type: ignore[operator]  # it is a number
+            key = (*key, part)
+        yield Mistake(key, each.text)
+
+
+def _check_grid(grid: Mapping[str, Sequence[Json]]) -> Iterator[Mistake]:
     seeds = grid["seed"]
     # len() of a range of 2**63 or more raises OverflowError; its ends say the same.
     sizes = {key: seeds.stop - seeds.start if isinstance(seeds, range) and key == "seed" else len(values)
@@ -124,51 +203,52 @@ def _check_grid(grid: Mapping[str, Sequence[Json]]) -> None:
     count = math.prod(sizes.values())
     if count > LIMIT_TRIALS:
         axes = " × ".join(axis_text(key, size) for key, size in sizes.items())
-        raise Mistake(("grid",), f"{count:,} trials ({axes}); at most {LIMIT_TRIALS:,}")
-    if isinstance(seeds, range) and seeds.stop > 2**63:
-        raise Mistake(("grid", "seed"), f"seeds up to {seeds.stop - 1}; the last one is at most {2**63 - 1}")
+        yield Mistake(("grid",), f"{count:,} trials ({axes}); at most {LIMIT_TRIALS:,}")
+    elif isinstance(seeds, range) and seeds.stop > 2**63:
+        yield Mistake(("grid", "seed"), f"seeds up to {seeds.stop - 1}; the last one is at most {2**63 - 1}")
 
 
-def _check_durations(document: Mapping[str, Any]) -> None:
+def _check_durations(document: Mapping[str, Any]) -> Iterator[Mistake]:
     """Refuse epochs and steps together: which of them counts would be a guess. An axis replaces what [train] says."""
     outer = {f"train.{key}" for key in document.get("train", {})} | set(document["grid"])
     places = [(("train",), outer), *((("override", index, "set"), outer | set(override["set"]))
               for index, override in enumerate(document.get("override", [])))]  # fmt: skip
     for key, given in places:
         if {"train.epochs", "train.steps"} <= given:
-            raise Mistake(key, "give train.epochs or train.steps, not both")
+            yield Mistake(key, "give train.epochs or train.steps, not both")
+            return  # where the trials' own are two, the overrides' are too
 
 
-def _check_rules(document: Mapping[str, Any]) -> None:
+def _check_rules(document: Mapping[str, Any]) -> Iterator[Mistake]:
     for index, match in enumerate(document.get("exclude", [])):
         if not match:
-            raise Mistake(("exclude", index), "an empty table would exclude every trial; give at least one key")
+            yield Mistake(("exclude", index), "an empty table would exclude every trial; give at least one key")
     for index, override in enumerate(document.get("override", [])):
-        if empty := [part for part in ("where", "set") if not override[part]]:
-            raise Mistake(("override", index, empty[0]), "an empty table; give at least one key")
+        for part in ("where", "set"):
+            if not override[part]:
+                yield Mistake(("override", index, part), "an empty table; give at least one key")
 
 
-def _check_published(figures: Sequence[Mapping[str, Json]]) -> None:
+def _check_published(figures: Sequence[Mapping[str, Json]]) -> Iterator[Mistake]:
     for index, figure in enumerate(figures):
         key: Key = ("report", "published", index)
         if ("value" in figure) == ("range" in figure):
-            raise Mistake(key, "give value or range, one of the two")
+            yield Mistake(key, "give value or range, one of the two")
         low, high = figure.get("range", (0, 0))
         if low > high:
-            raise Mistake((*key, "range"), f"expected [low, high], found [{low:g}, {high:g}]")
+            yield Mistake((*key, "range"), f"expected [low, high], found [{low:g}, {high:g}]")
         if "seed" in (figure.get("where") or {}):
-            raise Mistake((*key, "where", "seed"), "the figure stands beside the mean over all seeds; leave it out")
+            yield Mistake((*key, "where", "seed"), "the figure stands beside the mean over all seeds; leave it out")
         if "class" in figure and figure.get("metric") not in BY_CLASS:
-            raise Mistake((*key, "metric"), f"the metric of a class is one of {', '.join(BY_CLASS)}")
+            yield Mistake((*key, "metric"), f"the metric of a class is one of {', '.join(BY_CLASS)}")
 
 
-def _baseline(report: Mapping[str, Any], models: Sequence[Json]) -> str:
+def _check_baseline(report: Mapping[str, Any], models: Sequence[Json]) -> Iterator[Mistake]:
     wanted = str(report.get("baseline", ""))
     names = [entry if isinstance(entry, str) else entry["name"] for entry in models]
     if wanted and wanted not in names:
         near, choices = nearest(wanted, names), ", ".join(dict.fromkeys(names))
-        raise Mistake(("report", "baseline"), f"expected a model of the grid ({choices}), found {show(wanted)}{near}")
-    return wanted
+        yield Mistake(("report", "baseline"), f"expected a model of the grid ({choices}), found {show(wanted)}{near}")
 
 
 def _plugin(text: str, *, beside: Path, key: Key) -> tuple[str, str]:

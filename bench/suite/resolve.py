@@ -1,7 +1,8 @@
 """SuiteFile + catalogue -> Suite: names and settings checked, defaults left out, rules turned into places of axes."""
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,10 @@ from bench.errors import BenchError, nearest
 from bench.suite.catalogue import Catalogue
 from bench.suite.components import Builder, ResolvedComponent
 from bench.suite.document import BY_CLASS, LISTS
-from bench.suite.mistakes import Key, Mistake, published_path, show
+from bench.suite.mistakes import Found, Key, Mistake, published_path, show
 from bench.suite.only_option import apply_only
 from bench.suite.plan import Axis, Override, Published, Rule, Suite, check_shard
-from bench.suite.read import SuiteFile, refusal
+from bench.suite.read import Refused, SuiteFile, as_written, in_order, read_suite
 
 _COMPONENTS = ("dataset", "model")
 _TIMEOUT = "measure.timeout_seconds"
@@ -34,10 +35,7 @@ def resolve(
     beside the suite, then under `data_root`. Raises BenchError: one line."""
     if timeout_seconds is not None and not 0 < timeout_seconds < math.inf:
         raise BenchError(f"--timeout {timeout_seconds}: expected a number of seconds over 0")
-    try:
-        suite = _Resolver(file, catalogue, data_root=data_root).suite(only)
-    except Mistake as found:
-        raise refusal(file.path, file.sets, found) from None
+    suite = _Resolver(file, catalogue, data_root=data_root).suite(only)
     if timeout_seconds is not None:
         suite = _with_timeout(suite, float(timeout_seconds))
     if next(suite.trials(), None) is None:
@@ -46,11 +44,31 @@ def resolve(
     return replace(suite, shard=check_shard(shard))
 
 
+def read_whole(
+    path: Path, ask: Callable[[Sequence[str]], Catalogue], *, sets: Sequence[str] = (), plugins: Sequence[str] = ()
+) -> SuiteFile:
+    """`read_suite`, which finds the mistakes of names and their settings too where there are others.
+
+    `ask` gives the catalogue with these plugins. Where all is right `resolve` finds them, which is asked next anyway.
+    """
+    try:
+        return read_suite(path, sets=sets, plugins=plugins)
+    except Refused as refused:
+        if refused.file is None:
+            raise
+        more: Sequence[Mistake] = ()
+        with suppress(BenchError):  # no catalogue: what was found is said all the same
+            more = _Resolver(refused.file, ask(refused.file.plugins), data_root=None).mistakes()
+        file = refused.file
+        found = [*refused.found, *as_written(more, file.gone)]
+        raise Refused(path, file.sets, in_order(found, file.tables), None) from None
+
+
 class _Resolver:
     """Resolves one file. The tables of the grid come first: rules are places on its axes."""
 
     def __init__(self, file: SuiteFile, catalogue: Catalogue, *, data_root: Path | None) -> None:
-        self._file, self._catalogue = file, catalogue
+        self._file, self._catalogue, self._found = file, catalogue, Found()
         self._axes: dict[str, Sequence[Any]] = {}
         self._built: dict[str, list[ResolvedComponent]] = {}  # of data sets and models: what rules match against
         self._base: dict[str, Json] = {}
@@ -62,16 +80,28 @@ class _Resolver:
         written = dict(zip(file.plugins, file.plugins_written, strict=True))
         self._builder = Builder(catalogue, folders=folders, written=written)
 
+    def mistakes(self) -> Sequence[Mistake]:
+        """What is wrong with names, their settings and what matches them."""
+        with suppress(Refused):
+            self.suite(())
+        return self._found
+
     def suite(self, only: Sequence[str]) -> Suite:
+        """Raises Refused, BenchError."""
         file = self._file
         train, measure = TrainSettings(**file.train), MeasureSettings(**file.measure)
         base = settings_by_name(train, measure)
         self._base = {name: list(value) if isinstance(value, tuple) else value for name, value in base.items()}
         self._axes = {name: self._values(name, values) for name, values in file.grid.items()}
-        # Values that --only does not ask for go first: rules are places on what is left.
-        keep = apply_only(self._axes, only, base=self._base, later=self._later)
-        for name, items in self._built.items():
-            self._built[name] = [item for item in items if item.component in self._axes[name]]
+        keep: list[Rule] = []
+        if not self._found:
+            # Values that --only does not ask for go first: rules are places on what is left.
+            keep = apply_only(self._axes, only, base=self._base, later=self._later)
+            for name, items in self._built.items():
+                self._built[name] = [item for item in items if item.component in self._axes[name]]
+        excludes, overrides, published = tuple(self._excludes()), tuple(self._overrides()), tuple(self._published())
+        if self._found:
+            raise Refused(file.path, file.sets, in_order(self._found, file.tables), None)
         built = [item for items in self._built.values() for item in items]
         models = {model.name for model in self._axes["model"]}
         return Suite(
@@ -80,12 +110,12 @@ class _Resolver:
             axes=tuple(Axis(name, values) for name, values in self._axes.items()),
             train=train,
             measure=measure,
-            exclude=tuple(self._excludes()),
-            override=tuple(self._overrides()),
+            exclude=excludes,
+            override=overrides,
             keep=tuple(keep),
             baseline=file.baseline if file.baseline in models else "",
             sinks=file.sinks,
-            published=tuple(self._published()),
+            published=published,
             weights=file.weights,
             only=tuple(only),
             source=published_path(file.path),
@@ -100,25 +130,33 @@ class _Resolver:
     def _values(self, name: str, values: Sequence[Json]) -> Sequence[Any]:
         key: Key = ("grid", name)
         if name in _COMPONENTS:
-            built = [self._builder.build(name, entry, key=(*key, i)) for i, entry in enumerate(values)]
+            built: list[ResolvedComponent] = []
+            for index, entry in enumerate(values):
+                with self._found.noting():
+                    built.append(self._builder.build(name, entry, key=(*key, index)))
             once = self._built[name] = list({item.component.canonical: item for item in reversed(built)}.values())[::-1]
             return tuple(item.component for item in once)
         if isinstance(values, range):
             return values
         if name == "device":
-            values = [self._device(value, key=(*key, index)) for index, value in enumerate(values)]
+            devices = [self._device(value, key=(*key, index)) for index, value in enumerate(values)]
+            values = [device for device in devices if device]
         kept = tuple({canonical_json(value): value for value in values}.values())
         if len(kept) > 1 and name.partition(".")[2] in NOT_IDENTITY:
-            raise Mistake(key, "it is not part of a trial's identity, so the trials would be the same; give one value")
+            text = "it is not part of a trial's identity, so the trials would be the same; give one value"
+            self._found.append(Mistake(key, text))
         return kept
 
     def _device(self, name: str, *, key: Key) -> str:
+        """The device that a name stands for; empty where it is noted as a mistake."""
         known = self._catalogue.devices
         if name == "auto":
             return self._catalogue.best_device
         if name not in known:
             choices = ", ".join(["auto", *known])
-            raise Mistake(key, f"unknown device {show(name)}{nearest(name[:64], known)} (there are: {choices})")
+            text = f"unknown device {show(name)}{nearest(name[:64], known)} (there are: {choices})"
+            self._found.append(Mistake(key, text))
+            return ""
         return name
 
     def _overrides(self) -> Iterable[Override]:
@@ -143,16 +181,20 @@ class _Resolver:
             where = figure.get("where") or {}
             rule = self._rule(where, key=(*key, "where"), late={name for name in where if "." in name})
             if rule is not None:
-                low, high = figure["range"] if "range" in figure else (figure["value"],) * 2
+                low, high = figure["range"] if "range" in figure else (figure.get("value", 0.0),) * 2
                 yield Published(rule, metric, float(low), float(high), figure["source"], figure.get("class") or "")
 
     def _metric(self, figure: Mapping[str, Json], *, key: Key) -> str:
+        """The metric of a published figure; a mistake is noted."""
         metric, known = str(figure.get("metric", "test_accuracy")), [*BUILT_IN, *self._catalogue.metrics]
         if metric in BY_CLASS and "class" not in figure:
-            raise Mistake((*key, "class"), f'missing; {metric} is a metric of one class: name it, as in class = "8"')
+            text = f'missing; {metric} is a metric of one class: name it, as in class = "8"'
+            self._found.append(Mistake((*key, "class"), text))
         if metric not in (*BY_CLASS, *known):
             near = nearest(metric[:64], known)
-            raise Mistake((*key, "metric"), f"unknown metric {show(metric)}{near}; see: bench list metrics")
+            self._found.append(
+                Mistake((*key, "metric"), f"unknown metric {show(metric)}{near}; see: bench list metrics")
+            )
         return metric
 
     def _rule(self, match: Mapping[str, Json], *, key: Key, late: Collection[str] = ()) -> Rule | None:
@@ -179,8 +221,9 @@ class _Resolver:
         places: set[int] = set()
         for index, entry in enumerate(wanted):
             where = (*key, index) if listed else key
-            target = self._builder.build(name, entry, key=where, complete=False)
-            places |= {place for place, item in enumerate(self._built[name]) if item.matches(target)}
+            with self._found.noting():
+                target = self._builder.build(name, entry, key=where, complete=False)
+                places |= {place for place, item in enumerate(self._built[name]) if item.matches(target)}
         return frozenset(places)
 
 

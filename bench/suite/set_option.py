@@ -1,7 +1,7 @@
 """`--set KEY=VALUE`: a dotted key and a TOML value, put into the tables of a suite before they are checked."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,24 +17,25 @@ _QUOTED = re.compile(r"""(?P<quote>["'])(?P<text>[^"']*)(?P=quote)""")
 _INSTEAD = {"steps": "epochs", "epochs": "steps"}
 
 
-def flatten(tables: dict[str, Any]) -> None:
-    """Write `[grid.train] x = …` as `"train.x" = …`, in place; also where trials are matched. Raises Mistake."""
-    _flatten(tables.get("grid"), ("grid",))
+def flatten(tables: dict[str, Any]) -> Iterator[Mistake]:
+    """Write `[grid.train] x = …` as `"train.x" = …`, in place; also where trials are matched. Gives the mistakes."""
+    yield from _flatten(tables.get("grid"), ("grid",))
     for index, table in enumerate(_list(tables.get("exclude"))):
-        _flatten(table, ("exclude", index))
+        yield from _flatten(table, ("exclude", index))
     for index, table in enumerate(_list(tables.get("override"))):
         for part in ("where", "set"):
-            _flatten(table.get(part) if isinstance(table, dict) else None, ("override", index, part))
+            yield from _flatten(table.get(part) if isinstance(table, dict) else None, ("override", index, part))
     report = tables.get("report")
     for index, table in enumerate(_list(report.get("published")) if isinstance(report, dict) else []):
-        _flatten(table.get("where") if isinstance(table, dict) else None, ("report", "published", index, "where"))
+        where = table.get("where") if isinstance(table, dict) else None
+        yield from _flatten(where, ("report", "published", index, "where"))
 
 
 def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _flatten(table: object, key: Key) -> None:
+def _flatten(table: object, key: Key) -> Iterator[Mistake]:
     if not isinstance(table, dict):
         return
     for section in SECTIONS:
@@ -42,7 +43,7 @@ def _flatten(table: object, key: Key) -> None:
             for name, value in table.pop(section).items():
                 dotted = f"{section}.{name}"
                 if dotted in table:
-                    raise Mistake((*key, dotted), "given twice, as a dotted key and in a table; keep one")
+                    yield Mistake((*key, dotted), "given twice, as a dotted key and in a table; keep one")
                 table[dotted] = value
 
 

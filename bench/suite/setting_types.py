@@ -38,8 +38,8 @@ class SettingType:
         try:
             return positive_zero(self._adapter.validate_python(value))
         except ValidationError as error:
-            inner, text = mistake(error, value, self.schema)
-            raise Mistake(key + inner, text) from None
+            first, *rest = (Mistake(key + each.key, each.text) for each in mistakes(error, value, self.schema))
+            raise Mistake(first.key, first.text, others=rest) from None
 
 
 def type_of(schema: Schema) -> Any:
@@ -95,24 +95,39 @@ def positive_zero(value: Json) -> Json:
     return 0.0 if isinstance(value, float) and value == 0 else value
 
 
-def mistake(error: ValidationError, data: object, schema: Schema) -> tuple[Key, str]:
-    """The key and the text of the mistake in `data`; of several, the one that lies deepest.
+def mistakes(error: ValidationError, data: object, schema: Schema) -> list[Mistake]:
+    """The mistakes in `data`; of those that alternatives of one value make, the ones that lie deepest.
 
     An alternative that fails deep inside is the one that was meant: `{ nam = "mlp" }` is a bad table, not a bad name.
     """
-    details = error.errors(include_url=False, include_context=False, include_input=False)
-    places = [_place(detail["loc"], data) for detail in details]
-    best = max(range(len(details)), key=lambda at: (len(places[at][0]), details[at]["type"] == "missing", -at))
-    (key, value), kind = places[best], details[best]["type"]
+    groups: dict[Key, list[tuple[Key, Any, Any]]] = {}
+    for detail in error.errors(include_url=False, include_context=False, include_input=False):
+        key, value = _place(detail["loc"], data)
+        common = next((at for at, part in enumerate(detail["loc"]) if key[at : at + 1] != (part,)), len(key))
+        groups.setdefault(key[:common], []).append((key, value, detail))
+    found: dict[Key, Mistake] = {}
+    for group in groups.values():
+        depths = [(len(key), detail["type"] == "missing") for key, _, detail in group]
+        for depth, (key, value, detail) in zip(depths, group, strict=True):
+            if depth == max(depths):
+                each = _mistake(key, value, detail, schema=schema)
+                found.setdefault(each.key, each)
+    unknown = [each.text for each in found.values()]
+    # What is called by another name is not missing, too.
+    return [each for each in found.values() if not any(t.endswith(f"mean {key_text(each.key)}?") for t in unknown)]
+
+
+def _mistake(key: Key, value: Any, detail: Any, *, schema: Schema) -> Mistake:
+    kind = detail["type"]
     if kind == "extra_forbidden":
-        return key, unknown_key(key, schema)
+        return Mistake(key, unknown_key(key, schema))
     if kind == "missing":
-        missing = (*key, details[best]["loc"][-1])
-        return missing, f"missing; expected {describe(schema_at(schema, missing))}"
+        missing = (*key, detail["loc"][-1])
+        return Mistake(missing, f"missing; expected {describe(schema_at(schema, missing))}")
     options = schema_at(schema, key).get("anyOf", [schema_at(schema, key)])
     if value == [] and kind == "too_short" and all(option.get("minItems", 0) <= 1 for option in options):
-        return key, "an empty list; give at least one value"
-    return key, expected(schema_at(schema, key), value)
+        return Mistake(key, "an empty list; give at least one value")
+    return Mistake(key, expected(schema_at(schema, key), value))
 
 
 def _place(location: Sequence[str | int], data: Any) -> tuple[Key, Any]:

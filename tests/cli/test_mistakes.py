@@ -90,7 +90,7 @@ def test_a_mistake_is_one_line_and_leaves_the_folder_as_it_was(
     words: str, said: str, command: Callable[..., Any], tmp_path: Path
 ) -> None:
     (tmp_path / "there.h5").write_bytes(b"precious")
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text('name = "x"\n')
     (tmp_path / "model.md").write_text("# No block\n")
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     done = command(*words.split())

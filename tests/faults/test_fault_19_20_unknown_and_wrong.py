@@ -47,7 +47,7 @@ REST = {
     "in [measure]": ("[measure]\nwarmup = 3\n", "measure.warmup: unknown key; did you mean measure.warmup_steps?"),
     "in [report]": ("[report]\nbase = 3\n", "report.base: unknown key; did you mean report.baseline?"),
     "in [[exclude]]": ('[[exclude]]\nmodl = "cnn"\n', "exclude[0].modl: unknown key; did you mean exclude[0].model?"),
-    "in [[override]]": ("[[override]]\nwher = {}\n", "override[0].wher: unknown key; did you mean override[0].where?"),
+    "in [[override]]": ('[[override]]\nwher = {}\nset = { "train.epochs" = 1 }\n', "override[0].wher: unknown key; did you mean override[0].where?"),
     "in where": (
         '[[override]]\nwhere = { devise = "cpu" }\nset = { "train.epochs" = 1 }\n',
         "override[0].where.devise: unknown key; did you mean override[0].where.device?",
@@ -116,7 +116,7 @@ REST = {
     ),
     "an exclusion of nothing": ("[[exclude]]\n", "exclude[0]: an empty table would exclude every trial; give at least one key"),
     "an override of nothing": (
-        "[[override]]\nwhere = {}\nset = {}\n",
+        '[[override]]\nwhere = {}\nset = { "train.epochs" = 1 }\n',
         "override[0].where: an empty table; give at least one key",
     ),
     "exclude that is one table": ('[exclude]\nmodel = "cnn"\n', "exclude: expected a list of tables, found a table"),

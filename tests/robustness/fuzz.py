@@ -4,8 +4,8 @@
 
 Every input is a real one that was damaged, mutated by its structure or put together from hostile parts. It is read in
 a process of its own, as the command line or a trial reads it, with a limit on its memory and on its time. Good is an
-input that is read, or refused by a BenchError of one line. Found is any other exception, a hang, a peak above the cap,
-and an error of more than one line. A death by a signal is told too: in a trial that is a result, `crashed`.
+input that is read, or refused by a BenchError of one line a mistake. Found is any other exception, a hang, a peak above
+the cap, and an error that cannot be printed. A death by a signal is told too: in a trial that is a result, `crashed`.
 
 The inputs that something was found with are kept, and named at the end; the exit code is then 1.
 """
@@ -82,13 +82,13 @@ def read_in_child(target: Target, folder: Path, pipe: int, limit_bytes: int) -> 
 
 
 def judge(error: BenchError) -> dict[str, str | int]:
-    """A refusal is one line that can be printed, and no memory was asked for that was not there."""
+    """A refusal is a line a mistake that can be printed, and no memory was asked for that was not there."""
     text, cause = str(error), error.__cause__ or error.__context__
     while cause is not None and not isinstance(cause, MemoryError):
         cause = cause.__cause__ or cause.__context__
     if cause is not None or "MemoryError" in text:
         return {"outcome": "fault", "detail": f"asks for more memory than the cap at {text[-100:]}"}
-    if not text.isprintable() or len(text) > 2000:
+    if not all(line.isprintable() and len(line) <= 2000 for line in text.split("\n")):
         return {"outcome": "fault", "detail": f"no line to print at {text!r:.300}"}
     return {"outcome": "refused", "detail": ""}
 
