@@ -93,7 +93,8 @@ class Cell:
         """Mean and t-interval over the seeds; None where a seed lacks it: the rest would be other seeds' mean."""
         if metric not in self._known:
             values = list(self.by_seed(metric).values())
-            self._known[metric] = t_interval(values) if values and len(values) == self.n_of(metric) else None
+            whole, bounds = bool(values) and len(values) == self.n_of(metric), metric_named(metric).bounds
+            self._known[metric] = t_interval(values, bounds=bounds) if whole else None
         return self._known[metric]
 
     def setting(self, dotted: str) -> Json:
@@ -121,7 +122,8 @@ def paired_difference(a: Cell, b: Cell, *, metric: str) -> Estimate | None:
     seeds = [seed for seed in first if seed in second]
     if not seeds:
         return None
-    return paired_t_interval([first[seed] for seed in seeds], [second[seed] for seed in seeds])
+    values = ([each[seed] for seed in seeds] for each in (first, second))
+    return paired_t_interval(*values, bounds=metric_named(metric).bounds)
 
 
 def ratio(a: Cell, b: Cell, *, metric: str) -> Ratio | None:

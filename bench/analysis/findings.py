@@ -93,7 +93,7 @@ def _where(here: AtSetting) -> str:
 
 def _level(cell: Cell) -> str:
     found = cell.estimate(ACCURACY)
-    return accuracy(found.mean, found.half) if found else "no accuracy"
+    return accuracy(found.mean, found.ends) if found else "no accuracy"
 
 
 def _headline(here: AtSetting) -> str:
@@ -187,7 +187,7 @@ def _memory(fast: Cell, slow: Cell) -> str:
         first, second = fast.estimate(metric), slow.estimate(metric)
         if first and second:
             scale = scale_of("bytes", [first.mean, second.mean])
-            one, other = (figure(each.mean, each.half, scale) for each in (first, second))
+            one, other = (figure(each.mean, scale, ends=each.ends, form="mean") for each in (first, second))
             where = "device memory" if metric == MEMORY[0] else "memory"
             return f"takes {one} {scale.unit} of {where} where {slow.model} takes {other}"
     return ""

@@ -11,6 +11,7 @@ from bench.analysis.table_columns import (
     INTERVALS,
     Marks,
     doubt,
+    interval_notes,
     mean_column,
     setting_column,
     why_empty,
@@ -115,8 +116,8 @@ def _notes(section: Section, table: Table, marks: Marks, doctor: Doctor | None) 
         yield PEAK
     if section.pools:
         yield POOLING
-    if any("±" in cell.text for row in table.rows for cell in row):
-        yield f"{INTERVALS} {RATIOS}" if "ratio" in keys else INTERVALS
+    for note in interval_notes(table.rows, table.columns):
+        yield f"{note} {RATIOS}" if note == INTERVALS and "ratio" in keys else note
     if any(cell.best for row in table.rows for cell in row):
         yield BOLD
     yield from doubt(section.cells)

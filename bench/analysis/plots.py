@@ -170,7 +170,7 @@ def _levels(panels: Panels) -> str:
     texts = []
     for name, cells in panels:
         found = [(cell.model, each) for cell in cells[:8] if (each := cell.estimate(ACCURACY))]
-        levels = ", ".join(f"{model} {accuracy(each.mean, each.half)}" for model, each in found)
+        levels = ", ".join(f"{model} {accuracy(each.mean, each.ends)}" for model, each in found)
         texts.append(f"{name}: {levels}" if name else levels)
     return "; ".join(texts)
 

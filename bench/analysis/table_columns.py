@@ -13,6 +13,10 @@ from bench.present.tables import Column, Columns, TableCell
 from bench.statistics.intervals import Estimate
 
 INTERVALS = "±: 95 % interval of the mean over seeds (Student's t)."
+UNEVEN = (
+    "In brackets after a mean: both ends of that interval, where they are not equally far from it. Of times, rates and "
+    "bytes it is taken on logarithms, of a share it ends at 0 and 1."
+)
 BOLD = "Bold: the best of its column, where it can be told from every other (95 % intervals of the differences)."
 Item = TypeVar("Item")
 
@@ -91,6 +95,16 @@ def mean_column(
         return TableCell(text(found) + doubtful(cell), found.mean, found.low, found.high, best=cell is best)
 
     return shown
+
+
+def interval_notes(rows: Iterable[Sequence[TableCell]], columns: Sequence[Column]) -> Iterator[str]:
+    """What the intervals of means are, as far as they occur; not those of ratios, which stand in brackets too."""
+    texts = [cell.text for row in rows for cell, column in zip(row, columns, strict=True) if column.key != "ratio"]
+    uneven = any(text.partition(" [")[1] for text in texts)
+    if uneven or any("±" in text for text in texts):
+        yield INTERVALS
+    if uneven:
+        yield UNEVEN
 
 
 def why_empty(cell: Cell, metric: Metric) -> str:

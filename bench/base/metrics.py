@@ -3,13 +3,35 @@
 A new metric that the worker measures is one row at the end of `_LATER`, and one in docs/measurement.md.
 """
 
+import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
+
+class Bounds(NamedTuple):
+    """Where a figure can lie. `logarithmic`: it is above 0, and what changes it changes it by a factor."""
+
+    least: float = -math.inf
+    most: float = math.inf
+    logarithmic: bool = False
+
+    @property
+    def of_differences(self) -> "Bounds":
+        """Where the difference of two such figures can lie."""
+        return Bounds(self.least - self.most, self.most - self.least)
+
+
+UNBOUNDED = Bounds()
 # Every unit, and how many decimals a figure in it has at most; of bytes, seconds and FLOPs in the unit that they are
 # shown in (MiB, ms, GFLOP).
 DECIMALS = {
     "": 6, "bytes": 2, "count": 0, "FLOP": 2, "FLOP/s": 2, "fraction": 6, "J": 6, "nats": 6, "samples/s": 0,
     "seconds": 4,
+}  # fmt: skip
+_COST, _RATE = Bounds(least=0.0), Bounds(least=0.0, logarithmic=True)  # what is counted; times, rates and bytes
+BOUNDS = {
+    "": UNBOUNDED, "bytes": _RATE, "count": _COST, "FLOP": _COST, "FLOP/s": _RATE, "fraction": Bounds(0.0, 1.0),
+    "J": _COST, "nats": _COST, "samples/s": _RATE, "seconds": _RATE,
 }  # fmt: skip
 
 
@@ -19,7 +41,8 @@ class Metric:
 
     `timing` says that it depends on the machine: such a figure never pools across environments or code.
     `label`: what axes and sentences call it. `short`: what heads its column. `title`: what the title of a plot calls
-    it. `word`: what lists and the names of files call it. `absent`: why a trial may not have it.
+    it. `word`: what lists and the names of files call it. `absent`: why a trial may not have it. `bounds`: where its
+    values and the intervals of their means lie; those of its unit, where nothing else is said.
     """
 
     name: str
@@ -32,12 +55,15 @@ class Metric:
     title: str = ""
     word: str = ""
     absent: str = "not measured"
+    bounds: Bounds = UNBOUNDED
 
     def __post_init__(self) -> None:
         plain = self.name.replace("_", " ")
         label = self.label or plain
         for name, text in {"label": label, "short": label, "title": label, "word": plain}.items():
             object.__setattr__(self, name, getattr(self, name) or text)
+        if self.bounds == UNBOUNDED:
+            object.__setattr__(self, "bounds", BOUNDS[self.unit])
 
     @property
     def built_in(self) -> bool:

@@ -140,7 +140,7 @@ def seed_pair(dataset: str, a: Cell, b: Cell, *, metric: Metric) -> SeedPair | N
         dataset,
         a.model,
         b.model,
-        paired_t_interval(one, other),
+        paired_t_interval(one, other, bounds=metric.bounds),
         probability_better(*better),
         wilcoxon_exact(one, other),
     )

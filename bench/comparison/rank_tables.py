@@ -6,7 +6,7 @@ from functools import partial
 from bench.analysis.cells import Cell, scale_for
 from bench.base.metrics import BUILT_IN, Metric
 from bench.comparison.rank import DEFAULT_METRIC, Ranking, SeedPair, costs_of, fronts
-from bench.present.format import DASH, Scale, difference, figure_pm, head, plural, scale_of, significant
+from bench.present.format import DASH, Scale, difference, figure, head, plural, scale_of, significant
 from bench.present.tables import Column, Columns, Table, TableCell, count_cell, estimate_cell, table_of
 from bench.statistics.power import fewest_pairs
 from bench.statistics.ranking import CriticalDifference, Pair
@@ -105,7 +105,7 @@ def _difference_cell(metric: Metric, pair: SeedPair) -> TableCell:
         text = difference(found)
     else:
         scale = scale_of(metric.unit, [found.mean])
-        text = f"{figure_pm(found.mean, found.half, scale).replace('-', '−')} {scale.unit}".strip()
+        text = f"{figure(found.mean, scale, ends=found.ends).replace('-', '−')} {scale.unit}".strip()
     return TableCell(text, found.mean, found.low, found.high)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from bench.base.metrics import Metric
 from bench.history.steps import Run, Trend
-from bench.present.axes import label_right, panel_title, readable_ticks, scale_axis, seeds, spans_decades
+from bench.present.axes import label_right, panel_title, readable_ticks, scale_axis, seeds, spans_decades, whiskers
 from bench.present.colours import Style
 from bench.present.format import Scale, axis_text, scale_of
 from bench.present.label_places import thinned
@@ -56,11 +56,11 @@ def _line(ax: Any, trend: Trend, places: dict[str, int], scale: Scale, style: St
     """Draws one series; returns where it ends."""
     x = [places[_key(run)] for run in trend.runs]
     means = [run.mean.mean / scale.divisor for run in trend.runs]
-    halves = [(run.mean.half or 0.0) / scale.divisor for run in trend.runs]
+    ends = whiskers([run.mean for run in trend.runs], divisor=scale.divisor)
     for place, run in zip(x, trend.runs, strict=True):
         seeds(ax, place, [value / scale.divisor for value in run.point.values], style)
-    ax.errorbar(x, means, yerr=halves if any(halves) else None, color=style.colour, marker=style.marker, capsize=3,
-                markersize=6, elinewidth=1.2, markeredgecolor="white", markeredgewidth=0.5)  # fmt: skip
+    ax.errorbar(x, means, yerr=ends if any(map(any, ends)) else None, color=style.colour, marker=style.marker,
+                capsize=3, markersize=6, elinewidth=1.2, markeredgecolor="white", markeredgewidth=0.5)  # fmt: skip
     for place, mean, run in zip(x, means, trend.runs, strict=True):
         if run.change:
             ax.axvline(place - 0.5, color=style.colour, linestyle=(0, (3, 2)), linewidth=1.1)

@@ -95,10 +95,11 @@ def _group(series: Series, dataset: str, shown: Sequence[str], *, several: bool)
 
 def _runs(series: Series, metric: Metric, doctors: Sequence[Doctor], *, alpha: float) -> list[Run]:
     points = series.points
-    runs = [Run(points[0], t_interval(points[0].values), None, ())]
+    runs = [Run(points[0], t_interval(points[0].values, bounds=metric.bounds), None, ())]
     for before, after in pairwise(points):
         step = _ratio(before, after, metric, doctors) if metric.timing else _difference(before, after, metric)
-        runs.append(Run(after, t_interval(after.values), step, tuple(differences(before, after))))
+        mean = t_interval(after.values, bounds=metric.bounds)
+        runs.append(Run(after, mean, step, tuple(differences(before, after))))
     for index, change in _changes([run.mean.mean for run in runs], ratios=metric.timing, alpha=alpha):
         why = "; ".join(runs[index].differs) or "nothing that is recorded differs"
         runs[index] = replace(runs[index], change=f"{change}: {why}")
@@ -123,7 +124,8 @@ def _difference(before: Point, after: Point, metric: Metric) -> Step | None:
     seeds = [seed for seed in before.by_seed if seed in after.by_seed]
     if not seeds:
         return None
-    found = paired_t_interval([after.by_seed[seed] for seed in seeds], [before.by_seed[seed] for seed in seeds])
+    values = ([each.by_seed[seed] for seed in seeds] for each in (after, before))
+    found = paired_t_interval(*values, bounds=metric.bounds)
     same = found.mean == 0 and found.half in (0, None)  # the same seed, and the same figure
     better = (found.mean > 0) == metric.higher_is_better
     word = "same" if same else ("better" if better else "worse") if found.excludes(0) else "ambiguous"

@@ -9,7 +9,7 @@ from bench.base.metrics import Metric
 from bench.history.steps import ALPHA, Run, Trend
 from bench.present.columns import page_of, to_text, wrapped
 from bench.present.files import save_figures, write_tables, writing
-from bench.present.format import figure_as, plural, slug
+from bench.present.format import figure, plural, slug
 from bench.present.tables import Column, Columns, Table, TableCell, count_cell, table_of
 
 FEWEST = 8  # runs: with fewer, no change point can be found
@@ -60,8 +60,7 @@ def _when(run: Run) -> str:
 
 def _mean_cell(run: Run, trend: Trend, unit: str) -> TableCell:
     mean = run.mean
-    ends = None if mean.low is None or mean.high is None else (mean.low, mean.high)
-    text = f"{figure_as('interval', mean.mean, ends, trend.scale)} {unit}".strip()
+    text = f"{figure(mean.mean, trend.scale, ends=mean.ends)} {unit}".strip()
     return TableCell(text + (" †" if run.point.not_valid else ""), mean.mean, mean.low, mean.high)
 
 

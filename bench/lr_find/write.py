@@ -65,7 +65,7 @@ def _loss(losses: Sequence[float]) -> TableCell:
     if not losses:
         return TableCell(DASH)
     lowest = min(losses)
-    return TableCell(figure(lowest, None, scale_of("nats", [lowest])), lowest)
+    return TableCell(figure(lowest, scale_of("nats", [lowest])), lowest)
 
 
 def _suite_rates(curve: Curve) -> str:

@@ -56,7 +56,7 @@ def _line(ax: Any, cells: Sequence[Cell], plot: Plot, divisor: float, *, style: 
     x = [float(cell.setting(plot.x)) for cell in cells]
     found = [each for cell in cells if (each := cell.estimate(plot.metric.name))]
     means = [each.mean / divisor for each in found]
-    ends = whiskers(found, plot.metric, divisor=divisor)
+    ends = whiskers(found, divisor=divisor)
     for place, cell in zip(x, cells, strict=True):
         values = [value / divisor for value in cell.by_seed(plot.metric.name).values()]
         if len(values) > 1:

@@ -20,7 +20,7 @@ from bench.present.axes import (
     within,
 )
 from bench.present.colours import Style
-from bench.present.format import Scale, axis_text, figure_pm
+from bench.present.format import Scale, axis_text, figure
 from bench.present.style import FAINT, INK, SMALL, Frame, figure_with_axes, shorten, text_inches
 from bench.statistics.intervals import Estimate
 from bench.statistics.ranking import pareto_front
@@ -52,7 +52,7 @@ def rows(plot: Plot, styles: Mapping[str, Style]) -> Any:
             values = [value / scale.divisor for value in cell.by_seed(metric.name).values()]
             if (found := cell.estimate(metric.name)) is not None:
                 draw = _bar if plot.kind == "bars" else _strip_row
-                draw(ax, row, values, found, metric, divisor=scale.divisor, style=styles[plot.called(cell)])
+                draw(ax, row, values, found, divisor=scale.divisor, style=styles[plot.called(cell)])
         name_rows(ax, list(map(plot.called, group)), [_text(cell, metric, scale) for cell in group])
     if plot.kind == "bars":
         axes[-1].set_xlim(left=0)
@@ -64,12 +64,10 @@ def rows(plot: Plot, styles: Mapping[str, Style]) -> Any:
 
 def _text(cell: Cell, metric: Metric, scale: Scale) -> str:
     found = cell.estimate(metric.name)
-    return f"{figure_pm(found.mean, found.half, scale)} {scale.unit}".strip() if found else ""
+    return f"{figure(found.mean, scale, ends=found.ends)} {scale.unit}".strip() if found else ""
 
 
-def _strip_row(
-    ax: Any, row: int, values: Sequence[float], found: Estimate, metric: Metric, *, divisor: float, style: Style
-) -> None:
+def _strip_row(ax: Any, row: int, values: Sequence[float], found: Estimate, *, divisor: float, style: Style) -> None:
     """The seeds above the line of the row, their mean a little below it."""
     ax.plot(
         values, [row - 0.22] * len(values), style.marker, color=style.colour, markersize=5, alpha=0.7,
@@ -77,20 +75,19 @@ def _strip_row(
     )  # fmt: skip
     if found.half is not None:
         ax.errorbar(
-            found.mean / divisor, row + 0.12, xerr=whiskers([found], metric, divisor=divisor), fmt=style.marker,
+            found.mean / divisor, row + 0.12, xerr=whiskers([found], divisor=divisor), fmt=style.marker,
             color=style.colour, markersize=8, capsize=4, elinewidth=1.8, capthick=1.8, markeredgecolor="white",
             markeredgewidth=0.6,
         )  # fmt: skip
 
 
-def _bar(
-    ax: Any, row: int, values: Sequence[float], found: Estimate, metric: Metric, *, divisor: float, style: Style
-) -> None:
+def _bar(ax: Any, row: int, values: Sequence[float], found: Estimate, *, divisor: float, style: Style) -> None:
     """The length of the mean, the values of the seeds upon it."""
     mean = found.mean / divisor
     ax.barh(row, mean, height=0.55, color=style.colour, alpha=0.45, edgecolor=style.colour)
     if found.half is not None:
-        ax.errorbar(mean, row, xerr=found.half / divisor, fmt="none", ecolor=INK, capsize=4, elinewidth=1.4)
+        ends = whiskers([found], divisor=divisor)
+        ax.errorbar(mean, row, xerr=ends, fmt="none", ecolor=INK, capsize=4, elinewidth=1.4)
     ax.plot(values, [row + 0.17] * len(values), style.marker, color=INK, markersize=3.5, markerfacecolor="none")
 
 
@@ -160,6 +157,6 @@ def _point(ax: Any, mark: _Mark, metric: Metric, style: Style) -> None:
     else:
         seeds(ax, mark.place, mark.values, style)
         ax.errorbar(
-            mark.place, mark.level.mean, yerr=whiskers([mark.level], metric), fmt=style.marker, color=style.colour,
+            mark.place, mark.level.mean, yerr=whiskers([mark.level]), fmt=style.marker, color=style.colour,
             markersize=8, capsize=4, elinewidth=1.6, markeredgecolor="white", markeredgewidth=0.6,
         )  # fmt: skip

@@ -1,6 +1,5 @@
 """Axes of plots: linear or logarithmic, ticks that people can read, and labels that stand beside what they name."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -76,14 +75,11 @@ def within(axis: Any, metric: Metric) -> None:
         (axis.axes.set_xlim if axis.axis_name == "x" else axis.axes.set_ylim)(max(0.0, low), min(1.0, high))
 
 
-def whiskers(found: Sequence[Estimate], metric: Metric, *, divisor: float = 1.0) -> tuple[list[float], list[float]]:
-    """How far the intervals of means reach down and up, as they are drawn: a share of one ends at 0 and 1."""
-    bottom, top = (0.0, 1.0) if metric.unit == "fraction" else (-math.inf, math.inf)
-    ends = [(each.mean if each.low is None else each.low, each.mean if each.high is None else each.high)
-            for each in found]  # fmt: skip
-    down = [max(0.0, each.mean - max(low, bottom)) / divisor for each, (low, _) in zip(found, ends, strict=True)]
-    up = [max(0.0, min(high, top) - each.mean) / divisor for each, (_, high) in zip(found, ends, strict=True)]
-    return down, up
+def whiskers(found: Sequence[Estimate], *, divisor: float = 1.0) -> tuple[list[float], list[float]]:
+    """How far the intervals of means reach down and up, as they are drawn; not at all where there is none."""
+    sides = [(each.mean - low, high - each.mean) for each in found
+             for low, high in [each.ends or (each.mean, each.mean)]]  # fmt: skip
+    return [down / divisor for down, _ in sides], [up / divisor for _, up in sides]
 
 
 def readable_ticks(axis: Any, *, log: bool, whole: bool = False) -> None:

@@ -67,7 +67,7 @@ def _comparisons(doctor: Doctor, device: str) -> Iterator[str]:
     yield line("trial", "samples/s", "sd", "A / B, 95 %", "smallest")
     for each in own:
         rates = [*each.a, *each.b]
-        mean = figure(sum(rates) / len(rates), None, scale_of("samples/s", rates))
+        mean = figure(sum(rates) / len(rates), scale_of("samples/s", rates))
         shown = times(each.ratio, each.low, each.high)
         yield line(each.trial, mean, percent(each.log_sd), shown, percent(each.smallest))
 

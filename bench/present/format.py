@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from bench.statistics.intervals import Estimate
 
 DASH = "–"
+MOST_DECIMALS, LARGEST = 8, 1e16  # of a figure that is written out
 SAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
@@ -69,8 +70,8 @@ def significant(value: float, digits: int = 3) -> int:
 
 
 def exponent(value: float) -> int:
-    """The power of ten of the first digit."""
-    return math.floor(math.log10(abs(value)))
+    """The power of ten of the first digit; 0 where there is none."""
+    return math.floor(math.log10(abs(value))) if value and math.isfinite(value) else 0
 
 
 def supported(half: float) -> int:
@@ -78,15 +79,17 @@ def supported(half: float) -> int:
     (so that rounding moves it by less than a fifth). Negative: it does not support even the units."""
     if half <= 0:
         return 3
-    first = exponent(half)
-    return -first + (1 if round(half / 10.0**first, 9) < 2 else 0)
+    first, _, power = f"{half:.9e}".partition("e")
+    return -int(power) + (1 if float(first) < 2 else 0)
 
 
 def number(value: float, *, decimals: int) -> str:
-    """`12,345.60`; negative `decimals` round to tens, hundreds, ..."""
+    """`12,345.60`; negative `decimals` round to tens, hundreds, ...; `1.2e-09` where it would be too long to read."""
+    if decimals > MOST_DECIMALS or abs(value) >= LARGEST:
+        return f"{value:.{max(0, decimals + exponent(value))}e}" if 0 < abs(value) < LARGEST else f"{value:.2g}"
     rounded = round(value, decimals) if decimals < 0 else value
     text = f"{rounded:,.{max(0, decimals)}f}"
-    return text.lstrip("-") if not any(digit in text for digit in "123456789") else text
+    return text if _shows(text) else text.lstrip("-")
 
 
 def plain(value: float) -> str:
@@ -98,66 +101,81 @@ def plain(value: float) -> str:
     return number(value, decimals=significant(value)) if abs(value) >= 1e-4 else f"{value:.2e}"
 
 
-def figure(value: float, half: float | None, scale: Scale) -> str:
-    """One mean with the digits that its interval supports, two at least; three where it has none."""
-    value, half = value / scale.divisor, None if half is None else half / scale.divisor
-    decimals = _decimals(value, half, scale)
-    return number(value, decimals=max(decimals, min(_two_digits(value), scale.decimals)))
+def figure(
+    value: float,
+    scale: Scale,
+    *,
+    ends: tuple[float, float] | None = None,
+    form: str = "interval",
+    digits: int | None = None,
+) -> str:
+    """A mean in the unit of `scale`, with the digits that its interval (from one of `ends` to the other) supports, and
+    two significant ones at least; three where it has no interval.
 
-
-def figure_pm(value: float, half: float | None, scale: Scale) -> str:
-    """The same with its interval: `0.912 ± 0.014`. Without one it stands alone."""
-    if half is None:
-        return figure(value, None, scale)
-    decimals = _decimals(value / scale.divisor, half / scale.divisor, scale)
-    shown = number(half / scale.divisor, decimals=decimals)
-    return f"{number(value / scale.divisor, decimals=decimals)} ± {shown}"
+    `form`: `interval`, which is `0.912 ± 0.014` where both sides round alike, else `0.48 [0.00, 1.00]`; `range`,
+    `0.898 to 0.926`; `mean` alone. `digits`: at most so many significant ones of the mean.
+    """
+    value, low, high = (each / scale.divisor for each in (value, *(ends or (value, value))))
+    decimals = _decimals(value, (high - low) / 2 if ends else None, scale)
+    if digits is not None and value:
+        decimals = min(decimals, digits - 1 - exponent(value))
+    mean = number(value, decimals=decimals)
+    if form == "mean" or not ends:
+        return mean
+    if form == "range":
+        return f"{_end(low, value, decimals)} to {_end(high, value, decimals)}"
+    half = (high - low) / 2
+    down, side, up = (_side(each, half, decimals) for each in (value - low, half, high - value))
+    below, middle, above = (round(each, decimals) for each in (low, value, high))
+    if down == up or math.isclose(above - middle, middle - below, rel_tol=1e-6):
+        return f"{mean} ± {up if down == up else side}"
+    return f"{mean} [{_end(low, value, decimals)}, {_end(high, value, decimals)}]"
 
 
 def mean_text(found: "Estimate", metric: Metric, *, scale: Scale, interval: bool = True) -> str:
-    """The mean of a metric as tables have it: a count is whole, other figures have the digits of `figure_pm`, or
-    without the interval those of `figure`."""
+    """The mean of a metric as tables have it, with its interval or without: a count is whole."""
     if metric.unit == "count":
         return whole(found.mean)
-    return (figure_pm if interval else figure)(found.mean, found.half, scale)
-
-
-def figure_as(
-    form: str, value: float, ends: tuple[float, float] | None, scale: Scale, *, digits: int | None = None
-) -> str:
-    """A mean as `interval` (`0.912 ± 0.014`), `range` (`0.898 to 0.926`) or `mean` alone. `ends` are those of its
-    interval: no digit beyond what it supports is shown, and at most `digits` significant ones of the mean."""
-    value, low, high = (each / scale.divisor for each in (value, *(ends or (value, value))))
-    half = (high - low) / 2 if ends else None
-    decimals = _decimals(value, half, scale)
-    if digits is not None and value:
-        decimals = min(decimals, digits - 1 - exponent(value))
-    if form == "mean" or half is None:
-        return number(value, decimals=decimals)
-    if form == "range":
-        return f"{number(low, decimals=decimals)} to {number(high, decimals=decimals)}"
-    # Fewer digits than the interval has: it is rounded up, never to nothing.
-    unit = 10.0**-decimals
-    rounded = round(half, decimals) if round(half, decimals) > 0 else unit
-    return f"{number(value, decimals=decimals)} ± {number(rounded if half > 0 else 0.0, decimals=decimals)}"
-
-
-def _two_digits(value: float) -> int:
-    return 1 - exponent(value) if value else 0
+    return figure(found.mean, scale, ends=found.ends, form="interval" if interval else "mean")
 
 
 def _decimals(value: float, half: float | None, scale: Scale) -> int:
-    if half:
-        return min(supported(half), scale.decimals)
-    share = scale.decimals == 6 and (value == 0 or 0.01 <= abs(value) <= 1)
-    if half is None and abs(value) >= 1000:
-        return min(2 - exponent(value), scale.decimals)
-    return min(3 if share else significant(value), scale.decimals)
+    if half and math.isfinite(half):
+        decimals = min(supported(half), scale.decimals)
+    elif half is None and abs(value) >= 1000:
+        decimals = min(2 - exponent(value), scale.decimals)
+    else:
+        share = scale.decimals == 6 and (value == 0 or 0.01 <= abs(value) <= 1)
+        decimals = min(3 if share else significant(value), scale.decimals)
+    two = 1 - exponent(value)
+    return max(decimals, min(two, 0) if scale.decimals == 0 and value.is_integer() else two) if value else decimals
 
 
-def accuracy(value: float, half: float | None = None) -> str:
+def _end(value: float, mean: float, decimals: int) -> str:
+    """An end of an interval: as many decimals as the mean has; not all of them where it is far larger; one digit where
+    it would round to nothing."""
+    if value and abs(value) >= 10 * abs(mean):
+        decimals = min(decimals, 1 - exponent(value))
+    text = number(value, decimals=decimals)
+    return text if _shows(text) or not value else number(value, decimals=-exponent(value))
+
+
+def _side(length: float, half: float, decimals: int) -> str:
+    """How far an interval reaches to one side; rounded up to the last digit where it would round to nothing."""
+    if math.isclose(length, half, rel_tol=1e-6):
+        length = half  # the same on both sides but for the rounding of floats
+    decimals = min(decimals, 1 - exponent(length)) if length else decimals  # no more digits than two
+    text = number(length, decimals=decimals)
+    return text if _shows(text) or half <= 0 else number(10.0**-decimals, decimals=decimals)
+
+
+def _shows(text: str) -> bool:
+    return any(digit in text for digit in "123456789")
+
+
+def accuracy(value: float, ends: tuple[float, float] | None = None) -> str:
     """A share of one: `0.978`, `0.978 ± 0.006`."""
-    return figure_pm(value, half, Scale(""))
+    return figure(value, Scale(""), ends=ends)
 
 
 def signed(value: float, *, decimals: int = 3) -> str:
@@ -172,8 +190,9 @@ def percent(share: float) -> str:
 
 
 def whole(value: float) -> str:
-    """`7,510`"""
-    return f"{round(value):,}"
+    """A count: `7,510`; a mean of counts that is below ten and no whole number has two digits, `2.5`."""
+    few = 0 < abs(value) < 10 and not float(value).is_integer()
+    return number(value, decimals=1 - exponent(value)) if few else f"{round(value):,}"
 
 
 def times(value: float, low: float | None = None, high: float | None = None) -> str:

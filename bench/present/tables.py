@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from bench.present.format import DASH, Scale, figure_pm, printable, raw, times
+from bench.present.format import DASH, Scale, figure, printable, raw, times
 from bench.registry import report_format
 from bench.statistics.intervals import Estimate, Ratio
 
@@ -38,7 +38,7 @@ def estimate_cell(found: Estimate | None, scale: Scale) -> TableCell:
     """`0.912 ± 0.014`, in the unit of `scale`; a dash where there is none."""
     if found is None:
         return TableCell(DASH)
-    return TableCell(figure_pm(found.mean, found.half, scale), found.mean, found.low, found.high)
+    return TableCell(figure(found.mean, scale, ends=found.ends), found.mean, found.low, found.high)
 
 
 def ratio_cell(found: Ratio | None) -> TableCell:

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from operator import itemgetter
 
 from bench.analysis.cells import Cell, Section, axis_label, metrics_of, scale_for, value_text
-from bench.analysis.table_columns import BOLD, INTERVALS, Marks, doubt, mean_column
+from bench.analysis.table_columns import BOLD, Marks, doubt, interval_notes, mean_column
 from bench.base.metrics import ACCURACY, BUILT_IN, Metric, metric_named
 from bench.errors import nearest
-from bench.present.format import Scale, figure_as, head, listing, whole
+from bench.present.format import Scale, figure, head, listing, whole
 from bench.present.tables import Column, Columns, Table, TableCell, table_of
 from bench.publish.source import AXES, BlockError, axis_of, value_of
 from bench.statistics.intervals import Estimate
@@ -48,7 +48,7 @@ def summary_table(sections: Sequence[Section], attributes: Mapping[str, str]) ->
             column = {row: places.get((row, key)) for row in row_keys}
             columns.append((head, _column(column, metric, scale, layout, marks)))
     table = table_of("summary", "Summary", row_keys, columns)
-    return replace(table, notes=tuple(_notes(cells, table.rows, layout, marks)))
+    return replace(table, notes=tuple(_notes(cells, table, layout, marks)))
 
 
 def _layout(attributes: Mapping[str, str], cells: Sequence[Cell]) -> Layout:
@@ -107,8 +107,7 @@ def _column(
     def text(found: Estimate) -> str:
         if metric.unit == "count":
             return whole(found.mean)
-        ends = None if found.low is None or found.high is None else (found.low, found.high)
-        return figure_as(layout.form, found.mean, ends, scale, digits=layout.digits)
+        return figure(found.mean, scale, ends=found.ends, form=layout.form, digits=layout.digits)
 
     shown = mean_column(
         [cell for cell in column.values() if cell is not None],
@@ -121,13 +120,13 @@ def _column(
     return lambda row: shown(column[row])
 
 
-def _notes(cells: Sequence[Cell], rows: Sequence[Sequence[TableCell]], layout: Layout, marks: Marks) -> Iterator[str]:
+def _notes(cells: Sequence[Cell], table: Table, layout: Layout, marks: Marks) -> Iterator[str]:
+    rows = table.rows
     texts = [cell.text for row in rows for cell in row]
     if layout.columns or len(layout.metrics) == 1:
         meanings = (f"{head(metric, scale_for(metric, cells))}, {metric.meaning}" for metric in layout.metrics)
         yield f"Figures: {'; '.join(meanings)}."
-    if any("±" in text for text in texts):
-        yield INTERVALS
+    yield from interval_notes(rows, table.columns)
     if layout.form == "range":
         yield "Ranges: 95 % interval of the mean over seeds (Student's t)."
     if any(cell.best for row in rows for cell in row):

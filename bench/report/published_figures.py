@@ -112,7 +112,8 @@ def _figure(published: Published, section: Section, cell: Cell, folder: Path) ->
             missing = str(error).replace(f"{folder}/", "")
         except KeyError:
             missing = f"the data set has no class {published.class_name}"
-    return Figure(published, section, cell, None if missing else t_interval(values), f"{missing}." if missing else "")
+    found = Figure(published, section, cell, None, f"{missing}." if missing else "")
+    return found if missing else replace(found, ours=t_interval(values, bounds=found.metric.bounds))
 
 
 def table_of_figures(figures: Sequence[Figure]) -> Table:

@@ -99,7 +99,7 @@ def _columns(cells: Sequence[Cell], against: str) -> Iterator[list[str]]:
         return [head, *(text(found) if (found := cell.estimate(metric)) else DASH for cell in cells)]
 
     def figures(scale: Scale) -> Callable[[Estimate], str]:
-        return lambda found: figure(found.mean, found.half, scale)
+        return lambda found: figure(found.mean, scale, ends=found.ends, form="mean")
 
     yield ["model", *(cell.model for cell in cells)]
     yield column("parameters", "parameters", lambda found: whole(found.mean))
@@ -115,7 +115,7 @@ def _accuracy(cell: Cell) -> str:
     if not cell.n:
         return "/".join(dict.fromkeys(row.status for row in cell.rows))
     found = cell.estimate(ACCURACY)
-    return (accuracy(found.mean, found.half) if found else DASH) + (" †" if cell.not_valid else "  ")
+    return (accuracy(found.mean, found.ends) if found else DASH) + (" †" if cell.not_valid else "  ")
 
 
 def _ratio(cell: Cell, cells: Sequence[Cell], against: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from bench.analysis.artifacts import layers
 from bench.analysis.cells import Cell, Section
 from bench.analysis.table_columns import Marks, cell_columns
-from bench.base.metrics import ACCURACY, BUILT_IN
+from bench.base.metrics import ACCURACY, BUILT_IN, Bounds
 from bench.errors import BenchError
 from bench.present.format import Scale
 from bench.present.tables import Column, Columns, Table, TableCell, count_cell, estimate_cell, table_of
@@ -59,7 +59,7 @@ def _figures(cell: Cell, folder: Path) -> Figures:
             return "no weights in two or more dimensions."
         norms.append(math.sqrt(sum(float(layer.statistics["l2_norm"]) ** 2 for layer in found)))
         shares.append(100 * sum(float(layer.statistics["near_zero"]) * layer.values.size for layer in found) / count)
-    return t_interval(norms), t_interval(shares)
+    return t_interval(norms, bounds=Bounds(least=0.0)), t_interval(shares, bounds=Bounds(0.0, 100.0))
 
 
 def _cell(found: Figures, which: int, marks: Marks) -> TableCell:

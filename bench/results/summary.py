@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from bench.base.metrics import metric_named
 from bench.base.records import TOGETHER
 from bench.results.frame import CELL, COUNTS, SETTINGS, TAIL, TORCH, pools
+from bench.statistics.intervals import interval_ends
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +28,7 @@ def summary_frame(frame: "pd.DataFrame", *, confidence: float = 0.95) -> "pd.Dat
 
     The timings of seeds that one process trained at once (engine `vectorized`) are one measurement: `n` counts the
     seeds, but their mean is of one value a process. A metric that some of its seeds lack is left empty. `low`
-    and `high` are the t-interval; at n = 1 they and `sd` are empty.
+    and `high` are the t-interval within the metric's bounds; at n = 1 they and `sd` are empty.
     """
     import pandas as pd
 
@@ -102,16 +104,16 @@ def _figures(ok: "pd.DataFrame", metrics: list[str], *, torch: Mapping[str, str]
 
 
 def _statistics(ok: "pd.DataFrame", metrics: list[str], *, by: str, confidence: float) -> "pd.DataFrame":
-    import numpy as np
     import pandas as pd
-    from scipy.special import stdtrit
 
     groups = ok[metrics].astype("float64").groupby(ok[by])
     sizes, present = groups.size(), groups.count()
     whole = present.eq(sizes, axis=0)
     means, sds = groups.mean().where(whole), groups.std(ddof=1).where(whole)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        factor = pd.Series(stdtrit(sizes - 1, 0.5 + confidence / 2) / np.sqrt(sizes), index=sizes.index)
-    halves = sds.mul(factor, axis=0)
-    parts: dict[str, Any] = {"mean": means, "sd": sds, "low": means - halves, "high": means + halves}
-    return pd.DataFrame({f"{name}_{part}": parts[part][name] for name in metrics for part in STATISTICS})
+    found: dict[str, Any] = {}
+    for name in metrics:
+        bounds = metric_named(name).bounds
+        ends = interval_ends(means[name], sds[name], sizes, bounds=bounds, confidence=confidence)
+        columns = zip(STATISTICS, (means[name], sds[name], *ends), strict=True)
+        found |= {f"{name}_{part}": values for part, values in columns}
+    return pd.DataFrame(found, index=sizes.index)

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit  # the t quantile itself: scipy.stats would take half a second to import
 
+from bench.base.metrics import UNBOUNDED, Bounds
+
 Sample = NDArray[np.float64]
 
 FEWEST_EXAMPLES = 30  # below, a percentile interval promises more than it keeps: .75 for .95 at n = 3
@@ -27,6 +29,10 @@ class Estimate:
     low: float | None
     high: float | None
     n: int
+
+    @property
+    def ends(self) -> tuple[float, float] | None:
+        return None if self.low is None or self.high is None else (self.low, self.high)
 
     @property
     def half(self) -> float | None:
@@ -51,8 +57,27 @@ class Ratio:
         return self.low is not None and self.high is not None and not self.low <= value <= self.high
 
 
-def t_interval(values: ArrayLike, *, confidence: float = 0.95) -> Estimate:
-    """Mean of `values` (n,) with Student's t-interval: mean ± t(n - 1) · sd / √n (Student 1908).
+def interval_ends(
+    means: ArrayLike, sds: ArrayLike, n: ArrayLike, *, bounds: Bounds = UNBOUNDED, confidence: float = 0.95
+) -> tuple[Sample, Sample]:
+    """Both ends of Student's t-intervals of `means`, of `n` values each with standard deviations `sds` (all (k,)):
+    mean ± t(n - 1) · sd / √n (Student 1908), cut to `bounds`. Where these are logarithmic, that of the logarithm by the
+    delta method: mean · exp(± t · sd / (mean · √n)). NaN where n = 1, or where a mean or sd is."""
+    means, sds, n = (np.asarray(each, dtype=np.float64) for each in (means, sds, n))
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        halves = stdtrit(n - 1, 0.5 + confidence / 2) * sds / np.sqrt(n)
+        # No cut takes away the mean itself: what lies out of bounds was measured all the same.
+        lows = np.minimum(means, np.maximum(means - halves, bounds.least))
+        highs = np.maximum(means, np.minimum(means + halves, bounds.most))
+        if bounds.logarithmic:
+            factors = np.exp(halves / means)
+            lows, highs = (np.where(means > 0, by_factor, end)
+                           for by_factor, end in ((means / factors, lows), (means * factors, highs)))  # fmt: skip
+    return lows, highs
+
+
+def t_interval(values: ArrayLike, *, bounds: Bounds = UNBOUNDED, confidence: float = 0.95) -> Estimate:
+    """Mean of `values` (n,) with Student's t-interval, within `bounds`: see `interval_ends`.
 
     At n = 3, 5, 10 it covers what it says, which percentile bootstrap and ± 1.96 SE do not. Equal values have an
     interval without width. Raises ValueError where `values` is empty or not finite.
@@ -62,16 +87,17 @@ def t_interval(values: ArrayLike, *, confidence: float = 0.95) -> Estimate:
     if n == 1:
         return Estimate(mean, None, None, None, 1)
     sd = _sd(sample)
-    half = t_quantile(n - 1, confidence=confidence) * sd / math.sqrt(n)
-    return Estimate(mean, sd, mean - half, mean + half, n)
+    low, high = interval_ends(mean, sd, n, bounds=bounds, confidence=confidence)
+    return Estimate(mean, sd, float(low), float(high), n)
 
 
-def paired_t_interval(a: ArrayLike, b: ArrayLike, *, confidence: float = 0.95) -> Estimate:
-    """Mean of `a` - `b`, (n,) each, paired by position, with the t-interval of the differences.
+def paired_t_interval(a: ArrayLike, b: ArrayLike, *, bounds: Bounds = UNBOUNDED, confidence: float = 0.95) -> Estimate:
+    """Mean of `a` - `b`, (n,) each, paired by position, with the t-interval of the differences. `bounds`: of the values
+    themselves, so that shares differ by one at most.
 
     Raises ValueError where the two are not of the same length, empty, or not finite.
     """
-    return t_interval(_differences(a, b), confidence=confidence)
+    return t_interval(_differences(a, b), bounds=bounds.of_differences, confidence=confidence)
 
 
 def probability_better(a: ArrayLike, b: ArrayLike) -> float:

@@ -14,6 +14,7 @@ from bench.analysis.models_table import models_table
 from bench.analysis.sections import sections_of
 from bench.base.records import Component, Result
 from bench.present.tables import Table, to_latex, to_markdown
+from bench.report.terminal import terminal_summary
 from bench.results.frame import latest
 from bench.statistics.intervals import log_ratio
 
@@ -228,3 +229,32 @@ def test_the_caption_of_latex_can_stand_alone(make: ModuleType) -> None:
     table = models_table(section_of(plan, make.run_of(plan)), name="models", suite_name="base_line")
     assert table.caption == "Models on digits · cpu, suite base_line, n = 5 seeds"
     assert r"\caption{Models on digits $\cdot$ cpu, suite base\_line, n = 5 seeds}" in to_latex(table)
+
+
+def test_a_wide_interval_leaves_its_mean_readable(make: ModuleType) -> None:
+    """One of two seeds is at chance: table, LaTeX, CSV, terminal, sentences and page have the same mean and ends."""
+    plan = make.Plan(seeds=(0, 1))
+    broken = [{"test_accuracy": 0.866, "train_samples_per_second": 530_000.0, "own": -0.002},
+              {"test_accuracy": 0.097, "train_samples_per_second": 50_000.0, "own": 0.001}]  # fmt: skip
+    results = [
+        replace(each, metrics={**each.metrics, **broken[each.trial.seed]}) if each.trial.model.name == "cnn" else each
+        for each in make.run_of(plan)
+    ]
+    table = table_of(plan, results)
+    assert column(table, "test_accuracy")[2].text == "0.48 [0.00, 1.00]"
+    assert (column(table, "test_accuracy")[2].low, column(table, "test_accuracy")[2].high) == (0, 1)
+    assert column(table, "train_samples_per_second")[2].text == "290,000 [8, 11,000,000,000]"
+    assert column(table, "own")[2].text == "-0.00050 ± 0.019"
+    for text in (to_latex(table), to_markdown(table).replace("\\", "")):
+        assert "0.48 [0.00, 1.00]" in text
+    assert any(note.startswith("In brackets after a mean") for note in table.notes)
+    terminal = terminal_summary(results, plan)
+    (row,) = [line for line in terminal.splitlines() if line.startswith("cnn ")]
+    assert "0.48 [0.00, 1.00]" in row
+    assert " 290,000 " in row
+
+
+def test_even_intervals_need_no_brackets(make: ModuleType) -> None:
+    table = table_of(make.Plan(), make.run_of(make.Plan()))
+    assert all("±" in cell.text for cell in column(table, "test_accuracy"))
+    assert not any(note.startswith("In brackets after a mean") for note in table.notes)

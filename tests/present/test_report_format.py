@@ -9,13 +9,18 @@ from bench.present import format as f
 FRACTION, SPEED = f.Scale(""), f.scale_of("samples/s", [])
 
 
+def shown(value: float, half: float | None, scale: f.Scale, *, form: str = "interval") -> str:
+    """The text of a mean with an interval that reaches as far to both sides."""
+    return f.figure(value, scale, ends=None if half is None else (value - half, value + half), form=form)
+
+
 @pytest.mark.parametrize(
     ("value", "half", "text"),
     [
         (0.9123, 0.0141, "0.912 ± 0.014"),
         (0.97812, 0.0061, "0.978 ± 0.006"),
         (0.97812, 0.00012, "0.97812 ± 0.00012"),
-        (0.92, 0.21, "0.9 ± 0.2"),
+        (0.92, 0.21, "0.92 ± 0.21"),
         (0.978, 0.0, "0.978 ± 0.000"),
         (1.0, 0.0, "1.000 ± 0.000"),
         (0.9784, None, "0.978"),
@@ -23,7 +28,7 @@ FRACTION, SPEED = f.Scale(""), f.scale_of("samples/s", [])
     ],
 )
 def test_accuracy(value: float, half: float | None, text: str) -> None:
-    assert f.accuracy(value, half) == text
+    assert shown(value, half, FRACTION) == text
 
 
 @pytest.mark.parametrize(
@@ -33,17 +38,20 @@ def test_accuracy(value: float, half: float | None, text: str) -> None:
         (212_345, 1_523, "212,300 ± 1,500"),
         (212_345, None, "212,000"),
         (345.2, None, "345"),
-        (999.6, 0.04, "1,000 ± 0"),
+        (999.6, 0.04, "1,000 ± 1"),  # never to nothing
+        (0.5, None, "0.50"),
+        (2.5, 0.1, "2.5 ± 0.1"),
     ],
 )
 def test_throughput(value: float, half: float | None, text: str) -> None:
-    assert f.figure_pm(value, half, SPEED) == text
+    assert shown(value, half, SPEED) == text
 
 
 def test_bytes_share_one_unit() -> None:
     scale = f.scale_of("bytes", [1.2 * 2**20, 1.9 * 2**20, 6 * 2**20])
     assert scale.unit == "MiB"
-    assert f.figure_pm(1.9 * 2**20, 0.05 * 2**20, scale) == "1.90 ± 0.05"
+    assert shown(1.9 * 2**20, 0.05 * 2**20, scale) == "1.90 ± 0.05"
+    assert shown(3 * 2**10, 2**20, scale) == "0.0029 ± 1.0"  # among larger ones
     assert f.scale_of("bytes", [100]).unit == "B"
     assert f.scale_of("bytes", [3 * 2**30]).unit == "GiB"
 
@@ -52,11 +60,37 @@ def test_seconds_share_one_unit() -> None:
     assert f.scale_of("seconds", [0.07, 0.12, 0.79]).unit == "s"
     assert f.scale_of("seconds", [0.002, 0.009]).unit == "ms"
     assert f.scale_of("seconds", [3e-6]).unit == "µs"
-    assert f.figure(0.79, None, f.scale_of("seconds", [0.79])) == "0.790"
+    assert f.figure(0.79, f.scale_of("seconds", [0.79])) == "0.790"
 
 
-def test_a_figure_keeps_two_digits_where_its_interval_is_wide() -> None:
-    assert f.figure(0.07, 0.4, f.scale_of("seconds", [0.79])) == "0.070"
+@pytest.mark.parametrize(
+    ("value", "ends", "scale", "texts"),  # as interval, range, mean
+    [
+        (0.481, (0.0, 1.0), FRACTION, ("0.48 [0.00, 1.00]", "0.00 to 1.00", "0.48")),
+        (0.0972, (0.0, 0.6), FRACTION, ("0.097 [0.000, 0.600]", "0.000 to 0.600", "0.097")),
+        (228_000, (214_300, 242_500), SPEED, ("228,000 ± 14,000", "214,000 to 242,000", "228,000")),
+        (0.96, (0.9, 1.0), FRACTION, ("0.96 [0.90, 1.00]", "0.90 to 1.00", "0.96")),
+        (0.0, (0.0, 0.0), FRACTION, ("0.000 ± 0.000", "0.000 to 0.000", "0.000")),
+        (-0.31, (-6.2, 5.58), FRACTION, ("-0.31 ± 5.9", "-6.2 to 5.6", "-0.31")),
+        (290_000, (9.66, 8.7e9), SPEED, ("290,000 [10, 8,700,000,000]", "10 to 8,700,000,000", "290,000")),
+        (530_000, (52_400, 5_360_000), SPEED, ("530,000 [50,000, 5,400,000]", "50,000 to 5,400,000", "530,000")),
+        (1e15, (1e15 - 2e14, 1e15 + 2e14), SPEED,
+         ("1,000,000,000,000,000 ± 200,000,000,000,000", "800,000,000,000,000 to 1,200,000,000,000,000",
+          "1,000,000,000,000,000")),
+        (1.04e-9, (7e-10, 1.38e-9), FRACTION, ("1.0e-09 ± 3e-10", "7e-10 to 1.4e-09", "1.0e-09")),
+        (5e-324, (5e-324, 5e-324), FRACTION, ("4.9e-324 ± 0", "4.9e-324 to 4.9e-324", "4.9e-324")),
+        (0.07, (0.02, 0.4), f.scale_of("seconds", [0.79]), ("0.070 [0.020, 0.400]", "0.020 to 0.400", "0.070")),
+        (3.0, (3.0, 3.0), f.scale_of("bytes", [3.0]), ("3 ± 0", "3 to 3", "3")),
+    ],
+)  # fmt: skip
+def test_no_interval_rounds_its_mean_away(
+    value: float, ends: tuple[float, float], scale: f.Scale, texts: tuple[str, str, str]
+) -> None:
+    assert tuple(f.figure(value, scale, ends=ends, form=form) for form in ("interval", "range", "mean")) == texts
+
+
+def test_a_mean_of_counts_has_two_digits() -> None:
+    assert [f.whole(value) for value in (7510.0, 12.4, 2.5, 0.25, 2.0, 0.0)] == ["7,510", "12", "2.5", "0.25", "2", "0"]
 
 
 def test_ratio() -> None:

@@ -14,7 +14,7 @@ import pytest
 from bench.cli.publish import publish as command
 from bench.cli.report import report
 from bench.errors import BenchError
-from bench.present.format import Scale, figure_as
+from bench.present.format import Scale, figure
 from bench.results.store import Store
 
 HOSTILE = {"note": "a|b <script>x</script> `c` _d_ **e** |f| g:: `h`_ [i](j) .. k"}
@@ -234,13 +234,12 @@ def test_rows_columns_format_and_digits_are_the_markers(docs: Path) -> None:
 def test_no_digit_that_the_interval_does_not_support(
     form: str, ends: tuple[float, float] | None, digits: int | None, text: str
 ) -> None:
-    assert figure_as(form, 0.912, ends, Scale(""), digits=digits) == text
+    assert figure(0.912, Scale(""), ends=ends, form=form, digits=digits) == text
 
 
 def test_large_figures_lose_digits_too() -> None:
-    assert (
-        figure_as("interval", 123_456.0, (122_000.0, 125_000.0), Scale("", decimals=0), digits=2) == "120,000 ± 10,000"
-    )
+    scale = Scale("", decimals=0)
+    assert figure(123_456.0, scale, ends=(122_000.0, 125_000.0), digits=2) == "120,000 ± 10,000"
 
 
 def test_what_was_not_measured_has_a_mark_and_says_why(make: ModuleType, tmp_path: Path) -> None:

@@ -10,10 +10,11 @@ from types import ModuleType
 import pandas as pd
 import pytest
 
+from bench.analysis.sections import sections_of
 from bench.base.metrics import LATER
 from bench.base.records import Component
 from bench.present.tables import write_frame
-from bench.results.frame import trials_frame
+from bench.results.frame import latest, trials_frame
 from bench.results.summary import summary_frame
 
 VALUES = (0.90, 0.92, 0.94)
@@ -163,3 +164,25 @@ def test_timings_of_seeds_that_one_process_trained_are_one_value(make: ModuleTyp
     assert frame["test_accuracy_sd"].notna().all()
     assert frame["fit_seconds_mean"].notna().all()
     assert frame["fit_seconds_sd"].notna().to_dict() == {"eager": True, "vectorized": False}
+
+
+def test_intervals_stay_where_a_figure_can_be(make: ModuleType) -> None:
+    """Half of all starts are dead: one seed of two is at chance."""
+    plan = make.Plan(seeds=(0, 1), models=(Component("fragile"),))
+    values = [
+        {"test_accuracy": 0.866, "train_samples_per_second": 530_000, "test_loss": 0.4, "own": -1.0},
+        {"test_accuracy": 0.097, "train_samples_per_second": 50_000, "test_loss": 90.0, "own": 2.0},
+    ]
+    results = [make.result_of(trial, metrics=each) for trial, each in zip(plan.trials(), values, strict=True)]
+    (row,) = summary_frame(trials_frame(results, plan)).to_dict("records")
+    (section,) = sections_of(latest(results, plan).rows, plan)
+    for name in values[0]:  # the file and the tables say the same
+        found = section.cells[0].estimate(name)
+        assert [row[f"{name}_{part}"] for part in ("mean", "sd", "low", "high")] == [
+            found.mean, found.sd, found.low, found.high]  # fmt: skip
+    assert (row["test_accuracy_low"], row["test_accuracy_high"]) == (0, 1)
+    assert row["test_loss_low"] == 0
+    assert row["own_low"] < -10  # nothing is known of a plugin's metric
+    factor = math.exp(12.706204736174698 * 480_000 / 2 / 290_000)
+    assert row["train_samples_per_second_low"] == pytest.approx(290_000 / factor)
+    assert row["train_samples_per_second_high"] == pytest.approx(290_000 * factor)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from bench.base.metrics import BOUNDS, BUILT_IN, Bounds, Metric
 from bench.statistics.intervals import (
     geometric_mean_ratio,
     log_ratio,
@@ -128,3 +129,40 @@ def test_mean_of_ratios_needs_values_enough_in_every_cell() -> None:
     assert (found.low, found.high) == (None, None)
     with pytest.raises(ValueError, match="cell"):
         geometric_mean_ratio([])
+
+
+SPEEDS, SHARES = BOUNDS["samples/s"], BOUNDS["fraction"]
+
+
+@pytest.mark.parametrize(
+    ("values", "bounds", "low", "high"),
+    [
+        ([0.866, 0.097], SHARES, 0.0, 1.0),
+        ([0.9, 0.96, 0.93], SHARES, 0.93 - 4.302652729911275 * 0.03 / math.sqrt(3), 1.0),
+        ([1.0, 1.0], SHARES, 1.0, 1.0),
+        ([0.0, 0.0], SHARES, 0.0, 0.0),
+        ([2.0, 0.1], BOUNDS["nats"], 0.0, 1.05 + 12.706204736174698 * 1.9 / 2),
+        ([-1.0, 1.0], BOUNDS[""], -12.706204736174698, 12.706204736174698),
+        ([30.0, 10.0], SPEEDS, 20 * math.exp(-6.353102368087349), 20 * math.exp(6.353102368087349)),
+        ([3e-9, 1e-9], BOUNDS["seconds"], 2e-9 * math.exp(-6.353102368087349), 2e-9 * math.exp(6.353102368087349)),
+        ([0.0, 0.0], BOUNDS["bytes"], 0.0, 0.0),
+        ([1e15, 1e15], SPEEDS, 1e15, 1e15),
+        ([1.5, 1.5], SHARES, 1.5, 1.5),  # out of bounds, and measured all the same
+    ],
+)
+def test_an_interval_ends_where_its_figure_does(values: list[float], bounds: Bounds, low: float, high: float) -> None:
+    found = t_interval(values, bounds=bounds)
+    assert found.mean == pytest.approx(sum(values) / len(values))
+    assert (found.low, found.high) == (pytest.approx(low), pytest.approx(high))
+
+
+def test_shares_differ_by_one_at_most() -> None:
+    found = paired_t_interval([0.9, 0.1], [0.5, 0.5], bounds=SHARES)
+    assert (found.mean, found.low, found.high) == (pytest.approx(0.0), -1.0, 1.0)
+
+
+def test_every_metric_has_the_bounds_of_its_unit() -> None:
+    assert all(each.bounds == BOUNDS[each.unit] for each in BUILT_IN.values())
+    logarithmic = {each.unit for each in BUILT_IN.values() if each.bounds.logarithmic}
+    assert logarithmic == {"bytes", "samples/s", "seconds", "FLOP/s"}
+    assert Metric("r2", "", True, False, "", bounds=Bounds(most=1.0)).bounds.most == 1.0

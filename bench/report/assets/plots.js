@@ -153,9 +153,9 @@ function tipOf(point, names) {
   return [cell.model, settingText(cell), ...lines, `n = ${plural(cell.n, "seed")}`].filter(Boolean).join("\n");
 }
 
-/** Interval ends within what an axis can show: positive on a logarithmic one, a share of one within 0 and 1. */
-function clamped([mean, low, high], { log, share }) {
-  return [log && low <= 0 ? mean : share ? Math.max(0, low) : low, share ? Math.min(1, high) : high];
+/** Interval ends within what an axis can show: positive on a logarithmic one. */
+function clamped([mean, low, high], { log }) {
+  return [log && low <= 0 ? mean : low, high];
 }
 
 function cellPlot(points, { x, y, width, names, lines }) {

@@ -85,7 +85,7 @@ def texts(page: Any, field: str, *, table: str = "summary") -> list[str]:
 
 
 def numbers(column: Sequence[str]) -> list[float]:
-    return [float(text.split("±")[0].replace(",", "")) for text in column if text.strip() != "–"]
+    return [float(re.split("[±[]", text)[0].replace(",", "")) for text in column if text.strip() != "–"]
 
 
 def wait_count(page: Any, text: str) -> None:
