@@ -11,7 +11,8 @@ from bench.comparison.pairs import Comparison
 from bench.comparison.tables import verdict_text
 from bench.present.axes import name_rows
 from bench.present.format import times
-from bench.present.style import FAINT, INK, SMALL, Frame, figure_with_axes, shorten, text_inches
+from bench.present.names import short_names
+from bench.present.style import FAINT, INK, SMALL, Frame, figure_with_axes, text_inches
 from bench.statistics.intervals import Ratio
 
 ROW_INCHES = 0.36
@@ -38,8 +39,9 @@ def forest(comparison: Comparison) -> Any:
         rows.append(("geometric mean", comparison.overall, comparison.verdict, word))
     found = [(label, ratio, verdict, word) for label, ratio, verdict, word in rows if ratio is not None]
     texts = [f"{times(r.ratio, r.low, r.high)}  {word}" for _, r, _, word in found]
+    short = short_names((label for label, *_ in found), most=LABEL)
     frame = Frame(
-        left=max(text_inches(shorten(label, most=LABEL)) for label, *_ in found) + 0.35,
+        left=max(map(text_inches, short.values())) + 0.35,
         right=max(text_inches(text, size=SMALL) for text in texts) + 0.35,
         bottom=0.75,
     )
@@ -51,7 +53,7 @@ def forest(comparison: Comparison) -> Any:
     _ratio_axis(ax, [ratio for _, ratio, *_ in found])
     for row, (_, ratio, verdict, _) in enumerate(found):
         _row(ax, row, ratio, LOOKS[verdict], mean=row >= len(cells))
-    name_rows(ax, [label for label, *_ in found], texts, most=LABEL)
+    name_rows(ax, [short[label] for label, *_ in found], texts)
     if len(found) > len(cells):
         ax.axhline(len(cells) - 0.5, color=FAINT, linewidth=0.8)
     ax.set_xlabel(_direction(comparison))

@@ -6,7 +6,8 @@ from bench.comparison.rank import Ranking
 from bench.present.axes import legend, legend_lines, name_rows, readable_ticks
 from bench.present.colours import Style
 from bench.present.format import plural
-from bench.present.style import FAINT, INK, LINE_INCHES, Frame, figure_with_axes, shorten, text_inches
+from bench.present.names import short_list
+from bench.present.style import FAINT, INK, LINE_INCHES, Frame, figure_with_axes, widest
 from bench.statistics.ranking import CriticalDifference, Profile
 
 ROW_INCHES = 0.36
@@ -20,7 +21,7 @@ def critical_difference(ranking: Ranking, ranks: CriticalDifference, *, styles: 
     what = ranking.metric.label
     told = "joined ones cannot be told apart" if ranks.groups else "all can be told apart"
     frame = Frame(
-        left=max(text_inches(shorten(name)) for name in ranks.names) + 0.35,
+        left=widest(ranks.names) + 0.35,
         right=0.75 + GROUP_INCHES * max(1, len(ranks.groups)),
     )
     figure, (ax,) = figure_with_axes(
@@ -35,7 +36,7 @@ def critical_difference(ranking: Ranking, ranks: CriticalDifference, *, styles: 
     _groups(ax, ranks)
     ax.set_xlim(0.9, len(ranks.names) + 0.1)
     ax.set_xlabel("average rank (1 is the best)")
-    name_rows(ax, ranks.names, [f"{rank:.2f}" for rank in ranks.average_ranks])
+    name_rows(ax, short_list(ranks.names), [f"{rank:.2f}" for rank in ranks.average_ranks])
     readable_ticks(ax.xaxis, log=False, whole=True)
     return figure
 

@@ -7,8 +7,9 @@ import numpy as np
 from bench.base.metrics import Metric
 from bench.comparison.rank import Ranking, SeedPair, costs_of, fronts
 from bench.comparison.rank_tables import ALPHA, average_ranks_table, seed_pairs_table
-from bench.present.columns import aligned, cut, page_of, to_text, wrapped
+from bench.present.columns import aligned, page_of, to_text, wrapped
 from bench.present.format import listing, plural
+from bench.present.names import short_names
 from bench.statistics.power import fewest_pairs
 from bench.statistics.ranking import FEWEST_DATASETS, CriticalDifference, Profile
 
@@ -81,9 +82,9 @@ def _profile(ranking: Ranking) -> Iterator[str]:
     if profile is None:
         return
     yield from wrapped(f"Share of data sets on which a model's {ranking.cost_name} is at most so many times the least:")
-    rows = [["", *(f"{factor:g}×" for factor in FACTORS)]]
+    rows, short = [["", *(f"{factor:g}×" for factor in FACTORS)]], short_names(ranking.models, most=NAME)
     for model, shares in zip(ranking.models, profile.shares, strict=True):
-        rows.append([cut(model, NAME), *(f"{_at(profile, shares, factor):.2f}" for factor in FACTORS)])
+        rows.append([short[model], *(f"{_at(profile, shares, factor):.2f}" for factor in FACTORS)])
     yield from aligned(rows)
 
 

@@ -11,7 +11,8 @@ from bench.analysis.artifacts import Array, Diagnosed
 from bench.present.axes import readable_ticks
 from bench.present.colours import COLOURS, Style
 from bench.present.images import image_grid
-from bench.present.style import FAINT, INK, SMALL, WIDTH_INCHES, Frame, figure_with_axes, shorten, text_inches
+from bench.present.names import short_list, short_names
+from bench.present.style import FAINT, INK, SMALL, WIDTH_INCHES, Frame, figure_with_axes, text_inches
 
 MOST_NUMBERED = 25  # classes whose cells are wide enough for a number
 MOST_CURVES = 14  # with names in the legend; of more, those with the least areas are drawn
@@ -23,7 +24,7 @@ SIGNED = "RdBu_r"  # white at zero
 
 def confusion(found: Diagnosed, *, title: str, subtitle: str) -> Any:
     """Shares of each true class as shades, counts as numbers; the diagonal is what was right."""
-    names = [shorten(name, most=14) for name in found.class_names]
+    names = short_list(found.class_names, most=14)
     margin = max(text_inches(name, size=SMALL) for name in names) + 0.6
     side = min(WIDTH_INCHES - margin - 1.2, 5.6)
     figure, (ax,) = figure_with_axes(
@@ -65,9 +66,10 @@ def curves(found: Diagnosed, *, title: str, subtitle: str) -> Any:
     panels = (
         ("roc", "false_positive_rate", "true_positive_rate"), ("precision_recall", "recall", "precision"),
     )  # fmt: skip
+    names = short_list(found.class_names, most=14)
     for ax, (part, x, y) in zip(axes, panels, strict=True):
         for label, (colour, dash) in zip(labels, lines, strict=True):
-            name, average = shorten(found.class_names[label], most=14), found["precision_recall/area"][label]
+            name, average = names[label], found["precision_recall/area"][label]
             text = f"{name}  {areas[label]:.3f} · {average:.3f}"
             ax.plot(found[f"{part}/{x}"][label], found[f"{part}/{y}"][label], dash, color=colour, label=text)
         ax.set_xlim(-0.01, 1.01)
@@ -122,8 +124,8 @@ def recalls(
     several: Sequence[Diagnosed], names: Sequence[str], *, title: str, subtitle: str, styles: Mapping[str, Style]
 ) -> Any:
     """Recall of each class, a mark a model: where two models differ."""
-    classes = several[0].class_names
-    margin = max(text_inches(shorten(name, most=18), size=SMALL) for name in classes) + 0.6
+    classes, short = short_list(several[0].class_names, most=18), short_names(names)
+    margin = max(text_inches(name, size=SMALL) for name in classes) + 0.6
     row_inches = max(0.26, 0.13 * len(several))  # so high that no mark lies on another
     figure, (ax,) = figure_with_axes(
         title, [subtitle], rows=1, columns=1, panel_inches=row_inches * len(classes) + 0.3, named=False,
@@ -135,9 +137,9 @@ def recalls(
         totals = np.maximum(found.confusion.sum(axis=1), 1)
         ax.plot(
             found.confusion.diagonal() / totals, places + shift, styles[name].marker, color=styles[name].colour,
-            linestyle="", label=shorten(name),
+            linestyle="", label=short[name],
         )  # fmt: skip
-    ax.set_yticks(places, [shorten(name, most=18) for name in classes])
+    ax.set_yticks(places, classes)
     ax.invert_yaxis()
     ax.set_ylabel("true class")
     ax.set_xlabel("recall (fraction of the class that was answered right)")
@@ -162,26 +164,23 @@ def confusions(found: Diagnosed, *, title: str, subtitle: str) -> Any:
 
 def _confused(found: Diagnosed, part: str, figures: Sequence[str]) -> list[str]:
     """Captions: the true class, the answer, and a figure."""
-    names, labels, answers = found.class_names, found[f"{part}/label"], found[f"{part}/answer"]
+    names, labels, answers = short_list(found.class_names, most=8), found[f"{part}/label"], found[f"{part}/answer"]
     rows = zip(labels, answers, figures, strict=True)
-    return [f"{_name(names, label)}\n→ {_name(names, answer)}\n{figure}" for label, answer, figure in rows]
+    return [f"{names[int(label)]}\n→ {names[int(answer)]}\n{figure}" for label, answer, figure in rows]
 
 
 def first_batch(found: Diagnosed, *, title: str, subtitle: str) -> Any:
     """The first examples of the test set: what was answered before training and after it, and how sure."""
-    names, before, after = found.class_names, found["first_batch/before"], found["first_batch/after"]
+    names = short_list(found.class_names, most=8)
+    before, after = found["first_batch/before"], found["first_batch/after"]
     captions = [
-        f"{_name(names, old.argmax())} {old.max():.0%}\n→ {_name(names, new.argmax())} {new.max():.0%}"
-        + ("" if new.argmax() == label else f"\nis {_name(names, label)}")
+        f"{names[old.argmax()]} {old.max():.0%}\n→ {names[new.argmax()]} {new.max():.0%}"
+        + ("" if new.argmax() == label else f"\nis {names[int(label)]}")
         for old, new, label in zip(before, after, found["first_batch/labels"], strict=True)
     ]
     captions = [text.replace("%", " %") for text in captions]
     subtitles = [subtitle, "answer before training → answer after it, how sure; where that is wrong, what it is"]
     return image_grid(found["first_batch/images"], captions, title=title, subtitles=subtitles)
-
-
-def _name(names: Sequence[str], label: int) -> str:
-    return shorten(names[int(label)], most=8)
 
 
 def histograms(found: Diagnosed, *, title: str, subtitle: str) -> Any:
@@ -196,12 +195,13 @@ def histograms(found: Diagnosed, *, title: str, subtitle: str) -> Any:
     figure.subplots_adjust(wspace=0.28)
     for ax in axes[len(shown) :]:
         ax.set_axis_off()
+    short = short_names(layer.name for layer in shown)
     for ax, layer in zip(axes, shown, strict=False):
         ax.stairs(
             layer.statistics["histogram_counts"], layer.statistics["histogram_edges"], fill=True, color=COLOURS[0]
         )
         shape = "×".join(str(length) for length in layer.values.shape)
-        ax.set_title(f"{shorten(layer.name)}, {shape}", size=SMALL, color=FAINT, loc="left")
+        ax.set_title(f"{short[layer.name]}, {shape}", size=SMALL, color=FAINT, loc="left")
         ax.set_xlabel("value of the weight")
         ax.xaxis.set_major_locator(MaxNLocator(nbins=4))
         readable_ticks(ax.yaxis, log=False, whole=True)
@@ -234,7 +234,7 @@ def weights(found: Diagnosed, *, title: str, subtitle: str) -> Any:
     most = float(np.abs(images.mean(axis=1)).max()) or 1.0
     channels = "; mean over channels" if images.shape[1] > 1 else ""
     subtitles = [subtitle, f"{name} · white: 0, red: up to {most:.2g}, blue: down to −{most:.2g}{channels}"]
-    captions = [_name(found.class_names, index) if named else str(index) for index in range(len(images))]
+    captions = short_list(found.class_names, most=8) if named else list(map(str, range(len(images))))
 
     def draw(ax: Any, image: Array) -> None:
         ax.imshow(image.mean(axis=0), cmap=SIGNED, vmin=-most, vmax=most, interpolation="nearest")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from bench.analysis.artifacts import Diagnosed, read
+from bench.analysis.cells import labels_of
 from bench.base.records import Result
 from bench.diagnose import tables
 from bench.errors import BenchError
@@ -47,7 +48,7 @@ def _one_a_model(results: Sequence[Result]) -> list[Result]:
     groups: dict[tuple[str, str], list[Result]] = {}
     for result in results:
         if result.status == "ok":
-            groups.setdefault((result.trial.dataset.label, result.trial.model.label), []).append(result)
+            groups.setdefault((result.trial.dataset.canonical, result.trial.model.canonical), []).append(result)
     if not groups:
         raise BenchError("no trial is ok, so there is no model to diagnose; run the suite first")
     return [min(group, key=_order) for group in groups.values()]
@@ -119,7 +120,8 @@ def _models_page(group: Sequence[Diagnosed], folder: Path) -> Path:
     from bench.diagnose import draw
     from bench.present.colours import styles_of
 
-    dataset, names = group[0].result.trial.dataset, [each.result.trial.model.label for each in group]
+    dataset, models = group[0].result.trial.dataset, [each.result.trial.model for each in group]
+    names = [labels_of(models)[model.canonical] for model in models]
     stem = f"models-{slug(dataset.label)}"
     title = f"Recall of each class of {dataset.label}"
     seeds = ", ".join(map(str, sorted({each.result.trial.seed for each in group})))

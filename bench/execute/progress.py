@@ -3,16 +3,22 @@
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from bench.base.records import Json, Result, Trial
 from bench.errors import numberless, one_line
+from bench.present.columns import printable_line
+from bench.present.format import printable
+from bench.present.names import short_names
 from bench.suite.mistakes import setting_text
 from bench.suite.plan import Suite, label
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+NAME = 20  # columns of a name beside the bar
+NOTHING: Mapping[str, str] = MappingProxyType({})
 REDRAW_SECONDS = 0.5  # between two redraws where several trials have something to say
 
 
@@ -21,15 +27,13 @@ def varying(suite: Suite) -> tuple[str, ...]:
     return tuple(axis.name for axis in suite.axes if "." in axis.name and len(axis) > 1)
 
 
-def describe_trial(trial: Trial, axes: Sequence[str] = ()) -> str:
-    """`digits · cnn · cpu · batch 64 · seed 3 · learning rate 0.1`; `axes`: dotted names of settings to be told."""
-    what = f"{trial.dataset.label} · {trial.model.label} · {trial.device}"
-    return f"{what} · {_numbers(trial, axes)}"
-
-
-def _numbers(trial: Trial, axes: Sequence[str]) -> str:
-    settings = [f"{setting_text(name)} {label(trial.setting(name))}" for name in axes]
-    return " · ".join([f"batch {trial.batch_size}", f"seed {trial.seed}", *settings])
+def describe_trial(trial: Trial, axes: Sequence[str] = (), *, short: Mapping[str, str] = NOTHING) -> str:
+    """`digits · cnn · cpu · batch 64 · seed 3 · learning rate 0.1`; `axes`: dotted names of settings to be told;
+    `short`: names of data sets and models, where there is little room."""
+    names = [printable(each.label) for each in (trial.dataset, trial.model)]
+    settings = [f"{setting_text(name)} {printable(label(trial.setting(name)))}" for name in axes]
+    parts = [*(short.get(name, name) for name in names), trial.device, f"batch {trial.batch_size}"]
+    return " · ".join([*parts, f"seed {trial.seed}", *settings])
 
 
 class Voice:
@@ -44,11 +48,12 @@ class Voice:
     def say(self, line: str) -> None:
         """A line that stays."""
         if not self.quiet:
-            sys.stderr.write(line + "\n")
+            sys.stderr.write(_lines(line) + "\n")
             sys.stderr.flush()
 
-    def begin(self, total: int, *, axes: Sequence[str] = ()) -> None:
-        """`total` trials are going to run; `axes` are the dotted names of the settings in which they differ."""
+    def begin(self, total: int, *, axes: Sequence[str] = (), names: Sequence[str] = ()) -> None:
+        """`total` trials are going to run; `axes` are the dotted names of the settings in which they differ, `names`
+        those of their data sets and models."""
         self.total, self.done, self.axes = total, 0, tuple(axes)
 
     def trial_begins(self, trial: Trial) -> None:
@@ -76,10 +81,14 @@ class Voice:
         """No more trials."""
 
 
+def _lines(text: str) -> str:
+    return "\n".join(map(printable_line, text.split("\n")))
+
+
 def describe_ending(result: Result) -> str:
     """`accuracy 0.978 in 0.9 s`, or the status with its reason."""
     if result.status != "ok":
-        return f"{result.status}: {result.reason}"
+        return f"{result.status}: {printable(result.reason)}"
     accuracy, seconds = result.metrics.get("test_accuracy"), result.metrics.get("total_seconds")
     mark = "" if result.valid is not False else " †"
     return f"accuracy {accuracy:.3f} in {seconds:.1f} s{mark}"
@@ -94,12 +103,13 @@ class LiveVoice(Voice):
         self._under_way: set[str] = set()  # trial_id; several on a cluster
         self._drawn = float("-inf")
 
-    def begin(self, total: int, *, axes: Sequence[str] = ()) -> None:
+    def begin(self, total: int, *, axes: Sequence[str] = (), names: Sequence[str] = ()) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
         from rich.table import Column
 
         super().begin(total, axes=axes)
+        self._short = short_names(map(printable, names), most=NAME)
         self._started = time.monotonic()
         wide = Column(no_wrap=True, overflow="ellipsis", ratio=1)
         # No thread that redraws: while a trial is measured, the parent sleeps.
@@ -120,11 +130,11 @@ class LiveVoice(Voice):
         if self._bar is None:
             super().say(line)
         else:
-            self._bar.console.print(line, markup=False, highlight=False)
+            self._bar.console.print(_lines(line), markup=False, highlight=False)
 
     def trial_begins(self, trial: Trial) -> None:
         self._under_way.add(trial.trial_id)
-        self._draw(describe_trial(trial, self.axes))
+        self._draw(trial, "")
 
     def progress(self, trial: Trial, what: Mapping[str, Json]) -> None:
         if len(self._under_way) > 1 and time.monotonic() - self._drawn < REDRAW_SECONDS:
@@ -132,7 +142,7 @@ class LiveVoice(Voice):
         where = what["phase"]
         if "epoch" in what:
             where = f"epoch {what['epoch']}/{what['epochs']} · loss {what['loss']:.3f}"
-        self._draw(f"{trial.model.label} · {_numbers(trial, self.axes)} · {where}")
+        self._draw(trial, where)
 
     def trial_ends(self, result: Result) -> None:
         self.done += 1
@@ -140,11 +150,14 @@ class LiveVoice(Voice):
         if result.status not in ("ok", "skipped"):
             self.say(f"{describe_trial(result.trial, self.axes)}: {describe_ending(result)}")
         self.say_notes(result)
-        self._draw("")
+        self._draw(None, "")
 
-    def _draw(self, description: str) -> None:
+    def _draw(self, trial: Trial | None, where: str) -> None:
         assert self._bar is not None
-        left = ""
+        left = description = ""
+        if trial is not None:
+            what = describe_trial(trial, self.axes, short=self._short)
+            description = f"{what.partition(' · ')[2]} · {where}" if where else what
         if self.done:
             seconds = (time.monotonic() - self._started) / self.done * (self.total - self.done)
             left = clock_text(seconds)

@@ -138,12 +138,13 @@ class Runner:
 
     def run(self, plan: Plan, order: Order) -> int:
         """Runs the plan. Returns how many trials were started. Raises BenchError where the disk takes no more."""
-        writer = self.prepared.store.writer(self.run_id)
+        writer, suite = self.prepared.store.writer(self.run_id), self.prepared.suite
         try:
             for planned in plan.settled:
                 writer.append(self._settled(planned))
             if plan.to_run:
-                self.voice.begin(len(plan.to_run), axes=varying(self.prepared.suite))
+                names = [*suite.axis("dataset").labels, *suite.axis("model").labels]
+                self.voice.begin(len(plan.to_run), axes=varying(suite), names=names)
                 self.status_file.begins(plan)
             return self.train(writer, order)
         except OSError as error:

@@ -9,7 +9,7 @@ from bench.present.axes import label_right, panel_title, readable_ticks, scale_a
 from bench.present.colours import Style
 from bench.present.format import Scale, axis_text, scale_of
 from bench.present.label_places import thinned
-from bench.present.style import DPI, FAINT, SMALL, Frame, figure_with_axes, shorten, text_inches
+from bench.present.style import DPI, FAINT, SMALL, Frame, figure_with_axes, text_inches, widest
 
 MOST_PANELS, MOST_MODELS = 6, 8
 KEY = "small: every process · large: mean and 95 % interval · vertical line: change point, with its ratio and p"
@@ -27,7 +27,7 @@ def history(trends: Sequence[Trend], metric: Metric, *, title: str, styles: dict
     figure, axes = figure_with_axes(
         title, [KEY, *([f"{left_out} other series are in the table"] if left_out else [])],
         rows=len(shown), columns=1, panel_inches=2.6, gap_inches=0.95,
-        frame=Frame(left=0.95, right=max(text_inches(shorten(name)) for name in names) + 0.5, bottom=0.75),
+        frame=Frame(left=0.95, right=widest(names) + 0.5, bottom=0.75),
     )  # fmt: skip
     for ax, (name, group) in zip(axes, shown.items(), strict=True):
         _panel(ax, group, metric, styles)

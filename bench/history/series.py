@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from bench.base.records import TOGETHER, Json, Result, Trial, canonical_json, digest
-from bench.present.columns import cut
+from bench.present.names import short_names
 from bench.results.frame import pools
 
 # Facts of an environment that an upgrade changes. All others are the machine: a series never goes across them.
@@ -97,7 +97,7 @@ def differences(before: Point, after: Point) -> list[str]:
     a, b = before.first, after.first
     old, new = a.environment.facts, b.environment.facts
     found = [
-        f"{name} {_text(old.get(name))} → {_text(new.get(name))}" for name in SAID if old.get(name) != new.get(name)
+        f"{name} {' → '.join(_short(old.get(name), new.get(name)))}" for name in SAID if old.get(name) != new.get(name)
     ]
     if old.get("torch") == new.get("torch") and old.get("torch_git") != new.get("torch_git"):
         found.append("another build of torch")
@@ -111,5 +111,7 @@ def differences(before: Point, after: Point) -> list[str]:
     return found
 
 
-def _text(value: Json) -> str:
-    return "unknown" if value is None else cut(str(value), 32)
+def _short(*values: Json) -> list[str]:
+    texts = ["unknown" if value is None else str(value) for value in values]
+    short = short_names(texts, most=32)
+    return [short[text] for text in texts]

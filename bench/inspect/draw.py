@@ -10,7 +10,8 @@ from bench.inspect.inspection import PARTS, WORDS, Array, Inspection, share_text
 from bench.present.axes import readable_ticks
 from bench.present.colours import COLOURS
 from bench.present.images import COLUMNS, caption, draw_image, image_grid
-from bench.present.style import FAINT, INK, SMALL, Frame, figure_with_axes, shorten, text_inches
+from bench.present.names import short_list
+from bench.present.style import FAINT, INK, SMALL, Frame, figure_with_axes, text_inches
 
 MOST_NAMED = 40  # classes that get a row of their own
 PART_COLOURS = {"train": COLOURS[0], "test": COLOURS[1]}
@@ -22,7 +23,7 @@ def classes(found: Inspection, *, title: str) -> Any:
     subtitle = f"{found.label} · share of the images of a split"
     if len(found.class_names) > MOST_NAMED:
         return _many_classes(shares, title=title, subtitle=f"{subtitle} · classes by their size in the training set")
-    names = [shorten(name, most=18) for name in found.class_names]
+    names = short_list(found.class_names, most=18)
     margin = max(text_inches(name, size=SMALL) for name in names) + 0.5
     figure, (ax,) = figure_with_axes(
         title, [subtitle, "number: images"], rows=1, columns=1, panel_inches=0.36 * len(names) + 0.2, named=False,
@@ -65,7 +66,7 @@ def samples(found: Inspection, *, title: str) -> Any:
     """The first images of each of the first classes, a row a class."""
     labels = found["samples/labels"]
     shown = np.unique(labels)
-    names = [shorten(found.class_names[label], most=14) for label in shown]
+    names = [short_list(found.class_names, most=14)[label] for label in shown]
     margin = max(text_inches(name, size=SMALL) for name in names) + 0.3
     some = "" if len(shown) == len(found.class_names) else f" · the first {len(shown)} classes"
     figure, axes = figure_with_axes(
@@ -86,7 +87,7 @@ def samples(found: Inspection, *, title: str) -> Any:
 def class_means(found: Inspection, *, title: str) -> Any:
     """The mean of the training images of each class."""
     present = np.flatnonzero(found["train/counts"][: len(found["train/class_means"])])
-    captions = [shorten(found.class_names[label], most=13) for label in present]
+    captions = [short_list(found.class_names, most=13)[label] for label in present]
     images = found["train/class_means"][present] * found.maximum
     return _grid(found, images, captions, title=title, subtitle="of the training set", lines=1)
 
@@ -146,7 +147,7 @@ def brightness_and_contrast(found: Inspection, *, title: str) -> Any:
 def extremes(found: Inspection, *, title: str) -> Any:
     """The training images at both ends of brightness and of contrast."""
     images: list[Array] = []
-    captions = []
+    captions, classes = [], short_list(found.class_names, most=13)
     ends = {"brightness": ("darkest", "brightest"), "contrast": ("least contrast", "most contrast")}
     for name, words in ends.items():
         count = len(images)
@@ -154,8 +155,7 @@ def extremes(found: Inspection, *, title: str) -> Any:
         columns = (found[f"train/{name}/{key}"] for key in ("extremes", "extreme_values", "labels"))
         for index, (place, value, label) in enumerate(zip(*columns, strict=True)):
             word = words[index >= (len(images) - count) // 2]
-            called = shorten(found.class_names[label], most=13)
-            captions.append(f"{word}\n{called}\n{share_text(value, decimals=3)}\nno. {place:,}")
+            captions.append(f"{word}\n{classes[label]}\n{share_text(value, decimals=3)}\nno. {place:,}")
     subtitle = "of the training set: class, the figure in shares of the maximum, place"
     return _grid(found, images, captions, title=title, subtitle=subtitle, lines=4)
 
@@ -163,12 +163,12 @@ def extremes(found: Inspection, *, title: str) -> Any:
 def copies(found: Inspection, *, title: str, kind: str) -> Any:
     """Pairs of images that are the same, side by side: the first of them, and its copy."""
     sides = {"train": ("training",) * 2, "test": ("test",) * 2, "between": ("training", "test")}[kind]
-    images, captions = [], []
+    images, captions, classes = [], [], short_list(found.class_names, most=13)
     for index, pair in enumerate(found[f"copies/{kind}_images"]):
         for side, word in enumerate(sides):
             label, place = (found[f"copies/{kind}_{key}"][index, side] for key in ("labels", "pairs"))
             images.append(pair[side])
-            captions.append(f"{word}\nno. {place:,}\n{shorten(found.class_names[label], most=13)}")
+            captions.append(f"{word}\nno. {place:,}\n{classes[label]}")
     subtitle = "two and two are equal in every pixel: split, place, class"
     return _grid(found, images, captions, title=title, subtitle=subtitle, lines=3)
 

@@ -12,9 +12,10 @@ import numpy as np
 
 from bench.inspect import tables
 from bench.inspect.inspection import PARTS, Inspection, share_text
-from bench.present.columns import WIDTH, aligned, cut, page_of
+from bench.present.columns import WIDTH, aligned, page_of
 from bench.present.files import save_figures, writing
 from bench.present.format import percent, plural, slug
+from bench.present.names import cut, short_names
 from bench.present.tables import escape_markdown, to_markdown
 from bench.results.store import write_whole
 
@@ -137,9 +138,10 @@ def _leak(found: Inspection) -> str:
 def summary(found: Inspection, *, page: Path) -> str:
     """For the terminal: a table of both splits, the normalisation, and where the page lies."""
     rows = [["", "training", "test"], ["images", *(f"{found.size(part):,}" for part in PARTS)]]
+    short = short_names(found.class_names, most=12)
     for size, choose in (("smallest", np.argmin), ("largest", np.argmax)):
         labels = {part: int(choose(found[f"{part}/counts"])) for part in PARTS}
-        cells = (f"{cut(found.class_names[k], 12)}: {found[f'{part}/counts'][k]:,}" for part, k in labels.items())
+        cells = (f"{short[found.class_names[k]]}: {found[f'{part}/counts'][k]:,}" for part, k in labels.items())
         rows.append([f"{size} class", *cells])
     for name in ("mean", "sd"):
         rows.append([f"pixel {name}", *(share_text(found[f"{part}/pixel_{name}"]) for part in PARTS)])

@@ -10,7 +10,8 @@ from bench.lr_find.sweep import Curve
 from bench.present.axes import panel_title
 from bench.present.colours import Style
 from bench.present.format import tick
-from bench.present.style import FAINT, INK, SMALL, Frame, figure_with_axes, shorten
+from bench.present.names import short_names
+from bench.present.style import FAINT, INK, SMALL, Frame, figure_with_axes
 
 COLUMNS = 3
 KEY = "faint: the loss of each batch · line: smoothed · solid line down: steepest · dashed: lowest / 10"
@@ -25,8 +26,9 @@ def rates(curves: Sequence[Curve], *, title: str, styles: dict[str, Style]) -> A
         frame=Frame(left=0.75, right=0.25, bottom=0.6), named=True,
     )  # fmt: skip
     figure.subplots_adjust(wspace=0.28)
+    short = short_names((curve.name for curve in curves), most=34 if columns == COLUMNS else 60)
     for ax, curve in zip(axes, curves, strict=False):
-        panel_title(ax, shorten(curve.name, most=34 if columns == COLUMNS else 60))
+        panel_title(ax, short[curve.name])
         _panel(ax, curve, styles[curve.trial.model.label])
     for place, ax in enumerate(axes):
         if place >= len(curves):

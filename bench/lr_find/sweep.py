@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from bench.analysis.cells import DOTTED, axis_label, hashable, value_text
+from bench.analysis.cells import DOTTED, axis_label, hashable, labels_of, value_text
 from bench.base.records import Json, Trial
 from bench.errors import BenchError
 from bench.execute.executors.local import Executor, LocalExecutor
@@ -59,9 +59,11 @@ def names_of(trials: Sequence[Trial]) -> list[str]:
     shown = [name for name in settings if len({hashable(trial.setting(name)) for trial in trials}) > 1]
     several = len({trial.dataset.canonical for trial in trials}) > 1
     devices = len({trial.device for trial in trials}) > 1
+    models, datasets = (labels_of(getattr(trial, part) for trial in trials) for part in ("model", "dataset"))
     names = []
     for trial in trials:
-        parts = [trial.model.label, *([trial.dataset.label] if several else []), *([trial.device] if devices else [])]
+        parts = [models[trial.model.canonical], *([datasets[trial.dataset.canonical]] if several else [])]
+        parts += [trial.device] if devices else []
         names.append(" · ".join(parts + [f"{axis_label(name)} {value_text(trial.setting(name))}" for name in shown]))
     return names
 

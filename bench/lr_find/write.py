@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.lr_find.sweep import Curve
-from bench.present.columns import cut, to_text, wrapped
+from bench.present.columns import to_text, wrapped
 from bench.present.files import save_figures, write_tables, writing
 from bench.present.format import DASH, figure, scale_of
+from bench.present.names import cut
 from bench.present.tables import (
     Column,
     Columns,

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 
 from bench.planning.costs import ALLOCATED, HOST, RESERVED, DeviceEstimate, KindEstimate, RunEstimate
 from bench.planning.progress import Progress, RunningJob, RunState, TrialCounts
-from bench.present.columns import WIDTH, aligned, cut, wrapped
+from bench.present.columns import WIDTH, aligned, wrapped
 from bench.present.format import DASH, plural, printable, scale_of, significant
+from bench.present.names import short_names
 from bench.statistics.forecast import Span
 
 MOST_KINDS = 8
@@ -99,13 +100,17 @@ def _bytes(value: float | None) -> str:
 
 def _kinds(rows: Sequence[KindEstimate]) -> Iterator[list[str]]:
     yield ["takes longest", "trials", "each", "together"]
+    short = short_names(map(_kind, rows), most=46)
     for row in rows[:MOST_KINDS]:
-        trial = row.trial
-        name = f"{trial.model.label} · {trial.dataset.label} · {trial.device} · batch {trial.batch_size}"
         times = [DASH, DASH] if row.each is None else [_one(row.each.seconds), _one(row.each.seconds * row.jobs)]
-        yield [cut(printable(name), 46), f"{row.jobs * row.kind.seeds:,}", *times]
+        yield [short[_kind(row)], f"{row.jobs * row.kind.seeds:,}", *times]
     if len(rows) > MOST_KINDS:
         yield [f"… and {plural(len(rows) - MOST_KINDS, 'other kind')}", "", "", ""]
+
+
+def _kind(row: KindEstimate) -> str:
+    trial = row.trial
+    return printable(f"{trial.model.label} · {trial.dataset.label} · {trial.device} · batch {trial.batch_size}")
 
 
 def _notes(found: RunEstimate) -> Iterator[str]:

@@ -17,7 +17,7 @@ from bench.present.axes import (
     within,
 )
 from bench.present.colours import Style
-from bench.present.style import SMALL, WIDTH_INCHES, Frame, figure_with_axes, shorten, text_inches
+from bench.present.style import SMALL, WIDTH_INCHES, Frame, figure_with_axes, widest
 
 DASHES = {"train": "--", "test": "-"}
 Grid = dict[tuple[int, str], Any]  # panel, kind: axes of matplotlib
@@ -28,7 +28,7 @@ def curves(plot: Plot, styles: Mapping[str, Style]) -> Any:
     drawn, count = plot.curves, len(plot.panels)
     models = list(dict.fromkeys(model for *_, model in drawn))
     kinds = [kind for kind in KINDS if any(kind == each for _, each, _, _ in drawn)]
-    margin = max(text_inches(shorten(model), size=SMALL) for model in models) + 0.35
+    margin = widest(models, size=SMALL) + 0.35
     # Names stand beside the lines where all end at the same place (early stopping may end them anywhere) and there is
     # room.
     together = plot.x == "epoch" and len({float(found.x[-1]) for found in drawn.values()}) == 1

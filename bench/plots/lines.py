@@ -17,7 +17,7 @@ from bench.present.axes import (
 )
 from bench.present.colours import Style
 from bench.present.format import axis_text
-from bench.present.style import Frame, figure_with_axes, shorten, text_inches
+from bench.present.style import Frame, figure_with_axes, widest
 
 LENGTHS = frozenset({"samples/s", "bytes", "seconds", "J", "FLOP/s"})  # what is compared from zero
 
@@ -33,7 +33,7 @@ def lines(plot: Plot, styles: Mapping[str, Style]) -> Any:
         groups.setdefault(plot.called(cell), []).append(cell)
     figure, (ax,) = figure_with_axes(
         plot.title, plot.notes, named=False, rows=1, columns=1, panel_inches=3.5,
-        frame=Frame(left=0.95, right=max(text_inches(shorten(each)) for each in groups) + 0.5),
+        frame=Frame(left=0.95, right=widest(groups) + 0.5),
     )  # fmt: skip
     ends = [(name, *_line(ax, group, plot, scale.divisor, style=styles[name])) for name, group in groups.items()]
     values = sorted({float(cell.setting(plot.x)) for cell in cells})

@@ -21,7 +21,8 @@ from bench.present.axes import (
 )
 from bench.present.colours import Style
 from bench.present.format import Scale, axis_text, figure
-from bench.present.style import FAINT, INK, SMALL, Frame, figure_with_axes, shorten, text_inches
+from bench.present.names import short_names
+from bench.present.style import FAINT, INK, SMALL, Frame, figure_with_axes, text_inches, widest
 from bench.statistics.intervals import Estimate
 from bench.statistics.ranking import pareto_front
 
@@ -31,7 +32,7 @@ ROW_INCHES = 0.42
 def rows(plot: Plot, styles: Mapping[str, Style]) -> Any:
     """The figure of a strip or of bars: names from top to bottom, the metric to the right as points or as lengths from
     zero, one panel below the other so that they share its axis."""
-    metric, scale = plot.metric, scale_for(plot.metric, plot.cells)
+    metric, scale, short = plot.metric, scale_for(plot.metric, plot.cells), short_names(map(plot.called, plot.cells))
     figure, axes = figure_with_axes(
         plot.title,
         plot.notes,
@@ -40,7 +41,7 @@ def rows(plot: Plot, styles: Mapping[str, Style]) -> Any:
         columns=1,
         panel_inches=ROW_INCHES * max(len(group) for _, group in plot.panels) + 0.1,
         frame=Frame(  # room for the names on the left and the figures on the right
-            left=max(text_inches(shorten(plot.called(cell))) for cell in plot.cells) + 0.35,
+            left=widest(short) + 0.35,
             right=max(text_inches(_text(cell, metric, scale), size=SMALL) for cell in plot.cells) + 0.35,
         ),
         sharex=True,
@@ -53,7 +54,7 @@ def rows(plot: Plot, styles: Mapping[str, Style]) -> Any:
             if (found := cell.estimate(metric.name)) is not None:
                 draw = _bar if plot.kind == "bars" else _strip_row
                 draw(ax, row, values, found, divisor=scale.divisor, style=styles[plot.called(cell)])
-        name_rows(ax, list(map(plot.called, group)), [_text(cell, metric, scale) for cell in group])
+        name_rows(ax, [short[plot.called(cell)] for cell in group], [_text(cell, metric, scale) for cell in group])
     if plot.kind == "bars":
         axes[-1].set_xlim(left=0)
     axes[-1].set_xlabel(axis_text(metric, scale))

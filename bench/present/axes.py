@@ -19,7 +19,8 @@ from bench.base.metrics import Metric
 from bench.present.colours import Style
 from bench.present.format import tick
 from bench.present.label_places import Box, Point, beside, spread, thinned
-from bench.present.style import DPI, FAINT, INK, LINE_INCHES, SMALL, TEXT, WIDTH_INCHES, shorten, text_inches
+from bench.present.names import short_names
+from bench.present.style import DPI, FAINT, INK, LINE_INCHES, SMALL, TEXT, WIDTH_INCHES, text_inches, widest
 from bench.statistics.intervals import Estimate
 
 MOST_MARKED = 14  # values of an axis that each get a tick of their own
@@ -116,13 +117,13 @@ def label_right(ax: Any, ends: Sequence[tuple[str, float, float]], styles: Mappi
     a thin line leads from each line to its name, a dotted grey one where that would pass for data."""
     if not ends:
         return
-    points = [_pixel(ax, (x, y)) for _, x, y in ends]
+    points, short = [_pixel(ax, (x, y)) for _, x, y in ends], short_names(styles)
     box = ax.bbox
     heights = spread([y for _, y in points], gap=SMALL / 72 * DPI * 1.35, low=box.y0 + 4, high=box.y1)
     for (name, _, _), point, height in zip(ends, points, heights, strict=True):
         far = box.x1 - point[0] > FAR * box.width
         ax.annotate(
-            shorten(name),
+            short[name],
             xy=_fraction(ax, point),
             xycoords="figure fraction",
             xytext=_fraction(ax, (box.x1 + 20, height)),
@@ -146,20 +147,21 @@ def label_right(ax: Any, ends: Sequence[tuple[str, float, float]], styles: Mappi
 def label_beside(panels: Sequence[Any], named: Sequence[Sequence[Named]]) -> bool:
     """Names beside their points in every panel, none over another; False, and nothing drawn, where they do not fit in
     one of them."""
-    placed = [_corners(ax, names) for ax, names in zip(panels, named, strict=True)]
+    short = short_names(name for names in named for name, _, _ in names)
+    placed = [_corners(ax, names, short) for ax, names in zip(panels, named, strict=True)]
     if any(corners is None for corners in placed):
         return False
     for ax, names, corners in zip(panels, named, placed, strict=True):
         for (name, _, _), corner in zip(names, corners or [], strict=True):
             place = _fraction(ax, corner)
             ax.annotate(
-                shorten(name), xy=place, xycoords="figure fraction", size=SMALL, va="bottom", annotation_clip=False
+                short[name], xy=place, xycoords="figure fraction", size=SMALL, va="bottom", annotation_clip=False
             )
     return True
 
 
-def _corners(ax: Any, names: Sequence[Named]) -> list[Point] | None:
-    sizes = [(text_inches(shorten(name), size=SMALL) * DPI, SMALL / 72 * DPI * 1.2) for name, _, _ in names]
+def _corners(ax: Any, names: Sequence[Named], short: Mapping[str, str]) -> list[Point] | None:
+    sizes = [(text_inches(short[name], size=SMALL) * DPI, SMALL / 72 * DPI * 1.2) for name, _, _ in names]
     box = ax.bbox
     return beside(
         [_pixel(ax, point) for _, point, _ in names],
@@ -187,8 +189,9 @@ def legend(figure: Any, styles: Mapping[str, Style], models: Sequence[str], *, b
         fontsize=SMALL,
     )
     # Set afterwards: matplotlib leaves names that begin with an underscore out of a legend.
+    short = short_names(models)
     for text, model in zip(found.get_texts(), models, strict=True):
-        text.set_text(shorten(model))
+        text.set_text(short[model])
 
 
 def seeds(ax: Any, x: float, values: Sequence[float], style: Style) -> None:
@@ -209,16 +212,16 @@ def legend_lines(models: Sequence[str]) -> int:
 
 def legend_columns(models: Sequence[str]) -> int:
     """How many names fit side by side."""
-    widest = max(text_inches(shorten(model), size=SMALL) for model in models) + HANDLE_INCHES
-    return max(1, min(LEGEND_COLUMNS, len(models), int((WIDTH_INCHES - 0.2) / widest)))
+    column = widest(models, size=SMALL) + HANDLE_INCHES
+    return max(1, min(LEGEND_COLUMNS, len(models), int((WIDTH_INCHES - 0.2) / column)))
 
 
-def name_rows(ax: Any, names: Sequence[str], texts: Sequence[str], *, most: int = 28) -> None:
-    """Rows from the top: the name of each on the left, in `most` characters, and its figure on the right."""
+def name_rows(ax: Any, names: Sequence[str], texts: Sequence[str]) -> None:
+    """Rows from the top: the name of each on the left, and its figure on the right."""
     for row, text in enumerate(texts):
         ax.annotate(text, xy=(1, row), xycoords=("axes fraction", "data"), xytext=(8, 0), textcoords="offset points",
                     va="center", size=SMALL, annotation_clip=False)  # fmt: skip
-    ax.set_yticks(range(len(names)), [shorten(name, most=most) for name in names], size=TEXT)
+    ax.set_yticks(range(len(names)), names, size=TEXT)
     ax.set_ylim(len(names) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0)
     ax.grid(visible=False, axis="y")

@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
+from bench.present.names import width as width_of
 from bench.present.tables import Table, TableCell
 
 WIDTH = 80
@@ -33,40 +34,36 @@ def _block(table: Table, name: str, rows: Sequence[Row], width: int) -> Iterator
     if heads[0]:
         yield from wrapped(name, width=width)
     texts = [[heads[0] or name, *heads[1:]], *([row[index].text for index in shown] for row in rows)]
-    others = sum(2 + max(map(len, column)) for column in list(zip(*texts, strict=True))[1:])
+    others = sum(2 + max(map(width_of, column)) for column in list(zip(*texts, strict=True))[1:])
     room = max(LEAST_NAME, width - others)
     left = [place for place, index in enumerate(shown) if not table.columns[index].numeric]
-    lines = aligned([[first if len(first) <= room else "", *rest] for first, *rest in texts], left=left)
+    lines = aligned([[first if width_of(first) <= room else "", *rest] for first, *rest in texts], left=left)
     for line, (first, *_), row in zip(lines, texts, [(), *rows], strict=True):
         for index in above if row else ():
             yield from wrapped(row[index].text and f"  {row[index].text}", width=width, indent="  ")
-        if len(first) > room:
+        if width_of(first) > room:
             yield from wrapped(first, width=width)
         yield printable_line(line)
 
 
 def aligned(rows: Sequence[Sequence[str]], *, left: Sequence[int] = (0,)) -> list[str]:
     """Columns as wide as their widest text; those of `left` to the left, numbers to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            text.ljust(width) if index in left else text.rjust(width)
-            for index, (text, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
-
-
-def cut(text: str, most: int) -> str:
-    """`text` in at most `most` characters, the middle left out."""
-    keep = (most - 1) // 2
-    return text if len(text) <= most else f"{text[: most - 1 - keep]}…{text[len(text) - keep :]}"
+    widths = [max(map(width_of, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        gaps = [" " * (width - width_of(text)) for text, width in zip(row, widths, strict=True)]
+        both = enumerate(zip(row, gaps, strict=True))
+        lines.append("  ".join(text + gap if index in left else gap + text for index, (text, gap) in both).rstrip())
+    return lines
 
 
 def wrapped(text: str, *, width: int = WIDTH, indent: str = "") -> list[str]:
     """`text` in lines of `width` characters at most; `indent` stands before all but the first."""
+    if not text.isascii():  # textwrap counts characters, not columns: before a wide one stands another
+        text = "".join("\0" * (width_of(each) - 1) + each for each in text.replace("\0", "?"))
+        width -= "\0" in text
     lines = textwrap.wrap(text, width, subsequent_indent=indent, break_on_hyphens=False)
-    return [printable_line(line) for line in lines]
+    return [printable_line(line.replace("\0", "")) if "\0" in line else printable_line(line) for line in lines]
 
 
 def printable_line(line: str) -> str:

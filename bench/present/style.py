@@ -1,7 +1,7 @@
 """How plots look: fonts, sizes, and how a figure becomes a file. The only module that sets up matplotlib."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,7 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 
-from bench.present.columns import cut
+from bench.present.names import cut, short_names
 
 WIDTH_INCHES = 8.0
 DPI = 150  # 1200 pixels wide: sharp where a README shows 800
@@ -71,6 +71,11 @@ def text_inches(text: str, *, size: float = TEXT) -> float:
     return float(width) / DPI
 
 
+def widest(names: Iterable[str], *, size: float = TEXT) -> float:
+    """Inches that the widest of `names` takes where they are short."""
+    return max(text_inches(name, size=size) for name in short_names(names).values())
+
+
 _rulers: list[FigureCanvasAgg] = []
 
 
@@ -109,10 +114,10 @@ def wrapped(text: str, *, size: float, bold: bool = False) -> list[str]:
 
 def _fitting(word: str, *, size: float, room: float) -> str:
     """`word`, its middle left out where it alone is wider than `room` inches."""
-    most = len(word)
-    while most > 8 and text_inches(shorten(word, most=most), size=size) > room:
+    most = 2 * len(word)  # columns: a Chinese character takes two
+    while most > 8 and text_inches(cut(word, most), size=size) > room:
         most = most * 9 // 10
-    return shorten(word, most=most)
+    return cut(word, most)
 
 
 def figure_with_axes(
@@ -150,8 +155,3 @@ def save(figure: Figure, stem: Path) -> None:
     with setup():
         figure.savefig(stem.with_name(stem.name + ".svg"), metadata={"Date": None, "Creator": None})
         figure.savefig(stem.with_name(stem.name + ".png"), dpi=DPI, metadata={"Software": None})
-
-
-def shorten(text: str, *, most: int = 28) -> str:
-    """A label that fits beside a plot: the middle left out of a long one."""
-    return cut(text, most)

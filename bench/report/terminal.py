@@ -10,8 +10,10 @@ from bench.analysis.models_table import baseline_of
 from bench.analysis.sections import sections_of
 from bench.base.metrics import ACCURACY, BUILT_IN, MEMORY, SPEED
 from bench.base.records import Result
-from bench.present.columns import aligned, cut, page_of, printable_line, wrapped
+from bench.present.columns import aligned, page_of, printable_line, wrapped
 from bench.present.format import DASH, Scale, accuracy, figure, plural, scale_of, span, times, whole
+from bench.present.names import short_names
+from bench.present.names import width as width_of
 from bench.results.frame import latest
 from bench.statistics.intervals import Estimate
 from bench.suite.plan import Suite
@@ -36,8 +38,12 @@ def terminal_summary(
     sections = sections_of(latest(results, suite).rows, suite)
     baseline = suite.baseline if suite is not None else ""
     measured = [section for section in sections if section.measured]
+    short = short_names((section.dataset for section in measured), most=DATASET_WIDTH)
     blocks = [(section, variant) for section in measured for variant in section.variants]
-    parts = [_block(section, variant, baseline=baseline, width=width) for section, variant in blocks[:MOST_BLOCKS]]
+    parts = [
+        _block(section, variant, short[section.dataset], baseline=baseline, width=width)
+        for section, variant in blocks[:MOST_BLOCKS]
+    ]
     if len(blocks) > MOST_BLOCKS:
         parts.append([f"… and {plural(len(blocks) - MOST_BLOCKS, 'other setting')}: see the report"])
     parts += [wrapped(nothing(section), width=width) for section in sections if not section.measured]
@@ -46,17 +52,13 @@ def terminal_summary(
     return page_of(parts)
 
 
-def _block(section: Section, variant: Variant, *, baseline: str, width: int) -> list[str]:
+def _block(section: Section, variant: Variant, dataset: str, *, baseline: str, width: int) -> list[str]:
     cells = [cell for cell in section.cells if section.variant_of(cell) == variant]
-    name = " · ".join(part for part in (_short_title(section), section.describe(variant)) if part)
+    title = section.title.replace(section.dataset, dataset, 1)  # the report has its settings in full
+    name = " · ".join(part for part in (title, section.describe(variant)) if part)
     lines = list(map(printable_line, _table(cells, baseline_of(section, baseline), width)))
-    title = _title(name, _counted(cells), used=max(map(len, lines)), width=width)
-    return [*title, *lines, *(line for note in _footnotes(cells) for line in wrapped(note, width=width))]
-
-
-def _short_title(section: Section) -> str:
-    """The title of the section with the settings of its data set cut: the report has them in full."""
-    return section.title.replace(section.dataset, cut(section.dataset, DATASET_WIDTH), 1)
+    above = _title(name, _counted(cells), used=max(map(width_of, lines)), width=width)
+    return [*above, *lines, *(line for note in _footnotes(cells) for line in wrapped(note, width=width))]
 
 
 def _counted(cells: Sequence[Cell]) -> str:
@@ -69,25 +71,25 @@ def _counted(cells: Sequence[Cell]) -> str:
 
 def _title(name: str, counted: str, *, used: int, width: int) -> list[str]:
     """Both on one line, as wide as the table; on more where they do not fit."""
-    if len(name) + 3 + len(counted) > width:
+    if width_of(name) + 3 + len(counted) > width:
         return [*wrapped(name, width=width), *wrapped(counted, width=width)]
-    return [printable_line(f"{name}{' ' * max(3, used - len(name) - len(counted))}{counted}")]
+    return [printable_line(f"{name}{' ' * max(3, used - width_of(name) - len(counted))}{counted}")]
 
 
 def _table(cells: Sequence[Cell], against: str, width: int) -> list[str]:
     """The lines of the table. Names give way where it is too wide, then the columns that say least."""
     names, *columns = _columns(cells, against)
-    least = min(LEAST_NAME, max(map(len, names)))
+    least = min(LEAST_NAME, max(map(width_of, names)))
     for head in ("parameters", "fit (s)"):
         if _width(columns) > width - least:
             columns = [column for column in columns if column[0] != head]
     room = min(NAME_WIDTH, max(least, width - _width(columns)))
-    return aligned(list(zip([cut(name, room) for name in names], *columns, strict=True)))
+    return aligned(list(zip([names[0], *map(short_names(names[1:], most=room).get, names[1:])], *columns, strict=True)))
 
 
 def _width(columns: Sequence[Sequence[str]]) -> int:
     """What columns take, with the gaps before them."""
-    return sum(2 + max(map(len, column)) for column in columns)
+    return sum(2 + max(map(width_of, column)) for column in columns)
 
 
 def _columns(cells: Sequence[Cell], against: str) -> Iterator[list[str]]:
@@ -106,7 +108,8 @@ def _columns(cells: Sequence[Cell], against: str) -> Iterator[list[str]]:
     yield ["accuracy", *map(_accuracy, cells)]
     yield column("samples/s", SPEED, figures(scale_of("samples/s", [])))
     if against:
-        yield [f"×{cut(against, 12)}", *(_ratio(cell, cells, against) for cell in cells)]
+        short = short_names({cell.model: None for cell in cells} | {against: None}, most=12)
+        yield [f"×{short[against]}", *(_ratio(cell, cells, against) for cell in cells)]
     yield column(f"memory ({scale.unit})", memory, figures(scale))
     yield column("fit (s)", "fit_seconds", figures(scale_of("", [])))
 

@@ -80,3 +80,21 @@ def test_the_live_line(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "note: digits · mlp: it is odd" in terminal.getvalue()
     assert "learning rate 0.01 · epoch 1/2 · loss 0.500" in terminal.getvalue()
     assert "learning rate 0.02: failed: no luck" in terminal.getvalue()
+
+
+def test_the_live_line_tells_models_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("TERM", "xterm")
+    models = [Component("tagged", {"tag": f"a long description of the variant, no. {each}"}) for each in (1, 2)]
+    voice = LiveVoice()
+    voice.begin(2, names=["digits", *(model.label for model in models)])
+    for model in models:
+        one = Trial(Component("digits"), model, 3, 64, "cpu", TrainSettings())
+        voice.trial_begins(one)
+        voice.progress(one, {"phase": "train", "epoch": 1, "epochs": 2, "loss": 0.5})
+        voice.trial_ends(Result(one, one.trial_id, "run", "env", "code", "ok", metrics={}))
+    voice.end()
+    for number in (1, 2):
+        assert f"no. {number}) · cpu · batch 64 · seed 3 · epoch 1/2 · loss 0.500" in terminal.getvalue()

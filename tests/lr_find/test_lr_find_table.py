@@ -50,3 +50,10 @@ def test_files_have_all_figures_and_a_terminal_80_columns() -> None:
     lines = terminal_text(curves).splitlines()
     assert max(map(len, lines)) <= 80
     assert lines[-2:] == [f"– {name}: skipped:", "  no such device"]
+
+
+def test_cells_of_models_that_are_called_alike_have_two_names() -> None:
+    models = [Component("tagged", {"tag": tag}) for tag in (1, "1")]
+    first, second = names_of([Trial(Component("digits"), model, 0, 64, "cpu") for model in models])
+    assert first != second
+    assert first.startswith("tagged(tag=1) ")

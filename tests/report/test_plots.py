@@ -327,3 +327,41 @@ def test_a_leader_across_the_plot_does_not_pass_for_data() -> None:
     found = {text.get_text(): text.arrow_patch for text in ax.texts}
     assert (found["near"].get_linestyle(), found["far"].get_linestyle()) == ("-", ":")
     assert found["near"].get_edgecolor() != found["far"].get_edgecolor()
+
+
+BLOCKS = [f"block {each} with relu and dropout, wide variant" for each in (1, 2, 3)]
+
+
+def texts_of(figure: Any) -> list[str]:
+    return [text.get_text() for text in figure.findobj(Text) if text.get_visible()]
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        BLOCKS,
+        [f"{each} and a very long description of what it is" for each in "abc"],
+        [f"a very long description of what it is: {each}" for each in "abc"],
+        [f"{'非常に長い' * 6}{each}{'説明' * 12}" for each in "一二三"],
+    ],
+    ids=["middle", "first", "last", "CJK"],
+)
+def test_each_model_has_a_name_of_its_own_in_every_plot(make: ModuleType, tags: list[str]) -> None:
+    plan = make.Plan(models=[Component("tagged", {"tag": tag}) for tag in tags], batch_sizes=(64, 256), seeds=(0, 1))
+    results = [make.result_of(each.trial, metrics={**each.metrics, "parameters": 100 + 50 * tags.index(
+        each.trial.model.settings["tag"])}) for each in make.run_of(plan)]  # fmt: skip
+    drawn = list(plots_of(plan, results))
+    assert {plot.name.split("-")[0] for plot in drawn} >= {"accuracy", "throughput", "memory", "learning", "test"}
+    for plot in drawn:
+        shown = [text for text in texts_of(plot.figure) if text.startswith("tagged")]
+        assert len(set(shown)) == 3, plot.name
+    one_size = make.Plan(models=plan.axis("model").values)
+    for plot in plots_of(one_size, make.run_of(one_size)):  # bars
+        assert len({text for text in texts_of(plot.figure) if text.startswith("tagged")}) == 3, plot.name
+
+
+def test_names_tell_what_differs(make: ModuleType) -> None:
+    plan = make.Plan(models=[Component("tagged", {"tag": tag}) for tag in BLOCKS[:2]])
+    strip = next(plots_of(plan, make.run_of(plan)))
+    rows = [label.get_text() for label in strip.figure.axes[0].get_yticklabels()]
+    assert rows == ["tagged(tag=block 1 with rel…", "tagged(tag=block 2 with rel…"]

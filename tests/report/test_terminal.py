@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from types import ModuleType
 
+import pytest
+
 from bench.base.records import Component
+from bench.present.names import width
 from bench.report.terminal import terminal_summary
 
 
@@ -99,3 +103,34 @@ def test_seeds_of_timings_stand_beside_those_of_accuracies(make: ModuleType) -> 
     text = terminal_summary(results, plan)
     assert "n = 5 seeds (timings 4), ± 95 % (t)" in text
     assert "n = 5 seeds (timings 1), ± 95 % (t)" in text
+
+
+@pytest.mark.parametrize(
+    ("models", "rows"),
+    [
+        (
+            [Component("tagged", {"tag": f"block {each} with relu and dropout, wide variant"}) for each in (1, 2)],
+            ["tagged…1 with…", "tagged…2 with…"],
+        ),
+        ([Component("net", {"a": a, "b": b, "c": 0.1}) for a in (1, 2) for b in (0.25, 0.5)], None),
+        ([Component("tagged", {"tag": "長い名前" * 8 + each}) for each in ("甲", "乙", "丙甲", "丙乙")], None),
+        ([Component("same", {"tag": tag}) for tag in (1, "1")], None),
+    ],
+)
+def test_two_models_have_two_names(make: ModuleType, models: list[Component], rows: list[str] | None) -> None:
+    plan = make.Plan(models=models, baseline=models[0].name)
+    lines = terminal_summary(make.run_of(plan), plan).splitlines()
+    table = lines[2 : 2 + len(models)]
+    names = [re.split(r"\s{2,}", line)[0] for line in table]
+    assert len(set(names)) == len(models)
+    assert rows is None or names == rows
+    assert max(map(width, lines)) <= 80
+
+
+def test_two_data_sets_have_two_names(make: ModuleType) -> None:
+    paths = [f"measurements of the {each} campaign, cleaned, resampled and joined.csv" for each in ("north", "south")]
+    plan = make.Plan(datasets=[Component("table", {"path": path}) for path in paths])
+    text = terminal_summary(make.run_of(plan), plan)
+    heads = [line for line in text.splitlines() if line.startswith("table") and "n = " in line]
+    assert ["north" in line for line in heads] == [True, False]
+    assert ["south" in line for line in heads] == [False, True]

@@ -57,7 +57,8 @@ function framed(x, y, { width, marks }) {
 const tipMark = (data) =>
   Plot.tip(data, Plot.pointer({ x: "x", y: "y", title: "tip", maxRadius: 40, lineHeight: 1.35, textPadding: 10 }));
 
-const shortened = (name) => (name.length > 14 ? `${name.slice(0, 13)}…` : name);
+const SHORT = new Map(MODELS.map((model, place) => [model, DATA.short[place]]));
+const shortened = (name) => SHORT.get(name);
 
 /** A click opens what is pointed at. With a keyboard: arrows go from point to point, Enter opens. */
 function hearPlot(node, data, trialOf) {

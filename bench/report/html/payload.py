@@ -23,11 +23,13 @@ from bench.base.privacy import published
 from bench.base.records import Json, Result
 from bench.present.colours import COLOURS, SHAPES, styles_of
 from bench.present.format import Scale, axis_text, head, mean_text
+from bench.present.names import short_list
 from bench.present.tables import Table
 from bench.report.html.details import Details
 from bench.report.page import Extra, Report, caveats, command
 from bench.results.frame import Row
 
+TICK = 14  # characters of a name below a plot
 DIGITS = 7  # significant ones of a figure: more than any clock gives
 CURVE_VALUES = 200_000  # of all curves together: about 1.5 MB
 MOST_DETAILED = 500  # trials whose log and confusion matrix are read and embedded
@@ -59,6 +61,7 @@ def payload(report: Report) -> dict[str, Json]:
         "axes": axes,
         "metrics": [_metric(metric, scale) for metric, scale in metrics],
         "models": list(styles),
+        "short": short_list(list(styles), most=TICK),
         "looks": [[COLOURS.index(style.colour), SHAPES[style.marker]] for style in styles.values()],
         "plots": page_plots([metric for metric, _ in metrics], numbers, shared.curve_names),
         "words": {"model": "model"} | curves.WORDS,

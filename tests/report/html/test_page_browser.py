@@ -96,6 +96,15 @@ def dots(page: Any, plot: str = "accuracy") -> Any:
     return page.locator(f"#plot-{plot} g[aria-label=dot] > *")
 
 
+def test_models_below_a_plot_are_told_apart(make: ModuleType, write: Any, open_page: Open, tmp_path: Path) -> None:
+    models = [Component("tagged", {"tag": f"block {each} with relu, wide variant"}) for each in (1, 2, 3)]
+    plan = make.Plan(models=models)
+    page = open_page(write(plan, make.run_of(plan), tmp_path))
+    page.wait_for_selector("#plot-memory svg[class^=plot]")
+    shown = page.locator("#plot-memory svg[class^=plot] text", has_text="tag").all_text_contents()
+    assert len(set(shown)) == len(shown) == 3
+
+
 def test_a_click_and_the_keyboard_sort(open_page: Open, hostile: Path) -> None:
     page = open_page(hostile)
     head = page.locator("#summary [tabulator-field=test_accuracy][role=columnheader]")
