@@ -127,9 +127,9 @@ def paired_difference(a: Cell, b: Cell, *, metric: str) -> Estimate | None:
 
 
 def ratio(a: Cell, b: Cell, *, metric: str) -> Ratio | None:
-    """How many times `a` is `b`; None where either was not measured, or is zero."""
+    """How many times `a` is `b`; None where a seed of either was not measured, or is zero."""
     first, second = list(a.by_seed(metric).values()), list(b.by_seed(metric).values())
-    if not first or not second or min(*first, *second) <= 0:
+    if a.estimate(metric) is None or b.estimate(metric) is None or min(*first, *second) <= 0:
         return None
     return log_ratio(first, second)
 

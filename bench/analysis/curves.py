@@ -1,5 +1,6 @@
 """Learning curves as data: what training and test reached, against epochs or seconds, over the seeds of a cell."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from bench.analysis.cells import Cell
 from bench.base.metrics import ACCURACY
+from bench.base.records import Result
 
 Numbers = NDArray[np.float64]
 PARTS = {"train": "training", "test": "test"}
@@ -17,17 +19,21 @@ LINES = "solid: test · dashed: training"
 NAMES = {f"{part}_{kind}": f"{PARTS[part]} {KINDS[kind]}" for part in ("test", "train") for kind in KINDS}
 AXES = KINDS | PLACES | NAMES  # what stands along an axis, with its unit
 WORDS = {name: text.partition(" (")[0] for name, text in AXES.items()}
+CUT = "a line ends where the first of its seeds stopped"
 BAND, ONE_SEED = "line: mean, band: lowest to highest seed", "one seed"
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One curve of one cell over its seeds: x (E,), and mean, lowest and highest (E,) of what was recorded."""
+    """One curve of one cell over its seeds: x (E,), and mean, lowest and highest (E,) of what `n` seeds recorded.
+    `cut`: some of them went on."""
 
     x: Numbers
     mean: Numbers
     low: Numbers
     high: Numbers
+    n: int
+    cut: bool
 
 
 Curves = dict[tuple[int, str, str, str], Curve]  # panel, kind, part, model
@@ -49,28 +55,31 @@ def curves_of(panels: Iterable[Sequence[Cell]], *, x: str) -> Curves:
 def curve(cell: Cell, name: str, *, x: str) -> Curve | None:
     """The curve called `name` against `epoch` or `train_seconds`; None where it was not recorded.
 
-    Against epochs, a curve pools as accuracies do; against seconds it is one machine's.
-    Seeds with fewer epochs end the curve for all: a mean of other seeds would jump.
+    Against epochs, a curve pools as accuracies do; against seconds it is one machine's. A point is an epoch that all
+    its seeds have: a mean of those that are left would jump where a seed stopped early.
     """
-    results = cell.results_of(pooled_as(x))
-    found = [(result.curves.get(x), result.curves.get(name)) for result in results]
-    pairs = [(places, values) for places, values in found if places and values]
-    if not pairs:
+    found = [points for result in cell.results_of(pooled_as(x)) if (points := _points(result, name, x=x))]
+    epochs = sorted(set.intersection(*map(set, found))) if found else []
+    if not epochs:
         return None
-    length = min(min(len(places), len(values)) for places, values in pairs)
-    places = _array([places[:length] for places, _ in pairs])
-    values = _array([values[:length] for _, values in pairs])
-    known = np.isfinite(values).all(axis=0) & np.isfinite(places).all(axis=0)
-    if not known.any():
-        return None
-    places, values = places[:, known], values[:, known]
-    return Curve(places.mean(axis=0), values.mean(axis=0), values.min(axis=0), values.max(axis=0))
+    places, values = np.moveaxis(np.array([[points[epoch] for epoch in epochs] for points in found]), 2, 0)
+    means = places.mean(axis=0), values.mean(axis=0)
+    cut = any(max(points) > epochs[-1] for points in found)
+    return Curve(*means, values.min(axis=0), values.max(axis=0), n=len(found), cut=cut)
+
+
+def _points(result: Result, name: str, *, x: str) -> dict[float, tuple[float, float]]:
+    """Epoch → (place, value) of one seed, where both are known; without a curve of epochs they are counted."""
+    places, values = result.curves.get(x) or [], result.curves.get(name) or []
+    epochs = result.curves.get("epoch") or range(1, len(values) + 1)
+    found = {}
+    for row in zip(epochs, places, values, strict=False):
+        known = [value for value in row if value is not None and math.isfinite(value)]
+        if len(known) == len(row):
+            found[known[0]] = known[1], known[2]
+    return found
 
 
 def pooled_as(x: str) -> str:
     """A metric that pools as curves against `x` do."""
     return ACCURACY if x == "epoch" else "fit_seconds"
-
-
-def _array(rows: Sequence[Sequence[float | None]]) -> Numbers:
-    return np.array([[np.nan if value is None else value for value in row] for row in rows], dtype=np.float64)

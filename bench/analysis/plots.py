@@ -11,14 +11,14 @@ from typing import Literal
 
 from bench.analysis.cells import Cell, Section, axis_label, metrics_of, value_text
 from bench.analysis.conditions import conditions_short
-from bench.analysis.curves import BAND, LINES, ONE_SEED, PLACES, Curves, curves_of, pooled_as
+from bench.analysis.curves import BAND, CUT, LINES, ONE_SEED, PLACES, Curves, curves_of, pooled_as
 from bench.analysis.curves import NAMES as CURVE_NAMES
 from bench.analysis.findings import CHOSEN
 from bench.analysis.metric_words import LEVELS
 from bench.analysis.sections import slugs_of
 from bench.base.metrics import ACCURACY, ACCURACY_AGAINST, BUILT_IN, PLOTTED_COSTS, PLOTTED_LEVELS, SPEED, Metric
 from bench.base.records import Json
-from bench.present.format import accuracy, span
+from bench.present.format import accuracy, listing, plural, span
 
 MEAN = "mean and 95 % interval (Student's t)"
 KEYS = {mark: f"small: one seed · {mark} with line: {MEAN}" for mark in ("large", "bar")}
@@ -227,11 +227,24 @@ def _learning(section: Section) -> Iterator[Plot]:
         if any(cell.setting("train.label_smoothing") for cell in cells):
             conditions += f" · {SMOOTHED}"
         key = f"{LINES} · {BAND if _several_seeds(cells, metric) else ONE_SEED}"
+        key += f" · {CUT}" if any(each.cut for each in curves.values()) else ""
+        if few := list(_fewer(panels, curves, metric)):
+            key += f" · curves of {listing(few)}"
         title = f"Learning curves on {section.dataset} against {words}"
         yield Plot(
             "curves", f"learning-{name}", title, (conditions, key), panels, metric, x=x, curves=curves,
             alt=f"{title}: accuracy and loss on training and test set",
         )  # fmt: skip
+
+
+def _fewer(panels: Panels, curves: Curves, metric: Metric) -> Iterator[str]:
+    """Of which models some seeds have no curve: `mlp: 3 of 5 seeds`."""
+    counts = {(panel, model): each.n for (panel, _, _, model), each in curves.items()}
+    for panel, (name, cells) in enumerate(panels):
+        for cell in cells:
+            n, all_of_them = counts.get((panel, cell.model)), cell.n_of(metric.name)
+            if n is not None and n < all_of_them:
+                yield f"{cell.model}{f' ({name})' if name else ''}: {n} of {plural(all_of_them, 'seed')}"
 
 
 def _across_devices(sections: Sequence[Section]) -> Iterator[tuple[Section, Plot]]:

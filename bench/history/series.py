@@ -63,6 +63,7 @@ class Series:
     machine: str
     threads: int
     points: tuple[Point, ...]
+    left_out: int  # runs in which some seeds do not have the figure: the mean of the others would be another one's
 
     @property
     def facts(self) -> Mapping[str, Json]:
@@ -78,18 +79,23 @@ def hardware(result: Result) -> str:
 
 
 def series_of(results: Iterable[Result], metric: str) -> list[Series]:
-    """Returns the series of every cell that has `metric`, in the order of their first runs. Only `ok` results count."""
+    """Returns the series of every cell that has `metric`, in the order of their first runs. Only `ok` results count,
+    and runs of which all of them have it."""
     groups: dict[tuple[str, str, int], dict[tuple[str, str, str], list[Result]]] = {}
     for result in sorted(results, key=lambda each: (each.finished_at, each.run_id)):
-        if result.status == "ok" and metric in result.metrics:
+        if result.status == "ok":
             runs = groups.setdefault((result.trial.cell_id, hardware(result), result.threads), {})
             runs.setdefault((result.run_id, result.environment_id, result.code_id), []).append(result)
-    return [_series(key[1], key[2], list(runs.values()), metric) for key, runs in groups.items()]
+    found = [_series(key[1], key[2], list(runs.values()), metric) for key, runs in groups.items()]
+    return [series for series in found if series is not None]
 
 
-def _series(machine: str, threads: int, runs: Sequence[Sequence[Result]], metric: str) -> Series:
-    points = sorted((Point(tuple(run), metric) for run in runs), key=lambda point: point.at)
-    return Series(points[0].first.trial, machine, threads, tuple(points))
+def _series(machine: str, threads: int, runs: Sequence[Sequence[Result]], metric: str) -> Series | None:
+    have = [[metric in result.metrics for result in run] for run in runs]
+    whole = [Point(tuple(run), metric) for run, found in zip(runs, have, strict=True) if all(found)]
+    points = sorted(whole, key=lambda point: point.at)
+    left_out = sum(any(found) and not all(found) for found in have)
+    return Series(points[0].first.trial, machine, threads, tuple(points), left_out) if points else None
 
 
 def differences(before: Point, after: Point) -> list[str]:

@@ -53,6 +53,7 @@ class Trend:
     group: str
     scale: Scale
     runs: tuple[Run, ...]
+    left_out: int = 0  # runs in which some seeds do not have the figure
 
     @property
     def name(self) -> str:
@@ -71,8 +72,10 @@ def metric_of(name: str, results: Sequence[Result]) -> Metric:
 
 
 def trends_of(results: Sequence[Result], metric: Metric, *, doctors: Sequence[Doctor] = ()) -> list[Trend]:
-    """Returns every series of `metric`, with its steps and change points."""
+    """Returns every series of `metric`, with its steps and change points. Raises BenchError where there is none."""
     found = series_of(results, metric.name)
+    if not found:
+        raise BenchError(f"--metric {metric.name}: in no run all seeds have it ({metric.absent}): there is no mean")
     models = labels_of({each.trial.model.canonical: each.trial.model for each in found}.values())
     datasets = labels_of({each.trial.dataset.canonical: each.trial.dataset for each in found}.values())
     settings = [name for name in DOTTED if name != "train.threads"]
@@ -83,7 +86,8 @@ def trends_of(results: Sequence[Result], metric: Metric, *, doctors: Sequence[Do
         group = _group(each, datasets[each.trial.dataset.canonical], shown, several=several)
         runs = _runs(each, metric, doctors, alpha=ALPHA / len(found))
         scale = scale_of(metric.unit, [run.mean.mean for run in runs])
-        trends.append(Trend(printable(models[each.trial.model.canonical]), printable(group), scale, tuple(runs)))
+        model = printable(models[each.trial.model.canonical])
+        trends.append(Trend(model, printable(group), scale, tuple(runs), each.left_out))
     return trends
 
 

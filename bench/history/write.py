@@ -87,6 +87,9 @@ def findings(trends: Sequence[Trend]) -> Iterator[str]:
         )
     elif not changed:
         yield f"No change point: {len(trends):,} series together, at {ALPHA:g}."
+    if left_out := sum(trend.left_out for trend in trends):
+        runs = plural(left_out, "run")
+        yield f"Left out: {runs} in which some seeds do not have the figure; a mean needs all of them."
 
 
 def _keys(trends: Sequence[Trend], metric: Metric) -> Iterator[str]:

@@ -15,6 +15,7 @@ from bench.base.records import Environment
 from bench.cli.history import history as command
 from bench.errors import BenchError
 from bench.history.series import differences, series_of
+from bench.history.steps import metric_of, trends_of
 from bench.results.store import Store
 
 
@@ -116,3 +117,24 @@ def test_what_is_not_there_is_said(make: ModuleType, tmp_path: Path) -> None:
         history(folder, "fit_second")
     with pytest.raises(BenchError, match=r"--model resnet: no result is of it \(there are: linear, mlp, cnn\)"):
         history(folder, model=("resnet",))
+
+
+def test_a_run_in_which_some_seeds_lack_the_figure_has_no_mean(
+    make: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Seeds that reached the target are the fast ones: their mean would be of other seeds in each run."""
+    name = "time_to_target_seconds"
+    found = [
+        replace(each, metrics={**each.metrics, name: 1.0 + each.trial.seed})
+        if each.run_id != "run01" or each.trial.seed < 3
+        else each
+        for each in runs(make, count=3, slower_from=9)
+    ]
+    history(stored(tmp_path / "results", found), name)
+    said = capsys.readouterr().out
+    assert "Left out: 3 runs in which some seeds do not have the figure" in " ".join(said.split())
+    assert {run.point.first.run_id for trend in trends_of(found, metric_of(name, found)) for run in trend.runs} == {
+        "run00", "run02"}  # fmt: skip
+    last = [each for each in found if each.run_id == "run01"]
+    with pytest.raises(BenchError, match=f"^--metric {name}: in no run all seeds have it"):
+        trends_of(last, metric_of(name, last))
