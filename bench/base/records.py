@@ -5,8 +5,8 @@ a setting that equals its default is left out of it, so a setting that is added 
 
 History of the schema of results (`SCHEMA`); bench/results/validate.py makes old ones new:
   1  the first one.
-  2  `artifact_sha256`, so that a damaged HDF5 file is found out; `bench`, the version that wrote the line. `notes` came
-     later: a line without them has none, and a bench that does not know them leaves them out.
+  2  `artifact_sha256`, so that a damaged HDF5 file is found out; `bench`, the version that wrote the line.
+  3  `notes`: what a reader of its accuracy has to know.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from annotated_types import Ge, Gt, Le, Len, Lt, MaxLen, MinLen
 from bench.base.version import __version__
 from bench.errors import BenchError
 
-SCHEMA = 2
+SCHEMA = 3
 
 Json: TypeAlias = Any  # what json.loads returns; a recursive alias costs more in mypy than it finds
 

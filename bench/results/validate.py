@@ -133,9 +133,14 @@ def _from_1(value: Mapping[str, Json]) -> dict[str, Json]:
     return {**value, "artifact_sha256": ""}
 
 
+def _from_2(value: Mapping[str, Json]) -> dict[str, Json]:
+    """Schema 3 has notes; what was to note of older results was not looked at."""
+    return {**value, "notes": []}
+
+
 # From the schema that is the key to the next one. A change of the shape of a result raises SCHEMA in
 # bench/base/records.py, adds a line to the history there, a step here, and a golden file under tests/results/golden.
-STEPS: Mapping[int, Callable[[Mapping[str, Json]], dict[str, Json]]] = {1: _from_1}
+STEPS: Mapping[int, Callable[[Mapping[str, Json]], dict[str, Json]]] = {1: _from_1, 2: _from_2}
 
 
 def migrate(value: Mapping[str, Json]) -> Mapping[str, Json]:

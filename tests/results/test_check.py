@@ -57,7 +57,7 @@ def run(target: Path, *, repair: bool = False) -> int:
 def test_a_folder_with_nothing_wrong(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(folder) == 0
     out = capsys.readouterr().out
-    assert "3 results in 1 file, 2 of an older schema" in out
+    assert "3 results in 1 file, 3 of an older schema" in out
     assert out.endswith("nothing is wrong with it\n")
 
 
