@@ -1,15 +1,59 @@
 """What the kernel says in files, and what it is asked for."""
 
 import ctypes
+import os
 import signal
 import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # of prctl(2)
+END_SECONDS = 1.0  # for processes that were killed to be gone
 
 
 def die_with_parent(number: signal.Signals = signal.SIGKILL) -> None:
     """Asks the kernel for a signal to this process when the one that made it ends (Linux: prctl(2))."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, number)  # PR_SET_PDEATHSIG
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
+
+
+def adopt_orphans() -> None:
+    """Has every process that comes from this one become its child where the one that started it ends (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def children() -> list[int]:
+    """Returns the processes whose parent is this one (Linux), those that have ended and were not waited for too."""
+    tasks = Path("/proc/self/task").glob("*/children")
+    return [int(child) for task in tasks for child in text_of(task).split()]
+
+
+def environment_of(child: int) -> bytes:
+    """Returns what a child was started with, as the kernel keeps it; empty of one that has ended."""
+    while os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        try:
+            if found := Path(f"/proc/{child}/environ").read_bytes():
+                return found
+        except OSError:  # it has ended just now, or is another user's
+            break
+        time.sleep(0.001)  # between two programs, in exec(2), it has none
+    return b""
+
+
+def end_children(left: Callable[[int], bool]) -> None:
+    """Kills the children for which `left` holds, and what of theirs comes to this process thereby; waits for their end,
+    though not for ever."""
+    stop, killed = time.monotonic() + END_SECONDS, set[int]()
+    while (found := [child for child in children() if child in killed or left(child)]) and time.monotonic() < stop:
+        killed.update(found)
+        for child in found:
+            with suppress(ProcessLookupError, PermissionError, ChildProcessError):
+                os.kill(child, signal.SIGKILL)
+                os.waitpid(child, os.WNOHANG)
+        time.sleep(0.002)
 
 
 def text_of(path: Path) -> str:

@@ -18,7 +18,8 @@ from bench.base.records import Json
 from bench.cluster.bundle import Bundle, make_bundle
 from bench.errors import BenchError
 from bench.execute.executors.exit_status import Ending
-from bench.execute.executors.local import Executor, OnProgress
+from bench.execute.executors.local import Executor
+from bench.execute.executors.watch import OnProgress
 from bench.execute.signals import signals_wait
 from bench.registry import executor
 

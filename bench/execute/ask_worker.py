@@ -48,7 +48,7 @@ class Question:
         with tempfile.TemporaryFile() as asked:
             asked.write(canonical_json(request or {}).encode())
             asked.seek(0)
-            streams = {"stdin": asked, "stdout": subprocess.PIPE, "stderr": self._errors}
+            streams: dict[str, Any] = {"stdin": asked, "stdout": subprocess.PIPE, "stderr": self._errors}
             self._process = start_worker(module, *arguments, **streams)
 
     def answer(self, told: Callable[[dict[str, Json]], object] = lambda line: None) -> dict[str, Json]:
@@ -87,11 +87,11 @@ class Question:
         raise subprocess.TimeoutExpired(self._process.args, self._limit_seconds or 0)
 
 
-def start_worker(module: str, *arguments: str, **streams: Any) -> subprocess.Popen[bytes]:
-    """Starts a process of the worker, in a session of its own."""
+def start_worker(module: str, *arguments: str, mark: str = "", **streams: Any) -> subprocess.Popen[bytes]:
+    """Starts a process of the worker, in a session of its own; `mark` is in the environment of all that comes of it."""
     return subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
-        env={**os.environ, **WORKER_ENVIRONMENT},
+        env={**os.environ, **WORKER_ENVIRONMENT, "BENCH_MARK": mark},
         start_new_session=True,
         **streams,
     )

@@ -18,12 +18,10 @@ from bench.execute.prepare import Options, Prepared, find_data_root, prepare, re
 from bench.execute.progress import Voice, describe_trial, varying
 from bench.execute.signals import Stopped, signals_raise
 from bench.results.store import Store, Writer, cannot_write, newest
+from bench.results.validate import NOTES, SAID
 from bench.suite.plan import Suite
 from bench.suite.read import SuiteFile
 from bench.suite.stored import suite_to_json
-
-# What a process says of its trial that goes into the result as it is.
-SAID = ("status", "reason", "traceback", "metrics", "samples", "curves", "valid", "instruments")
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +221,8 @@ class Runner:
     def result(self, planned: Planned, said: dict[str, Json], *, began: str, where: Identifier | None = None) -> Result:
         """Returns what is stored of a trial that ran `where`."""
         where = where or self.identifier
+        own = {name: said[name] for name in SAID if name in said}
+        own |= {name: tuple(said.get(name, ())) for name in NOTES}
         return Result(
             trial=planned.trial,
             trial_id=planned.trial.trial_id,
@@ -230,9 +230,7 @@ class Runner:
             environment_id=planned.environment_id,
             code_id=planned.code_id,
             code=planned.code,
-            **{name: said[name] for name in SAID if name in said},
-            validity_notes=tuple(said.get("validity_notes", ())),
-            notes=tuple(said.get("notes", ())),
+            **own,
             threads=where.threads(planned.trial),
             environment=where.catalogue.environment,
             started_at=began,

@@ -16,6 +16,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 from pydantic import BaseModel, ConfigDict, TypeAdapter, create_model
 
 from bench.base.records import (
+    LONGEST_TRACEBACK,
     SCHEMA,
     Component,
     Environment,
@@ -31,6 +32,9 @@ from bench.errors import BenchError
 T = TypeVar("T")
 _CONFIG = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
 _FIELDS = tuple(f.name for f in fields(Result))
+# What a trial's process says of it that goes into the result as it is.
+NOTES = ("validity_notes", "notes")  # lists, which a record has as tuples
+SAID = ("status", "reason", "traceback", "metrics", "samples", "curves", "valid", *NOTES, "instruments")
 _MOST_KEPT = 4096
 VERSION = re.compile(r"[0-9]+(\.[0-9]+){1,3}")
 _kept: dict[tuple[type[Any], str], Any] = {}
@@ -47,7 +51,7 @@ def read_result(value: Json, *, known: Mapping[str, Any] | None = None) -> Resul
     value, known = migrate(value), known or {}
     _checks(Result, frozenset(known)).model_validate(value)
     own = {name: value[name] for name in _FIELDS if name in value} | dict(known)
-    own |= {name: tuple(value.get(name, ())) for name in ("validity_notes", "notes")}
+    own |= {name: tuple(value.get(name, ())) for name in NOTES}
     for field in ("metrics", "samples", "curves"):
         if isinstance(own.get(field), dict):
             own[field] = {sys.intern(name): item for name, item in own[field].items()}
@@ -70,6 +74,24 @@ def read_trial(value: Json) -> Trial:
         train=_once(TrainSettings, value.get("train", {})),
         measure=_once(MeasureSettings, value.get("measure", {})),
     )
+
+
+def check_said(value: Json) -> None:
+    """Raises ValueError where `value` is no outcome of a trial, or of several (its `others`)."""
+    checks = _checks(Result, frozenset(_FIELDS) - set(SAID))
+    checks.model_validate(value)
+    others = value.get("others", [])
+    if not isinstance(others, list):
+        raise ValueError("others that are no list")
+    for said in (value, *others):
+        checks.model_validate(said)
+        reason, bytes_of_traceback = said.get("reason", ""), len(said.get("traceback", ""))
+        if len(reason.splitlines()) != (said["status"] != "ok") or (reason and not reason.strip()):
+            raise ValueError(f"status {said['status']} with {len(reason.splitlines())} lines of reason")
+        if bytes_of_traceback > LONGEST_TRACEBACK:
+            raise ValueError(f"a traceback of {bytes_of_traceback:,} characters")
+        if "total_seconds" not in said.get("metrics", {}):
+            raise ValueError("no metric total_seconds")
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -205,3 +206,103 @@ def test_sigint_leaves_nothing_behind(twice: bool, project: Any, wait_for: Any, 
     assert gone(processes_with, mark)
     if not twice:
         assert by_model(project)["orphans"]["status"] == "interrupted"
+
+
+# What a model may leave behind, or do to the process that it was forked from. All of it bears the mark.
+LEAVES = """
+import os, signal, subprocess, sys, threading, time
+from torch import nn
+from bench.registry import model
+
+def leaves(name, act):
+    @model(name)
+    def build(shape, n):
+        act()
+        return nn.Sequential(nn.Flatten(), nn.Linear(shape[0] * shape[1] * shape[2], n))
+
+def daemon(*, ignores=False, stops=False):
+    # By two forks and a session of its own, as daemons do: no group reaches it, and its parent is gone.
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            if ignores:
+                signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"], start_new_session=True)
+            if stops:
+                os.kill(os.getpid(), signal.SIGSTOP)
+            time.sleep(300)
+        os._exit(0)
+    os.wait()
+
+def nohup():
+    subprocess.Popen(["nohup", "sleep", "300"], start_new_session=True,
+                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+def thread():
+    threading.Thread(target=time.sleep, args=(300,)).start()
+
+def at_exit():
+    import atexit
+    atexit.register(time.sleep, 300)
+
+def then(*acts):
+    return lambda: [act() for act in acts]
+
+leaves("daemon", daemon)
+leaves("ignores", lambda: daemon(ignores=True))
+leaves("stopped", lambda: daemon(stops=True))
+leaves("nohup", nohup)
+leaves("thread", then(thread, at_exit))
+leaves("stops_template", then(daemon, lambda: os.kill(os.getppid(), signal.SIGSTOP)))
+leaves("stops_and_ends", lambda: (os.kill(os.getppid(), signal.SIGSTOP), os._exit(0)))
+leaves("stops_and_hangs", lambda: (os.kill(os.getppid(), signal.SIGSTOP), time.sleep(300)))
+leaves("kills_template", then(daemon, lambda: os.kill(os.getppid(), signal.SIGKILL), lambda: time.sleep(300)))
+leaves("stops_itself", then(daemon, lambda: os.kill(os.getpid(), signal.SIGSTOP)))
+leaves("closes", then(lambda: os.closerange(3, 1000), lambda: time.sleep(300)))
+leaves("dies", then(daemon, lambda: os.kill(os.getpid(), signal.SIGKILL)))
+"""
+ENDS = {
+    "daemon": "ok", "ignores": "ok", "stopped": "ok", "nohup": "ok", "thread": "ok", "stops_template": "crashed",
+    "stops_and_ends": "crashed", "stops_and_hangs": "crashed", "kills_template": "crashed", "stops_itself": "timeout",
+    "closes": "timeout", "dies": "crashed", "linear": "ok",
+}  # fmt: skip
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives orphans to who asks for them")
+@pytest.mark.parametrize("names", [["ignores", "stops_template", "linear"], list(ENDS)], ids=["some", "all"])
+def test_whatever_a_trial_leaves_ends_with_it_and_the_others_run(
+    project: Any, processes_with: Any, mark: str, names: list[str]
+) -> None:
+    suite = project.suite(*names)
+    (project.folder / "models.py").write_text(LEAVES)
+    done = project.run(suite, "--timeout", "6", "--set", "train.steps=3")
+    found = by_model(project)
+    assert {name: value["status"] for name, value in found.items()} == {name: ENDS[name] for name in names}, done.err
+    reasons = {
+        "kills_template": "the process that it was forked from was killed",
+        "dies": "the process was killed by SIGKILL",
+    } | dict.fromkeys(
+        ["stops_template", "stops_and_ends", "stops_and_hangs"],
+        "the process that it was forked from was stopped while it ran",
+    )
+    for name in reasons.keys() & set(names):
+        assert found[name]["reason"] == reasons[name]
+    assert done.code == 1
+    assert "Traceback" not in done.err
+    assert processes_with(mark) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives orphans to who asks for them")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_daemon_of_a_trial_ends_with_the_run(
+    project: Any, wait_for: Any, processes_with: Any, mark: str, number: signal.Signals
+) -> None:
+    suite = project.suite("hangs")
+    (project.folder / "models.py").write_text(LEAVES + "leaves('hangs', then(daemon, lambda: time.sleep(300)))\n")
+    process = project.start("run", suite, "--results", project.results)
+    wait_for(lambda: any(
+        b"import time; time.sleep(300)" in Path(f"/proc/{pid}/cmdline").read_bytes() for pid in processes_with(mark)
+    ))  # fmt: skip
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    assert gone(processes_with, mark, seconds=5.0)

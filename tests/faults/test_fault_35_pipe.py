@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
-from bench.execute.executors.local import _Lines
+import pytest
+
+from bench.execute.lines import Lines
 
 LIE = '{"outcome": {"status": "ok", "reason": "", "metrics": {"test_accuracy": 1.0}}}'
 # Prints in every way there is, lies in the words of the pipe, and closes what it was given to print on.
@@ -79,6 +82,58 @@ def test_what_is_no_line_of_ours_is_dropped() -> None:
     garbage = [b"no JSON", b"[1]", b"3", b"\xff\xfe", b"[" * 5000, b"9" * 5000, b"", b"null"]
     os.write(writing, b"\n".join([*garbage, b'{"progress": {}}', b'{"outcome": {"status": "ok"}}', b'{"outcome"']))
     os.close(writing)
-    words = _Lines()
+    words = Lines()
     assert words.drain(reading) == [{"progress": {}}, {"outcome": {"status": "ok"}}]
     os.close(reading)
+
+
+# Writes on every pipe that it has, as a model might that looks for one.
+WRITES = """
+import fcntl, os, time
+from torch import nn
+from bench.registry import model
+
+def pipes():
+    found = [int(name) for name in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{name}")]
+    kinds = {fd: os.readlink(f"/proc/self/fd/{fd}") for fd in found}
+    return [fd for fd, kind in kinds.items()
+            if kind.startswith("pipe:") and fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY]
+
+def writes(name, text, *, for_ever=False):
+    @model(name)
+    def build(shape, n):
+        while True:
+            for fd in pipes():
+                os.write(fd, text)
+            if not for_ever:
+                return nn.Sequential(nn.Flatten(), nn.Linear(shape[0] * shape[1] * shape[2], n))
+
+writes("says_where_for_ever", b'{"progress": {"phase": "training"}}\\n' * 20, for_ever=True)
+writes("line_without_end", b"x" * 65536, for_ever=True)
+writes("a_number", b'{"outcome": 7}\\n')
+writes("not_a_number", b'{"outcome": {"status": "ok", "metrics": {"total_seconds": NaN}}}\\n')
+writes("no_such_status", b'{"outcome": {"status": "splendid"}}\\n')
+writes("twice", b'{"outcome": {"status": "ok", "metrics": {"total_seconds": 1.0}}}\\n')
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for its pipe in /proc")
+def test_a_trial_that_writes_on_the_pipe_costs_nobody_else_anything(project: Any) -> None:
+    said = {
+        "line_without_end": "a line of more than 67,108,864 bytes",
+        "a_number": "7 (Input should be a valid dictionary or instance of Result)",
+        "not_a_number": "metrics.total_seconds",
+        "no_such_status": "status 'splendid' (Input should be 'ok', ",
+        "twice": "more after its outcome",
+    }
+    suite = project.suite("says_where_for_ever", *said, "linear")
+    (project.folder / "models.py").write_text(WRITES)
+    done = project.run(suite, "--timeout", "8")
+    rows = {row["model"]: row for row in project.rows()}
+    assert (done.code, rows["linear"]["status"]) == (1, "ok"), done.err
+    assert rows["says_where_for_ever"]["status"] == "timeout"
+    for name, what in said.items():
+        assert rows[name]["status"] == "crashed", (name, rows[name]["reason"])
+        assert rows[name]["reason"].startswith("it sent what is no word of a trial on the pipe of its result: ")
+        assert what in rows[name]["reason"]
+    assert "Traceback" not in done.err

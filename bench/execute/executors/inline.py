@@ -9,7 +9,8 @@ import time
 
 from bench.base.records import Json
 from bench.execute.executors.exit_status import Ending
-from bench.execute.executors.local import Executor, OnProgress
+from bench.execute.executors.local import Executor
+from bench.execute.executors.watch import OnProgress
 from bench.registry import executor
 
 

@@ -1,29 +1,28 @@
 """The local executor: one process a trial on this machine, forked from a template; spawned where fork is not safe."""
 
-import json
 import os
-import select
+import secrets
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
-import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from contextlib import suppress
-from typing import IO
+from typing import IO, Any
 
+from bench.base import kernel
 from bench.base.records import Json, canonical_json
 from bench.errors import BenchError
-from bench.execute.ask_worker import GRACE_SECONDS, last_line, start_worker, wait_or_kill
-from bench.execute.executors.exit_status import Ending, ending, oom_kills
+from bench.execute.ask_worker import last_line, start_worker, wait_or_kill
+from bench.execute.executors.exit_status import Ending, oom_kills
+from bench.execute.executors.log import TrialLog
+from bench.execute.executors.watch import OnProgress, TemplateLost, TrialProcess, Watch
+from bench.execute.lines import Lines
 from bench.registry import executor
 
 # How often a template is started for one trial, where it ends before it has forked it.
 TEMPLATE_TRIES = 3
-
-OnProgress = Callable[[dict[str, Json]], None]
 
 
 class Executor(ABC):
@@ -58,18 +57,18 @@ class LocalExecutor(Executor):
     def run(self, request: dict[str, Json], *, timeout_seconds: float, on_progress: OnProgress) -> Ending:
         for _ in range(TEMPLATE_TRIES):
             before = oom_kills()
-            process = self._begin(request)
+            process, log = self._begin(request), TrialLog(request.get("log"))
+            watch = Watch(process, timeout_seconds=timeout_seconds, on_progress=on_progress, log=log)
             try:
-                return _watch(
-                    process, timeout_seconds=timeout_seconds, on_progress=on_progress, oom_kills_before=before
-                )
+                return watch.to_the_end(oom_kills_before=before)
             except TemplateLost as error:
                 lost = error
             finally:
                 process.kill(signal.SIGKILL)
                 process.close()
-                if self._template is not None and self._template.gone:
+                if self._template is not None and (process.lost or process.pid is None or self._template.gone):
                     self.close()
+                log.close()
         raise BenchError(f"the process that trials are forked from does not start: {lost}")
 
     def _begin(self, request: dict[str, Json]) -> "TrialProcess":
@@ -95,99 +94,19 @@ def fork_is_safe() -> bool:
     return sys.platform == "linux"
 
 
-def _start(role: str, descriptor: int, *, stdin: int, out: IO[bytes] | int) -> subprocess.Popen[bytes]:
-    """A process of bench.worker that speaks on `descriptor`; what it prints goes to `out`."""
-    streams = {"stdin": stdin, "stdout": out, "stderr": out, "pass_fds": [descriptor]}
-    return start_worker("bench.worker", role, str(descriptor), **streams)
+class _Started:
+    """A process of bench.worker that speaks on `descriptor`; what it prints goes to `out`. What comes from it has a
+    mark in its environment, and comes to this process where the one that started it is gone."""
 
+    def __init__(self, role: str, descriptor: int, *, stdin: int, out: IO[bytes] | int) -> None:
+        kernel.adopt_orphans()
+        self._mark = secrets.token_hex(8)
+        streams: dict[str, Any] = {"stdin": stdin, "stdout": out, "stderr": out, "pass_fds": [descriptor]}
+        self.process = start_worker("bench.worker", role, str(descriptor), mark=self._mark, **streams)
 
-class TemplateLost(Exception):
-    """The template ended before it forked the trial: nothing has run yet."""
-
-
-class TrialProcess(ABC):
-    """A trial's process seen from the parent: its pipe, and how it ended."""
-
-    pipe: int
-    pid: int | None = None
-    wait_status: int | None = None
-    lost: str = ""  # why nobody will ever say how it ended
-
-    @abstractmethod
-    def sources(self) -> list[int]:
-        """Descriptors beside `pipe` that become readable when something happened to the process."""
-
-    @abstractmethod
-    def look(self, timeout_seconds: float) -> None:
-        """Take up what happened to the process, waiting no longer than that."""
-
-    def kill(self, number: signal.Signals) -> None:
-        """Signal the whole group: what the trial started as well."""
-        if self.pid is not None:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, number)
-
-    def close(self) -> None:
-        os.close(self.pipe)
-
-
-def _watch(process: TrialProcess, *, timeout_seconds: float, on_progress: OnProgress, oom_kills_before: int) -> Ending:
-    """Sleep until the process ends or its time is up; what it says meanwhile is passed on."""
-    words, outcome = _Lines(), None
-    deadline: float | None = None
-    timed_out = False
-    while process.wait_status is None and not process.lost:
-        if deadline is None and process.pid is not None:  # the template may still be importing before that
-            deadline = time.monotonic() + timeout_seconds
-        left = None if deadline is None else max(0.0, deadline - time.monotonic())
-        sources = [*([] if words.ended else [process.pipe]), *process.sources()]
-        ready, _, _ = select.select(sources, [], [], left if sources else 0)
-        if process.pipe in ready:
-            for message in words.read(process.pipe):
-                outcome = message.get("outcome", outcome)
-                if "progress" in message:
-                    on_progress(message["progress"])
-        elif ready:
-            process.look(0)
-        elif not sources and left != 0:  # its pipe is closed, and nothing else tells of its end
-            process.look(min(1.0, left or 1.0))
-        elif deadline is not None and time.monotonic() >= deadline:
-            process.kill(signal.SIGKILL if timed_out else signal.SIGTERM)
-            timed_out, deadline = True, time.monotonic() + GRACE_SECONDS
-    for message in words.drain(process.pipe):
-        outcome = message.get("outcome", outcome)
-    if timed_out and outcome is None:
-        return Ending(None, "timeout", f"not done after {timeout_seconds:g} s (measure.timeout_seconds)")
-    if process.lost and outcome is None:
-        return Ending(None, "crashed", process.lost)
-    return ending(outcome, wait_status=process.wait_status or 0, oom_kills_before=oom_kills_before)
-
-
-class _Lines:
-    """Reads JSON lines out of a pipe. What is no JSON object is not ours, and is dropped."""
-
-    def __init__(self) -> None:
-        self._buffer, self.ended = b"", False
-
-    def read(self, descriptor: int) -> list[dict[str, Json]]:
-        part = os.read(descriptor, 1 << 20)
-        self.ended = not part
-        self._buffer += part
-        *lines, self._buffer = self._buffer.split(b"\n")
-        found = []
-        for line in lines:
-            with suppress(ValueError, RecursionError):
-                message = json.loads(line)
-                if isinstance(message, dict):
-                    found.append(message)
-        return found
-
-    def drain(self, descriptor: int) -> list[dict[str, Json]]:
-        """What is still in the pipe; does not wait for more."""
-        found: list[dict[str, Json]] = []
-        while not self.ended and select.select([descriptor], [], [], 0)[0]:
-            found += self.read(descriptor)
-        return found
+    def end_what_is_left(self) -> None:
+        """Once it has ended itself: ends what it has left running."""
+        kernel.end_children(lambda child: f"BENCH_MARK={self._mark}".encode() in kernel.environment_of(child))
 
 
 class Template:
@@ -196,8 +115,9 @@ class Template:
     def __init__(self) -> None:
         self.errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed in `close`
         self.link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._lines = _Lines()
-        self.process = _start("template", theirs.fileno(), stdin=subprocess.DEVNULL, out=self.errors)
+        self._lines = Lines()
+        self._started = _Started("template", theirs.fileno(), stdin=subprocess.DEVNULL, out=self.errors)
+        self.process = self._started.process
         theirs.close()
         self.ready, self.gone = False, False
 
@@ -208,15 +128,22 @@ class Template:
         self.link.sendall(line[sent:])
 
     def words(self) -> list[dict[str, Json]]:
-        """Returns what it has said; sets `gone` where it has ended."""
+        """Returns what it has said, without waiting; sets `gone` where it has ended."""
         found: list[dict[str, Json]] = []
         try:
-            found = self._lines.read(self.link.fileno())
+            found = self._lines.drain(self.link.fileno())
             self.gone = self._lines.ended
         except ConnectionError:
             self.gone = True
         self.ready = self.ready or any("ready" in word for word in found)
         return found
+
+    def had_to_go_on(self) -> bool:
+        """Whether somebody had stopped it (a trial can): then it has been told to go on."""
+        if os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WNOHANG) is None:
+            return False
+        self.process.send_signal(signal.SIGCONT)
+        return True
 
     def close(self) -> None:
         """Close the socket, which ends it and what it forked; then make sure."""
@@ -224,6 +151,7 @@ class Template:
         if not self.ready:  # it may sit in the import of torch for seconds; it has no trial yet
             self.process.kill()
         wait_or_kill(self.process)
+        self._started.end_what_is_left()
         self.errors.close()
 
 
@@ -240,7 +168,7 @@ class Forked(TrialProcess):
     def sources(self) -> list[int]:
         return [self._template.link.fileno()]
 
-    def look(self, timeout_seconds: float) -> None:
+    def look(self) -> None:
         for word in self._template.words():
             if "started" in word:
                 self.pid = word["started"]
@@ -251,6 +179,8 @@ class Forked(TrialProcess):
             raise TemplateLost(last_line(self._template.errors))
         if self._template.gone and self.wait_status is None:
             self.lost = "the process that it was forked from was killed"
+        elif not self._template.gone and self._template.had_to_go_on() and self.pid is not None:
+            self.wrong = "the process that it was forked from was stopped while it ran"
 
 
 class Spawned(TrialProcess):
@@ -258,7 +188,8 @@ class Spawned(TrialProcess):
 
     def __init__(self, request: dict[str, Json]) -> None:
         self.pipe, writing = os.pipe()
-        self._process = _start("spawn", writing, stdin=subprocess.PIPE, out=subprocess.DEVNULL)
+        self._started = _Started("spawn", writing, stdin=subprocess.PIPE, out=subprocess.DEVNULL)
+        self._process = self._started.process
         os.close(writing)
         self.pid = self._process.pid
         assert self._process.stdin is not None
@@ -271,13 +202,13 @@ class Spawned(TrialProcess):
     def sources(self) -> list[int]:
         return [self._handle] if self._handle is not None else []
 
-    def look(self, timeout_seconds: float) -> None:
-        with suppress(subprocess.TimeoutExpired):
-            code = self._process.wait(timeout=timeout_seconds)
+    def look(self) -> None:
+        if (code := self._process.poll()) is not None:
             self.wait_status = -code if code < 0 else code << 8
 
     def close(self) -> None:
         super().close()
         self._process.wait()
+        self._started.end_what_is_left()
         if self._handle is not None:
             os.close(self._handle)

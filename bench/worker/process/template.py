@@ -10,6 +10,9 @@ Messages, JSON lines on a Unix socket with the parent:
     ← {"trial": {...}} with a descriptor beside it: the writing end of the trial's own pipe
     → {"ready": true}, once; {"started": pid}; {"ended": pid, "status": wait status}, also of one that never started
 The parent closing the socket, or dying, ends the template and what it forked.
+
+What a trial leaves running comes to the template, whatever session it made for itself, and ends before its trial is
+told to have ended.
 """
 
 import gc
@@ -25,7 +28,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
-from bench.base.kernel import die_with_parent
+from bench.base.kernel import adopt_orphans, children, die_with_parent, end_children
 from bench.base.records import Json, canonical_json
 from bench.worker.process import process
 
@@ -34,6 +37,7 @@ def main(descriptor: int) -> None:
     """Serves forks on the socket `descriptor` until its other end is closed."""
     # Not SIGKILL: what the trial under way has started must end too, and only this process knows of it by then.
     die_with_parent(signal.SIGTERM)
+    adopt_orphans()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     link = socket.socket(fileno=descriptor)
     try:
@@ -108,14 +112,16 @@ class _Server:
     def __init__(self, link: socket.socket) -> None:
         self.link, self.buffer, self.descriptors = link, b"", list[int]()
         self.children: set[int] = set()
+        self.others = frozenset(children())  # that an import may have started
+        self.trial: int | None = None  # the child that has its request
         self.ready: _Ready | None = None
         self.plugins = False  # whether requests name some: the same throughout a run
         # The trial under way writes a byte here when it times nothing any more.
         self.measured, self.telling = os.pipe()
         # SIGCHLD writes a byte here, which wakes `select`.
-        self.waking, writing = os.pipe()
-        os.set_blocking(writing, False)
-        signal.set_wakeup_fd(writing)
+        self.waking, self.woken = os.pipe()
+        os.set_blocking(self.woken, False)
+        signal.set_wakeup_fd(self.woken)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGTERM, lambda *_: self._end())
 
@@ -137,6 +143,7 @@ class _Server:
     def _end(self) -> NoReturn:
         for child in self.children:
             _kill_group(child)
+        end_children(lambda child: True)
         os._exit(0)
 
     def _receive(self) -> bool:
@@ -158,6 +165,7 @@ class _Server:
         ready, self.ready = self.ready, None
         if ready is None or not _give(ready, line, pipe):
             ready = self._given(line, pipe)
+        self.trial = ready.pid
         self._say({"started": ready.pid})
         os.close(pipe)
 
@@ -188,8 +196,8 @@ class _Server:
         for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)
         self.link.close()
-        os.close(self.waking)
-        os.close(self.measured)
+        for own in (self.waking, self.woken, self.measured):
+            os.close(own)
         process.stand_by(link, measured=self.telling, rehearses=rehearses, plugins=self.plugins)
 
     def _reap(self) -> None:
@@ -199,6 +207,8 @@ class _Server:
             if ended:
                 self.children.remove(child)
                 _kill_group(child)
+                if child == self.trial:
+                    end_children(lambda left: left not in self.children | self.others)
                 if self.ready is not None and self.ready.pid == child:
                     self.ready.link.close()
                     self.ready = None

@@ -1,0 +1,48 @@
+"""The log of a trial, seen from the parent: a model may print without a stop, and must not fill the disk."""
+
+import os
+import stat
+from contextlib import suppress
+
+HEAD_BYTES = TAIL_BYTES = 8 << 20  # what is kept of a longer log
+
+
+class TrialLog:
+    """Keeps the first bytes of a log and the last ones. The trial appends to the file itself, so nothing slows it; what
+    it writes between two looks is on the disk for so long."""
+
+    def __init__(self, path: str | None) -> None:
+        self._path, self._file, self._dropped = path, -1, 0
+
+    def look(self) -> None:
+        """Drops what is too much by now. Does nothing before there is a log."""
+        with suppress(OSError):
+            size = os.fstat(self._file).st_size if self._open() else 0
+            if size > HEAD_BYTES + TAIL_BYTES:
+                os.ftruncate(self._file, HEAD_BYTES)
+                self._dropped += size - HEAD_BYTES
+
+    def close(self) -> None:
+        """Once nobody writes any more: says in a line of the log what was dropped."""
+        with suppress(OSError):
+            size = os.fstat(self._file).st_size if self._open() else 0
+            if self._dropped or size > HEAD_BYTES + TAIL_BYTES:
+                start = max(HEAD_BYTES, size - TAIL_BYTES)
+                tail = os.pread(self._file, TAIL_BYTES, start)
+                os.ftruncate(self._file, HEAD_BYTES)
+                dropped = self._dropped + start - HEAD_BYTES
+                line = f"\n[bench left out {dropped:,} bytes of this log: it keeps the first and the last of them]\n"
+                os.write(self._file, line.encode() + tail)
+        if self._file >= 0:
+            os.close(self._file)
+
+    def _open(self) -> bool:
+        """Whether there is a log, which is held open from then on: a model may put something else under its name."""
+        if self._file < 0 and self._path:
+            flags = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            file = os.open(self._path, flags)
+            if stat.S_ISREG(os.fstat(file).st_mode):
+                self._file = file
+            else:
+                os.close(file)
+        return self._file >= 0

@@ -1,0 +1,82 @@
+"""Checks what a trial's process says of itself, before any of it is used: a model can write on that pipe too."""
+
+from itertools import islice
+from typing import Annotated
+
+from annotated_types import Ge, Lt
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from bench.base.records import WHOLE_LIMIT, Json, Line
+from bench.results.validate import check_said
+from bench.suite.mistakes import key_text, show
+
+MOST_NOTES = 100  # of a trial that are passed on
+Whole = Annotated[int, Ge(0), Lt(WHOLE_LIMIT)]
+
+
+class _Progress(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+
+
+class _Note(_Progress):
+    note: Line
+
+
+class _Phase(_Progress):
+    phase: Line
+
+
+class _Epoch(_Phase):
+    epoch: Whole
+    epochs: Whole
+    loss: float
+
+
+class Heard:
+    """What was heard of a trial: its `outcome`, or what is `wrong` with what it sent, in one line."""
+
+    def __init__(self) -> None:
+        self.outcome: dict[str, Json] | None = None
+        self.wrong = ""
+        self._notes = 0
+
+    def take(self, messages: list[dict[str, Json]]) -> list[dict[str, Json]]:
+        """Takes up words as they came, to the first wrong one. Returns the progress that is worth telling: each note,
+        and where the trial is by now."""
+        notes, where = list[dict[str, Json]](), list[dict[str, Json]]()
+        for message in messages:
+            try:
+                if self.outcome is not None:
+                    raise ValueError("more after its outcome")
+                if (what := self._checked(message)) is not None:
+                    notes, where = ([*notes, what], where) if "note" in what else (notes, [what])
+            except (ValueError, OverflowError) as error:
+                self.wrong = self.wrong or mistake_text(error)
+                break
+        told = notes[: max(0, MOST_NOTES - self._notes)]
+        self._notes += len(notes)
+        return told + where
+
+    def _checked(self, message: dict[str, Json]) -> dict[str, Json] | None:
+        """The progress that a message tells; None of an outcome. Raises ValueError where it is neither."""
+        match message:
+            case {"progress": dict(what), **others} if not others:
+                kind = _Note if "note" in what else _Epoch if "epoch" in what else _Phase
+                kind.model_validate(what)
+                return what
+            case {"outcome": outcome, **others} if not others:
+                check_said(outcome)
+                self.outcome = outcome
+                return None
+        text = ", ".join(f"{show(name)}: {show(what)}" for name, what in islice(message.items(), 3))
+        raise ValueError(f"a message of {text or 'nothing'}")
+
+
+def mistake_text(error: Exception) -> str:
+    """What is wrong, in one line: `metrics.test_accuracy 'high' (Input should be a valid number)`."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors(include_url=False, include_context=False)[0]
+    place = key_text(first["loc"])
+    found = "nothing" if first["type"] == "missing" else show(first["input"])
+    return f"{place} {found} ({first['msg']})".strip()
