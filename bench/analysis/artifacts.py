@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from bench.base import hdf5
 from bench.base.records import Result
 from bench.errors import BenchError
 
@@ -20,8 +21,25 @@ Array: TypeAlias = npt.NDArray[Any]
 ABSENT = "the trial's file is not there"
 WITHOUT_FILES = "results that were copied without artifacts/ have figures only"
 CONFUSION = "test/confusion_matrix"
-MOST_VALUES = 50_000_000  # of one array: a file that claims more is not read
-UNREADABLE = (OSError, KeyError, ValueError, AttributeError, TypeError, RuntimeError)
+PER_CLASS = ("precision", "recall", "f1", "accuracy", "support")
+# The arrays of a diagnosis with their lengths: K classes, others as they are, but one letter is one length in a part.
+# Capital part: whole numbers, of "label" and "answer" those of classes. See bench.worker.evaluate.diagnosis.
+SHAPES: Mapping[str, str] = {
+    **{f"per_class/{name}": "K" for name in PER_CLASS},
+    "roc/false_positive_rate": "KP", "roc/true_positive_rate": "KP", "roc/area": "K",
+    "precision_recall/recall": "KP", "precision_recall/precision": "KP", "precision_recall/area": "K",
+    "calibration/count": "B", "calibration/confidence": "B", "calibration/accuracy": "B", "calibration/edges": "E",
+    "calibration/expected_error": "", "calibration/log_loss": "",
+    "confidence/right": "B", "confidence/wrong": "B", "confidence/edges": "E",
+    "top_k/accuracy": "T",
+    "errors/index": "M", "errors/label": "M", "errors/answer": "M", "errors/confidence": "M", "errors/images": "MCHW",
+    "confusions/label": "M", "confusions/answer": "M", "confusions/count": "M", "confusions/mean_image": "MCHW",
+    "first_batch/images": "MCHW", "first_batch/labels": "M", "first_batch/after": "MK", "first_batch/before": "MK",
+}  # fmt: skip
+MAYBE = frozenset({"first_batch/before"})  # of a model that was asked before it was trained
+COUNTS = frozenset({"count", "support", "right", "wrong", "index"})
+CLASSES = frozenset({"label", "labels", "answer"})
+STATISTICS = ("mean", "sd", "minimum", "maximum", "l2_norm", "near_zero")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +80,11 @@ class Diagnosed:
 def by_class(path: Path, figure: str) -> dict[str, float]:
     """One of the figures per class (`f1`, `recall`, `precision`) by the name of the class. Raises BenchError."""
     with _opened(path) as file:
-        return dict(zip(_class_names(file), map(float, _array(file, f"diagnosis/per_class/{figure}")), strict=True))
+        names, _ = _confusion(file)
+        found = _diagnosis(file, f"per_class/{figure}", {"K": len(names)})
+        if not np.isfinite(found).all():
+            raise ValueError(f"{figure} of a class is no number")
+        return dict(zip(names, found.tolist(), strict=True))
 
 
 def layers(path: Path) -> list[Layer]:
@@ -75,75 +97,102 @@ def summary(path: Path) -> tuple[list[str], list[list[int]], list[tuple[int, flo
     """Class names, confusion matrix (row: the true class), and of each bin of confidence that is not empty: count, mean
     confidence, accuracy. Raises BenchError."""
     with _opened(path) as file:
-        names = ("count", "confidence", "accuracy") if "diagnosis/calibration" in file else ()
-        parts = [_array(file, f"diagnosis/calibration/{name}").tolist() for name in names]
-        bins = [found for found in zip(*parts, strict=True) if found[0]]
-        return list(_class_names(file)), _array(file, CONFUSION).tolist(), bins
+        names, confusion = _confusion(file)
+        bins = []
+        if "diagnosis" in file and "diagnosis/calibration" in file:
+            count, *shares = (
+                _diagnosis(file, f"calibration/{name}", {}) for name in ("count", "confidence", "accuracy")
+            )
+            kept = (count > 0) & np.isfinite(shares).all(axis=0)
+            bins = list(zip(*(each[kept].tolist() for each in (count, *shares)), strict=True))
+        return list(names), confusion.tolist(), bins
 
 
 def read(result: Result, path: Path) -> Diagnosed:
     """What lies in `path`, the file of `result`. Raises BenchError where it is not there, cut off, or undiagnosed."""
-    if not path.is_file():
-        raise BenchError(f"{path}: {ABSENT}; {WITHOUT_FILES}: run the suite again with --fresh")
-    with _opened(path) as file:
+    with _opened(path, absent=f"{ABSENT}; {WITHOUT_FILES}: run the suite again with --fresh") as file:
         return _from_file(file, result)
 
 
 @contextmanager
-def _opened(path: Path) -> "Iterator[h5py.File]":
-    import h5py
-
-    if not path.is_file():
-        raise BenchError(f"{path}: {ABSENT}")
+def _opened(path: Path, *, absent: str = ABSENT) -> "Iterator[h5py.File]":
+    """The file; what is wrong with it is a BenchError."""
     try:
-        with h5py.File(path, "r", locking="best-effort") as file:
+        with hdf5.opened(path, inside=path.parents[2]) as file:  # <results>/artifacts/<run>/<trial>.h5
             yield file
-    except UNREADABLE as error:
+    except FileNotFoundError as error:
+        raise BenchError(f"{path}: {absent}") from error
+    except hdf5.UNREADABLE as error:
         raise BenchError(
             f"{path}: no file of a trial, cut off, or without a diagnosis ({error}); run the suite again with --fresh"
         ) from error
 
 
 def _from_file(file: "h5py.File", result: Result) -> Diagnosed:
-    matrix = file[CONFUSION]
-    logits, labels = _array(file, "test/logits"), _array(file, "test/labels")
-    if logits.ndim != 2 or labels.shape != logits.shape[:1] or matrix.shape != (logits.shape[1],) * 2:
-        raise ValueError(f"logits {logits.shape}, labels {labels.shape} and confusion matrix {matrix.shape} do not fit")
-    places = [f"{part}/{name}" for part, group in file.get("diagnosis", {}).items() for name in group]
+    names, confusion = _confusion(file)
+    logits, labels = hdf5.array(file, "test/logits", kinds="f"), hdf5.array(file, "test/labels", kinds="iu")
+    if logits.ndim != 2 or labels.shape != logits.shape[:1] or logits.shape != (len(labels), len(names)):
+        raise ValueError(f"logits {logits.shape}, labels {labels.shape} and {len(names)} classes do not fit")
+    if not len(labels) or not np.isfinite(logits).all() or labels.min() < 0 or labels.max() >= len(names):
+        raise ValueError("no test set, logits that are no numbers, or labels that are no classes")
+    there = "diagnosis" in file
+    part: dict[str, dict[str, int]] = {}
+    arrays = {
+        place: _diagnosis(file, place, part.setdefault(place.partition("/")[0], {"K": len(names)}))
+        for place in SHAPES
+        if there and not (place in MAYBE and f"diagnosis/{place}" not in file)
+    }
     return Diagnosed(
         result=result,
-        class_names=_class_names(file),
+        class_names=names,
         logits=logits,
         labels=labels,
-        confusion=_array(file, CONFUSION),
-        arrays={place: _array(file, f"diagnosis/{place}") for place in places},
+        confusion=confusion,
+        arrays=arrays,
         layers=tuple(_layers(file)),
     )
 
 
-def _class_names(file: "h5py.File") -> tuple[str, ...]:
-    return tuple(str(name) for name in file[CONFUSION].attrs["class_names"])
+def _diagnosis(file: "h5py.File", place: str, lengths: dict[str, int]) -> Array:
+    """One array of a diagnosis, checked. `lengths`: those of its part by their letters; new ones are added."""
+    name, shape = place.rpartition("/")[2], SHAPES[place]
+    found = hdf5.array(file, f"diagnosis/{place}", kinds="iu" if name in COUNTS | CLASSES else "iuf")
+    fits = found.ndim == len(shape) and all(
+        lengths.setdefault(letter, length) == length for letter, length in zip(shape, found.shape, strict=True)
+    )
+    if not fits or ({"B", "E"} <= lengths.keys() and lengths["E"] != lengths["B"] + 1):
+        raise ValueError(f"{place} is {found.shape}")
+    if name in COUNTS | CLASSES and found.size and found.min() < 0:
+        raise ValueError(f"{place} is below zero")
+    if name in CLASSES and found.size and found.max() >= lengths["K"]:
+        raise ValueError(f"{place} is no class")
+    if name in ("edges", "images", "mean_image", "expected_error", "log_loss") and not np.isfinite(found).all():
+        raise ValueError(f"{place} is not finite")
+    return found
+
+
+def _confusion(file: "h5py.File") -> tuple[tuple[str, ...], Array]:
+    """The names of the K classes, and the confusion matrix (K, K)."""
+    matrix = hdf5.array(file, CONFUSION, kinds="iu")
+    names = hdf5.texts(hdf5.attribute(file[CONFUSION], "class_names"))
+    if matrix.shape != (len(names),) * 2 or matrix.size == 0 or matrix.min() < 0:
+        raise ValueError(f"the confusion matrix is {matrix.shape}, of {len(names)} classes")
+    return tuple(names), matrix
 
 
 def _layers(file: "h5py.File") -> list[Layer]:
-    return [_layer(file, name) for name in file["weights"] if "l2_norm" in file["weights"][name].attrs]
+    names = [name for name in file["weights"] if "l2_norm" in hdf5.dataset(file, f"weights/{name}").attrs]
+    return [_layer(file, name) for name in names]
 
 
 def _layer(file: "h5py.File", name: str) -> Layer:
-    return Layer(name, _array(file, f"weights/{name}"), dict(file["weights"][name].attrs))
-
-
-def _array(file: "h5py.File", place: str) -> Array:
-    """The array at `place`, out of this very file. Links lead to other files, and so may a data set's storage."""
-    import h5py
-
-    at = ""
-    for part in place.split("/"):
-        at = f"{at}/{part}"
-        if not isinstance(file.get(at, getlink=True), h5py.HardLink):
-            raise ValueError(f"{place} is a link")
-    found = file[place]
-    if not isinstance(found, h5py.Dataset) or found.external or found.is_virtual or found.size > MOST_VALUES:
-        raise ValueError(f"{place} is no array that lies in the file, or too large")
-    array: Array = found[()]
-    return np.asarray(array)
+    place, values = f"weights/{name}", hdf5.array(file, f"weights/{name}", kinds="f")
+    found: dict[str, Any] = {}
+    for key in (*STATISTICS, "histogram_counts", "histogram_edges"):
+        read = np.asarray(hdf5.attribute(file[place], key))
+        if read.dtype.kind not in "iuf" or not np.isfinite(read).all() or read.ndim != key.startswith("histogram"):
+            raise ValueError(f"{key} of {place} is no number")
+        found[key] = read if read.ndim else read.item()
+    if len(found["histogram_edges"]) != len(found["histogram_counts"]) + 1:
+        raise ValueError(f"the histogram of {place} has no ends")
+    return Layer(hdf5.texts(name)[0], values, found)

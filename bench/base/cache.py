@@ -5,7 +5,10 @@ import json
 import os
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
+
+from bench.base import files
 
 _KEPT_DIGESTS = 1000
 _SETTLED_SECONDS = 2.0
@@ -47,24 +50,19 @@ def file_sha256(path: str | Path) -> str:
     known = _remembered(memory)
     if key in known:
         return known[key]
-    with path.open("rb") as file:
+    with files.opened(path) as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     # A file changed a moment ago may change again within the resolution of its time stamp: not remembered yet.
     if time.time() - stat.st_mtime > _SETTLED_SECONDS:
-        # Written aside, then renamed: a reader sees the old or the new one, whole. A cache that cannot be is none.
-        aside = memory.with_name(f"{memory.name}.{os.getpid()}.{time.monotonic_ns()}")
-        try:
-            aside.write_text(json.dumps(dict([*known.items(), (key, found)][-_KEPT_DIGESTS:])), encoding="utf-8")
-            aside.replace(memory)
-        except OSError:
-            aside.unlink(missing_ok=True)
+        with suppress(OSError):  # a cache that cannot be is none
+            files.write(memory, json.dumps(dict([*known.items(), (key, found)][-_KEPT_DIGESTS:])))
     return found
 
 
 def _remembered(memory: Path) -> dict[str, str]:
     """The digests in the file; none where it is not there or damaged: they can be made again."""
     try:
-        found = json.loads(memory.read_text(encoding="utf-8"))
+        found = json.loads(files.read(memory))
         return {key: value for key, value in found.items() if isinstance(value, str) and len(value) == 64}
     except (OSError, ValueError, RecursionError, AttributeError):
         return {}

@@ -1,6 +1,5 @@
 """`bench check`: look at everything in a folder of results, and say what is not right with it."""
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -62,8 +61,8 @@ def _opened(
 ) -> "tuple[Path, Suite | None, list[Finding]]":
     """The folder, its plan, and what is wrong with the plan that lies in it."""
     from bench.execute.prepare import open_results
-    from bench.results.check import Finding
-    from bench.results.store import SUITE_FILE
+    from bench.results.check import Finding, ProblemKind
+    from bench.results.store import SUITE_FILE, Store
     from bench.suite.stored import suite_from_json
 
     if target.suffix == ".toml" or target.is_file():
@@ -71,15 +70,13 @@ def _opened(
         _refuse_other(store.folder)
         return store.folder, suite, []
     _refuse_other(target)
-    path = target / SUITE_FILE
-    if not path.is_file():
-        return target, None, [Finding("orphaned", SUITE_FILE, "not there: the results have no plan")]
     try:
-        return target, suite_from_json(json.loads(path.read_bytes())), []
-    except (BenchError, ValueError, RecursionError, OSError) as error:
-        newer = "reads up to" in str(error)
-        text = str(error) if isinstance(error, BenchError) else "cut off or damaged: run the suite again to write it"
-        return target, None, [Finding("newer" if newer else "damaged", SUITE_FILE, text)]
+        if (stored := Store(target).load_suite()) is None:
+            return target, None, [Finding("orphaned", SUITE_FILE, "not there: the results have no plan")]
+        return target, suite_from_json(stored), []
+    except BenchError as error:
+        kind: ProblemKind = "newer" if "reads up to" in str(error) else "damaged"
+        return target, None, [Finding(kind, SUITE_FILE, str(error).removeprefix(f"{target / SUITE_FILE}: "))]
 
 
 def _refuse_other(folder: Path) -> None:

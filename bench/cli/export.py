@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from bench.base import files
 from bench.cli import options as opt
 from bench.errors import EXIT_OK, BenchError
 
@@ -34,7 +35,6 @@ def export(
     """
     from bench.execute.prepare import open_results
     from bench.export import formats
-    from bench.results.store import write_whole
 
     formats.known(form)
     if form == "parquet" and output is None and sys.stdout.isatty():
@@ -50,7 +50,7 @@ def export(
         sys.stdout.write(content) if isinstance(content, str) else sys.stdout.buffer.write(content)
         return EXIT_OK
     try:
-        write_whole(output, content)
+        files.write(output, content, sync=True)
     except OSError as error:
         raise BenchError(
             f"{output}: cannot be written ({error.strerror}); choose another file with --output"

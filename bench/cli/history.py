@@ -49,6 +49,6 @@ def history(
     title = title_of(trends, found, name=suite.name if suite is not None else store.folder.resolve().name)
     print(history_text(trends, found, title=title))
     folder = output if output is not None else store.folder / "report" / "history"
-    for path in write(trends, found, folder=folder, title=title):
+    for path in write(trends, found, folder=folder, title=title, inside=output or store.folder):
         print(path)
     return EXIT_OK

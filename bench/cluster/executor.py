@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.base import files
 from bench.base.records import Json
 from bench.cluster.bundle import Bundle, make_bundle
 from bench.errors import BenchError
@@ -151,9 +152,9 @@ class RayExecutor(Executor):
             elif "ended" in word:
                 artifacts = [one.get("artifact") for one in (request, *request.get("others", ()))]
                 for number, content in word["files"].items():
-                    Path(artifacts[number]).write_bytes(content)
+                    files.write(Path(artifacts[number]), content)
                 if word["log"] and request.get("log"):
-                    Path(request["log"]).write_bytes(word["log"])
+                    files.write(Path(request["log"]), word["log"])
                 return Ending(**word["ended"])
         return Ending(None, "crashed", "the task ended without a word")
 

@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from bench.base import files
 from bench.base.records import Json
 from bench.cluster.executor import order_of
 from bench.cluster.nodes import PATIENCE_SECONDS, ClusterIdentifier, ClusterPrepared, NodeGroup
@@ -21,7 +22,7 @@ from bench.execute.prepare import find_data_root
 from bench.execute.progress import Voice
 from bench.execute.run import Runner, now
 from bench.execute.signals import Stopped, signals_wait
-from bench.results.store import Writer, write_whole
+from bench.results.store import Writer
 
 LOSSES = 3  # how often a job is lost with a worker or a node before that is what became of it
 SAY_SECONDS = 10.0  # after which it is said that nothing begins
@@ -248,11 +249,14 @@ class ClusterRunner(Runner):
             if self.cluster.needs(flight.device, flight.wanted, avoid=flight.avoid) is not None:
                 self.waiting.appendleft(flight.again())
                 return
+        store = self.prepared.store
         for number, planned in enumerate(flight.job):
             if content := word["files"].get(number):
-                write_whole(self.prepared.store.artifact_path(self.run_id, planned.trial.trial_id), content)
+                path = store.artifact_path(self.run_id, planned.trial.trial_id)
+                files.write(path, content, inside=store.folder, sync=True)
         if word["log"]:
-            write_whole(self.prepared.store.log_path(self.run_id, flight.job[0].trial.trial_id), word["log"])
+            path = store.log_path(self.run_id, flight.job[0].trial.trial_id)
+            files.write(path, word["log"], inside=store.folder, sync=True)
         self._store(flight, ending)
 
     def _store(self, flight: Flight, ending: Ending) -> None:

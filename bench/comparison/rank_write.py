@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.analysis.conditions import conditions
+from bench.base import files
 from bench.comparison.rank import DEFAULT_METRIC, Ranking, costs_of
 from bench.comparison.rank_tables import average_ranks_table, costs_table, pairs_table, seed_pairs_table
 from bench.comparison.rank_text import answer
@@ -24,7 +25,7 @@ def write_ranking(ranking: Ranking, folder: Path) -> Path:
         write_tables(tables, folder / "tables")
         pictures = save_figures(_figures(ranking), folder / "plots")
         page = "\n\n".join(_page(ranking, tables, pictures)) + "\n"
-        (folder / PAGE).write_text(page, encoding="utf-8")
+        files.write(folder / PAGE, page)
     return folder / PAGE
 
 

@@ -3,9 +3,9 @@
 import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
 
 from bench.analysis.cells import axis_label, labels_of, value_text
+from bench.base import files
 from bench.base.records import NOT_IDENTITY, Result, TrainSettings
 from bench.errors import BenchError, nearest
 from bench.present.format import listing
@@ -59,14 +59,14 @@ def read_folder(store: Store, suite: Suite | None, *, name: str) -> Folder:
     if not kept:
         raise BenchError(f"{name}: none of its results belongs to the plan that is stored there; run the suite again")
     doctors = tuple(stored(store.folder))
-    return Folder(name, kept, suite, doctors, _schemas(store.trials_folder), store.damaged)
+    return Folder(name, kept, suite, doctors, _schemas(store), store.damaged)
 
 
-def _schemas(folder: Path) -> frozenset[int]:
+def _schemas(store: Store) -> frozenset[int]:
     """Returns the `schema` of every line that can be read. (A result in memory is always of this version.)"""
     found = set()
-    for path in sorted(folder.glob("*.jsonl")):
-        for line in path.read_bytes().splitlines():
+    for path in store.lines_files():
+        for line in files.read(path, inside=store.folder).splitlines():
             try:
                 found.add(int(json.loads(line)["schema"]))
             except (ValueError, KeyError, TypeError, RecursionError):

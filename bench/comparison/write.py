@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from bench.base import files
 from bench.comparison.pairs import Comparison
 from bench.comparison.sentences import answer, remarks, side_lines
 from bench.comparison.tables import best_table, cells_frame, cells_table, crossover_table, differences_table
@@ -28,7 +29,7 @@ def write_comparison(comparison: Comparison, folder: Path) -> Path:
         write_frame(cells_frame(comparison), folder / "tables" / "comparison.csv")
         pictures = save_figures(_figures(comparison), folder / "plots")
         page = "\n\n".join(_page(comparison, tables, pictures)) + "\n"
-        (folder / PAGE).write_text(page, encoding="utf-8")
+        files.write(folder / PAGE, page)
     return folder / PAGE
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from bench.analysis.artifacts import Diagnosed, read
 from bench.analysis.cells import labels_of
+from bench.base import files
 from bench.base.records import Result
 from bench.diagnose import tables
 from bench.errors import BenchError
@@ -15,7 +16,7 @@ from bench.present.columns import page_of
 from bench.present.files import save_figures, writing
 from bench.present.format import accuracy, plural, slug
 from bench.present.tables import escape_markdown, to_markdown
-from bench.results.store import Store, newest_ok, write_whole
+from bench.results.store import Store, newest_ok
 
 FOLDER = "diagnosis"  # under report/
 MOST_CLASSES = 100  # of a confusion matrix that can be looked at
@@ -33,7 +34,7 @@ def pages(store: Store, results: Sequence[Result], *, trial: str | None) -> list
             f'trial {bare}: it was trained with evaluate = "accuracy" or by an older bench, so its file has no '
             "diagnosis; run the suite with --set 'measure.evaluate=\"full\"' --fresh"
         )
-    with writing(folder, "the diagnosis", option="--results"):
+    with writing(folder, "the diagnosis", inside=store.folder, option="--results"):
         written = [_trial_page(each, folder) for each in found]
         # Trials that were tested on the same examples can be compared one by one.
         groups: dict[tuple[str, bytes], list[Diagnosed]] = {}
@@ -76,7 +77,7 @@ def _trial_page(found: Diagnosed, folder: Path) -> Path:
         blocks += ["## Weights", to_markdown(tables.by_layer(found)).rstrip()]
     blocks.append(f"Trial {trial_id} · run {found.result.run_id} · {len(found.labels):,} examples of the test set.")
     path = folder / f"{trial_id}.md"
-    write_whole(path, page_of(blocks))
+    files.write(path, page_of(blocks))
     return path
 
 
@@ -140,7 +141,7 @@ def _models_page(group: Sequence[Diagnosed], folder: Path) -> Path:
     links = [f"[{escape_markdown(name)}]({each.result.trial_id}.md)" for name, each in zip(names, group, strict=True)]
     blocks.append(f"Each of them: {' · '.join(links)}")
     path = folder / f"{stem}.md"
-    write_whole(path, page_of(blocks))
+    files.write(path, page_of(blocks))
     return path
 
 

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from bench.base import files
 from bench.base.privacy import published
 from bench.base.records import Json, Result, Trial
 from bench.execute.executors.exit_status import Ending
@@ -43,12 +44,12 @@ def request(trials: Sequence[Trial], *, store: Store, run_id: str, log: Path, sc
     each: list[dict[str, Json]] = [
         {
             "trial": trial.to_json(),
-            "artifact": str(store.artifact_path(run_id, trial.trial_id).resolve()),
+            "artifact": str(store.artifact_path(run_id, trial.trial_id).absolute()),
             "attributes": {"trial_id": trial.trial_id, "run_id": run_id},
         }
         for trial in trials
     ]
-    return {**each[0], "others": each[1:], "log": str(log.resolve()), "scratch": str(scratch)}
+    return {**each[0], "others": each[1:], "log": str(log.absolute()), "scratch": str(scratch)}
 
 
 def wants_checkpoints(trial: Trial) -> bool:
@@ -60,8 +61,10 @@ def checkpoints(job: Job, *, store: Store, resume: bool) -> dict[str, Json]:
     planned = job[0]
     if not wants_checkpoints(planned.trial):
         return {}
+    folder = store.checkpoint_folder(planned.trial.trial_id)
+    files.refuse_links(folder, inside=store.folder)
     place: dict[str, Json] = {
-        "folder": str(store.checkpoint_folder(planned.trial.trial_id).resolve()),
+        "folder": str(folder.absolute()),
         "environment_id": planned.environment_id,
         "code_id": planned.code_id,
         "resume": resume,
@@ -92,12 +95,12 @@ def scratch() -> Iterator[Path]:
 def tidy(log: Path) -> None:
     """Removes an empty log; takes names and the home path out of any other: results get published."""
     with suppress(OSError):
-        text = log.read_bytes().decode("utf-8", "surrogateescape")
+        text = files.read(log, inside=log.parent, most_bytes=files.ANY_BYTES).decode("utf-8", "surrogateescape")
         if not text:
             log.unlink()
             log.parent.rmdir()  # of the run: only where it is empty
         elif (clean := published(text)) != text:
-            log.write_bytes(clean.encode("utf-8", "surrogateescape"))
+            files.write(log, clean.encode("utf-8", "surrogateescape"))
 
 
 class Order:

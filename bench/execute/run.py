@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from bench.base import files
 from bench.base.records import Json, Result, Trial
 from bench.errors import EXIT_OK, EXIT_TRIALS, one_line
 from bench.execute.executors.exit_status import Ending
@@ -163,7 +164,7 @@ class Runner:
         trial = trials[0]
         self.voice.trial_begins(trial)
         log = self.prepared.store.log_path(self.run_id, trial.trial_id)
-        log.parent.mkdir(parents=True, exist_ok=True)
+        files.folder(log.parent, inside=self.prepared.store.folder)
         kept = checkpoints(job, store=self.prepared.store, resume=not self.prepared.options.fresh)
         stopped: Stopped | None = None
         limit_seconds = order.limit_seconds(job)

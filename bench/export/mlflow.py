@@ -6,6 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from bench.base import files
 from bench.base.records import Result
 from bench.errors import BenchError
 from bench.export.sinks import curve_points, epoch_seconds, key_of, name_of, parameters, tags
@@ -29,6 +30,7 @@ def log(results: Sequence[Result], *, folder: Path, suite_name: str) -> tuple[in
 
     uri = given or (folder / FOLDER).resolve().as_uri()
     try:
+        files.refuse_links(folder / FOLDER, inside=folder)
         client = MlflowClient(tracking_uri=uri)
         named = client.get_experiment_by_name(suite_name)
         experiment = str(named.experiment_id if named is not None else client.create_experiment(suite_name))

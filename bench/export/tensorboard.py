@@ -17,6 +17,7 @@ from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 from tensorboard.plugins.hparams import summary_v2 as hparams
 from tensorboard.summary.writer.record_writer import RecordWriter
 
+from bench.base import files
 from bench.base.records import Result
 from bench.errors import BenchError
 from bench.export.sinks import Value, curve_points, epoch_seconds, key_of, name_of, parameters, tags
@@ -30,7 +31,7 @@ def log(results: Sequence[Result], *, folder: Path, suite_name: str) -> tuple[in
     """Log what is not there yet: whole folders, put in place at once. BenchError where they cannot be written."""
     root = folder / FOLDER
     try:
-        root.mkdir(parents=True, exist_ok=True)
+        files.folder(root, inside=folder)
         there = {path.name.rpartition("-")[2] for path in root.iterdir() if path.is_dir()}
         new = [result for result in results if key_of(result) not in there]
         for result in new:
@@ -99,9 +100,7 @@ def _write_experiment(root: Path, results: Sequence[Result]) -> None:
     shown = [hparams.Metric(f"metrics/{name}", display_name=name) for name in figures]
     began = min((epoch_seconds(result.started_at) for result in results), default=0.0)
     summary = hparams.hparams_config_pb(columns, shown, time_created_secs=began)
-    aside = root / f".experiment.{os.getpid()}"
-    _events(aside, [(summary, 0, began)], at=began)
-    aside.replace(root / FILE.format(seconds=0))
+    _events(root / FILE.format(seconds=0), [(summary, 0, began)], at=began)
 
 
 def _domain(values: Sequence[Value]) -> Any:
@@ -113,7 +112,7 @@ def _domain(values: Sequence[Value]) -> Any:
 
 
 def _events(path: Path, summaries: Iterable[tuple[Summary, int, float]], *, at: float) -> None:
-    with path.open("wb") as file:
+    with files.replacing(path) as file:
         writer: Any = RecordWriter(file)
         writer.write(Event(wall_time=at, file_version="brain.Event:2").SerializeToString())
         for summary, step, when in summaries:

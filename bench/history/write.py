@@ -121,10 +121,11 @@ def title_of(trends: Sequence[Trend], metric: Metric, *, name: str) -> str:
     return f"{name} · {metric.name} · {plural(len(runs), 'run')}, {span}"
 
 
-def write(trends: Sequence[Trend], metric: Metric, *, folder: Path, title: str) -> list[Path]:
-    """Writes history-<metric>.{md,csv,tex,png,svg} into `folder`; returns the files. A single run has no plot."""
+def write(trends: Sequence[Trend], metric: Metric, *, folder: Path, title: str, inside: Path) -> list[Path]:
+    """Writes history-<metric>.{md,csv,tex,png,svg} into `folder`, which lies in the folder that the user named,
+    `inside`; returns the files. A single run has no plot."""
     table = history_table(trends, metric, title=title)
-    with writing(folder, "the history"):
+    with writing(folder, "the history", inside=inside):
         files = write_tables([table], folder)
         pictures = save_figures(_figures(table.name, trends, metric, title=title), folder)
     return [*files, *(folder / f"{name}.{ending}" for name in pictures for ending in ("png", "svg"))]

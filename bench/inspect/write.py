@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.base import files
 from bench.inspect import tables
 from bench.inspect.inspection import PARTS, Inspection, share_text
 from bench.present.columns import WIDTH, aligned, page_of
@@ -17,7 +18,6 @@ from bench.present.files import save_figures, writing
 from bench.present.format import percent, plural, slug
 from bench.present.names import cut, short_names
 from bench.present.tables import escape_markdown, to_markdown
-from bench.results.store import write_whole
 
 COPIES = {
     "between": "Test images that are in the training set",
@@ -37,7 +37,7 @@ def page(found: Inspection, folder: Path | None = None) -> Path:
             for ending in ("png", "svg"):
                 (folder / f"copies-{kind}.{ending}").unlink(missing_ok=True)
         drawn = save_figures(_figures(found), folder)
-        write_whole(path, page_of(_blocks(found, drawn)))
+        files.write(path, page_of(_blocks(found, drawn)))
     return path
 
 

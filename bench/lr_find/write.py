@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.base import files
 from bench.lr_find.sweep import Curve
 from bench.present.columns import to_text, wrapped
 from bench.present.files import save_figures, write_tables, writing
@@ -18,7 +19,6 @@ from bench.present.tables import (
     table_of,
     to_markdown,
 )
-from bench.results.store import write_whole
 
 NAME = "learning-rates"
 FOLDER = "lr-find"  # under results/<suite>
@@ -82,14 +82,14 @@ def terminal_text(curves: Sequence[Curve]) -> str:
 def write(folder: Path, curves: Sequence[Curve], *, title: str) -> Path:
     """Writes lr-find.md, learning-rates.{md,csv,tex} and the pictures into `folder`; returns the page. BenchError."""
     table, page = table_of_rates(curves), folder / "lr-find.md"
-    with writing(folder, "the learning rates", option="--results"):
+    with writing(folder, "the learning rates", inside=folder.parent, option="--results"):
         for old in folder.glob(f"{NAME}-*.*"):
             old.unlink()
         write_tables([table], folder)
         pictures = save_figures(_figures(curves, title=title), folder)
         blocks = [f"# Learning rates: {escape_markdown(title)}", HOW, to_markdown(table).rstrip()]
         blocks += [f"![{shows}]({name}.png)" for name, shows in pictures.items()]
-        write_whole(page, "\n\n".join(blocks) + "\n")
+        files.write(page, "\n\n".join(blocks) + "\n")
     return page
 
 

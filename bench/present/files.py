@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from bench.base import files
 from bench.errors import BenchError
 from bench.present.tables import Table, escape_markdown, to_markdown
 from bench.registry import REPORT_FORMATS
@@ -13,9 +14,12 @@ MOST_ROWS = 60  # of a table on a page
 
 
 @contextmanager
-def writing(folder: Path, what: str, *, option: str = "--output") -> Iterator[None]:
-    """Makes `folder`, and turns an error of the disk into a BenchError that names the option to change."""
+def writing(folder: Path, what: str, *, inside: Path | None = None, option: str = "--output") -> Iterator[None]:
+    """Makes `folder`, which lies in the folder `inside` where the user did not name it, and turns an error of the disk
+    into a BenchError that names the option to change."""
     try:
+        for part in (folder, folder / "tables", folder / "plots"):
+            files.refuse_links(part, inside=inside or folder)
         folder.mkdir(parents=True, exist_ok=True)
         yield
     except OSError as error:

@@ -13,6 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 
+from bench.base import files
 from bench.present.names import cut, short_names
 
 WIDTH_INCHES = 8.0
@@ -153,5 +154,7 @@ def figure_with_axes(
 def save(figure: Figure, stem: Path) -> None:
     """Write `stem`.png and `stem`.svg; the same figure gives the same bytes, whenever it is called."""
     with setup():
-        figure.savefig(stem.with_name(stem.name + ".svg"), metadata={"Date": None, "Creator": None})
-        figure.savefig(stem.with_name(stem.name + ".png"), dpi=DPI, metadata={"Software": None})
+        with files.replacing(stem.with_name(stem.name + ".svg")) as file:
+            figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
+        with files.replacing(stem.with_name(stem.name + ".png")) as file:
+            figure.savefig(file, format="png", dpi=DPI, metadata={"Software": None})

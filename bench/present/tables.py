@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
+from bench.base import files
 from bench.present.format import DASH, Scale, figure, printable, raw, times
 from bench.registry import report_format
 from bench.statistics.intervals import Estimate, Ratio
@@ -217,24 +218,24 @@ def _latex_cell(cell: TableCell) -> str:
 @report_format("md")
 def write_markdown(table: Table, path: Path) -> None:
     """Markdown, for GitHub."""
-    path.write_text(to_markdown(table), encoding="utf-8")
+    files.write(path, to_markdown(table))
 
 
 @report_format("csv")
 def write_csv(table: Table, path: Path) -> None:
     """CSV, UTF-8, for spreadsheets and scripts."""
-    path.write_text(to_csv(table), encoding="utf-8", newline="")
+    files.write(path, to_csv(table))
 
 
 @report_format("tex")
 def write_latex(table: Table, path: Path) -> None:
     """LaTeX, with booktabs."""
-    path.write_text(to_latex(table), encoding="utf-8")
+    files.write(path, to_latex(table))
 
 
 def write_frame(frame: "pd.DataFrame", path: Path) -> None:
     """Write a frame of `bench.results` as CSV."""
-    path.write_bytes(frame_csv(frame).encode("utf-8", errors="replace"))
+    files.write(path, frame_csv(frame).encode("utf-8", errors="replace"))
 
 
 def frame_csv(frame: "pd.DataFrame") -> str:

@@ -9,6 +9,7 @@ from bench.analysis.cells import Section
 from bench.analysis.conditions import environment_lines
 from bench.analysis.findings import answer
 from bench.analysis.models_table import models_table
+from bench.base import files
 from bench.errors import nearest
 from bench.publish.markup import Markup
 from bench.publish.source import (
@@ -126,10 +127,13 @@ def _placed(request: Request, path: Path, name: str) -> str:
         if not request.source.shown:
             raise BlockError("say where the document finds the picture: results=FOLDER to link it, copy=FOLDER to copy")
         return f"{request.source.shown}/report/plots/{name}.png"
-    if Path(folder).is_absolute():
-        raise BlockError(f"copy={folder}: a folder relative to the document")
     copied = Path(folder) / f"{request.source.name}-{name}.png"
-    request.copies[request.document / copied] = path.read_bytes()
+    try:
+        files.refuse_links((request.document / copied).parent, inside=request.document)
+        request.copies[request.document / copied] = files.read(path, inside=request.source.folder)
+    except OSError as error:
+        where = f"copy={folder}: pictures go into a folder of the document's own, relative to it"
+        raise BlockError(f"{where}; {error.filename} {error.strerror}") from None
     return Path(normpath(copied)).as_posix()
 
 

@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.base import files
 from bench.errors import BenchError
 from bench.publish.blocks import Request, content
 from bench.publish.markers import Block, read_document
 from bench.publish.markup import MARKUPS
 from bench.publish.source import BlockError, Source
-from bench.results.store import write_whole
 
 # (a folder or suite file, how the document names it) → what lies there; BenchError where that is nothing.
 Opener = Callable[[Path, str], Source]
@@ -103,15 +103,21 @@ def _excerpt(line: str, start: int) -> str:
 def write(found: Refreshed) -> bool:
     """Write the document and its pictures where they changed. Says whether anything was. BenchError where it cannot be
     written."""
-    files = {**found.copies, found.path: found.text.encode("utf-8")}
-    changed = {path: data for path, data in files.items() if not _holds(path, data)}
+    wanted = {**found.copies, found.path: found.text.encode("utf-8")}
+    changed = {path: data for path, data in wanted.items() if not _holds(path, data)}
     for path, data in changed.items():
         try:
-            write_whole(path.resolve(), data)
+            if path == found.path:  # the user named it, and may have named a link
+                files.write(path.resolve(), data, sync=True)
+            else:
+                files.write(path, data, inside=found.path.parent, sync=True)
         except OSError as error:
             raise BenchError(f"{path}: cannot be written ({error.strerror or error})") from error
     return bool(changed)
 
 
 def _holds(path: Path, data: bytes) -> bool:
-    return path.is_file() and path.read_bytes() == data
+    try:
+        return path.is_file() and files.read(path) == data
+    except OSError:
+        return False

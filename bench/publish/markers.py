@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
+from bench.base import files
 from bench.errors import BenchError
 
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
@@ -50,7 +51,7 @@ def read_document(path: Path) -> Document:
     if syntax is None:
         raise BenchError(f"{path}: neither Markdown nor reStructuredText (a document ends in {', '.join(SYNTAX)})")
     try:
-        text = path.read_bytes().decode("utf-8")
+        text = files.read(path).decode("utf-8")
     except UnicodeDecodeError as error:
         raise BenchError(f"{path}: not UTF-8 (byte {error.start}); save it as UTF-8") from None
     except OSError as error:

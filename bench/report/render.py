@@ -5,6 +5,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import metadata
@@ -14,7 +15,9 @@ from bench.analysis.cells import Section
 from bench.analysis.models_table import models_table
 from bench.analysis.plots import Plot, plots_of
 from bench.analysis.sections import sections_of, slugs_of
-from bench.base.records import Result, canonical_json
+from bench.base import files
+from bench.base.cache import cache_folder
+from bench.base.records import Json, Result, canonical_json, digest
 from bench.errors import BenchError
 from bench.present.colours import styles_of
 from bench.present.files import write_tables
@@ -31,7 +34,7 @@ from bench.results.summary import summary_frame
 from bench.suite.plan import Suite
 from bench.suite.stored import suite_to_json
 
-STAMP = ".rendered"
+STAMP = ".rendered"  # of a report that an older bench wrote
 PACKAGES = ("matplotlib", "pandas", "scipy", "tabulate", "jinja2")
 # Folders of bench whose code makes the report.
 PARTS = ("base", "statistics", "suite", "results", "present", "analysis", "plots", "report")
@@ -64,12 +67,16 @@ def render(
     Raises BenchError where it cannot be written.
     """
     target = folder / "report"
-    _refuse_links(target)
     seen = Seen(damaged, others, tuple(stored(folder)), tuple(plugin_errors))
     stamp = fingerprint(suite, results, seen=seen)
-    if _is_fresh(target, stamp):
-        return RenderOutcome(target / "report.md", rendered=False)
     try:
+        for path in (target, target / "tables", target / "plots"):
+            files.refuse_links(path, inside=folder)
+    except OSError as error:
+        raise BenchError(f"{error.filename}: {error.strerror}; remove it and report again") from error
+    try:
+        if written(target) == {"stamp": stamp, "files": _digests(target)}:
+            return RenderOutcome(target / "report.md", rendered=False)
         target.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(prefix=".new-", dir=target))
         try:
@@ -93,13 +100,6 @@ def preload() -> None:
     del pandas, draw
 
 
-def _refuse_links(report: Path) -> None:
-    """A folder of results may come from a stranger: what is written and removed here stays in it."""
-    for path in (report, report / "tables", report / "plots"):
-        if path.is_symlink():
-            raise BenchError(f"{path}: is a link, a report is not written through it; remove it and report again")
-
-
 def fingerprint(suite: Suite | None, results: Sequence[Result], *, seen: Seen) -> str:
     """Digest of all that a report is made of: results, plan, the doctor's word, our own code, and the packages that
     draw and write."""
@@ -111,7 +111,7 @@ def fingerprint(suite: Suite | None, results: Sequence[Result], *, seen: Seen) -
     found.update(canonical_json(keys).encode())
     found.update(canonical_json([doctor.to_json() for doctor in seen.doctors]).encode())
     for path in _sources():
-        found.update(path.read_bytes())
+        found.update(files.read(path))
     return found.hexdigest()
 
 
@@ -130,12 +130,31 @@ def _sources() -> Iterator[Path]:
     yield from sorted(path for path in write.HERE.rglob("*") if path.suffix in PAGE_FILES)
 
 
-def _is_fresh(report: Path, stamp: str) -> bool:
+def written(report: Path) -> Json:
+    """What this user's bench wrote into the folder `report` last: its stamp, and the digests of its files. It lies in
+    the user's cache: a folder of results comes from anybody, and may say anything of itself."""
     try:
-        kept = json.loads((report / STAMP).read_text(encoding="utf-8"))
-        return bool(kept["stamp"] == stamp) and all((report / name).is_file() for name in kept["files"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
+        return json.loads(files.read(_record(report)))
+    except (OSError, ValueError):
+        return {}
+
+
+def _record(report: Path) -> Path:
+    return cache_folder() / "reports" / f"{digest(str(report.resolve()))}.json"
+
+
+def _digests(report: Path) -> dict[str, str]:
+    """SHA-256 of every file that stands where a report has one; "odd" of what is no plain file."""
+    names = ["report.md", *(form.file for form in REPORT_FORMATS if form.file)]
+    paths = [*(report / name for name in names), *report.glob("tables/*"), *report.glob("plots/*")]
+    found = {}
+    for path in (path for path in paths if path.is_symlink() or (path.exists() and not path.is_dir())):
+        name = path.relative_to(report).as_posix()
+        try:
+            found[name] = hashlib.sha256(files.read(path, inside=report)).hexdigest()
+        except OSError:
+            found[name] = "odd"
+    return found
 
 
 def _write(aside: Path, report: Report) -> tuple[str, ...]:
@@ -151,7 +170,7 @@ def _write(aside: Path, report: Report) -> tuple[str, ...]:
         )
         if any(part.plots for part in report.parts):
             _draw(aside / "plots", report, jobs)
-        (aside / "report.md").write_text(page(report), encoding="utf-8")
+        files.write(aside / "report.md", page(report))
         notes = [form.build(report, aside / form.file) for form in REPORT_FORMATS if form.file]
         return tuple(note for note in notes if note)
 
@@ -206,17 +225,16 @@ def _draw(folder: Path, report: Report, jobs: InParallel) -> None:
 
 
 def _put_in_place(aside: Path, report: Path, *, stamp: str) -> None:
-    """Move every new file over the old one, then remove what is left of an older report. The stamp comes last: a
-    report that was put in place by half is rendered again."""
+    """Move every new file over the old one, then remove what is left of an older report. What was written is kept
+    last: a report that was put in place by half is rendered again."""
     (report / STAMP).unlink(missing_ok=True)
     new = sorted(path.relative_to(aside) for path in aside.rglob("*") if path.is_file())
     for name in new:
         (report / name).parent.mkdir(exist_ok=True)
         (aside / name).replace(report / name)
-    for old in (*report.glob("tables/*"), *report.glob("plots/*")):
-        if old.is_file() and old.relative_to(report) not in new:
-            old.unlink(missing_ok=True)
-    kept = {"stamp": stamp, "files": [name.as_posix() for name in new]}
-    fresh = aside / STAMP
-    fresh.write_text(json.dumps(kept), encoding="utf-8")
-    fresh.replace(report / STAMP)
+    old = [report / form.file for form in REPORT_FORMATS if form.file]
+    for path in (*old, *report.glob("tables/*"), *report.glob("plots/*")):
+        if path.relative_to(report) not in new and (path.is_symlink() or not path.is_dir()):
+            path.unlink(missing_ok=True)
+    with suppress(OSError):  # a cache that cannot be written: rendered again the next time
+        files.write(_record(report), json.dumps({"stamp": stamp, "files": _digests(report)}))

@@ -15,6 +15,7 @@ from typing import Literal, get_args
 
 from pydantic import ValidationError
 
+from bench.base import files
 from bench.base.checkpoint_file import ASIDE, BEST, FOLDER, LAST, Damaged
 from bench.base.checkpoint_file import read as read_checkpoint
 from bench.base.records import SCHEMA, Result, canonical_json, digest
@@ -31,7 +32,7 @@ RUN_FILE = re.compile(r"(?:artifacts|logs)/([^/]+)/([0-9a-f]{16})\.(h5|log|part)
 CHECKPOINT = re.compile(rf"{FOLDER}/([0-9a-f]{{16}})/(?:{re.escape(LAST)}|{re.escape(BEST)})({re.escape(ASIDE)})?")
 # What a run writes beside the results, and can be made again from them.
 DERIVED = ("report/", "tensorboard/", "mlruns/", "lr-find/")
-LEFT_BEHIND = re.compile(r"(\.probe.*|\..+\.\d+|trials/\.probe-\d+|report/\.new-[^/]+(/.*)?)")
+LEFT_BEHIND = re.compile(rf"(\.probe.*|(.+/)?{files.ASIDE}|trials/\.probe-.+|report/\.new-[^/]+(/.*)?)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def check(folder: Path, *, plan: Collection[str] | None) -> Checked:
     """Read everything under `folder`. `plan`: the trial_ids of the suite, where it is known. OSError: unreadable."""
     found = Checked()
     names = sorted(_names(folder))
-    lines = [name for name in names if LINES_FILE.fullmatch(name) and _is_plain(folder / name)]
+    lines = [name for name in names if LINES_FILE.fullmatch(name) and files.is_plain(folder / name, inside=folder)]
     results = _check_lines(folder, lines, plan, found)
     found.findings += _check_artifacts(folder, results, frozenset(names))
     for name in names:
@@ -71,23 +72,24 @@ def check(folder: Path, *, plan: Collection[str] | None) -> Checked:
 
 def _names(folder: Path) -> Iterator[str]:
     """Every file and link under `folder`, relative to it."""
-    for place, folders, files in os.walk(folder):
+    for place, folders, names in os.walk(folder):
         links = [name for name in folders if (Path(place) / name).is_symlink()]
-        for name in [*files, *links]:
+        for name in [*names, *links]:
             yield (Path(place) / name).relative_to(folder).as_posix()
 
 
-def _is_plain(path: Path) -> bool:
-    return path.is_file() and not path.is_symlink()
-
-
-def lines_of(content: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """(number from 1, offset in bytes, line without its end) of each line that is not blank."""
-    offset = 0
-    for number, line in enumerate(content.split(b"\n"), 1):
-        if line.strip():
-            yield number, offset, line
-        offset += len(line) + 1
+def lines_of(path: Path, *, inside: Path) -> Iterator[tuple[int, int, bytes]]:
+    """(number from 1, offset in bytes, line without its end) of each line that is not blank; the last one is longer
+    than any of ours, where there is such a one."""
+    offset = number = 0
+    with files.opened(path, inside=inside) as file:
+        while (line := file.readline(files.MOST_LINE_BYTES)) and offset >= 0:
+            number += 1
+            if line.strip():
+                yield number, offset, line.removesuffix(b"\n")
+            if len(line) == files.MOST_LINE_BYTES:
+                return
+            offset += len(line)
 
 
 def read_line(line: bytes) -> tuple[Result | None, str]:
@@ -116,7 +118,7 @@ def _check_lines(
     found.files = len(names)
     for name in names:
         strangers = 0
-        for number, _, line in lines_of((folder / name).read_bytes()):
+        for number, _, line in lines_of(folder / name, inside=folder):
             where = f"{name}, line {number}"
             try:
                 result, why = read_line(line)
@@ -165,7 +167,10 @@ def _check_artifacts(folder: Path, results: Mapping[Key, Result], names: Collect
         name = f"artifacts/{run_id}/{trial_id}.h5"
         if name not in names:
             yield Finding("orphaned", name, "not there; a result names it")
-        elif _is_plain(folder / name) and store.artifact_sha256(run_id, trial_id) != result.artifact_sha256:
+        elif (
+            files.is_plain(folder / name, inside=folder)
+            and store.artifact_sha256(run_id, trial_id) != result.artifact_sha256
+        ):
             yield Finding("damaged", name, "its SHA-256 is not the one in its result")
 
 
@@ -198,7 +203,7 @@ def _check_checkpoint(
 ) -> Iterator[Finding]:
     """A checkpoint. That of a trial that was stopped is no finding: the next run goes on from it."""
     match = CHECKPOINT.fullmatch(name)
-    if not match or not _is_plain(folder / name):
+    if not match or not files.is_plain(folder / name, inside=folder):
         return
     trial_id, aside = match.groups()
     if aside:
@@ -226,7 +231,7 @@ def _check_record(folder: Path, name: str) -> Iterator[Finding]:
         yield Finding("orphaned", name, "left behind by a run that was killed")
         return
     try:
-        value = json.loads((folder / name).read_bytes())
+        value = json.loads(files.read(folder / name, inside=folder))
         if isinstance(value["schema"], int) and value["schema"] > of.SCHEMA:
             yield Finding("newer", name, f"schema {value['schema']}, this bench reads up to {of.SCHEMA}")
         elif of is doctor:
@@ -246,21 +251,21 @@ def move_damaged_lines(folder: Path) -> int:
     Good lines, and those of a newer bench, stay as and where they are: only bytes of damaged ones become spaces.
     OSError: something cannot be read or written; nothing is blanked then that was not copied before.
     """
-    return sum(_repair(path) for path in sorted((folder / "trials").glob("*.jsonl")) if not path.is_symlink())
+    return sum(_repair(path, folder) for path in Store(folder).lines_files())
 
 
-def _repair(path: Path) -> int:
+def _repair(path: Path, folder: Path) -> int:
     damaged = []
-    for _, offset, line in lines_of(path.read_bytes()):
+    for _, offset, line in lines_of(path, inside=folder):
         with suppress(Newer):
-            if read_line(line)[0] is None:
+            if len(line) < files.MOST_LINE_BYTES and read_line(line)[0] is None:
                 damaged.append((offset, line))
     if damaged:
-        with path.with_name(f"{path.name}.damaged").open("ab") as copy:
-            copy.write(b"".join(line + b"\n" for _, line in damaged))
-            copy.flush()
-            os.fsync(copy.fileno())
-        with path.open("r+b") as file:
+        with files.changed(path, inside=folder) as file:
+            with files.appended(path.with_name(f"{path.name}.damaged"), inside=folder) as copy:
+                copy.write(b"".join(line + b"\n" for _, line in damaged))
+                copy.flush()
+                os.fsync(copy.fileno())
             for offset, line in damaged:
                 file.seek(offset)
                 file.write(b" " * len(line))

@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from bench.base import files
 from bench.base.records import Environment, Json, canonical_json, digest
 from bench.errors import BenchError
-from bench.results.store import write_whole
 from bench.results.validate import read_record
 
 SCHEMA = 1
@@ -106,7 +106,7 @@ def save(doctor: Doctor, folder: Path) -> Path:
     BenchError where it cannot be written."""
     path = folder / FOLDER / f"{doctor.environment_id}.json"
     try:
-        write_whole(path, canonical_json(doctor.to_json()) + "\n")
+        files.write(path, canonical_json(doctor.to_json()) + "\n", inside=folder, sync=True)
     except OSError as error:
         raise BenchError(f"{path}: the outcome cannot be written there ({error.strerror or error})") from error
     return path
@@ -116,10 +116,10 @@ def stored(folder: Path) -> list[Doctor]:
     """The outcomes for the suite's folder `folder`: its own and those beside the suites, without damaged ones."""
     found = []
     for place in (folder.resolve().parent, folder):
-        for path in sorted((place / FOLDER).glob("*.json")):
-            if FILE.fullmatch(path.name) and path.is_file():
+        for path in files.plain_files(place / FOLDER, "*.json", inside=place):
+            if FILE.fullmatch(path.name):
                 with suppress(OSError, ValueError, RecursionError):
-                    found.append(read_record(Doctor, json.loads(path.read_bytes())))
+                    found.append(read_record(Doctor, json.loads(files.read(path, inside=place))))
     return found
 
 
@@ -133,7 +133,7 @@ def refuse_unwritable(folder: Path) -> None:
     """Raise BenchError where an outcome could not be stored under `folder`: before anything is measured."""
     probe = folder / FOLDER / ".probe"
     try:
-        write_whole(probe, "")
+        files.write(probe, "", inside=folder)
         probe.unlink()
     except OSError as error:
         why = f"the outcome cannot be written there ({error.strerror or error}); choose another folder with --results"

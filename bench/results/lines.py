@@ -16,6 +16,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from bench.base import files
 from bench.base.records import SCHEMA, Environment, Result, Trial
 from bench.errors import BenchError
 from bench.results.validate import DAMAGED, Newer, read_record, read_result, read_trial, refuse_newer
@@ -68,7 +69,7 @@ class InFile(Mapping[str, list[float]]):
 @lru_cache(maxsize=64)
 def _read(path: Path, start: int, length: int) -> dict[str, list[float]]:
     try:
-        with path.open("rb") as file:
+        with files.opened(path, inside=path.parents[1]) as file:  # of the folder of results
             file.seek(start)
             found: dict[str, list[float]] = json.loads(file.read(length))
         if not all(number is None or math.isfinite(number) for numbers in found.values() for number in numbers):

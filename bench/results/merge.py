@@ -4,13 +4,12 @@ Nothing is written before everything was looked at, and no line is changed on th
 is counted.
 """
 
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from filecmp import cmp
 from pathlib import Path
 
+from bench.base import files
 from bench.base.records import canonical_json, digest
 from bench.errors import BenchError
 from bench.results import doctor
@@ -61,13 +60,12 @@ def merge(out: Path, sources: Sequence[Path], *, plan: Path | None = None) -> Me
     merged = Merged(out, [])
     for store in stores:
         store.refresh()
-        files = len(list(store.trials_folder.glob("*.jsonl")))
-        merged.parts.append(MergedFolder(store.folder, files, len(store.results), store.damaged))
+        merged.parts.append(MergedFolder(store.folder, len(store.lines_files()), len(store.results), store.damaged))
     suite = _plan(stores, chosen=plan, notes=merged.notes)
     copies = _lines(stores, out, merged.notes) | _beside(folders, out)
     try:
         for path, source in copies.items():
-            merged.copied += _copy(source, path)
+            merged.copied += _copy(source, path, out=out)
         _doctors(stores, out)
         if suite is not None:
             Store(out).save_suite(suite_to_json(suite))
@@ -75,7 +73,7 @@ def merge(out: Path, sources: Sequence[Path], *, plan: Path | None = None) -> Me
         raise BenchError(f"{out}: cannot be written ({error.strerror or error}); choose another folder") from error
     whole = Store(out)
     whole.refresh()
-    merged.files, merged.results = len(list(whole.trials_folder.glob("*.jsonl"))), len(whole.results)
+    merged.files, merged.results = len(whole.lines_files()), len(whole.results)
     merged.damaged, merged.twice = whole.damaged, sum(part.results for part in merged.parts) - len(whole.results)
     return merged
 
@@ -83,11 +81,11 @@ def merge(out: Path, sources: Sequence[Path], *, plan: Path | None = None) -> Me
 def _folders(out: Path, sources: Sequence[Path]) -> list[Path]:
     """Every folder once; the target itself first, where something lies in it."""
     for folder in sources:
-        if not list((folder / "trials").glob("*.jsonl")):
+        if not Store(folder).lines_files():
             inner = sorted(path.parent.name for path in folder.glob("*/trials"))
             hint = f" (did you mean one of its folders: {', '.join(inner[:5])}?)" if inner else ""
             raise BenchError(f"{folder}: no results there (no trials/*.jsonl){hint}")
-    own = [out] if list((out / "trials").glob("*.jsonl")) else []
+    own = [out] if Store(out).lines_files() else []
     return list({folder.resolve(): folder for folder in [*own, *sources]}.values())
 
 
@@ -184,11 +182,11 @@ def _lines(stores: Sequence[Store], out: Path, notes: list[str]) -> dict[Path, P
     """Target → source of the files of results. Two different ones of one name are kept under two names; of a file and
     its beginning (a copy of a run that went on), the longer one is kept."""
     found: dict[str, Path] = {}
-    for path in (path for store in stores for path in sorted(store.trials_folder.glob("*.jsonl"))):
+    for path in (path for store in stores for path in store.lines_files()):
         known = found.setdefault(path.name, path)
         if known == path or cmp(known, path, shallow=False):
             continue
-        old, new = known.read_bytes(), path.read_bytes()
+        old, new = files.read(known), files.read(path)
         if new.startswith(old) or old.startswith(new):
             found[path.name] = path if len(new) > len(old) else known
             notes.append(f"{path.name}: one copy is the beginning of the other; the longer one is kept")
@@ -203,24 +201,18 @@ def _beside(folders: Sequence[Path], out: Path) -> dict[Path, Path]:
     """Target → source of artifacts and logs. BenchError where two differ: they are of one trial of one run."""
     found: dict[Path, Path] = {}
     for folder in folders:
-        for path in sorted(path for part in BESIDE for path in (folder / part).rglob("*") if path.is_file()):
+        for path in (path for part in BESIDE for path in files.plain_files(folder / part, "**/*", inside=folder)):
             known = found.setdefault(out / path.relative_to(folder), path)
             if not cmp(known, path, shallow=False):
                 raise BenchError(f"{path}: differs from {known}, and both are of one trial of one run; remove one")
     return found
 
 
-def _copy(source: Path, target: Path) -> bool:
+def _copy(source: Path, target: Path, *, out: Path) -> bool:
     """Copy aside, then rename: whole or absent. False where it is there."""
-    if target.exists() and (target.samefile(source) or cmp(source, target, shallow=False)):
+    if files.is_plain(target, inside=out) and (target.samefile(source) or cmp(source, target, shallow=False)):
         return False
-    target.parent.mkdir(parents=True, exist_ok=True)
-    aside = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        shutil.copyfile(source, aside)
-        aside.replace(target)
-    finally:
-        aside.unlink(missing_ok=True)
+    files.copy(source, target, inside=out)
     return True
 
 

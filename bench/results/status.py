@@ -19,8 +19,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from bench.base import files
 from bench.base.records import Json, canonical_json, digest
-from bench.results.store import write_whole
 from bench.results.validate import read_record
 
 SCHEMA = 1
@@ -147,12 +147,13 @@ def status_path(folder: Path, run_id: str) -> Path:
 def write_status(path: Path, status: Status) -> None:
     """Write the file whole. Where it cannot be written the run goes on without; nothing waits for the disk."""
     with suppress(OSError):
-        write_whole(path, canonical_json(status.to_json()) + "\n", sync=False)
+        files.write(path, canonical_json(status.to_json()) + "\n", inside=path.parents[1])
 
 
 def remove_status(path: Path) -> None:
     """Remove the file, and the folder with its last file."""
     with suppress(OSError):
+        files.refuse_links(path, inside=path.parents[1])
         path.unlink(missing_ok=True)
         path.parent.rmdir()
 
@@ -163,10 +164,10 @@ def statuses(folder: Path) -> list[Status]:
 
 
 def _read(folder: Path) -> Iterator[tuple[Path, Status]]:
-    for path in sorted(folder.glob("*.json")):
-        if FILE.fullmatch(path.name) and path.is_file() and not path.is_symlink():
+    for path in files.plain_files(folder, "*.json", inside=folder.parent):
+        if FILE.fullmatch(path.name):
             with suppress(OSError, ValueError, RecursionError):
-                yield path, Status.from_json(json.loads(path.read_bytes()))
+                yield path, Status.from_json(json.loads(files.read(path, inside=folder.parent)))
 
 
 def sweep(folder: Path) -> None:
@@ -175,8 +176,8 @@ def sweep(folder: Path) -> None:
         for path, status in list(_read(folder / FOLDER)):
             if status.process.lives() is False:
                 path.unlink(missing_ok=True)
-        for path in (folder / FOLDER).glob(".*.json.*"):
-            pid = path.name.rpartition(".")[2]
+        for path in files.plain_files(folder / FOLDER, ".*.json.*", inside=folder):
+            pid = path.name.partition(".json.")[2].partition(".")[0]
             if pid.isdigit() and _started(int(pid)) is None:
                 path.unlink(missing_ok=True)
 

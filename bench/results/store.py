@@ -8,18 +8,19 @@ import gc
 import hashlib
 import json
 import os
-import shutil
+import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.base import checkpoint_file
+from bench.base import checkpoint_file, files
 from bench.base.records import Json, Result, canonical_json
 from bench.errors import BenchError
 from bench.results.lines import read_line
 
 SUITE_FILE = "suite.json"
+MOST_SUITE_BYTES = 64 << 20
 
 
 class Store:
@@ -41,6 +42,8 @@ class Store:
         new = self.refresh()
         if not self.results:
             why = "no results there (no trials/*.jsonl); run the suite first, or give results/NAME"
+            if self.damaged:
+                why = "no result there can be read (damaged, or a link, which is not followed): see bench check"
             raise BenchError(f"{self.folder}: {why}")
         return new
 
@@ -48,10 +51,17 @@ class Store:
         """Read what was written since; returns the new results. BenchError: a file is of a newer bench."""
         new: list[Result] = []
         with _no_collection():
-            for path in sorted(filter(Path.is_file, self.trials_folder.glob("*.jsonl"))):  # a pipe would wait for ever
-                new += self._refresh_file(path)
+            for path in sorted(self.trials_folder.glob("*.jsonl")):
+                if files.is_plain(path, inside=self.folder):
+                    new += self._refresh_file(path)
+                else:  # a link is not followed, a pipe would be waited for
+                    self._damaged[path, "whole"] = 1
         self.results += new
         return new
+
+    def lines_files(self) -> list[Path]:
+        """The files of results; not links, not pipes."""
+        return files.plain_files(self.trials_folder, "*.jsonl", inside=self.folder)
 
     @property
     def damaged(self) -> int:
@@ -60,9 +70,9 @@ class Store:
 
     def _refresh_file(self, path: Path) -> Iterator[Result]:
         self._damaged[path, "end"] = 0
-        with path.open("rb") as file:
+        with files.opened(path, inside=self.folder) as file:
             start = file.seek(self._read.get(path, 0))
-            for line in file:
+            while line := file.readline(files.MOST_LINE_BYTES):
                 # What stands behind the last line break may still be growing: it is read again the next time.
                 whole = line.endswith(b"\n")
                 at, start = start, start + len(line)
@@ -77,6 +87,8 @@ class Store:
                 elif line.strip():
                     where = (path, "whole" if whole else "end")
                     self._damaged[where] = self._damaged.get(where, 0) + 1
+                if not whole:  # a longer one than any of ours is not read to its end
+                    break
 
     def refuse_unwritable(self) -> None:
         """Raise BenchError where a result could not be written. Makes no folder: where ours is not there yet, the one
@@ -84,15 +96,19 @@ class Store:
         place = self.trials_folder
         while not place.exists() and place != place.parent:
             place = place.parent
-        probe = place / f".probe-{os.getpid()}"
         try:
-            probe.write_bytes(b"x")
+            for name in (self.trials_folder.name, "artifacts", "logs", checkpoint_file.FOLDER):
+                files.refuse_links(self.folder / name, inside=self.folder)
+            probe = place / f".probe-{secrets.token_hex(8)}"
+            try:
+                with files.created(probe) as file:
+                    file.write(b"x")
+            finally:
+                with suppress(OSError):
+                    probe.unlink()
         except OSError as error:
             why = f"results cannot be written there ({error.strerror}); choose another folder with --results"
             raise BenchError(f"{self.folder}: {why}") from error
-        finally:
-            with suppress(OSError):
-                probe.unlink()
 
     def writer(self, run_id: str) -> "Writer":
         return Writer(self.trials_folder / f"{run_id}.jsonl")
@@ -109,9 +125,8 @@ class Store:
     def remove_checkpoints(self, trial_id: str) -> None:
         """Remove the checkpoints of a trial that needs none any more. Other files and links are left alone."""
         folder = self.checkpoint_folder(trial_id)
-        if folder.parent.is_symlink() or folder.is_symlink():
-            return
         with suppress(OSError):
+            files.refuse_links(folder, inside=self.folder)
             for name in (checkpoint_file.LAST, checkpoint_file.BEST):
                 for path in (folder / name, folder / (name + checkpoint_file.ASIDE)):
                     path.unlink(missing_ok=True)
@@ -121,7 +136,7 @@ class Store:
     def artifact_sha256(self, run_id: str, trial_id: str) -> str:
         """SHA-256 of what the trial left, in hex; empty where it left nothing. OSError: it cannot be read."""
         try:
-            with self.artifact_path(run_id, trial_id).open("rb") as file:
+            with files.opened(self.artifact_path(run_id, trial_id), inside=self.folder) as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
         except FileNotFoundError:
             return ""
@@ -129,18 +144,18 @@ class Store:
     def save_suite(self, suite: Json) -> None:
         """Keep the resolved suite beside the results. BenchError where the disk does not take it."""
         try:
-            write_whole(self.folder / SUITE_FILE, canonical_json(suite) + "\n")
+            files.write(self.folder / SUITE_FILE, canonical_json(suite) + "\n", inside=self.folder, sync=True)
         except OSError as error:
             raise cannot_write(self.folder, str(error.strerror)) from error
 
     def load_suite(self) -> Json:
         """What `save_suite` kept; None where there is none. BenchError where it is damaged."""
         path = self.folder / SUITE_FILE
-        if not path.is_file():
+        if not path.is_file() and not path.is_symlink():
             return None
         try:
-            return json.loads(path.read_bytes())
-        except (ValueError, RecursionError) as error:
+            return json.loads(files.read(path, inside=self.folder, most_bytes=MOST_SUITE_BYTES))
+        except (OSError, ValueError, RecursionError) as error:
             raise BenchError(f"{path}: damaged; run the suite again, or report it by its suite file") from error
 
 
@@ -156,8 +171,9 @@ class Writer:
         """Write one line and wait until the disk has it. OSError (disk full): what was half written is cut off."""
         line = _line(result.to_json())
         if self._descriptor is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            inside = self.path.parents[1]
+            files.folder(self.path.parent, inside=inside)
+            self._descriptor = files.descriptor(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, inside=inside)
             self._size = os.fstat(self._descriptor).st_size
             _sync_folder(self.path.parent)
         size = os.fstat(self._descriptor).st_size
@@ -235,24 +251,6 @@ def cannot_write(path: Path, why: str) -> BenchError:
     return BenchError(
         f"{path}: cannot be written ({why}); every result before this is safe: make room and run the same command again"
     )
-
-
-def write_whole(path: Path, content: str | bytes, *, sync: bool = True) -> None:
-    """Write aside, wait for the disk where `sync`, rename: whole or absent. Permissions stay those of an older file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with aside.open("wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-            file.flush()
-            if sync:
-                os.fsync(file.fileno())
-        if path.exists():
-            shutil.copymode(path, aside)
-        aside.replace(path)
-    except OSError:
-        aside.unlink(missing_ok=True)
-        raise
 
 
 def _sync_folder(folder: Path) -> None:

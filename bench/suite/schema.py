@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from bench.base import files
 from bench.suite.document import SECTIONS, Document
 
 PATH = Path(__file__).resolve().parents[2] / "suites" / "suite.schema.json"
@@ -50,7 +51,7 @@ def schema_text() -> str:
 def main() -> None:
     """Write the schema to suites/suite.schema.json, or to the path given."""
     path = Path(sys.argv[1]) if len(sys.argv) > 1 else PATH
-    path.write_text(schema_text(), encoding="utf-8")
+    files.write(path, schema_text())
 
 
 if __name__ == "__main__":

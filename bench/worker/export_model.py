@@ -17,12 +17,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import torch
 from torch import nn
 
-from bench.base import checkpoint_file
+from bench.base import checkpoint_file, hdf5
 from bench.base.records import Json
 from bench.errors import BenchError, DataError
 from bench.worker.common.answer import Say, answer, register_all
@@ -93,17 +92,17 @@ def _load_stored(model: nn.Module, path: Path) -> np.ndarray:
     Only arrays of the model's own names and shapes are read: the file may come from a stranger.
     """
     try:
-        with h5py.File(path, "r", locking="best-effort") as file:
+        with hdf5.opened(path, inside=path.parents[2]) as file:  # <results>/artifacts/<run>/<trial>.h5
             state = {
                 name: torch.from_numpy(_array(file, f"weights/{name}", shape=tuple(value.shape))).to(value.dtype)
                 for name, value in model.state_dict().items()
                 if isinstance(value, torch.Tensor)
             }
-            logits = _array(file, "test/logits", shape=(*file["test/labels"].shape, -1))
+            logits = hdf5.array(file, "test/logits", kinds="f")
         model.load_state_dict(state)
     except FileNotFoundError as error:
         raise BenchError(f"{path}: the trial's file is not there: run the suite again with --fresh") from error
-    except (OSError, KeyError, ValueError, AttributeError, TypeError, RuntimeError) as error:
+    except hdf5.UNREADABLE as error:
         raise DataError(
             f"{path}: its weights are not those of this model ({first_line(error)}): its code was edited since, "
             "or the file is damaged; run the suite again with --fresh"
@@ -112,18 +111,10 @@ def _load_stored(model: nn.Module, path: Path) -> np.ndarray:
 
 
 def _array(file: Any, place: str, *, shape: tuple[int, ...]) -> np.ndarray:
-    """The array at `place`, out of this very file. Links lead to other files, and so may a data set's storage."""
-    at = ""
-    for part in place.split("/"):
-        at = f"{at}/{part}"
-        if not isinstance(file.get(at, getlink=True), h5py.HardLink):
-            raise ValueError(f"{place} is not there, or a link")
-    found = file[place]
-    if not isinstance(found, h5py.Dataset) or found.external or found.is_virtual:
-        raise ValueError(f"{place} is no array that lies in the file")
-    if len(found.shape) != len(shape) or any(-1 != want != have for want, have in zip(shape, found.shape, strict=True)):
-        raise ValueError(f"{place} is {found.shape}, not {shape}")
-    return np.asarray(found[()])
+    """The array of that shape at `place`; of another shape nothing is read."""
+    if (have := hdf5.dataset(file, place).shape) != shape:
+        raise ValueError(f"{place} is {have}, not {shape}")
+    return hdf5.array(file, place, kinds="biuf")
 
 
 def _load_best(model: nn.Module, path: Path) -> None:

@@ -98,14 +98,14 @@ def test_a_plan_cut_at_any_byte_is_the_plan_or_one_line(tmp_path: Path, plan: An
 KILLED_WHILE_WRITING = """
 import os, sys
 from pathlib import Path
-from bench.results.store import write_whole
+from bench.base.files import write
 path, moment = Path(sys.argv[1]), int(sys.argv[2])
-write_whole(path, "old " * 100)
+write(path, "old " * 100, sync=True)
 if moment == 0:
     os.fsync = lambda descriptor: os._exit(9)
 else:
     Path.replace = lambda self, target: os._exit(9)
-write_whole(path, "new " * 100)
+write(path, "new " * 100, sync=True)
 """
 
 

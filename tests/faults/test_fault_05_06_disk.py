@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
+from bench.base.files import write
 from bench.base.records import Result
-from bench.results.store import Store, write_whole
+from bench.results.store import Store
 
 TinyDisk = Callable[..., Path]
 
@@ -64,9 +65,9 @@ def test_a_line_that_does_not_fit_is_cut_off_again(make: ModuleType, tmp_path: P
 
 def test_a_plan_that_does_not_fit_leaves_the_old_one(tiny_disk: TinyDisk) -> None:
     path = tiny_disk("16k") / "suite.json"
-    write_whole(path, "old")
+    write(path, "old")
     with pytest.raises(OSError, match="No space left"):
-        write_whole(path, "x" * 100_000)
+        write(path, "x" * 100_000)
     assert path.read_text() == "old"
     assert list(path.parent.iterdir()) == [path]  # what was written aside is gone: the disk has its room again
 

@@ -15,6 +15,7 @@ from bench.cli.publish import publish as command
 from bench.cli.report import report
 from bench.errors import BenchError
 from bench.present.format import Scale, figure
+from bench.report.render import _record
 from bench.results.store import Store
 
 HOSTILE = {"note": "a|b <script>x</script> `c` _d_ **e** |f| g:: `h`_ [i](j) .. k"}
@@ -44,6 +45,8 @@ def rendered(make: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path
 def docs(rendered: Path, tmp_path: Path) -> Path:
     """The same in a folder of the test's own, where its documents will be."""
     shutil.copytree(rendered, tmp_path, dirs_exist_ok=True)
+    for name in ("baseline", "other"):  # as if they had been rendered there: drawing takes seconds
+        shutil.copy(_record(rendered / name / "report"), _record(tmp_path / name / "report"))
     return tmp_path
 
 
@@ -272,6 +275,50 @@ def test_pictures_are_linked_or_copied(docs: Path, capsys: pytest.CaptureFixture
     capsys.readouterr()
     assert publish(page, check=True) == 1
     assert "other-accuracy-mnist-cpu.png is not the picture of the report" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "copy",
+    ["..", "../..", "../pics", "pics/../../out", "a/../b", "/tmp", "linked", "linked/deep", "pics/linked"],
+)
+def test_a_copy_stays_in_the_folder_of_the_document(copy: str, docs: Path) -> None:
+    (docs / "here/pics").mkdir(parents=True)
+    (docs / "out").mkdir()
+    for name in ("linked", "pics/linked"):
+        (docs / "here" / name).symlink_to(docs / "out")
+    page = written(docs / "here/page.md", block(f"plot results=../other name=accuracy-mnist-cpu copy={copy}"))
+    before = {path for path in docs.rglob("*") if path.is_file()}
+    for check in (True, False):
+        with pytest.raises(BenchError, match=rf"page.md:1: bench:plot: copy={copy}: pictures go into a folder") as told:
+            publish(page, check=check)
+        assert "\n" not in str(told.value)
+    assert {path for path in docs.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("kind", ["link", "hard link"])
+def test_a_copy_replaces_a_link_and_not_what_it_leads_to(kind: str, docs: Path) -> None:
+    precious, picture = written(docs / "precious", "mine"), docs / "pics/other-accuracy-mnist-cpu.png"
+    picture.parent.mkdir()
+    picture.symlink_to(precious) if kind == "link" else picture.hardlink_to(precious)
+    publish(written(docs / "page.md", block("plot results=other name=accuracy-mnist-cpu copy=pics")))
+    assert precious.read_text() == "mine"
+    assert not picture.is_symlink()
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("kind", ["other bytes", "a link"])
+def test_a_picture_that_bench_has_not_drawn_is_not_published(
+    kind: str, docs: Path, rendered: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again = rendered / "other/report/plots"  # drawing takes seconds
+    monkeypatch.setattr("bench.report.render._draw", lambda to, *_: shutil.copytree(again, to, dirs_exist_ok=True))
+    drawn = docs / "other/report/plots/accuracy-mnist-cpu.png"
+    right, forged = drawn.read_bytes(), written(docs / "secret", "forged")
+    drawn.unlink()
+    drawn.symlink_to(forged) if kind == "a link" else drawn.write_bytes(b"forged")
+    publish(written(docs / "page.md", block("plot results=other name=accuracy-mnist-cpu copy=pics")))
+    assert (docs / "pics/other-accuracy-mnist-cpu.png").read_bytes() == right
+    assert forged.read_text() == "forged"
 
 
 def test_restructuredtext_is_what_docutils_reads(make: ModuleType, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import pytest
 from bench.base.records import Component, Result, TrainSettings
 from bench.errors import BenchError
 from bench.registry import REPORT_FORMATS, report_format
-from bench.report.render import RenderOutcome, render
+from bench.report.render import RenderOutcome, _record, render
 from bench.suite.plan import Axis, Suite
 from bench.suite.stored import suite_from_json, suite_to_json
 
@@ -69,6 +69,7 @@ def drawn(make: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def before(drawn: Path, tmp_path: Path) -> Path:
     shutil.copytree(drawn, tmp_path, dirs_exist_ok=True)
+    shutil.copy(_record(drawn / "report"), _record(tmp_path / "report"))  # as if it had been rendered there
     return tmp_path
 
 
@@ -253,3 +254,61 @@ def test_the_command_has_all_that_changed_the_plan(make: ModuleType, tmp_path: P
     options = """--set train.epochs=2 --set 'report.title="a b"' --plugin 'my plugin.py' --only model=mlp --shard 1/2"""
     assert f"    python -m bench run baseline.toml {options}\n" in text
     assert "Suite file: baseline.toml, seed 1.\n" in text
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four small files in place of a report, which takes seconds."""
+
+    def write(aside: Path, _: object) -> tuple[str, ...]:
+        for name in ("report.md", "index.html", "tables/trials.csv", "plots/accuracy-digits-cpu.svg"):
+            (aside / name).parent.mkdir(exist_ok=True)
+            (aside / name).write_text("right")
+        return ()
+
+    monkeypatch.setattr("bench.report.render._write", write)
+
+
+FORGED = {
+    "an edited page": ("report.md", b"linear is the best of all"),
+    "a script": ("index.html", b"<script>alert(1)</script>"),
+    "a picture": ("plots/accuracy-digits-cpu.svg", b"<svg onload='alert(1)'/>"),
+    "a table": ("tables/trials.csv", b"=CMD()"),
+    "another table": ("tables/of-theirs.md", b"linear is the best of all"),
+    "an empty page": ("report.md", b""),
+}
+
+
+@pytest.mark.parametrize("kind", FORGED)
+def test_a_report_that_somebody_else_has_changed_is_rendered_again(
+    kind: str, make: ModuleType, tmp_path: Path, undrawn: None
+) -> None:
+    """Its stamp lies in the user's cache: what lies in `report/` vouches for nothing."""
+    plan, (name, content) = make.Plan(models=(make.Component("linear"),), seeds=(0, 1)), FORGED[kind]
+    results = make.run_of(plan)
+    assert render(tmp_path, suite=plan, results=results).rendered
+    assert not render(tmp_path, suite=plan, results=results).rendered
+    path = tmp_path / "report" / name
+    right = path.read_bytes() if path.exists() else None
+    path.write_bytes(content)
+    assert render(tmp_path, suite=plan, results=results).rendered
+    assert (path.read_bytes() if path.exists() else None) == right
+    assert not render(tmp_path, suite=plan, results=results).rendered
+
+
+def test_a_report_that_came_with_the_results_is_not_believed(
+    make: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undrawn: None
+) -> None:
+    """The whole folder, with whatever its report says of itself, from another machine; and a cache that was deleted."""
+    plan = make.Plan(models=(make.Component("linear"),), seeds=(0, 1))
+    results = make.run_of(plan)
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "theirs"))
+    render(tmp_path / "a", suite=plan, results=results)
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "mine"))
+    (tmp_path / "a/report/report.md").write_text("forged")
+    assert render(tmp_path / "a", suite=plan, results=results).rendered
+    assert "forged" not in (tmp_path / "a/report/report.md").read_text()
+    (tmp_path / "a").rename(tmp_path / "b")  # of another path nothing is known
+    assert render(tmp_path / "b", suite=plan, results=results).rendered
+    shutil.rmtree(tmp_path / "mine")
+    assert render(tmp_path / "b", suite=plan, results=results).rendered

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.analysis import artifacts
+from bench.base import files
 from bench.base.privacy import published
 from bench.base.records import Json, Result
 from bench.errors import BenchError
@@ -25,7 +26,7 @@ class Details:
         """The end of what the trial printed, without names of people and machines; empty where it printed nothing."""
         path = Store(self.folder).log_path(result.run_id, result.trial_id)
         try:
-            with path.open("rb") as file:
+            with files.opened(path, inside=self.folder) as file:
                 size = file.seek(0, 2)
                 file.seek(max(0, size - LOG_BYTES))
                 text = file.read().decode("utf-8", errors="replace")

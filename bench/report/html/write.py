@@ -7,6 +7,7 @@ import re
 from importlib import util
 from pathlib import Path
 
+from bench.base import files
 from bench.base.records import Json
 from bench.present.colours import COLOURS
 from bench.registry import report_format
@@ -31,7 +32,7 @@ def write_page(report: Report, path: Path) -> str:
         return MISSING
     from bench.report.html.payload import payload
 
-    path.write_text(page_html(payload(report)), encoding="utf-8")
+    files.write(path, page_html(payload(report)))
     return ""
 
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
-from bench.base import cache
+from bench.base import cache, files
 from bench.base.records import Json, canonical_json, digest
 from bench.errors import BenchError
 from bench.worker.common import discover
@@ -44,15 +44,8 @@ def keep(name: str, key: str, found: dict[str, Json]) -> None:
         return
     depends_on = sorted({each for device in found["devices"].values() for each in device["depends_on"]})
     with suppress(OSError):
-        _write(_path(name, key, depends_on), found)
-        _write(_path(name, key), depends_on)
-
-
-def _write(path: Path, value: Json) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(f".{os.getpid()}")
-    aside.write_text(canonical_json(value))
-    aside.rename(path)
+        files.write(_path(name, key, depends_on), canonical_json(found))
+        files.write(_path(name, key), canonical_json(depends_on))
 
 
 def _path(name: str, key: str, depends_on: Iterable[str] | None = None) -> Path:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bench.base import hdf5
 from bench.base.records import Json
 from bench.errors import DataError
 from bench.worker.datasets.splits import Splits
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     import h5py
 
 MARK, LAYOUT = "bench_layout", 1
-MOST_VALUES = 65_536  # of one attribute: class names are the longest
 MOST_CHARACTERS = 1000
 
 
@@ -51,11 +51,8 @@ def facts_of(file: "h5py.File", *, label: str) -> dict[str, Json]:
 
 
 def _attribute(file: "h5py.File", name: str, kind: Callable[[Any], Json], *, label: str) -> Json:
-    # A file may claim any shape: what is too large is not read.
-    if int(np.prod(file.attrs.get_id(name).shape, dtype=np.float64)) > MOST_VALUES:
-        raise DataError(f"{label}: attribute {name}: found more than {MOST_VALUES} values; convert the data set again")
     try:
-        return kind(file.attrs[name])
+        return kind(hdf5.attribute(file, name))
     except (TypeError, ValueError, OverflowError, UnicodeError) as error:
         raise DataError(f"{label}: attribute {name}: {error}; convert the data set again") from error
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import psutil
 
+from bench.base import hdf5
 from bench.base.records import Json
 from bench.errors import DataError
 from bench.worker.datasets.hdf5_facts import facts_of
@@ -66,9 +67,10 @@ def read(path: Path, keys: Keys, *, other: Path | None = None) -> Samples:
     """
     with _opened(path) as file:
         label = path.name  # reasons are published: no folder of this machine
-        if missing := [name for name in (keys.images, keys.labels) if not _has(file, name)]:
-            raise DataError(_not_there(file, missing[0], keys, label=label, other=other))
-        images, labels = (_array(file, name, label=label) for name in (keys.images, keys.labels))
+        try:
+            images, labels = (_array(file, name, label=label) for name in (keys.images, keys.labels))
+        except KeyError as missing:
+            raise DataError(_not_there(file, missing.args[0], keys, label=label, other=other)) from missing
         images_label, labels_label = f"{label}: {keys.images}", f"{label}: {keys.labels}"
         facts = facts_of(file, label=label)
         shape, order = keys.image_shape, keys.order
@@ -123,21 +125,12 @@ def _readings(inner: tuple[int, ...]) -> list[Layout]:
 
 @contextmanager
 def _opened(path: Path) -> "Iterator[h5py.File]":
-    import h5py
-
     try:
-        with h5py.File(path, "r", locking="best-effort") as file:
+        with hdf5.opened(path) as file:
             yield file
     except (OSError, RuntimeError) as error:
         detail = str(error).replace(str(path), path.name)
         raise DataError(f"{path.name}: cannot be read as HDF5: {detail}") from error
-
-
-def _has(file: "h5py.File", name: str) -> bool:
-    try:
-        return name in file
-    except ValueError:  # a NUL
-        return False
 
 
 def _not_there(file: "h5py.File", name: str, keys: Keys, *, label: str, other: Path | None) -> str:
@@ -168,15 +161,11 @@ def _names(file: "h5py.File") -> str:
 
 
 def _array(file: "h5py.File", name: str, *, label: str) -> "h5py.Dataset":
-    import h5py
-
-    found = file[name]
-    if not isinstance(found, h5py.Dataset):
-        raise DataError(f"{label}: {name}: found a {type(found).__name__.lower()}; needs an array")
-    # The digest of the file is the identity of the data: what lies in another file is not covered by it.
-    if found.is_virtual or found.external or found.file.filename != file.filename:
-        raise DataError(f"{label}: {name}: found data that lies in another file; needs it in this one")
-    return found
+    try:
+        # The digest of the file is the identity of the data: what lies in another file is not covered by it.
+        return hdf5.dataset(file, name, soft_links=True)
+    except ValueError as error:
+        raise DataError(f"{label}: {error}") from error
 
 
 def _check_memory(array: "h5py.Dataset", *, label: str, bytes_per_element: int) -> None:

@@ -8,8 +8,10 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import NoReturn
 
+from bench.base import files
 from bench.base.kernel import die_with_parent
 from bench.base.records import Json
 from bench.worker.common.messages import Channel
@@ -108,7 +110,7 @@ def _redirect(log: str | None) -> None:
     source = target = os.open(os.devnull, os.O_RDWR)
     if log:
         with suppress(OSError):  # a full disk: the parent says it, since the record does not fit either
-            target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            target = files.descriptor(Path(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for number, own in enumerate((source, target, target)):
         os.dup2(own, number)
     for opened in {source, target} - {0, 1, 2}:

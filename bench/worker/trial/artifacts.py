@@ -1,7 +1,6 @@
 """What is too large for a line of JSON: curves, confusion matrix, logits and weights, in one HDF5 file a trial."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +8,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from bench.base import files
 from bench.worker.common.messages import Request, TrialOutcome
 from bench.worker.evaluate.diagnosis import Arrays
 
@@ -60,7 +60,7 @@ def write(
         _write_weights(file, model, with_statistics=bool(diagnosis))
         file.flush()
         image: bytes = file.id.get_file_image()
-    _replace(path, image)
+    files.write(path, image)
 
 
 def _write_weights(file: "h5py.File", model: nn.Module, *, with_statistics: bool) -> None:
@@ -99,14 +99,3 @@ def statistics(weights: npt.NDArray[Any]) -> dict[str, float]:
         "l2_norm": float(np.linalg.norm(values)),
         "near_zero": float(np.mean(np.abs(values) <= NEAR_ZERO_SHARE * rms)),
     }
-
-
-def _replace(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(".part")
-    try:
-        aside.write_bytes(content)
-        aside.rename(path)
-    except OSError:
-        aside.unlink(missing_ok=True)
-        raise

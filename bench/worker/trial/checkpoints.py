@@ -20,6 +20,7 @@ from typing import IO, Any, Protocol, cast
 import torch
 from torch import nn
 
+from bench.base import files
 from bench.base.checkpoint_file import ASIDE, BEST, LAST, Damaged, Label, read
 from bench.errors import one_line
 from bench.worker.common import checked
@@ -196,7 +197,7 @@ def write(path: Path, state: dict[str, Any], *, label: Label) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(path.name + ASIDE)
     try:
-        with aside.open("wb", buffering=0) as raw:
+        with files.created(aside, buffering=0) as raw:
             file = _Digesting(raw)
             torch.save(state, cast("IO[bytes]", file))
             if file.error is not None:
