@@ -190,7 +190,9 @@ def _layer(file: "h5py.File", name: str) -> Layer:
     found: dict[str, Any] = {}
     for key in (*STATISTICS, "histogram_counts", "histogram_edges"):
         read = np.asarray(hdf5.attribute(file[place], key))
-        if read.dtype.kind not in "iuf" or not np.isfinite(read).all() or read.ndim != key.startswith("histogram"):
+        if read.dtype.kind not in "iuf" or read.dtype.itemsize > 8 or not np.isfinite(read).all():
+            raise ValueError(f"{key} of {place} is no number")
+        if read.ndim != key.startswith("histogram"):
             raise ValueError(f"{key} of {place} is no number")
         found[key] = read if read.ndim else read.item()
     if len(found["histogram_edges"]) != len(found["histogram_counts"]) + 1:

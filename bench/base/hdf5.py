@@ -73,7 +73,7 @@ def array(file: "h5py.File", place: str, *, kinds: str = "iuf") -> Array:
     """The whole array at `place`, of one of numpy's `kinds` of numbers. Raises as `dataset` does, and ValueError of
     another kind or more than the file holds."""
     found = dataset(file, place)
-    if found.dtype.kind not in kinds or found.shape is None:
+    if found.dtype.kind not in kinds or found.dtype.itemsize > 8 or found.shape is None:
         raise ValueError(f"{place} is {found.dtype}")
     room = max(FREE_BYTES, MOST_PACKED * found.id.get_storage_size())
     if found.size > MOST_VALUES or found.size * found.dtype.itemsize > room:
@@ -84,7 +84,9 @@ def array(file: "h5py.File", place: str, *, kinds: str = "iuf") -> Array:
 def attribute(node: Any, name: str) -> Any:
     """An attribute of a file, group or array. KeyError: none of that name; ValueError: it claims too many values."""
     about = node.attrs.get_id(name)
-    if math.prod(about.shape or ()) > MOST_OF_ATTRIBUTE or about.get_storage_size() > 16 * FREE_BYTES:
+    if about.shape is None:
+        raise ValueError("found nothing in it")
+    if math.prod(about.shape) > MOST_OF_ATTRIBUTE or about.get_storage_size() > 16 * FREE_BYTES:
         raise ValueError(f"found more than {MOST_OF_ATTRIBUTE} values")
     return node.attrs[name]
 
