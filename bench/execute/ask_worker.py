@@ -29,6 +29,21 @@ GRACE_SECONDS = 2.0  # for a process that was asked to end, before it is killed
 WORKER_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", "PYTHONHASHSEED": "0"}
 
 
+# The worker's bench is the one that asks, wherever it lies, and what lies in the current folder comes last on its path
+# (-P leaves it out): a user's own random.py or bench/ takes no module's place, and plugins there are found.
+PACKAGE = Path(__file__).resolve().parents[1]
+START = """
+import os, runpy, sys
+from importlib.util import module_from_spec, spec_from_file_location
+package, *sys.argv = sys.argv[1:]
+found = spec_from_file_location("bench", f"{package}/__init__.py", submodule_search_locations=[package])
+sys.modules["bench"] = module_from_spec(found)
+found.loader.exec_module(sys.modules["bench"])
+sys.path += [folder for folder in (os.path.dirname(package), "") if folder not in sys.path]
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+"""
+
+
 class Question:
     """One thing that a worker process is asked. It works from now on; the parent may do something else meanwhile.
 
@@ -90,7 +105,7 @@ class Question:
 def start_worker(module: str, *arguments: str, mark: str = "", **streams: Any) -> subprocess.Popen[bytes]:
     """Starts a process of the worker, in a session of its own; `mark` is in the environment of all that comes of it."""
     return subprocess.Popen(
-        [sys.executable, "-m", module, *arguments],
+        [sys.executable, "-P", "-c", START, str(PACKAGE), module, *arguments],
         env={**os.environ, **WORKER_ENVIRONMENT, "BENCH_MARK": mark},
         start_new_session=True,
         **streams,

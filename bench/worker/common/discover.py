@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import sys
+import sysconfig
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -45,7 +46,8 @@ def models_folder() -> Path:
 def load_plugin(spec: str) -> None:
     """Import a plugin: the path of a .py file, or the name of a module. A second call does nothing.
 
-    The file's own folder is put on sys.path, as Python does for a script, so that its local imports work.
+    The file's own folder is put on sys.path, so that its local imports work: before what is installed, as Python does
+    for a script, but behind Python's own modules, which a file beside the plugin may be called like.
     Raises BenchError '<plugin>: failed to import: <Type>: <message>', the original as its cause.
     """
     if not spec.endswith(".py"):
@@ -56,8 +58,15 @@ def load_plugin(spec: str) -> None:
     if name not in sys.modules:
         folder = str(path.parent)
         if folder not in sys.path:
-            sys.path.insert(0, folder)
+            sys.path.insert(_behind_python(), folder)
         _import(name, label=path.name, path=path)
+
+
+def _behind_python() -> int:
+    """The place on sys.path behind the standard library."""
+    own = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib")}
+    own |= {f"{folder}/lib-dynload" for folder in own}
+    return max((at + 1 for at, folder in enumerate(sys.path) if folder in own), default=0)
 
 
 def plugin_module(path: Path) -> str:

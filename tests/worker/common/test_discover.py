@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,14 @@ def test_a_plugin_by_module_name_and_one_that_registers_nothing(tmp_path: Path) 
     load_plugin("bench_test_by_name")
     assert "plugged-by-name" in MODELS
     load_plugin(str(write(tmp_path / "nothing.py", "")))
+
+
+def test_the_folder_of_a_plugin_stands_behind_python_and_before_what_is_installed(tmp_path: Path) -> None:
+    path = ["/first", sysconfig.get_path("stdlib"), f"{sysconfig.get_path('platstdlib')}/lib-dynload", "/site-packages"]
+    sys.path[:] = path
+    write(tmp_path / "own" / "bench_test_beside.py", "")
+    load_plugin(str(write(tmp_path / "own" / "plugged.py", "import bench_test_beside\n")))
+    assert sys.path == [*path[:3], str(tmp_path / "own"), "/site-packages"]
 
 
 @pytest.mark.parametrize(
