@@ -75,6 +75,16 @@ class Cell:
         return len(self.results_of(metric))
 
     @cached_property
+    def environments(self) -> list[str]:
+        """The `environment_id` of its results; several where trials of one machine ran with other threads."""
+        return sorted({row.result.environment_id for row in self.rows if row.result is not None})
+
+    @property
+    def environment(self) -> str:
+        """What people call its environment: the first digits of its id, of several of the first; empty of none."""
+        return short_ids(self.environments[:1])
+
+    @cached_property
     def not_ok(self) -> list[Row]:
         return [row for row in self.rows if row.status != "ok"]
 
@@ -106,6 +116,11 @@ class Cell:
     @property
     def finished_at(self) -> str:
         return max((result.finished_at for result in self.ok), default="")
+
+
+def short_ids(ids: Sequence[str]) -> str:
+    """The first digits of ids."""
+    return ", ".join(each[:8] for each in ids)
 
 
 def labels_of(components: Iterable[Component]) -> dict[str, str]:
@@ -154,8 +169,18 @@ class Section:
     @property
     def title(self) -> str:
         engine = f" · engine {self.together}" if self.together else ""
-        machine = f" · environment {self.machine[:8]}" if self.several_machines else ""
+        machine = f" · {self.environment_text}" if self.environment_text else ""
         return f"{self.dataset} · {self.device}{engine}{machine}"
+
+    @cached_property
+    def environments(self) -> list[str]:
+        """The `environment_id` of its results: one for each number of threads."""
+        return sorted({each for cell in self.cells for each in cell.environments})
+
+    @property
+    def environment_text(self) -> str:
+        """`environment 1a2b3c4d`; empty where there is but one machine."""
+        return f"environment {short_ids(self.environments)}" if self.several_machines and self.environments else ""
 
     @cached_property
     def measured(self) -> tuple[Cell, ...]:

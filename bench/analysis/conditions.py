@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from bench.analysis.cells import Section, value_text
+from bench.analysis.cells import Section, short_ids, value_text
 from bench.base.records import Environment, Json, Result, TrainSettings, Trial
 from bench.errors import numberless
 from bench.present.doctor_text import doctor_facts
@@ -178,7 +178,10 @@ def environment_lines(sections: Sequence[Section], doctors: Sequence[Doctor]) ->
     for section in sections:
         results.setdefault(section.machine, []).extend(section.results)
     found = [
-        (f"Environment {machine_id[:8]}", [*_facts_of(group), *doctor_facts(newest(doctors, machine=machine_id))])
+        (
+            f"Environment {short_ids(sorted({result.environment_id for result in group}))}",
+            [*_facts_of(group), *doctor_facts(newest(doctors, machine=machine_id))],
+        )
         for machine_id, group in results.items()
         if group
     ]

@@ -86,7 +86,7 @@ def _where(here: AtSetting) -> str:
     section = here.section
     engine = f"engine {section.together}" if section.together else ""
     details = ", ".join(part for part in (section.device, engine, section.describe(here.variant)) if part)
-    machine = f", environment {section.machine[:8]}" if section.several_machines else ""
+    machine = f", {section.environment_text}" if section.environment_text else ""
     chosen = f", {CHOSEN}" if section.tuned and len(section.variants) > 1 else ""
     return f"{section.dataset} ({details}{chosen}{machine})"
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from bench.analysis.cells import DOTTED, Cell, Section, hashable, labels_of
+from bench.analysis.cells import DOTTED, Cell, Section, hashable, labels_of, short_ids
 from bench.base.records import Json, Result, canonical_json, digest
 from bench.present.format import slug
 from bench.results.frame import Row, age, torch_of
@@ -135,5 +135,6 @@ def slugs_of(sections: Sequence[Section]) -> dict[Section, str]:
     found = {}
     for section in sections:
         name = "-".join(filter(None, [slug(section.dataset), slug(section.device), section.together]))
-        found[section] = f"{name}-{section.machine[:8]}" if section.several_machines and section.machine else name
+        environment = short_ids(section.environments[:1]) if section.several_machines else ""
+        found[section] = f"{name}-{environment}" if environment else name
     return found

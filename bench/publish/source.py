@@ -102,9 +102,7 @@ def axis_of(name: str) -> str:
 def value_of(cell: Cell, axis: str) -> Json:
     """Where a cell stands on an axis."""
     if axis in NAMED:
-        # The first digits of ids, as the report shows them; of several environments (threads), the first.
-        environment = min((result.environment_id for result in cell.ok), default=cell.machine)[:8]
-        own = (cell.dataset, cell.model, cell.trial.device, environment, cell.code_id[:8])
+        own = (cell.dataset, cell.model, cell.trial.device, cell.environment, cell.code_id[:8])
         return own[NAMED.index(axis)]
     return cell.setting(axis)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +11,15 @@ from types import ModuleType
 
 import pytest
 
+from bench.analysis.conditions import environment_lines
+from bench.analysis.findings import answer
+from bench.analysis.sections import sections_of, slugs_of
 from bench.base.records import Component, Environment, Result, TrainSettings, Trial
 from bench.comparison.pairs import compare_sides
-from bench.comparison.sides import Folder, read_folder, split
+from bench.comparison.sides import Folder, read_folder, sides_by, split
 from bench.errors import BenchError
+from bench.publish.source import value_of
+from bench.results.frame import latest
 from bench.results.store import Store
 
 
@@ -101,3 +107,28 @@ def test_the_version_of_the_format_is_read_from_the_lines(make: ModuleType, tmp_
         read_folder(write(tmp_path / "b", results, schema=99), None, name="b")
     with pytest.raises(BenchError, match="c: no results there"):
         read_folder(Store(tmp_path / "c"), None, name="c")
+
+
+def test_an_environment_has_one_id_in_every_command(make: ModuleType) -> None:
+    """Two machines, two numbers of threads: what the report, the page and publish call an environment is what splits
+    off a side."""
+    plan = make.Plan(models=(Component("mlp"),), seeds=(0, 1), settings={"train.threads": (1, 2)})
+    found = [make.result_of(trial, environment=each) for each in (make.MACHINE, make.OTHER_MACHINE)
+             for trial in plan.trials()]  # fmt: skip
+    ids = sorted({each.environment_id for each in found})
+    assert len(ids) == 4
+    folder = Folder("mine", tuple(found), plan, (), frozenset())
+    sections = sections_of(latest(found, plan).rows, plan)
+    titles = " ".join(section.title for section in sections)
+    headings = " ".join(heading for heading, _ in environment_lines(sections, []))
+    texts = " ".join(answer(section) for section in sections)
+    for each in ids:
+        assert each[:8] in titles
+        assert each[:8] in headings
+        assert each[:8] in texts
+        (side,) = sides_by(folder, "environment", values=[each[:8]])
+        assert {result.environment_id for result in side.results} == {each}
+    said = set(re.findall(r"\b[0-9a-f]{8}\b", " ".join([titles, headings, texts, *slugs_of(sections).values()])))
+    assert said == {each[:8] for each in ids}
+    cells = [cell for section in sections for cell in section.cells]
+    assert sorted(value_of(cell, "environment") for cell in cells) == [each[:8] for each in ids]

@@ -147,7 +147,7 @@ def _row(cell: Cell, section: int, figures: Sequence[Json]) -> dict[str, Json]:
 def _values(cell: Cell) -> dict[str, Json]:
     """Every setting that can be an axis, as the filter compares it."""
     own = {"model": cell.model, "dataset": cell.dataset, "device": cell.trial.device}
-    own |= {"environment": cell.machine[:8], "code": cell.code_id[:8]}
+    own |= {"environment": cell.environment, "code": cell.code_id[:8]}
     return own | {name: hashable(cell.setting(name)) for name in DOTTED}
 
 
