@@ -19,6 +19,7 @@ from bench.worker.datasets.files import unreadable
 from bench.worker.datasets.hdf5_file import ChannelOrder, Keys, Samples, read
 from bench.worker.datasets.splits import Images, Splits, row_slices
 
+MOST_IN_FEW = 1000  # classes, where there are fewer images: more are numbers that count something else
 VERSION = 2  # of the decoder: raise it when the decoded arrays change
 
 
@@ -85,6 +86,9 @@ def _load(path: Path, keys: Keys, *, test: tuple[Path, Keys] | None) -> Arrays:
         train = read(path, keys, other=other)
         arrays: dict[str, npt.NDArray[Any]] = {"train_images": train.images, "train_labels": train.labels}
         names = train.facts.get("class_names") or [str(label) for label in range(train.classes)]
+        if train.classes > max(MOST_IN_FEW, len(train.labels)):
+            found = f"found {train.classes:,} classes in {len(train.labels):,} images"
+            raise DataError(f"{path.name}: {keys.labels}: {found}; number those that it has from 0 on, without gaps")
         maximum = train.facts.get("maximum") or _maximum(train.images)
         facts = {**train.facts, "class_names": names, "maximum": maximum}
         arrays["said"] = np.frombuffer(canonical_json(facts).encode(), dtype=np.uint8)

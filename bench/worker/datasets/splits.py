@@ -153,8 +153,13 @@ def _images(value: object, *, what: str) -> Images:
 
 def _labels(value: object, *, what: str, classes: int) -> Labels:
     array = _as_numpy(value)
-    if array.ndim != 1 or array.dtype.kind not in "iu":
-        raise DataError(f"{what}: found {array.dtype} of {array.shape}; needs integers of (N,)")
+    if array.ndim != 1 or array.dtype.kind not in "iub":  # False and True are 0 and 1
+        how = "labels.astype('int64')"
+        if array.dtype.kind in "SUO":
+            how = "numpy.unique(labels, return_inverse=True)[1]"
+        elif array.ndim == 2:
+            how = "labels.argmax(1)" if array.shape[1] > 1 else "labels.reshape(-1)"
+        raise DataError(f"{what}: found {array.dtype} of {array.shape}; needs integers of (N,), as {how}")
     if len(array) and not (array.min() >= 0 and array.max() < classes):
         raise DataError(f"{what}: found {array.min()} to {array.max()}; needs 0 to {classes - 1}, one a class name")
     return np.ascontiguousarray(array, dtype=np.int64)

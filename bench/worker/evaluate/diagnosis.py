@@ -200,11 +200,11 @@ def confident_errors(answers: Answers, images: npt.NDArray[Any]) -> Arrays:
 def confusions(answers: Answers, images: npt.NDArray[Any]) -> Arrays:
     """The most common confusions, ranked: label, answer, count (M,), mean_image (M, C, H, W) of their images."""
     pairs = answers.labels * answers.num_classes + answers.answers
-    counts = np.bincount(pairs[~answers.right], minlength=answers.num_classes**2)
-    ranked = np.argsort(-counts, kind="stable")[:MOST_CONFUSIONS]
-    ranked = ranked[counts[ranked] > 0]
+    wrong, counts = np.unique(pairs[~answers.right], return_counts=True)
+    order = np.argsort(-counts, kind="stable")[:MOST_CONFUSIONS]
+    ranked = wrong[order]
     means = [images[pairs == pair].mean(axis=0, dtype=np.float64).astype(np.float32) for pair in ranked]
     return {
-        "label": ranked // answers.num_classes, "answer": ranked % answers.num_classes, "count": counts[ranked],
+        "label": ranked // answers.num_classes, "answer": ranked % answers.num_classes, "count": counts[order],
         "mean_image": np.stack(means) if means else np.empty((0, *images.shape[1:]), np.float32),
     }  # fmt: skip

@@ -171,6 +171,16 @@ def test_false_and_true_are_classes_0_and_1(tmp_path: Path) -> None:
         assert splits.class_names == ("0", "1")
 
 
+def test_numbers_that_count_something_else_are_no_classes(tmp_path: Path) -> None:
+    """60,001 classes would take 29 GB for their confusion matrix, after the training."""
+    path = write(tmp_path / "x.h5", labels=LABELS * 20_000)
+    with pytest.raises(DataError) as caught:
+        load(path)
+    said = "x.h5: labels: found 60,001 classes in 20 images; number those that it has from 0 on, without gaps"
+    assert str(caught.value) == said
+    assert len(load(write(path, labels=LABELS * 333)).class_names) == 1000
+
+
 def test_names_groups_and_compression(tmp_path: Path) -> None:
     path = tmp_path / "x.h5"
     with h5py.File(path, "w") as file:

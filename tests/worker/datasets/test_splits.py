@@ -44,8 +44,10 @@ NOTHING = np.zeros((0, 2, 4, 3), dtype=np.uint8)
         ({"test_fraction": 0.2}, "test part: found 6 images and test_fraction 0.2"),
         ({"train_labels": np.arange(12)}, "train labels: found 0 to 11; needs 0 to 2"),
         ({"train_labels": np.arange(12) % 3 - 1}, "found -1 to 1"),
-        ({"train_labels": np.zeros(12)}, "needs integers"),
-        ({"train_labels": np.zeros((12, 1), dtype=int)}, "needs integers of"),
+        ({"train_labels": np.zeros(12)}, r"needs integers of \(N,\), as labels.astype\('int64'\)$"),
+        ({"train_labels": np.zeros((12, 1), dtype=int)}, r"needs integers of \(N,\), as labels.reshape\(-1\)$"),
+        ({"train_labels": np.eye(3)[np.arange(12) % 3]}, r"needs integers of \(N,\), as labels.argmax\(1\)$"),
+        ({"train_labels": np.array(list("abc") * 4)}, r"found <U1 .*, as numpy.unique\(labels, return_inverse=True\)"),
         ({"maximum": 0}, "maximum: found 0"),
         ({"maximum": float("nan")}, "maximum: found nan"),
         ({"mean": [0.5]}, "mean: found .*needs 2 finite numbers"),
@@ -137,3 +139,9 @@ def test_a_constant_channel_scales_to_zero() -> None:
 def test_an_unknown_scaling_is_refused() -> None:
     with pytest.raises(BenchError, match="'whiten'; needs unit, standard or symmetric"):
         scaled(made(), "whiten")
+
+
+def test_false_and_true_are_classes_0_and_1() -> None:
+    splits = made(train_labels=np.arange(12) % 2 == 1)
+    assert splits.train_labels.dtype == np.int64
+    assert splits.train_labels.tolist() == [0, 1] * 6
