@@ -3,6 +3,7 @@
 import math
 import statistics
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -160,6 +161,15 @@ def fill(
     outcome.valid = not outcome.validity_notes
 
 
+@contextmanager
+def _leaves(outcome: TrialOutcome, what: str) -> Iterator[None]:
+    """Notes what is raised inside, and goes on: what was measured before is as true without it."""
+    try:
+        yield
+    except Exception as error:
+        outcome.notes.append(one_line(f"{what}: {type(error).__name__}: {error}".rstrip(": ")))
+
+
 def save(
     request: Request,
     outcome: TrialOutcome,
@@ -176,14 +186,14 @@ def save(
     `last`: evaluation of the test set after the last epoch; `labels` (N,) and `images` are its, as they lie in the data
     set; `before`: see `first_answers`. Raises BenchError where a plugin's metric is not finite.
     """
-    outcome.notes += [*on_outputs(last.logits), *data.notes(request.trial.seed)]
+    outcome.notes += on_outputs(last.logits)
+    with _leaves(outcome, "the data was not looked at"):
+        outcome.notes += data.notes(request.trial.seed)
     found: dict[str, Any] = {} if before is None else {"first_batch/before": before}
     if request.trial.measure.evaluate == "full":
-        try:
+        with _leaves(outcome, "not diagnosed"):
             found |= diagnosis.diagnose(last.logits.numpy(), labels.numpy(), images=images)
             outcome.metrics |= diagnosis.summary(found)
-        except Exception as error:  # what was measured before is as true without it
-            outcome.notes.append(one_line(f"not diagnosed: {type(error).__name__}: {error}"))
     for entry in METRICS:
         value = float(entry.build(last.logits, labels))
         if not math.isfinite(value):

@@ -99,6 +99,16 @@ def test_each_seed_has_the_notes_on_its_own_split(run_on: Any) -> None:
     assert {note[:6] for notes in alone for note in notes} == {"2 of 4", "4 of 4"}
 
 
+def test_notes_that_fail_leave_the_result_and_the_diagnosis(run_on: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(data: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("bench.worker.trial.data.data_notes", fails)
+    outcome = run_on(ALTERNATE, [0, 1], 2)
+    assert (outcome.status, outcome.metrics["test_macro_f1"]) == ("ok", 1.0)
+    assert outcome.notes == ["the data was not looked at: MemoryError"]
+
+
 def test_a_diagnosis_that_fails_leaves_the_result(run_on: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(answers: object) -> None:
         raise IndexError("no such\nthing")
