@@ -37,6 +37,9 @@ class Compiled(Engine):
     name = "compiled"
     instruments: ClassVar[dict[str, str]] = {"compile_seconds": COLD}
 
+    def __init__(self) -> None:
+        self._classes: set[type[nn.Module]] = set()  # in the first model
+
     def cannot(self, trial: Trial, device: Device) -> str:
         missing = device.cannot_compile()
         return missing and f"engine 'compiled': {missing}"
@@ -69,6 +72,9 @@ class Compiled(Engine):
         return {"compile_seconds": seconds}
 
     def step(self, model: nn.Module, optimizer: torch.optim.Optimizer, recipe: Recipe, *, device: Device) -> Step:
+        classes = {type(part) for part in model.modules()}
+        self._classes = self._classes or classes
+        anew = sorted(each.__name__ for each in classes - self._classes)
         compiled = torch.compile(model, fullgraph=True, dynamic=False)
         step = eager_step(compiled, optimizer, recipe, device=device.torch_device)
 
@@ -76,21 +82,27 @@ class Compiled(Engine):
             try:
                 return step(fetch)
             except Exception as error:
-                if reason := refusal(error):
+                if reason := refusal(error, anew=anew):
                     raise Unavailable(reason) from error
                 raise
 
         return explained
 
 
-def refusal(error: Exception) -> str:
-    """Why torch.compile does not take a model whole, in one line; empty where `error` is of another kind."""
+def refusal(error: Exception, *, anew: Sequence[str] = ()) -> str:
+    """Why torch.compile does not take a model whole, in one line; empty where `error` is of another kind.
+
+    `anew`: classes in the model that the instance before it did not have, whose code it does not share.
+    """
     from torch._dynamo import exc
 
     if isinstance(error, exc.Unsupported | exc.UserError):
         what = f"torch.compile cannot take this model as one graph ({first_line(error)})"
         return f"engine 'compiled': {what}: use engine 'eager'"
     if isinstance(error, exc.FailOnRecompileLimitHit) or "fail_on_recompile" in str(error):
+        if anew:
+            what = f"its builder defines class {anew[0]} at each call, so that each model has to be compiled again"
+            return f"engine 'compiled': {what}: define it outside of the builder, or use engine 'eager'"
         return "engine 'compiled': this model has to be compiled again while it trains: use engine 'eager'"
     return ""
 

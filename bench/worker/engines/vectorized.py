@@ -6,18 +6,20 @@ runs the trials of this engine.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import nn
-from torch.func import functional_call, stack_module_state, vmap
+from torch.func import functional_call, vmap
 from torch.nn import functional
 
 from bench.base.records import Trial
 from bench.errors import Unavailable
 from bench.worker.common.failures import Diverged, first_line
+from bench.worker.common.kept import first_bytes, plain_tensors, plain_values
 from bench.worker.devices.base import Device
 from bench.worker.engines.base import Engine
 from bench.worker.train.loaders import Fetch
@@ -58,7 +60,7 @@ class Stack:
     """K models of one architecture: parameters and buffers by name, (K, ...) each.
 
     `writes_input`: whether they change the images of their batch; then each gets its own.
-    Raises Unavailable where the models differ in shape, or draw random numbers as they train.
+    Raises Unavailable where the models differ in more than their weights, or draw random numbers as they train.
     """
 
     def __init__(self, models: Sequence[nn.Module], *, writes_input: bool = False) -> None:
@@ -67,11 +69,13 @@ class Stack:
             if isinstance(part, DROPOUTS) and part.p:
                 what = f"{type(part).__name__} would draw other numbers than in each seed alone"
                 raise Unavailable(f"engine 'vectorized': {what}: {USE_EAGER}")
-        try:
-            self.parameters, self.buffers = stack_module_state(list(models))
-        except RuntimeError as error:
-            why = f"the seeds' models differ in shape ({first_line(error)})"
-            raise Unavailable(f"engine 'vectorized': {why}") from error
+        if any(each._backward_hooks or each._post_accumulate_grad_hooks for each in models[0].parameters()):
+            raise Unavailable(f"engine 'vectorized': a hook on a gradient would see those of all seeds: {USE_EAGER}")
+        if where := _differ(models):
+            why = f"the seeds' models differ in more than their weights ({where})"
+            raise Unavailable(f"engine 'vectorized': {why}: {USE_EAGER}")
+        self.parameters = _stacked([dict(each.named_parameters()) for each in models])
+        self.buffers = _stacked([dict(each.named_buffers()) for each in models])
         self._mapped = {shared: vmap(self._one, in_dims=(0, 0, None if shared else 0)) for shared in (False, True)}
 
     @property
@@ -90,13 +94,8 @@ class Stack:
         """
         if self._writes_input and images.dim() == 4:
             images = images.repeat(self.count, 1, 1, 1, 1)
-        try:
+        with _mapping():
             logits: torch.Tensor = self._mapped[images.dim() == 4](self.parameters, self.buffers, images)
-        except RuntimeError as error:
-            if isinstance(error, torch.OutOfMemoryError) or "memory" in str(error):
-                raise
-            why = f"torch.func.vmap does not take this model ({first_line(error)})"
-            raise Unavailable(f"engine 'vectorized': {why}: {USE_EAGER}") from error
         return logits
 
     def _one(
@@ -115,6 +114,53 @@ class Stack:
             for name, tensor in own:
                 tensor.copy_(stacked[name][place])
         return self._template
+
+
+@contextmanager
+def _mapping() -> Iterator[None]:
+    """Raises Unavailable where a model that an eager step took cannot be mapped over seeds."""
+    try:
+        yield
+    except RuntimeError as error:
+        if isinstance(error, torch.OutOfMemoryError) or "memory" in str(error):
+            raise
+        why = f"torch.func.vmap does not take this model ({first_line(error)})"
+        raise Unavailable(f"engine 'vectorized': {why}: {USE_EAGER}") from error
+
+
+def _differ(models: Sequence[nn.Module]) -> str:
+    """Where models are not the same but for weights and buffers, which one of them then stands for; empty: nowhere.
+
+    Not torch.func.stack_module_state, which compares the outermost class, and by identity: a builder may define its
+    class anew at each call, and draw what it likes for what lies inside.
+    """
+    first, *others = (dict(_looks(model)) for model in models)
+    for other in others:
+        for name in first | other:
+            if first.get(name) != other.get(name):
+                return name
+    return ""
+
+
+def _looks(model: nn.Module) -> Iterator[tuple[str, object]]:
+    """Classes, shapes of weights and buffers, and all that its modules keep beside these, by name."""
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        yield name, (tuple(tensor.shape), tensor.dtype, tensor.requires_grad)
+    for name, kept in plain_tensors(model):
+        yield name, (tuple(kept.shape), str(kept.dtype), first_bytes(kept))
+    for place, module in model.named_modules():
+        yield f"{place}: its class", type(module).__qualname__
+        for name, value in plain_values(module):
+            if isinstance(value, bool | int | float | str):
+                yield f"{place}.{name}".strip("."), repr(value)
+
+
+def _stacked(each: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    """Tensors by name of every model to (K, …), each a leaf."""
+    return {
+        name: torch.stack([one[name] for one in each]).detach().requires_grad_(first.requires_grad)
+        for name, first in each[0].items()
+    }
 
 
 def losses(logits: torch.Tensor, labels: torch.Tensor, *, label_smoothing: float = 0.0) -> torch.Tensor:
@@ -140,7 +186,8 @@ def stacked_step(stack: Stack, optimizer: torch.optim.Optimizer, recipe: Recipe,
         images, labels = fetch()
         with autocast(device, recipe.precision):
             found = losses(stack.logits(images), labels, label_smoothing=smoothing)
-        differentiate(found.sum())
+        with _mapping():
+            differentiate(found.sum())
         advance()
         return found.detach()
 

@@ -77,7 +77,7 @@ class AllSeedsRun(TrainingRun):
         step_seconds = self._warmed_up(noise) if self.trial.measure.warmup_steps else 0.0
         learners = self._learners()
         for outcome, seed in zip(self.outcomes, self.seeds, strict=True):
-            self.note_start(outcome, seed)
+            self.note_model(outcome, learners.stack.unstacked(0), seed=seed)
         self.outcome.metrics |= record.size_of(learners.stack.unstacked(0))
         log = self._train(learners, data, step_seconds=step_seconds)
         # Held until here, as in a trial.

@@ -1,14 +1,12 @@
 """What a reader of a trial's accuracy has to know: a start that is not the seed's, outputs that are no logits."""
 
 import hashlib
-from collections.abc import Iterator
 
-import numpy as np
 import torch
 from torch import nn
 
-# Of each tensor. Who draws without a seed draws the whole of it, and a model of any size costs a few milliseconds.
-MOST_BYTES = 1 << 20
+from bench.worker.common.kept import first_bytes, plain_tensors
+
 ROW_SUM_TOLERANCE = 1e-3  # of a softmax; in half precision its rows are rounded
 HALF_TOLERANCE = 2e-2
 FEWEST_OUTPUTS = 20  # fewer may lie between 0 and 1 by chance
@@ -19,51 +17,56 @@ OTHER_START = (
     "time, and draw from the global generators of torch, numpy or Python, which are seeded"
 )
 OWN_SEED = f"{UNSEEDED}its builder sets torch's seed itself; leave that out, the trial's seed is set before each call"
+SEED_OF_PASSES = "its forward pass sets torch's seed: every batch of every trial draws the same numbers; leave that out"
 
 
 class Starts:
-    """Compares the models that a builder gives for one seed, in one trial; `notes`: seed → what is wrong with them."""
+    """Compares the models that a builder gives for one seed, in one trial."""
 
     def __init__(self) -> None:
         self._known: dict[int, bytes] = {}
-        self.notes: dict[int, str] = {}
+        self._notes: dict[int, str] = {}
+        self._of_passes: list[str] = []
+
+    def of(self, seed: int) -> list[str]:
+        """What is wrong with the start of `seed`."""
+        return [self._notes[seed]] if seed in self._notes else self._of_passes
 
     def look_at(self, model: nn.Module, seed: int, *, torch_seed: int) -> None:
         """Takes up a model as its builder gave it. `torch_seed`: what torch was seeded with before that."""
         found = fingerprint(model)
         if self._known.setdefault(seed, found) != found:
-            self.notes[seed] = OTHER_START
+            self._notes[seed] = OTHER_START
         elif torch.initial_seed() != torch_seed:
-            self.notes.setdefault(seed, OWN_SEED)
+            self._notes.setdefault(seed, OWN_SEED)
+
+    def after_passes(self, torch_seed: int) -> None:
+        """Takes up what torch is seeded with after forward passes, before which it was `torch_seed`."""
+        if torch.initial_seed() != torch_seed:
+            self._of_passes = [SEED_OF_PASSES]
+
+
+def not_trained(model: nn.Module) -> list[str]:
+    """Whether it keeps tensors that want a gradient where no optimizer finds them."""
+    kept = [name for name, each in plain_tensors(model) if isinstance(each, torch.Tensor) and _wants_gradient(each)]
+    if not kept:
+        return []
+    names = f"{', '.join(kept[:2])}{', …' if len(kept) > 2 else ''}"
+    cure = "use nn.ModuleList or nn.ModuleDict in place of a plain list or dict, and nn.Parameter for a tensor"
+    return [f"it does not train {names}, which the module does not know of: {cure}"]
+
+
+def _wants_gradient(tensor: torch.Tensor) -> bool:
+    return tensor.requires_grad and tensor.is_leaf
 
 
 def fingerprint(model: nn.Module) -> bytes:
     """Digest of name, type, shape and first MiB of each tensor and array that a model keeps, registered or not."""
     found = hashlib.blake2b(digest_size=16)
-    for name, kept in _kept(model):
+    for name, kept in (*model.named_parameters(), *model.named_buffers(), *plain_tensors(model)):
         found.update(f"{name} {kept.dtype} {tuple(kept.shape)};".encode())
-        found.update(_first_bytes(kept))
+        found.update(first_bytes(kept))
     return found.digest()
-
-
-def _kept(model: nn.Module) -> Iterator[tuple[str, torch.Tensor | np.ndarray]]:
-    yield from model.named_parameters()
-    yield from model.named_buffers()
-    for name, module in model.named_modules():
-        plain = {key: value for key, value in vars(module).items() if isinstance(value, torch.Tensor | np.ndarray)}
-        yield from ((f"{name}.{key}", value) for key, value in plain.items())
-
-
-def _first_bytes(kept: torch.Tensor | np.ndarray) -> bytes | memoryview:
-    if isinstance(kept, torch.Tensor):
-        try:
-            flat = kept.detach().reshape(-1)[: MOST_BYTES // kept.element_size()].cpu()
-            kept = (torch.view_as_real(flat.resolve_conj()) if flat.is_complex() else flat).view(torch.uint8).numpy()
-        except (RuntimeError, NotImplementedError):  # sparse, quantized, on no device yet: name and shape have to do
-            return b""
-    if kept.dtype.hasobject:
-        return b""
-    return np.ascontiguousarray(kept).reshape(-1).view(np.uint8)[:MOST_BYTES].data
 
 
 def on_outputs(logits: torch.Tensor) -> list[str]:

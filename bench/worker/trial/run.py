@@ -22,6 +22,7 @@ from bench.worker.train.loop import MOST_STEPS, EpochLog, Loop, Tally
 from bench.worker.train.schedules import Schedule
 from bench.worker.train.steps import Step
 from bench.worker.trial.data import Sizes
+from bench.worker.trial.notes import not_trained
 from bench.worker.trial.setup import TrialSetup, configure_torch, engine_and_device
 
 SHORT_BATCH_STEPS = 2
@@ -62,9 +63,9 @@ class TrainingRun(TrialRun):
     tally: type[Tally] = Tally  # sums over an epoch
     fitted_seconds = 0.0
 
-    def note_start(self, outcome: TrialOutcome, seed: int) -> None:
-        """Says with the result where the models that were built for a seed are not the same."""
-        outcome.notes += [note] if (note := self.setup.starts.notes.get(seed)) else []
+    def note_model(self, outcome: TrialOutcome, model: nn.Module, *, seed: int) -> None:
+        """Says with the result what has to be known of the model that is going to be trained."""
+        outcome.notes += [*self.setup.starts.of(seed), *not_trained(model)]
 
     def begin_measuring(self, *, tree: TreePeak | None = None) -> None:
         """Opens what is read beside the clock, and takes the baseline of memory: what is held from now on counts."""
@@ -165,8 +166,11 @@ class TrainingRun(TrialRun):
 
 
 def not_finite(evaluations: Mapping[str, Evaluation], *, epoch: int) -> str:
-    """The first loss that is not finite after an epoch, in one line; empty where all are."""
-    for split, found in evaluations.items():
-        if not math.isfinite(found.loss):
-            return f"{split} loss is {found.loss} after epoch {epoch}"
-    return ""
+    """Whose loss is not finite after an epoch whose steps had finite ones, in one line; empty where all are."""
+    odd = {f"{split} loss is {found.loss}" for split, found in evaluations.items() if not math.isfinite(found.loss)}
+    if not odd:
+        return ""
+    # Of the training set the first images are evaluated, too: by its name alone that would read as the loss of a step.
+    what = " and ".join(sorted(text.replace("train loss", "evaluated training loss") for text in odd))
+    cure = "look at what the model does in eval mode, or try a smaller learning rate"
+    return f"{what} after epoch {epoch}, in eval mode, though every step's training loss was finite: {cure}"

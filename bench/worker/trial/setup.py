@@ -172,7 +172,7 @@ class TrialSetup:
         trains.
         """
         learner = self.learner(Eager())
-        model = learner.model
+        model, torch_seed = learner.model, torch.initial_seed()
         images, labels = self.noise(THROWAWAY_SAMPLES)
 
         # Now, since the first pass in training mode moves the running statistics of batch norm.
@@ -192,8 +192,8 @@ class TrialSetup:
         torch.ones(PARALLEL_SIZE).exp_()  # starts the threads, before memory is measured
         augmentation = self._augmentation()
         chances = None if augmentation is None else augmentation.chances(len(labels))
-        with self.tried.unchanged():
-            learner.step(loaders.moved_about((images, labels), augmentation, chances=chances))
+        self.tried.steps(lambda: learner.step(loaders.moved_about((images, labels), augmentation, chances=chances)))
+        self.starts.after_passes(torch_seed)
         self.device.synchronize()
         return counted or None, before
 

@@ -107,7 +107,7 @@ class Tried:
         try:
             self.logits(model, images)
         except Refused as refused:
-            if self._takes(model, full()):
+            if refused.raised and self._takes(model, full()):
                 only = f"only batches of {self.batch_size} go through it: keep their size, as x.flatten(1) does"
                 raise refused.because(only) from refused
             raise
@@ -126,6 +126,17 @@ class Tried:
                 self.logits(model, image)
             except Refused as refused:
                 raise refused.because(why) from refused
+
+    def steps(self, step: Callable[[], object]) -> None:
+        """Takes another step of training. Raises BenchError where the model keeps the graph of the one before."""
+        try:
+            with self.unchanged():
+                step()
+        except RuntimeError as error:
+            if "backward through the graph a second time" in str(error):
+                cure = "detach what it keeps from one batch for the next"
+                raise self._refused(f"keeps the graph of the step before: {cure}") from error
+            raise
 
     def _takes(self, model: nn.Module, images: torch.Tensor) -> bool:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -224,6 +225,66 @@ def test_models_that_cannot_be_mapped_are_skipped(run_trial: Any, register: Any,
     assert outcome.status == "skipped", outcome.traceback
     assert "engine 'vectorized'" in outcome.reason
     assert "use engine 'eager'" in outcome.reason
+
+
+class Scaled(nn.Module):
+    """What a seed draws for it is `kept` beside its weights."""
+
+    def __init__(self, kept: Any, act: nn.Module | None = None) -> None:
+        super().__init__()
+        self.layer, self.kept, self.act = nn.Linear(64, 10), kept, act or nn.ReLU()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        answer: torch.Tensor = self.act(self.layer(x.flatten(1)))
+        return answer
+
+
+def local(input_shape: Any, num_classes: int) -> nn.Module:
+    """The class is another one at each call."""
+
+    class Local(Scaled):
+        pass
+
+    return Local(3)
+
+
+def drawn(most: int) -> int:
+    return int(torch.randint(1, most, ()))
+
+
+DRAWN: dict[str, tuple[Callable[..., nn.Module], str]] = {
+    "a number": (lambda *_: Scaled(float(torch.rand(()))), "kept"),
+    "a tensor": (lambda *_: Scaled(torch.rand(3)), "kept"),
+    "an array": (lambda *_: Scaled(np.random.permutation(9)), "kept"),
+    "a list": (lambda *_: Scaled([torch.rand(3)]), "kept.0"),
+    "layers in a dict": (lambda *_: Scaled({"one": nn.Linear(3, 3)}), "kept.one.weight"),
+    "a width": (lambda *_: Scaled(1, nn.Sequential(nn.Linear(10, w := drawn(50)), nn.Linear(w, 10))), "act.0.weight"),
+    "a kind of layer": (
+        lambda *_: Scaled(1, [nn.ReLU(), nn.Tanh(), nn.GELU(), nn.SiLU(), nn.ELU()][drawn(5)]), "act: its class",
+    ),
+    "a setting of a layer": (lambda *_: Scaled(1, nn.LeakyReLU(float(torch.rand(())))), "act.negative_slope"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_seeds_that_differ_in_more_than_weights_do_not_share_a_model(run_trial: Any, register: Any, name: str) -> None:
+    build, where = DRAWN[name]
+    register("drawn", build)
+    outcome = run_trial("drawn", train={"engine": "vectorized"}, others={1: None, 2: None})
+    assert outcome.status == "skipped"
+    why = f"engine 'vectorized': the seeds' models differ in more than their weights ({where}"
+    assert outcome.reason.startswith(why)
+    assert outcome.reason.endswith("): use engine 'eager'")
+
+
+def test_a_class_of_a_builders_own_and_what_all_seeds_keep_alike_are_taken(run_trial: Any, register: Any) -> None:
+    register("local", local)
+    register("kept", lambda *_: Scaled({"a": [torch.ones(3), np.zeros(2), "text", object()]}))
+    for name in ("local", "kept"):
+        outcome = run_trial(name, train={"engine": "vectorized"}, others={1: None})
+        assert (outcome.status, outcome.others[0].status) == ("ok", "ok"), outcome.reason
+        alone = run_trial(name, seed=1)
+        assert outcome.others[0].curves["train_loss"] == pytest.approx(alone.curves["train_loss"], rel=1e-4)
 
 
 def test_a_model_that_raises_is_a_failure_of_every_seed(run_trial: Any, register: Any) -> None:

@@ -114,7 +114,7 @@ def looked_at(build: Callable[[], nn.Module], *, seeds: tuple[int, ...] = (3, 4)
         model = build()
         starts.look_at(model, seed, torch_seed=expected)
         trained(model)
-    return starts.notes
+    return {seed: note for seed in seeds for note in starts.of(seed)}
 
 
 @pytest.mark.parametrize("name", UNSEEDED)
@@ -130,7 +130,7 @@ def test_nothing_is_said_of_a_start_that_the_seed_decides(name: str) -> None:
     for _ in range(3):
         randomness.seed_globals(5, randomness.INIT)
         starts.look_at(build(), 5, torch_seed=torch.initial_seed())
-    assert starts.notes == {}
+    assert starts.of(5) == []
 
 
 def test_a_builder_that_sets_the_seed_itself_is_named() -> None:
@@ -151,8 +151,8 @@ def test_looking_costs_no_build_and_at_most_a_mebibyte_a_tensor(
     run_trial: Any, register: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     built, read = [], []
-    own = notes._first_bytes
-    monkeypatch.setattr(notes, "_first_bytes", lambda kept: read.append(len(found := own(kept))) or found)
+    own = notes.first_bytes
+    monkeypatch.setattr(notes, "first_bytes", lambda kept: read.append(len(found := own(kept))) or found)
 
     def wide(input_shape: tuple[int, int, int], num_classes: int) -> nn.Module:
         built.append(1)

@@ -121,6 +121,43 @@ def test_steps_instead_of_epochs(run_trial: Any, steps: int, epochs: int) -> Non
     assert (outcome.metrics["epoch_seconds"] is None) == (steps < 5)
 
 
+class OddInEval(nn.Module):
+    """Its answers have `odd` in them in eval mode, from the first epoch on."""
+
+    def __init__(self, odd: float) -> None:
+        super().__init__()
+        self.layer, self.odd, self.steps = nn.Linear(64, 10), odd, 0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.steps += self.training
+        answer: torch.Tensor = self.layer(x.flatten(1))
+        return answer if self.training else answer * self.odd
+
+
+@pytest.mark.parametrize("engine", ["eager", "vectorized"])
+@pytest.mark.parametrize("odd", [float("nan"), float("inf")])
+def test_an_evaluation_that_is_not_finite_is_told_from_a_training_that_is_not(
+    run_trial: Any, register: Any, odd: float, engine: str
+) -> None:
+    register("odd", lambda input_shape, num_classes: OddInEval(odd))
+    outcome = run_trial("odd", train={"engine": engine})
+    assert (outcome.status, outcome.curves.get("test_loss", [])) == ("diverged", [])
+    assert outcome.reason == (
+        "evaluated training loss is nan and test loss is nan after epoch 1, in eval mode, though every step's training "
+        "loss was finite: look at what the model does in eval mode, or try a smaller learning rate"
+    )
+    held = run_trial("odd", train={"engine": engine, "validation_split": 0.25})
+    assert "nan and test loss is nan and validation loss is nan after epoch 1" in held.reason
+
+
+def test_a_last_step_that_is_too_large_is_found_by_the_evaluation(run_trial: Any) -> None:
+    """One step an epoch, and its loss is that of the start."""
+    outcome = run_trial("mlp", train={"steps": 1, "learning_rate": 1e38})
+    assert outcome.status == "diverged"
+    assert "though every step's training loss was finite: look at what" in outcome.reason
+    assert outcome.reason.endswith("or try a smaller learning rate")
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_dataloader_learns_on_the_same_samples(run_trial: Any, workers: int) -> None:
     outcome = run_trial(train={"loader": "dataloader", "num_workers": workers, "epochs": 5})
