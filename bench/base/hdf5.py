@@ -25,6 +25,7 @@ MOST_LINKS = 8  # soft links of one place
 # What a byte on disk may stand for: gzip reaches 1,032. What was never written takes no room, and may claim any.
 MOST_PACKED, FREE_BYTES = 1100, 1 << 20
 ELSEWHERE = "found data that lies in another file; needs it in this one"
+LINK = "it is a link; needs the array itself"
 # What h5py and numpy raise of a file that is none, cut off, or not as we ask.
 UNREADABLE = (OSError, KeyError, ValueError, AttributeError, TypeError, RuntimeError, OverflowError, MemoryError)
 
@@ -58,9 +59,9 @@ def dataset(file: "h5py.File", place: str, *, soft_links: bool = False) -> "h5py
             start = "" if link.path.startswith("/") else here
             at, links, parts = "", links + 1, [*(part for part in f"{start}/{link.path}".split("/") if part), *parts]
         elif isinstance(link, h5py.ExternalLink):
-            raise ValueError(f"{place}: {ELSEWHERE}")
+            raise ValueError(f"{place}: {ELSEWHERE}: {LINK}")
         elif not isinstance(link, h5py.HardLink):
-            raise ValueError(f"{place}: found a link; needs the array itself")
+            raise ValueError(f"{place}: {LINK}")
     found = file[at or "/"]
     if not isinstance(found, h5py.Dataset):
         raise ValueError(f"{place}: found a {type(found).__name__.lower()}; needs an array")

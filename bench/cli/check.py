@@ -30,7 +30,8 @@ def check(
 ) -> int:
     """Look for damaged, duplicate or foreign results.
 
-    Also for orphaned files, and for results of a newer bench. Exit code 1 where something is found.
+    Also for orphaned files, and for results of a newer bench. Exit code 1 where something is found; a note, of what an
+    ordinary use leaves behind, is no fault.
 
     \b
     Examples:
@@ -53,7 +54,7 @@ def check(
         ) from error
     found.findings += wrong
     print(*_lines(folder, found), sep="\n")
-    return EXIT_TRIALS if found.findings else EXIT_OK
+    return EXIT_TRIALS if found.faults else EXIT_OK
 
 
 def _opened(
@@ -72,7 +73,7 @@ def _opened(
     _refuse_other(target)
     try:
         if (stored := Store(target).load_suite()) is None:
-            return target, None, [Finding("orphaned", SUITE_FILE, "not there: the results have no plan")]
+            return target, None, [Finding("note", SUITE_FILE, "not there: the results have no plan")]
         return target, suite_from_json(stored), []
     except BenchError as error:
         kind: ProblemKind = "newer" if "reads up to" in str(error) else "damaged"
@@ -123,9 +124,9 @@ def _lines(folder: Path, checked: "Checked") -> Iterator[str]:
             yield from _finding(finding)
         if len(found) > SHOWN:
             yield f"{'':{INDENT}}… and {len(found) - SHOWN:,} more that are {kind}"
-    counts = Counter(finding.kind for finding in checked.findings)
+    counts = Counter(finding.kind for finding in checked.faults)
     by_kind = ", ".join(f"{counts[kind]:,} {kind}" for kind in KINDS if counts[kind])  # type: ignore[index]
-    yield f"{plural(len(checked.findings), 'thing')} found: {by_kind}" if by_kind else "nothing is wrong with it"
+    yield f"{plural(len(checked.faults), 'thing')} found: {by_kind}" if by_kind else "nothing is wrong with it"
 
 
 def _finding(finding: "Finding") -> Iterator[str]:

@@ -160,6 +160,7 @@ class Runner:
         return started
 
     def _one(self, writer: Writer, job: Job, order: Order) -> list[Result]:
+        writer.refuse_lost()  # before it is trained for nothing
         trials, began = [planned.trial for planned in job], now()
         trial = trials[0]
         self.voice.trial_begins(trial)

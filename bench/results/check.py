@@ -22,9 +22,10 @@ from bench.base.records import SCHEMA, Result, canonical_json, digest
 from bench.errors import one_line
 from bench.results import doctor, status
 from bench.results.store import SUITE_FILE, Store
-from bench.results.validate import DAMAGED, Newer, read_record, read_result, refuse_newer
+from bench.results.validate import DAMAGED, Newer, parse, read_record, read_result, refuse_newer
 
-ProblemKind = Literal["damaged", "duplicated", "orphaned", "foreign", "newer"]
+# "note": what an ordinary use leaves behind, and no fault.
+ProblemKind = Literal["damaged", "duplicated", "orphaned", "foreign", "newer", "note"]
 KINDS: tuple[str, ...] = get_args(ProblemKind)
 Key = tuple[str, str]  # run_id, trial_id: a run runs a trial once
 LINES_FILE = re.compile(r"trials/[^/]*\.jsonl", re.DOTALL)
@@ -53,6 +54,11 @@ class Checked:
     older: int = 0  # results of an older schema: they are read as if they were of this one
     findings: list[Finding] = field(default_factory=list)
 
+    @property
+    def faults(self) -> list[Finding]:
+        """What is not right: without notes."""
+        return [finding for finding in self.findings if finding.kind != "note"]
+
 
 def check(folder: Path, *, plan: Collection[str] | None) -> Checked:
     """Read everything under `folder`. `plan`: the trial_ids of the suite, where it is known. OSError: unreadable."""
@@ -66,7 +72,7 @@ def check(folder: Path, *, plan: Collection[str] | None) -> Checked:
             found.findings += _check_file(folder, name, results)
             found.findings += _check_checkpoint(folder, name, results, plan)
     if (folder / SUITE_FILE).is_file() and not results:
-        found.findings.append(Finding("orphaned", SUITE_FILE, "a plan without a result"))
+        found.findings.append(Finding("note", SUITE_FILE, "a plan without a result yet"))
     return found
 
 
@@ -95,7 +101,7 @@ def lines_of(path: Path, *, inside: Path) -> Iterator[tuple[int, int, bytes]]:
 def read_line(line: bytes) -> tuple[Result | None, str]:
     """The result on a line, and "" or why there is none. Newer: it is of a newer version of bench."""
     try:
-        value = json.loads(line)
+        value = parse(line)
         refuse_newer(value, "this line")
         return read_result(value), ""
     except Newer:
@@ -140,7 +146,8 @@ def _check_lines(
             strangers += plan is not None and result.trial_id not in plan
         if strangers:
             noun = "result" if strangers == 1 else "results"
-            found.findings.append(Finding("foreign", name, f"{strangers:,} {noun} of trials that are not in this plan"))
+            what = f"{strangers:,} {noun} of trials that are not in this plan: of other settings, or of another suite"
+            found.findings.append(Finding("note", name, what))
     return results
 
 
@@ -160,7 +167,7 @@ def _check_artifacts(folder: Path, results: Mapping[Key, Result], names: Collect
     named = {key: result for key, result in results.items() if result.artifact_sha256}
     if named and not (folder / "artifacts").is_dir():
         words = f"{len(named):,} results name" if len(named) > 1 else "1 result names"
-        yield Finding("orphaned", "artifacts", f"not there; {words} what is in it")
+        yield Finding("note", "artifacts", f"not there; {words} what is in it: copied without, they have figures only")
         return
     store = Store(folder)
     for (run_id, trial_id), result in named.items():
@@ -219,7 +226,7 @@ def _check_checkpoint(
     if label.trial_id != trial_id:
         yield Finding("foreign", name, "a checkpoint of another trial")
     elif plan is not None and trial_id not in plan:
-        yield Finding("foreign", name, "a checkpoint of a trial that is not in this plan")
+        yield Finding("note", name, "a checkpoint of a trial that is not in this plan")
     elif identity in ok and not label.kept:
         yield Finding("orphaned", name, "its trial is ok, and does not keep its checkpoints")
 

@@ -5,7 +5,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.base.metrics import BUILT_IN, LATER, OTHER_COLUMNS
-from bench.base.records import STATUSES, MeasureSettings, Result, TrainSettings, Trial, settings_by_name
+from bench.base.records import (
+    STATUSES,
+    WHOLE_LIMIT,
+    MeasureSettings,
+    Result,
+    TrainSettings,
+    Trial,
+    settings_by_name,
+)
 from bench.suite.plan import Suite
 
 if TYPE_CHECKING:
@@ -182,6 +190,7 @@ def _column(values: Iterable[Any], *, whole: bool = False) -> Any:
         return pd.array(found, dtype="boolean")
     if not kinds <= {int, float}:
         return found
-    if kinds == {int} or (whole and all(value is None or float(value).is_integer() for value in found)):
+    fits = all(value is None or -WHOLE_LIMIT < value < WHOLE_LIMIT for value in found)
+    if fits and (kinds == {int} or (whole and all(value is None or float(value).is_integer() for value in found))):
         return pd.array([None if value is None else int(value) for value in found], dtype="Int64")
     return np.array([np.nan if value is None else value for value in found], dtype=np.float64)

@@ -17,9 +17,18 @@ from typing import Any
 from pydantic_core import from_json
 
 from bench.base import files
-from bench.base.records import SCHEMA, Environment, Result, Trial
+from bench.base.records import SCHEMA, Result, Trial
 from bench.errors import BenchError
-from bench.results.validate import DAMAGED, Newer, read_record, read_result, read_trial, refuse_newer
+from bench.results.validate import (
+    DAMAGED,
+    Newer,
+    parse,
+    read_environment,
+    read_record,
+    read_result,
+    read_trial,
+    refuse_newer,
+)
 
 # What stands before and after a part in a line that our writer wrote: keys sorted, no white space. Text in a string
 # cannot look like it: its quotes are escaped. In the order of the line, so that each is looked for behind the last.
@@ -95,7 +104,7 @@ def read_line(line: bytes, path: Path, *, at: int) -> Result | None:
 
 
 def _read_whole(line: bytes, path: Path, _at: int) -> Result:
-    value = json.loads(line)
+    value = parse(line)
     refuse_newer(value, path)
     return read_result(value)
 
@@ -154,12 +163,13 @@ def _without(line: bytes, parts: dict[str, range]) -> bytes:
 def _shared(name: str, text: bytes) -> Any:
     """A part that lines share, read once; of a trial, with any seed."""
     if name == "trial":
-        return read_trial({**json.loads(text), "seed": 0})
-    return read_record(Environment if name == "environment" else dict[str, str], json.loads(text))
+        return read_trial({**parse(text), "seed": 0})
+    value = parse(text)
+    return read_environment(value) if name == "environment" else read_record(dict[str, str], value)
 
 
 def _trial(text: bytes) -> Trial:
     if not (found := SEED.fullmatch(text)):
-        return read_trial(json.loads(text))
+        return read_trial(parse(text))
     trial: Trial = _shared("trial", found[1] + found[3])
     return replace(trial, seed=int(found[2]))

@@ -166,10 +166,31 @@ class Writer:
     path: Path
     _descriptor: int | None = field(default=None, repr=False)
     _size: int = 0
+    _last: int = 0  # where the last line begins
+
+    def refuse_lost(self) -> None:
+        """Raise BenchError where the file is no longer the one that lines were written to: they would be lost."""
+        if self._descriptor is None:
+            return
+        own = os.fstat(self._descriptor)
+        try:
+            there = self.path.lstat()
+        except OSError:
+            there = None
+        if there is None or (there.st_dev, there.st_ino) != (own.st_dev, own.st_ino):
+            what = "was removed, renamed or replaced"
+        elif own.st_size < self._last:
+            what = f"was cut from {self._size:,} to {own.st_size:,} bytes"
+        else:
+            return
+        how = "put it back where it is elsewhere, and run the same command again: it runs what is not there"
+        raise BenchError(f"{self.path}: {what} while the run wrote to it, so the run has stopped; {how}")
 
     def append(self, result: Result) -> None:
-        """Write one line and wait until the disk has it. OSError (disk full): what was half written is cut off."""
+        """Write one line and wait until the disk has it. OSError (disk full): what was half written is cut off.
+        BenchError: the file was removed or replaced."""
         line = _line(result.to_json())
+        self.refuse_lost()
         if self._descriptor is None:
             inside = self.path.parents[1]
             files.folder(self.path.parent, inside=inside)
@@ -184,7 +205,7 @@ class Writer:
             while written < len(line):
                 written += os.write(self._descriptor, line[written:])
             os.fsync(self._descriptor)
-            self._size = size + len(line)
+            self._size, self._last = size + len(line), size
         except OSError:
             os.ftruncate(self._descriptor, size)
             raise

@@ -5,6 +5,7 @@ A results folder may come from anybody. What passes here has no text that names 
 commands where an id stands, and no number that a table cannot hold.
 """
 
+import json
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -18,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, create_model
 from bench.base.records import (
     LONGEST_TRACEBACK,
     SCHEMA,
+    WHOLE_LIMIT,
     Component,
     Environment,
     Json,
@@ -36,6 +38,14 @@ _FIELDS = tuple(f.name for f in fields(Result))
 NOTES = ("validity_notes", "notes")  # lists, which a record has as tuples
 SAID = ("status", "reason", "traceback", "metrics", "samples", "curves", "valid", *NOTES, "instruments")
 _MOST_KEPT = 4096
+MOST_CHARACTERS = 10_000  # of a text among the facts of an environment
+# What a fact or a note is, where something counts on it.
+_KINDS: Mapping[str, Any] = {
+    **dict.fromkeys(("os", "kernel", "machine", "cpu", "torch", "python", "blas", "gpu", "driver", "governor"), str),
+    **dict.fromkeys(("commit", "mkl", "onednn", "cpu_capability", "cuda", "torch_git", "visible_gpus"), str),
+    **dict.fromkeys(("cores", "logical_cores", "usable_cores", "gpu_count"), int),
+    **dict.fromkeys(("container_limits", "switches", "versions", "caches", "devices"), dict),
+}
 VERSION = re.compile(r"[0-9]+(\.[0-9]+){1,3}")
 _kept: dict[tuple[type[Any], str], Any] = {}
 # What reading a damaged line raises.
@@ -56,10 +66,41 @@ def read_result(value: Json, *, known: Mapping[str, Any] | None = None) -> Resul
         if isinstance(own.get(field), dict):
             own[field] = {sys.intern(name): item for name, item in own[field].items()}
     if "environment" in value and "environment" not in known:
-        own["environment"] = _once(Environment, value["environment"])
+        own["environment"] = read_environment(value["environment"])
     if "trial" not in known:
         own["trial"] = read_trial(value["trial"])
     return Result(**own)
+
+
+def parse(text: bytes) -> Json:
+    """The JSON value of a text. Raises one of DAMAGED, also of half characters and of numbers that are none: neither
+    can be written again."""
+    value = json.loads(text)
+    json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    return value
+
+
+def read_environment(value: Json) -> Environment:
+    """The environment that `value` is. Raises one of DAMAGED where it is none, or a fact is not of its kind."""
+    found = _once(Environment, value)
+    for name, fact in [*found.facts.items(), *found.notes.items()]:
+        kind = _KINDS.get(name, int if name.endswith("_bytes") else object)
+        if not isinstance(fact, kind | None) or not _is_plain(fact, depth=4):
+            raise ValueError(f"environment: {name} is {type(fact).__name__}")
+        if kind is dict and not all(isinstance(each, str) for each in (fact or {}).values()):
+            raise ValueError(f"environment: {name} holds more than texts")
+    return found
+
+
+def _is_plain(value: Json, *, depth: int) -> bool:
+    """Whether a value can be shown and counted with: a number that a column holds, a text of a line, a few of them."""
+    if isinstance(value, dict):
+        return depth > 0 and all(_is_plain(each, depth=depth - 1) for each in (*value, *value.values()))
+    if isinstance(value, list):
+        return depth > 0 and all(_is_plain(each, depth=depth - 1) for each in value)
+    if isinstance(value, int | float):
+        return -WHOLE_LIMIT < value < WHOLE_LIMIT
+    return value is None or (isinstance(value, str) and len(value) <= MOST_CHARACTERS)
 
 
 def read_trial(value: Json) -> Trial:

@@ -108,7 +108,7 @@ def test_the_bytes_of_another_file_are_in_no_page(kind: str, path: Path, result:
     with h5py.File(path) as file:  # the attack works on who does not look
         assert (file["test/confusion_matrix"][()] == SECRET.reshape(2, 2)).all()
     assert Details(tmp_path).arrays(result) == {}
-    with pytest.raises(BenchError, match=r"found (data that lies in another file|a link)"):
+    with pytest.raises(BenchError, match=r"(found data that lies in another file|it is a link)"):
         artifacts.summary(path)
 
 

@@ -96,18 +96,13 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str, str, str]] = {
              "the same result as in trials/a.jsonl, line 3"),
     "twice": (lambda f: write(f, [*read(f), read(f)[0] | {"finished_at": "2030"}]), "duplicated", "line 4", "another result"),
     "no artifact": (lambda f: artifact(f).unlink(), "orphaned", f"artifacts/{RUN}/", "not there; a result names it"),
-    "no folder": (lambda f: shutil.rmtree(f / "artifacts"), "orphaned", "artifacts", "not there; 1 result names"),
     "no result": (lambda f: put(f, f"logs/{RUN}/{OTHER_TRIAL}.log"), "orphaned", f"{OTHER_TRIAL}.log", "no result belongs"),
     "killed": (lambda f: put(f, f"artifacts/{RUN}/{OTHER_TRIAL}.part"), "orphaned", ".part", "a trial that was killed"),
     "aside": (lambda f: put(f, "report/.new-abc/report.md"), "orphaned", "report/.new-abc", "a command that was killed"),
-    "no plan": (lambda f: (f / "suite.json").unlink(), "orphaned", "suite.json", "the results have no plan"),
-    "only a plan": (lambda f: write(f, []), "orphaned", "suite.json", "a plan without a result"),
     "unknown": (lambda f: put(f, "notes\x1b.txt"), "foreign", "notes\\x1b.txt", "not a file that bench writes"),
     "link": (lambda f: (f / "trials/x").symlink_to("/"), "foreign", "trials/x", "a link; it was not followed"),
     "pipe": (lambda f: os.mkfifo(f / "trials/p.jsonl"), "foreign", "trials/p.jsonl", "not a regular file"),
     "linked results": (lambda f: (f / "trials/l.jsonl").symlink_to("/dev/zero"), "foreign", "trials/l.jsonl", "a link"),
-    "other suite": (lambda f: shutil.copy(GOLDEN / "results-2.jsonl", f / "trials/c.jsonl"), "foreign", "trials/c.jsonl",
-                    "4 results of trials that are not in this plan"),
     "newer": (lambda f: edit(f, schema=99, bench="9.9.0"), "newer", "line 1", "'bench-models>=9.9.0'"),
     "newer plan": (lambda f: put(f, "suite.json", b'{"schema": 99}'), "newer", "suite.json", "has schema 99"),
 }  # fmt: skip
@@ -124,6 +119,57 @@ def test_finds(name: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert any(where in text and what in text for text in found), lines
     assert not [line for line in lines if len(line) > 80 and "/" not in line]
     assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def other_setting(folder: Path) -> None:
+    """Stopped with Ctrl-C, then run with another setting: the plan is another one, the old results stay."""
+    suite = json.loads((folder / "suite.json").read_bytes())
+    (folder / "suite.json").write_text(json.dumps(suite | {"train": {**suite["train"], "learning_rate": 0.0625}}))
+    lines = read(folder)
+    lines[2] |= {"status": "interrupted", "reason": "the run was stopped by SIGINT"}
+    write(folder, lines)
+
+
+def without_files(name: str) -> bytes:
+    lines = [json.loads(line) | {"artifact_sha256": ""} for line in (GOLDEN / name).read_text().splitlines()]
+    return "".join(json.dumps(line) + "\n" for line in lines).encode()
+
+
+# What ordinary users do: it is told, and is no fault.
+NOTES: dict[str, tuple[Callable[[Path], object], str, str]] = {
+    "another setting": (other_setting, "trials/a.jsonl", "3 results of trials that are not in this plan"),
+    "its checkpoint": (lambda f: checkpoint(f, "f" * 16), "checkpoints/", "of a trial that is not in this plan"),
+    "copied without files": (lambda f: shutil.rmtree(f / "artifacts"), "artifacts", "not there; 1 result names"),
+    "copied without its plan": (lambda f: (f / "suite.json").unlink(), "suite.json", "the results have no plan"),
+    "stopped before a result": (lambda f: (write(f, []), shutil.rmtree(f / "artifacts"), shutil.rmtree(f / "logs")),
+                                "suite.json", "a plan without a result"),
+    "results of another suite": (lambda f: put(f, "trials/c.jsonl", without_files("results-2.jsonl")), "trials/c.jsonl",
+                                 "4 results of trials that are not in this plan"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NOTES)
+def test_what_an_ordinary_user_does_is_no_fault(name: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    do, where, what = NOTES[name]
+    do(folder)
+    assert run(folder) == 0
+    out = capsys.readouterr().out
+    assert out.endswith("nothing is wrong with it\n")
+    assert f"note        {where}" in out
+    assert what in " ".join(out.split())
+
+
+def test_damage_among_notes_is_still_damage(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other_setting(folder)
+    append(folder, b"{")
+    assert run(folder) == 1
+    assert capsys.readouterr().out.endswith("1 thing found: 1 damaged\n")
+
+
+def test_the_published_results_have_nothing_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    folders = [path.parent for path in (Path(__file__).parents[2] / "results/published").glob("*/suite.json")]
+    assert len(folders) > 4
+    assert {path.name: run(path) for path in folders} == {path.name: 0 for path in folders}, capsys.readouterr().out
 
 
 def test_repair_moves_damaged_lines_and_keeps_every_good_byte(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -196,7 +242,6 @@ def test_checkpoints(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for of, change, wanted in (
         (done, {}, "its trial is ok, and does not keep its checkpoints"),
         (done, {"kept": True, "name": BEST, "trial_id": stopped}, "a checkpoint of another trial"),
-        ("f" * 16, {}, "a checkpoint of a trial that is not in this plan"),
         (stopped, {"sha256": "0" * 64}, "its SHA-256 is not the one in its label"),
         (stopped, {"name": LAST + ".part"}, "left behind by a trial that was killed"),
         (stopped, {"name": "other.pt"}, "not a file that bench writes"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -107,3 +109,41 @@ def test_a_file_that_is_cut_under_its_writer_loses_one_record_and_no_more(tmp_pa
     store = Store(tmp_path)
     assert [one.trial.seed for one in store.refresh()] == [1, 2]
     assert store.damaged == 1
+
+
+def replaced(path: Path) -> None:
+    content = path.read_bytes()
+    path.unlink()
+    path.write_bytes(content)
+
+
+LOST: dict[str, Callable[[Path], object]] = {
+    "the folder removed": lambda path: shutil.rmtree(path.parents[1]),
+    "the folder renamed": lambda path: path.parents[1].rename(path.parents[2] / "elsewhere"),
+    "trials/ removed": lambda path: shutil.rmtree(path.parent),
+    "trials/ replaced": lambda path: (shutil.rmtree(path.parent), path.parent.mkdir()),
+    "the file removed": Path.unlink,
+    "the file replaced": replaced,
+    "a link in its place": lambda path: (path.rename(path.with_name("x")), path.symlink_to("x")),
+    "emptied": lambda path: os.truncate(path, 0),
+    "an earlier line cut": lambda path: os.truncate(path, path.stat().st_size // 3),
+}
+
+
+@pytest.mark.parametrize("how", LOST)
+def test_a_run_whose_file_is_lost_stops_before_the_next_trial_is(how: str, tmp_path: Path) -> None:
+    writer = Store(tmp_path / "results/mine").writer("run")
+    writer.refuse_lost()  # nothing is there yet
+    for seed in range(3):
+        writer.append(result(seed))
+    LOST[how](writer.path)
+    for refuse in (writer.refuse_lost, lambda: writer.append(result(3))):
+        with pytest.raises(
+            BenchError, match=r"run.jsonl: was (removed, renamed or replaced|cut from [\d,]+ to [\d,]+ byt)"
+        ):
+            refuse()
+    if how == "the folder renamed":  # and put back
+        (tmp_path / "results/elsewhere").rename(tmp_path / "results/mine")
+        writer.append(result(3))
+        assert len(Store(tmp_path / "results/mine").refresh()) == 4
+    writer.close()

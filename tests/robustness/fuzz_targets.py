@@ -19,11 +19,13 @@ import sys
 import tarfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mutations import NUMBERS, SCALARS, TEXTS, hostile, mutate, mutate_json
 
+from bench.errors import BenchError
 from bench.suite.stored import suite_from_json, suite_to_json
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -322,8 +324,51 @@ class Hdf5(Target):
         prepare(splits, seed=0, train_limit=None, test_limit=None, validation_split=0.1)
 
 
+DEEP = ("LONG", "DEEP", [], {}, [[1]], {"a": {"b": 1}}, 1e308, -1e308, 5e-324, 1e-320, 2**63, 10**30, "\ud800", [1e308, 5e-324],
+        [None] * 3, [float("nan")], True, None, "x" * 20_000)  # fmt: skip
+TIMES = (
+    "99999-01-01T00:00:00Z",
+    "9999-12-31T23:59:59+00:00",
+    "0001-01-01T00:00:00",
+    "2026",
+    "",
+    "now",
+    "2026-01-01T00:00:00+99:00",
+)
+
+
+def odd_arrays(content: bytes, rng: random.Random) -> bytes:
+    """A trial's file in which some arrays or attributes are something else."""
+    import h5py
+    import numpy as np
+
+    image = io.BytesIO(content)
+    with h5py.File(image, "r+") as file:
+        places: list[str] = []
+        file.visit(places.append)
+        for place in rng.sample(places, rng.randint(1, 3)):
+            values: tuple[Any, ...] = (
+                np.nan, 1j, b"x", "x", np.zeros(3), np.full((2, 2), np.inf), np.arange(4), -np.ones((10, 10)), h5py.Empty("f8"),
+                np.full(3, 1e308), np.full(3, 5e-324), np.zeros((0, 3)), h5py.SoftLink("/test/logits"), 2**62, True,
+                h5py.ExternalLink("/etc/passwd", "x"), np.array(["a", "é"], dtype=object),
+            )  # fmt: skip
+            if place in file and (attributes := list(file[place].attrs)) and rng.random() < 0.4:
+                value = rng.choice([each for each in values if not isinstance(each, h5py.SoftLink | h5py.ExternalLink)])
+                file[place].attrs[rng.choice(attributes)] = value
+            elif place in file:
+                kept = dict(file[place].attrs)
+                del file[place]
+                if rng.random() < 0.2:
+                    file.create_dataset(place, (10**15,), "f4", chunks=(1024,))
+                elif rng.random() < 0.8:
+                    file[place] = rng.choice(values)
+                if rng.random() < 0.7 and isinstance(file.get(place, getlink=True), h5py.HardLink):
+                    file[place].attrs.update(kept)
+    return image.getvalue()
+
+
 class Results(Target):
-    """Folders of results: lines, plan, the doctor's word; through `report`, `export` and `check`."""
+    """Folders of results: lines, plan, facts of environments, files of trials; through every command that reads them."""
 
     def prepare(self, folder: Path) -> None:
         command = [sys.executable, "-m", "bench", "run", str(ROOT / "suites/smoke.toml"), "--results", str(folder)]
@@ -332,6 +377,7 @@ class Results(Target):
             json.loads(line) for path in folder.glob("smoke/trials/*.jsonl") for line in path.read_bytes().splitlines()
         ]
         self.suite = json.loads((folder / "smoke/suite.json").read_bytes())
+        self.artifacts = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.h5")}
         shutil.rmtree(folder)
         import matplotlib.pyplot  # noqa: F401  # once, here, and not in every process
         import pandas  # noqa: F401
@@ -342,12 +388,30 @@ class Results(Target):
         suite = json.dumps(self.suite).encode()
         for _ in range(rng.randint(1, 2)):
             at = rng.randrange(len(lines))
-            lines[at] = self._changed(self.lines[at], rng)
+            lines[at] = self._changed(self.lines[at], rng) if rng.random() < 0.5 else self._deep(self.lines[at], rng)
         if rng.random() < 0.4:
             suite = self._changed(self.suite, rng)
         ending = b"" if rng.random() < 0.2 else b"\n"
         files = {"smoke/trials/a.jsonl": b"\n".join(lines) + ending}
+        for name, content in self.artifacts.items():
+            chance = rng.random()
+            files[name] = (
+                content if chance < 0.3 else mutate(content, rng) if chance < 0.5 else odd_arrays(content, rng)
+            )
         return files | ({"smoke/suite.json": suite} if rng.random() < 0.6 else {})
+
+    def _deep(self, line: Any, rng: random.Random) -> bytes:
+        """One value of the facts, notes, metrics, samples or curves, which are open: any name may stand there."""
+        found = json.loads(json.dumps(line))
+        part: Any = found[rng.choice(("metrics", "samples", "curves", "instruments"))]
+        if rng.random() < 0.5:
+            part = found["environment"][rng.choice(("facts", "notes"))]
+        name = rng.choice([*part, *TEXTS]) if part else "x"
+        part[name] = rng.choice(DEEP) if rng.random() < 0.5 else hostile(rng)
+        if rng.random() < 0.3:
+            found["started_at"] = found["finished_at"] = rng.choice(TIMES)
+        text = json.dumps(found)
+        return text.replace('"LONG"', "9" * 5000).replace('"DEEP"', "[" * 3000 + "]" * 3000).encode()
 
     def _changed(self, value: Any, rng: random.Random) -> bytes:
         if rng.random() < 0.2:
@@ -356,17 +420,48 @@ class Results(Target):
 
     def read(self, folder: Path) -> None:
         from bench.cli.check import check
+        from bench.cli.compare import compare
+        from bench.cli.diagnose import diagnose
         from bench.cli.export import export
+        from bench.cli.history import history
+        from bench.cli.merge import merge
+        from bench.cli.publish import publish
         from bench.cli.report import report
+        from bench.cli.status import status
+        from bench.present import style
         from bench.report import render
 
         drawn = hash(bytes((folder / "smoke/trials/a.jsonl").read_bytes()[:2000])) % 40 == 0
         if not drawn:  # drawing takes seconds
             render._draw = lambda *_: None
+            style.save = lambda *_: None
         check(folder / "smoke", repair=drawn, results=folder)
         report(folder / "smoke", results=folder)
-        for form in ("csv", "json", "pytest-benchmark"):
-            export(folder / "smoke", form=form, results=folder)
+        (folder / "page.md").write_text(
+            "".join(
+                f"<!-- bench:{name} -->\n<!-- /bench -->\n" for name in ("models", "summary", "answer", "conditions")
+            )
+        )
+        calls: list[Callable[[], Any]] = [
+            *(
+                partial(export, folder / "smoke", form=form, results=folder)
+                for form in ("csv", "json", "pytest-benchmark", "latex")
+            ),
+            partial(compare, folder / "smoke", by="model", output=folder / "ranked"),
+            partial(compare, folder / "smoke", by="seed", output=folder / "compared"),
+            partial(history, folder / "smoke"),
+            partial(history, folder / "smoke", metric="test_accuracy", output=folder / "history"),
+            partial(diagnose, folder / "smoke"),
+            partial(merge, folder / "merged", [folder / "smoke"]),
+            partial(status, folder / "smoke"),
+            partial(publish, [folder / "smoke", folder / "page.md"]),
+        ]
+        for call in calls:  # each may be refused in one line, and the next one goes on
+            try:
+                call()
+            except BenchError as error:
+                if not str(error).isprintable():
+                    raise
 
 
 TARGETS: dict[str, type[Target]] = {"suites": Suites, "idx": Idx, "cifar": Cifar, "hdf5": Hdf5, "results": Results}
