@@ -7,6 +7,7 @@ was asked before. What is refused is an OSError with one line, as the system's o
 
 import errno
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -20,7 +21,14 @@ MOST_BYTES = 1 << 30  # of a file that is read whole
 ANY_BYTES = 1 << 62
 MOST_LINE_BYTES = 64 << 20  # of a line; one of ours has thousands
 ASIDE = r"\.[^/]+\.[0-9]+(\.[0-9a-f]{16})?"  # what a file is called while it is written; the older form had no digits
+# What Windows takes for a device, whatever its ending is: nothing that is copied there may be called so.
+_DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])\s*(\..*)?", re.IGNORECASE | re.DOTALL)
 _NOFOLLOW, _NONBLOCK, _CLOEXEC = (getattr(os, f"O_{name}", 0) for name in ("NOFOLLOW", "NONBLOCK", "CLOEXEC"))
+
+
+def is_device_name(name: str) -> bool:
+    """Whether Windows takes `name` for a device: `con`, `aux.txt`, `COM1`."""
+    return _DEVICE.fullmatch(name) is not None
 
 
 def refuse_links(path: Path, *, inside: Path) -> None:

@@ -7,6 +7,13 @@ import re
 from functools import cache
 from pathlib import Path
 
+# Where Python and its packages, and bench itself, are installed: what stands behind says which file it is.
+_INSTALLED = re.compile(
+    r"(?<![\w.~-])(/[^\s/'\":]+)*/(site-packages|dist-packages|python3\.\d+)/(?=\w)"
+    rf"|(?<![\w.~-]){re.escape(str(Path(__file__).resolve().parents[2]))}/(?=bench/|models/|suites/)"
+)
+_PATH = re.compile(r"(?<![\w.~:/<-])/(?:[^\s/'\"`:;,()<>|]+/)+([^\s/'\"`:;,()<>|]+)")
+KERNEL = ("/dev/", "/proc/", "/sys/", "/etc/")  # the same on every machine
 # Names that say nothing of anybody, and stand in texts for other reasons.
 COMMON = frozenset({"", "root", "user", "localhost", "home", "runner", "ubuntu"})
 
@@ -19,7 +26,12 @@ def published(text: str) -> str:
         user = os.environ.get("USER", "")
     for pattern, instead in _rules(str(Path("~").expanduser()), user, platform.node()):
         text = pattern.sub(instead, text)
-    return text
+    return _INSTALLED.sub("", text)
+
+
+def reason(text: str) -> str:
+    """As `published`, for the one line that says why: of a file of this machine it needs the name, not the folders."""
+    return _PATH.sub(lambda found: found[0] if found[0].startswith(KERNEL) else found[1], published(text))
 
 
 @cache

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bench.base.files import is_device_name
 from bench.base.metrics import DECIMALS, Metric
 from bench.base.records import digest
 
@@ -273,4 +274,5 @@ def raw(value: object) -> str:
 def slug(name: str) -> str:
     """`name` where it can name a file, else what is left of it with a digest."""
     safe = SAFE.sub("-", name).strip("-.")[:40]
+    safe = f"_{safe}" if is_device_name(safe) else safe
     return name if name and safe == name else f"{safe}-{digest(name)[:6]}".lstrip("-")

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
+from bench.base.files import is_device_name
 from bench.base.records import Json
 from bench.errors import BenchError, nearest, one_line
 from bench.suite.document import BY_CLASS, LIMIT_TRIALS, Document, document_schema
@@ -84,6 +85,11 @@ def read_suite(path: Path, *, sets: Sequence[str] = (), plugins: Sequence[str] =
         raise Refused(path, origins, in_order(found, tables), None)
     report, written, own = document.pop("report", {}), document.pop("plugins", []), []
     more, too_large = Found(), [*_check_grid(document["grid"])]
+    if is_device_name(document["name"]):
+        what = (
+            f"{show(document['name'])} is a device on Windows, where the folder of its results could not be copied to"
+        )
+        more.append(Mistake(("name",), f"{what}; choose another name"))
     more += [*too_large, *_check_durations(document), *_check_rules(document)]
     more += [*_check_baseline(report, document["grid"]["model"]), *_check_published(report.get("published", []))]
     for index, text in enumerate(written):

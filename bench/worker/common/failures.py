@@ -6,7 +6,7 @@ import traceback
 
 import torch
 
-from bench.base.privacy import published
+from bench.base.privacy import published, reason
 from bench.base.records import LONGEST_TRACEBACK
 from bench.errors import BenchError, Unavailable
 
@@ -83,7 +83,7 @@ def first_line(error: BaseException, limit: int = 150) -> str:
 
 def shortened(text: str, limit: int = REASON) -> str:
     """One line of at most `limit` characters that can be published."""
-    text = published(" ".join(text.split()))
+    text = reason(" ".join(text.split()))
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
