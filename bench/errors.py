@@ -30,6 +30,14 @@ def one_line(text: str) -> str:
     return line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} … {line[-LONGEST // 2 :]}"
 
 
+def said_by(error: BaseException) -> str:
+    """What an exception says; empty where it cannot even be asked: it may be a model's own."""
+    try:
+        return str(error)
+    except BaseException:
+        return ""
+
+
 def escaped(text: str) -> str:
     """`text` with escapes for what a terminal might take for a command, or cannot show."""
     return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

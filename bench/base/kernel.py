@@ -56,10 +56,38 @@ def end_children(left: Callable[[int], bool]) -> None:
         time.sleep(0.002)
 
 
+def has_to_go_on(child: int) -> bool:
+    """Whether a child was stopped (what it has started can do that): then it is told to go on (Linux)."""
+    if sys.platform != "linux":
+        return False
+    with suppress(ChildProcessError):
+        if os.waitid(os.P_PID, child, os.WSTOPPED | os.WNOHANG) is not None:
+            os.kill(child, signal.SIGCONT)
+            return True
+    return False
+
+
+def signal_name(number: int) -> str:
+    """`SIGKILL`, `signal 40`."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def hold_descriptors() -> None:
+    """Has standard input, output and errors go nowhere where they are closed: before a file takes their number."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest number that is free: this one
+
+
 def text_of(path: Path) -> str:
     """Returns what a file says, without white space around it; empty where it cannot be read."""
     try:
-        return path.read_text().strip()
+        return path.read_text(errors="replace").strip()
     except OSError:
         return ""
 

@@ -27,6 +27,7 @@ from bench.cli.publish import publish
 from bench.cli.report import report
 from bench.cli.run import run
 from bench.cli.status import status
+from bench.cli.streams import open_streams
 from bench.errors import EXIT_OK, EXIT_SIGINT, EXIT_USAGE, BenchError
 
 app = typer.Typer(
@@ -71,6 +72,8 @@ UsageError = cast(
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Entry point of `bench` and `python -m bench`. A user's mistake is one line; anything else shows its traceback."""
+    if arguments is None:
+        open_streams()
     try:
         code = app(arguments, standalone_mode=False)
     except BenchError as error:
@@ -81,9 +84,6 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         code = EXIT_USAGE
     except typer.Abort:
         code = EXIT_SIGINT
-    except BrokenPipeError:  # stdout went into `head`: nothing is wrong
-        sys.stderr.close()
-        code = EXIT_OK
     sys.exit(code or EXIT_OK)
 
 

@@ -24,7 +24,6 @@ from bench.execute.executors.local import LocalExecutor
 from bench.execute.jobs import tidy
 from bench.execute.lock import MeasureLock
 
-LONGEST_LOG_BYTES = 16 << 20  # what comes back of a log; a model may print more than a driver wants to hold
 WAKE_SECONDS = 0.5
 BUNDLE = Path(__file__).resolve().parents[2]
 
@@ -176,6 +175,4 @@ def _left(folder: Path) -> dict[str, Json]:
     log = folder / "log"
     tidy(log)
     text = log.read_bytes() if log.exists() else b""
-    if len(text) > LONGEST_LOG_BYTES:
-        text = text[:LONGEST_LOG_BYTES] + b"\n[the rest of this log was not brought back]\n"
     return {"files": {int(path.stem): path.read_bytes() for path in folder.glob("*.h5")}, "log": text}

@@ -4,7 +4,6 @@ The request is a JSON object on the worker's standard input. On standard output 
 and last the answer, or {"error": text}. The worker's side is bench.worker.common.answer.
 """
 
-import json
 import os
 import select
 import subprocess
@@ -15,18 +14,29 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from bench.base.kernel import has_to_go_on
 from bench.base.records import Json, canonical_json
 from bench.errors import BenchError
-from bench.execute.executors.exit_status import signal_name
+from bench.execute.executors.exit_status import killed_by, oom_kills
+from bench.execute.lines import Lines
 from bench.suite.catalogue import Catalogue
 
 # Plugins take at most 30 s together; importing torch from a cold disk takes a while too.
 CATALOGUE_SECONDS = 150.0
+NOT_LISTED = "models and devices cannot be listed"
+LOOK_SECONDS = 0.5  # between two looks at how much it has printed
+MOST_PRINTED_BYTES, LAST_BYTES = 16 << 20, 64 << 10  # of what it prints: most that is kept; where its last line is
 GRACE_SECONDS = 2.0  # for a process that was asked to end, before it is killed
 
 # Importing numpy alone starts OpenBLAS's threads, and a process with threads cannot be forked safely. The hash of a
-# text would differ from run to run, and with it the order of a set and what a model makes of either.
-WORKER_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", "PYTHONHASHSEED": "0"}
+# text would differ from run to run, and with it the order of a set and what a model makes of either. What a model
+# prints goes to a log, which takes every character, whatever the terminal does.
+WORKER_ENVIRONMENT = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "PYTHONUNBUFFERED": "1",
+    "PYTHONHASHSEED": "0",
+    "PYTHONIOENCODING": "utf-8:backslashreplace",
+}
 
 
 # The worker's bench is the one that asks, wherever it lies, and what lies in the current folder comes last on its path
@@ -58,7 +68,7 @@ class Question:
         request: Mapping[str, Json] | None = None,
         limit_seconds: float | None = None,
     ) -> None:
-        self._failed, self._limit_seconds = failed, limit_seconds
+        self._failed, self._limit_seconds, self._oom_kills = failed, limit_seconds, oom_kills()
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed in `answer`
         with tempfile.TemporaryFile() as asked:
             asked.write(canonical_json(request or {}).encode())
@@ -72,9 +82,9 @@ class Question:
         stop = None if self._limit_seconds is None else time.monotonic() + self._limit_seconds
         with self._errors, self._process:
             try:
-                for last in self._lines(stop):
+                for last in self._messages(stop):
                     told(last)
-                code = self._process.wait(_left(stop))
+                code = self._process.wait(None if stop is None else max(0.0, stop - time.monotonic()))
             except BaseException as error:
                 self._process.terminate()  # it ends what it has started
                 wait_or_kill(self._process)
@@ -82,24 +92,26 @@ class Question:
                     raise BenchError(f"{self._failed}: no answer after {self._limit_seconds:.0f} s") from error
                 raise
             if last is not None and "error" in last:
-                raise BenchError(last["error"])
-            if code < 0:
-                name = signal_name(-code)
-                raise BenchError(f"{self._failed}: its process was killed by {name}: {last_line(self._errors)}")
+                raise BenchError(str(last["error"]))
             if code or last is None:
-                raise BenchError(f"{self._failed}: {last_line(self._errors)}")
+                raise BenchError(f"{self._failed}: {why_none(code, self._errors, oom_kills_before=self._oom_kills)}")
         return last
 
-    def _lines(self, stop: float | None) -> Iterator[dict[str, Json]]:
-        """Each line that it writes, until it ends. Raises TimeoutExpired at the time `stop`."""
+    def _messages(self, stop: float | None) -> Iterator[dict[str, Json]]:
+        """What it says, until it ends. Raises TimeoutExpired at the time `stop`, BenchError where it is no JSON."""
         assert self._process.stdout is not None
-        pipe, begun = self._process.stdout.fileno(), b""
-        while select.select([pipe], [], [], _left(stop))[0]:
-            if not (part := os.read(pipe, 1 << 20)):
-                return
-            *lines, begun = (begun + part).split(b"\n")
-            yield from map(json.loads, lines)
-        raise subprocess.TimeoutExpired(self._process.args, self._limit_seconds or 0)
+        pipe, lines = self._process.stdout.fileno(), Lines()
+        while not lines.ended:
+            seconds = LOOK_SECONDS if stop is None else min(LOOK_SECONDS, stop - time.monotonic())
+            if seconds < 0:
+                raise subprocess.TimeoutExpired(self._process.args, self._limit_seconds or 0)
+            if select.select([pipe], [], [], seconds)[0]:
+                yield from lines.read(pipe)
+            has_to_go_on(self._process.pid)
+            if lines.wrong:
+                raise BenchError(f"{self._failed}: its process said what is no answer: {lines.wrong}")
+            if not lines.ended and os.fstat(self._errors.fileno()).st_blocks * 512 > MOST_PRINTED_BYTES:
+                self._errors.truncate(0)  # it writes on at the same place, behind a hole
 
 
 def start_worker(module: str, *arguments: str, mark: str = "", **streams: Any) -> subprocess.Popen[bytes]:
@@ -123,13 +135,15 @@ def wait_or_kill(process: subprocess.Popen[bytes]) -> None:
 
 def catalogue_question(plugins: Sequence[str] = ()) -> Question:
     """Asks what there is: models, data sets, devices, settings, environment; `Catalogue.from_json` reads the answer."""
-    failed = "models and devices cannot be listed"
-    return Question("bench.worker.catalogue", *plugins, failed=failed, limit_seconds=CATALOGUE_SECONDS)
+    return Question("bench.worker.catalogue", *plugins, failed=NOT_LISTED, limit_seconds=CATALOGUE_SECONDS)
 
 
 def ask_catalogue(plugins: Sequence[str] = ()) -> Catalogue:
     """What there is. `plugins`: absolute paths or modules. Raises BenchError where the worker cannot say."""
-    return Catalogue.from_json(catalogue_question(plugins).answer())
+    try:
+        return Catalogue.from_json(catalogue_question(plugins).answer())
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BenchError(f"{NOT_LISTED}: a plugin says what is none ({type(error).__name__}: {error})") from error
 
 
 def absolute_plugins(specs: Sequence[str] | None) -> list[str]:
@@ -137,12 +151,10 @@ def absolute_plugins(specs: Sequence[str] | None) -> list[str]:
     return [str(Path(spec).resolve()) if spec.endswith(".py") else spec for spec in specs or ()]
 
 
-def _left(stop: float | None) -> float | None:
-    return None if stop is None else max(0.0, stop - time.monotonic())
-
-
-def last_line(errors: IO[bytes]) -> str:
-    """The last line that a process wrote: where Python says what went wrong."""
-    errors.seek(0)
-    lines = errors.read().decode(errors="replace").strip().splitlines()
-    return lines[-1] if lines else "it said nothing"
+def why_none(code: int, errors: IO[bytes], *, oom_kills_before: int) -> str:
+    """Why a process that ended with `code` gave no answer: what killed it, and the last line that it wrote, where
+    Python says what went wrong."""
+    errors.seek(max(0, errors.seek(0, os.SEEK_END) - LAST_BYTES))
+    lines = errors.read().decode(errors="replace").strip("\0 \n").splitlines()[-1:]
+    killed = [f"its process was {killed_by(-code, oom_kills_before=oom_kills_before)}"] if code < 0 else []
+    return ": ".join([*killed, *lines]) or "it said nothing"

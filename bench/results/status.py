@@ -72,7 +72,7 @@ def _started(pid: int) -> str | None:
     """When the process started; None where it has ended, also where it still waits for its parent."""
     try:
         # Behind the name in brackets, which may hold anything: state, then 18 others, then the start in clock ticks.
-        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        words = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
         return None if words[0] in "ZX" else words[19]
     except FileNotFoundError:
         if Path("/proc/self/stat").exists():

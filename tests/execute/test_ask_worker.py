@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from bench.errors import BenchError
 from bench.execute import ask_worker
 from bench.execute.ask_worker import Question
+from bench.execute.executors import exit_status
 
 WORKER = """
 import os, signal, sys, time
@@ -33,6 +35,16 @@ def work(request, say):
             raise ValueError("a bug")
         case "die":
             os.kill(os.getpid(), signal.SIGKILL)
+        case "garbage":
+            os.write(3, b"no answer\\n")  # the first number that was free when it kept its output apart
+        case "prints":
+            for _ in range(400):
+                os.write(2, b"x" * 1_000_000)
+            time.sleep(0.5)
+            os.write(2, b"\\nthe last line\\n")
+            os._exit(3)
+        case "stops":
+            os.kill(os.getpid(), signal.SIGSTOP)
         case "leave":
             os._exit(0)
         case "hang":
@@ -87,6 +99,47 @@ def test_without_an_answer_there_is_one_line(do: str, said: str, ask: Any) -> No
     with pytest.raises(BenchError) as caught:
         ask(do).answer()
     assert str(caught.value) == said
+
+
+@pytest.mark.parametrize("killer", ["the kernel", "somebody"])
+def test_a_kill_for_lack_of_memory_is_named(killer: str, ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = iter([3, 4 if killer == "the kernel" else 3])
+    monkeypatch.setattr(ask_worker, "oom_kills", lambda: next(counted))
+    monkeypatch.setattr(exit_status, "oom_kills", lambda: next(counted))
+    with pytest.raises(BenchError) as caught:
+        ask("die").answer()
+    why = ": the host has no more memory (oom_kill, the memory cgroup's counter, has risen)"
+    said = "it failed: its process was killed by SIGKILL" + (why if killer == "the kernel" else "")
+    assert str(caught.value) == f"{said}: and what it starts"
+
+
+@pytest.mark.parametrize(("code", "said"), [(-9, "its process was killed by SIGKILL"), (1, "it said nothing")])
+@pytest.mark.parametrize("text", [b"", b"\n\n", b"\0" * 100_000])
+def test_of_a_silent_process_only_its_end_is_told(code: int, said: str, text: bytes) -> None:
+    with tempfile.TemporaryFile() as errors:
+        errors.write(text)
+        assert ask_worker.why_none(code, errors, oom_kills_before=exit_status.oom_kills()) == said
+
+
+def test_what_is_no_json_is_no_answer(ask: Any) -> None:
+    with pytest.raises(BenchError, match="it failed: its process said what is no answer: 'no answer'"):
+        ask("garbage").answer()
+
+
+def test_what_it_prints_does_not_fill_the_disk(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ask_worker, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(ask_worker, "MOST_PRINTED_BYTES", 1 << 20)
+    question, most = ask("prints"), 0
+    held = os.dup(question._errors.fileno())
+    with pytest.raises(BenchError, match="it failed: the last line"):
+        question.answer()
+    most = os.fstat(held).st_blocks * 512
+    os.close(held)
+    assert most < 300 << 20
+
+
+def test_a_process_that_was_stopped_is_told_to_go_on(ask: Any) -> None:
+    assert ask("stops").answer()["long"] == ""
 
 
 def test_what_came_before_the_end_is_no_answer(ask: Any) -> None:

@@ -77,3 +77,59 @@ def test_a_failure_has_its_traceback_in_result_and_log_without_the_home_path(
     logs = {path.stem: path.read_text() for path in (project.results / "mine/logs").rglob("*.log")}
     assert "Boom: no such luck" in logs[results["raises"]["trial_id"]]
     assert "hello from the model" in logs[results["chatty"]["trial_id"]]
+
+
+ENDLESS = """
+import os, time
+from torch import nn
+from bench.registry import model
+
+def make(name, act):
+    @model(name)
+    def build(shape, n):
+        act()
+        return nn.Sequential(nn.Flatten(), nn.Linear(shape[0] * shape[1] * shape[2], n))
+
+def talk():
+    print("the first word", flush=True)
+    for _ in range(100):
+        os.write(1, (b"x" * 99 + b"\\n") * 10_000)
+    time.sleep(1)
+    print("the last word", flush=True)
+
+def even(n):
+    return odd(n - 1)
+
+def odd(n):
+    return even(n - 1)
+
+def long_text():
+    raise ValueError("first " + "x" * 100_000_000 + " last")
+
+make("talks", talk)
+make("recurses", lambda: even(1))
+make("long_text", long_text)
+"""
+
+
+def test_a_model_that_says_too_much_fills_neither_the_disk_nor_the_record(project: Any) -> None:
+    suite = project.suite("talks", "recurses", "long_text")
+    (project.folder / "models.py").write_text(ENDLESS)
+    done = project.run(suite)
+    found = stored(project)
+    assert {name: value["status"] for name, value in found.items()} == {
+        "talks": "ok", "recurses": "failed", "long_text": "failed",
+    }, done.err  # fmt: skip
+    log = next((project.results / "mine/logs").rglob(f"{found['talks']['trial_id']}.log"))
+    text = log.read_bytes()
+    assert len(text) < (16 << 20) + 1000
+    assert text.startswith(b"the first word\nxxx")
+    assert text.endswith(b"x\nthe last word\n")
+    assert b"\n[bench left out " in text
+    assert found["long_text"]["reason"].startswith("ValueError: first xxx")
+    assert found["long_text"]["traceback"].endswith("x last\n")
+    assert found["recurses"]["reason"].startswith("RecursionError: maximum recursion depth exceeded")
+    for value in found.values():
+        assert len(value["reason"]) <= 300
+        assert len(value["traceback"]) < 60_000
+    assert max(path.stat().st_size for path in (project.results / "mine/trials").iterdir()) < 200_000

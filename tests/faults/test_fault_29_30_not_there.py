@@ -94,3 +94,70 @@ def test_a_plugin_that_hangs_is_charged_and_list_answers_within_30_seconds(
     assert rows["nobodys"]["status"] == "failed"
     assert "models.py: failed to import: it took longer than" in rows["nobodys"]["reason"]
     assert processes_with(mark) == []
+
+
+LAYER = """
+from torch import nn
+from bench.registry import model
+
+@model("NAME")
+def build(shape, n):
+    return nn.Sequential(nn.Flatten(), nn.Linear(shape[0] * shape[1] * shape[2], n))
+"""
+# What a plugin does as it is imported → what is said of it; nothing, where it registers its model all the same.
+RUDE = {
+    "exits": ("import os; os._exit(0)", "it ended its process (exit code 0)"),
+    "leaves": ("import sys; sys.exit(3)", "SystemExit: 3"),
+    "interrupts": ("raise KeyboardInterrupt('stop')", "KeyboardInterrupt: stop"),
+    "generator": ("raise GeneratorExit", "GeneratorExit"),
+    "alarm": ("import os, signal; os.kill(os.getpid(), signal.SIGRTMIN)", "it ended its process (SIGRTMIN)"),
+    "silent": ("class E(Exception):\n    def __str__(self): raise self\nraise E", "E"),
+    "lies": ("import os\nfor fd in range(3, 64):\n    try: os.write(fd, b'{\"models\": 5}')\n    except OSError: pass",
+             "it said what is no answer"),
+    "floods": ("import os\nwhile True:\n  for fd in range(3, 64):\n    try: os.write(fd, b'x' * 65536)\n"
+               "    except OSError: pass", "it said more than 16,777,216 bytes"),
+    "closes_all": ("import os; os.closerange(3, 256)", "it ended its process (exit code 1)"),
+    "prints": ("import sys\nfor _ in range(40): print('x' * 1_000_000), print('y' * 1_000_000, file=sys.stderr)", ""),
+    "closes": ("import os\nfor fd in range(3): os.close(fd)", ""),
+    "forks": ("import os\nos.fork()", ""),
+    "daemon": ("import os, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0: time.sleep(300)\n"
+               "    os._exit(0)", ""),
+    "moves": ("import os; os.chdir('/')", ""),
+    "handles": ("import signal\nfor n in (1, 2, 15, 17): signal.signal(n, signal.SIG_IGN)", ""),
+    "threads": ("import threading, time; threading.Thread(target=time.sleep, args=(300,)).start()", ""),
+    "at_exit": ("import atexit, time; atexit.register(time.sleep, 300)", ""),
+}  # fmt: skip
+
+
+def test_whatever_a_plugin_does_at_import_is_told_of_it_alone(
+    project: Any, processes_with: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark = f"mark-{os.getpid()}-{time.monotonic_ns()}"
+    monkeypatch.setenv("MARK", mark)
+    for name, (code, _) in RUDE.items():
+        (project.folder / f"{name}.py").write_text(f"{code}\n{LAYER.replace('NAME', name)}")
+    suite = project.suite("linear", *(name for name, (_, error) in RUDE.items() if not error), "exits")
+    plugins = json.dumps([f"{name}.py" for name in RUDE])
+    suite.write_text(suite.read_text().replace('["models.py"]', plugins))
+    done = project.run(suite, "--set", "train.steps=2")
+    rows = {row["model"]: row for row in project.rows()}
+    told = re.findall(r"^plugin: (.*)$", re.sub(r"\n    ", " ", done.err), re.MULTILINE)
+    assert sorted(told) == sorted(f"{name}.py: failed to import: {error}" for name, (_, error) in RUDE.items() if error)
+    assert rows.pop("exits")["status"] == "failed"
+    assert {name: row["status"] for name, row in rows.items()} == dict.fromkeys(rows, "ok"), done.err
+    assert done.code == 1
+    assert "Traceback" not in done.err
+    assert processes_with(mark) == []
+
+
+def test_a_plugin_that_hangs_with_a_closed_pipe_or_stops_who_asks_is_charged(project: Any) -> None:
+    """Both at the same time, and beside one that is well."""
+    for name, code in {
+        "hides": "import os, time; os.closerange(3, 256); time.sleep(300)",
+        "stops": "import os, signal; os.kill(os.getppid(), signal.SIGSTOP)",
+    }.items():
+        (project.folder / f"{name}.py").write_text(f"{code}\n{LAYER.replace('NAME', name)}")
+    done = project.bench("list", "models", "--plugin", "hides.py", "--plugin", "stops.py")
+    assert done.code == 0
+    assert re.fullmatch(r"hides\.py: failed to import: it took longer than [0-9]+ s\n", done.err)
+    assert "\nstops  " in done.out

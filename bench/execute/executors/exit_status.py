@@ -6,7 +6,7 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.base.kernel import cgroup_folders, text_of
+from bench.base.kernel import cgroup_folders, signal_name, text_of
 from bench.base.records import Json
 
 
@@ -36,12 +36,13 @@ def ending(outcome: dict[str, Json] | None, *, wait_status: int, oom_kills_befor
     if code == -signal.SIGKILL and oom_kills() > oom_kills_before:
         return Ending(None, "oom", "the kernel killed the process: the host has no more memory")
     if code < 0:
-        return Ending(None, "crashed", f"the process was killed by {signal_name(-code)}")
+        return Ending(None, "crashed", f"the process was {killed_by(-code, oom_kills_before=oom_kills_before)}")
     return Ending(None, "crashed", f"the process ended with exit code {code} and no result; its log may say why")
 
 
-def signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
+def killed_by(number: int, *, oom_kills_before: int) -> str:
+    """`killed by SIGKILL`, and whether for lack of memory, as far as the kernel counts it."""
+    name = signal_name(number)
+    if number == signal.SIGKILL and oom_kills() > oom_kills_before:
+        return f"killed by {name}: the host has no more memory (oom_kill, the memory cgroup's counter, has risen)"
+    return f"killed by {name}"

@@ -14,7 +14,7 @@ from typing import IO, Any
 from bench.base import kernel
 from bench.base.records import Json, canonical_json
 from bench.errors import BenchError
-from bench.execute.ask_worker import last_line, start_worker, wait_or_kill
+from bench.execute.ask_worker import start_worker, wait_or_kill, why_none
 from bench.execute.executors.exit_status import Ending, oom_kills
 from bench.execute.executors.log import TrialLog
 from bench.execute.executors.watch import OnProgress, TemplateLost, TrialProcess, Watch
@@ -115,7 +115,7 @@ class Template:
     def __init__(self) -> None:
         self.errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed in `close`
         self.link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._lines = Lines()
+        self._lines, self._oom_kills = Lines(), oom_kills()
         self._started = _Started("template", theirs.fileno(), stdin=subprocess.DEVNULL, out=self.errors)
         self.process = self._started.process
         theirs.close()
@@ -138,12 +138,9 @@ class Template:
         self.ready = self.ready or any("ready" in word for word in found)
         return found
 
-    def had_to_go_on(self) -> bool:
-        """Whether somebody had stopped it (a trial can): then it has been told to go on."""
-        if os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WNOHANG) is None:
-            return False
-        self.process.send_signal(signal.SIGCONT)
-        return True
+    def why_gone(self) -> str:
+        """Returns why it has ended."""
+        return why_none(self.process.wait(), self.errors, oom_kills_before=self._oom_kills)
 
     def close(self) -> None:
         """Close the socket, which ends it and what it forked; then make sure."""
@@ -175,11 +172,10 @@ class Forked(TrialProcess):
             elif word.get("ended") == self.pid and self.pid is not None:
                 self.wait_status = word["status"]
         if self._template.gone and self.pid is None:
-            self._template.process.wait()
-            raise TemplateLost(last_line(self._template.errors))
+            raise TemplateLost(self._template.why_gone())
         if self._template.gone and self.wait_status is None:
             self.lost = "the process that it was forked from was killed"
-        elif not self._template.gone and self._template.had_to_go_on() and self.pid is not None:
+        elif kernel.has_to_go_on(self._template.process.pid) and self.pid is not None:
             self.wrong = "the process that it was forked from was stopped while it ran"
 
 

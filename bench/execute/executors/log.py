@@ -12,29 +12,33 @@ class TrialLog:
     it writes between two looks is on the disk for so long."""
 
     def __init__(self, path: str | None) -> None:
-        self._path, self._file, self._dropped = path, -1, 0
+        self._path, self._file = path, -1
+        self._dropped, self._tail = 0, b""  # how many bytes are gone, and the last of them
 
     def look(self) -> None:
         """Drops what is too much by now. Does nothing before there is a log."""
         with suppress(OSError):
-            size = os.fstat(self._file).st_size if self._open() else 0
-            if size > HEAD_BYTES + TAIL_BYTES:
-                os.ftruncate(self._file, HEAD_BYTES)
-                self._dropped += size - HEAD_BYTES
+            if self._open() and os.fstat(self._file).st_size > HEAD_BYTES + TAIL_BYTES:
+                self._cut()
 
     def close(self) -> None:
         """Once nobody writes any more: says in a line of the log what was dropped."""
         with suppress(OSError):
-            size = os.fstat(self._file).st_size if self._open() else 0
-            if self._dropped or size > HEAD_BYTES + TAIL_BYTES:
-                start = max(HEAD_BYTES, size - TAIL_BYTES)
-                tail = os.pread(self._file, TAIL_BYTES, start)
-                os.ftruncate(self._file, HEAD_BYTES)
-                dropped = self._dropped + start - HEAD_BYTES
-                line = f"\n[bench left out {dropped:,} bytes of this log: it keeps the first and the last of them]\n"
-                os.write(self._file, line.encode() + tail)
+            self.look()
+            if self._dropped:
+                self._cut()
+                left_out = self._dropped - len(self._tail)
+                line = f"\n[bench left out {left_out:,} bytes of this log: it keeps the first and the last of them]\n"
+                os.write(self._file, line.encode() + self._tail)
         if self._file >= 0:
             os.close(self._file)
+
+    def _cut(self) -> None:
+        size = os.fstat(self._file).st_size
+        tail = os.pread(self._file, TAIL_BYTES, max(HEAD_BYTES, size - TAIL_BYTES))
+        os.ftruncate(self._file, HEAD_BYTES)
+        self._dropped += size - HEAD_BYTES
+        self._tail = (self._tail + tail)[-TAIL_BYTES:]
 
     def _open(self) -> bool:
         """Whether there is a log, which is held open from then on: a model may put something else under its name."""

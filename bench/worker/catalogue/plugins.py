@@ -2,7 +2,6 @@
 
 import json
 import os
-import select
 import signal
 import sys
 import time
@@ -11,16 +10,18 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-from bench.base.kernel import die_with_parent
+from bench.base.kernel import adopt_orphans, die_with_parent, end_children, signal_name
 from bench.base.records import Json, canonical_json
 from bench.errors import BenchError
 from bench.worker.catalogue.entries import KINDS, names, registered
 from bench.worker.catalogue.kept import keep, kept, plugin_key, sha256
 from bench.worker.common import discover
+from bench.worker.common.discover import failed_to_import
 
 # For the catalogue as a whole, from its start: `bench list` answers within 30 s. Where importing torch took most of
 # that, plugins still get their share.
 ANSWER_SECONDS, FEWEST_SECONDS = 22.0, 12.0
+MOST_SAID_BYTES = 16 << 20
 
 
 def describe_plugins(specs: Sequence[str], *, began: float) -> dict[str, dict[str, Json]]:
@@ -32,13 +33,15 @@ def describe_plugins(specs: Sequence[str], *, began: float) -> dict[str, dict[st
     missing = [spec for spec, known in found.items() if not known]
     if missing:
         discover.load_builtin()
+        adopt_orphans()
         now = time.monotonic()
         seconds = max(FEWEST_SECONDS, began + ANSWER_SECONDS - now)
         for spec, (pid, pipe) in [(spec, _start_import(spec)) for spec in missing]:
             text, why = _answer(pid, pipe, deadline=now + seconds, seconds=seconds)
             error = f"{Path(spec).name}: failed to import: it {why}"
-            found[spec] = json.loads(text) if text else _nothing(spec, error=error)
+            found[spec] = _part(text) or _nothing(spec, error=error)
             keep("plugin", plugin_key(spec), found[spec])
+        end_children(lambda child: True)
     return found
 
 
@@ -58,26 +61,47 @@ def _start_import(spec: str) -> tuple[int, int]:
 
 
 def _answer(pid: int, pipe: int, *, deadline: float, seconds: float) -> tuple[bytes, str]:
-    """Waits for an import until `deadline`, then ends it and all that it started.
+    """Waits until an import has ended, or until `deadline`; then ends it and all that it started.
 
-    Returns what it said; or nothing, and why.
+    Returns what it said; or nothing, and why. Its end counts, not the pipe's: what it has started may hold that open.
     """
-    text, timed_out = _read_until(pipe, deadline=deadline)
+    text, why, ended, status = b"", "", 0, 0
+    os.set_blocking(pipe, False)
+    while not ended:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        with suppress(BlockingIOError):
+            text += os.read(pipe, MOST_SAID_BYTES)
+        if not ended and not why:
+            if time.monotonic() > deadline:
+                why = f"took longer than {seconds:.0f} s"
+            elif len(text) > MOST_SAID_BYTES:
+                why = f"said more than {MOST_SAID_BYTES:,} bytes"
+            if why:
+                _kill_group(pid)
+            time.sleep(0.01)
     os.close(pipe)
-    if timed_out:
-        _kill_group(pid)
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     _kill_group(pid)  # what the import has left running
     _groups.discard(pid)
-    if timed_out:
-        return b"", f"took longer than {seconds:.0f} s"
-    return text, f"ended its process ({signal.Signals(-code).name if code < 0 else f'exit code {code}'})"
+    code = os.waitstatus_to_exitcode(status)
+    if why or not text:
+        return b"", why or f"ended its process ({signal_name(-code) if code < 0 else f'exit code {code}'})"
+    return text, "said what is no answer"
+
+
+def _part(text: bytes) -> dict[str, Json] | None:
+    """What an import said, where that is what `_describe` gives."""
+    with suppress(ValueError, RecursionError):
+        found = json.loads(text)
+        if isinstance(found, dict) and all(isinstance(found.get(kind), dict) for kind in KINDS):
+            return found if all(isinstance(found.get(name), str) for name in ("error", "sha256")) else None
+    return None
 
 
 def end(*_: object) -> NoReturn:
     """Handles SIGTERM, which also comes when the parent dies: ends every import."""
     for group in _groups:
         _kill_group(group)
+    end_children(lambda child: True)
     os._exit(1)
 
 
@@ -92,27 +116,19 @@ def _nothing(spec: str, *, error: str) -> dict[str, Json]:
     return empty | {"error": error, "sha256": sha256(Path(spec)) if Path(spec).is_file() else ""}
 
 
-def _read_until(descriptor: int, *, deadline: float) -> tuple[bytes, bool]:
-    text = b""
-    while (left := deadline - time.monotonic()) > 0:
-        if not select.select([descriptor], [], [], left)[0]:
-            continue
-        part = os.read(descriptor, 65536)
-        if not part:
-            return text, False
-        text += part
-    return b"", True
-
-
 def _describe_and_exit(spec: str, writing: int) -> NoReturn:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     die_with_parent()
     os.setpgid(0, 0)
-    os.dup2(2, 1)  # what the plugin prints must not get between the catalogue's lines
+    own, nowhere = os.getpid(), os.open(os.devnull, os.O_RDWR)
+    for descriptor in range(3):  # what the plugin prints is nobody's answer
+        os.dup2(nowhere, descriptor)
     try:
         view = memoryview(canonical_json(_describe(spec)).encode())
-        while view:
+        while view and os.getpid() == own:  # a plugin that forks goes on here twice
             view = view[os.write(writing, view) :]
+    except OSError:  # it has closed the pipe
+        os._exit(1)
     finally:
         os._exit(0)
 
@@ -124,6 +140,8 @@ def _describe(spec: str) -> dict[str, Json]:
         found = registered(without=before, plugin=spec)
     except BenchError as error:
         return nothing | {"error": str(error)}
+    except BaseException as error:  # KeyboardInterrupt and the like: here nobody else raises them
+        return nothing | {"error": str(failed_to_import(Path(spec).name, error))}
     return nothing | found | {"files": _local_files(spec)}
 
 

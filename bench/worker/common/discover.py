@@ -8,8 +8,9 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 
+from bench.base.kernel import hold_descriptors
 from bench.base.records import digest
-from bench.errors import BenchError
+from bench.errors import BenchError, said_by
 
 BENCH_FOLDER = Path(__file__).resolve().parents[2]
 MODELS_PACKAGE = "bench_models"
@@ -92,8 +93,15 @@ def _import(name: str, *, label: str, path: Path | None = None) -> None:
         else:
             _import_file(name, path)
     except (Exception, SystemExit) as error:
-        _failed[name] = BenchError(f"{label}: failed to import: {type(error).__name__}: {error}")
+        _failed[name] = failed_to_import(label, error)
         raise _failed[name] from error
+    finally:
+        hold_descriptors()  # it may have closed them
+
+
+def failed_to_import(label: str, error: BaseException) -> BenchError:
+    """What is said of a module that did not come to its end."""
+    return BenchError(": ".join(filter(None, [label, "failed to import", type(error).__name__, said_by(error)])))
 
 
 def _import_file(name: str, path: Path) -> None:

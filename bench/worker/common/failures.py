@@ -8,7 +8,7 @@ import torch
 
 from bench.base.privacy import published, reason
 from bench.base.records import LONGEST_TRACEBACK
-from bench.errors import BenchError, Unavailable
+from bench.errors import BenchError, Unavailable, said_by
 
 # The disk is to blame, not the model: the trial has no result, and the run stops.
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
@@ -50,11 +50,8 @@ def classify(error: BaseException) -> tuple[str, str]:
 
 def _said(error: BaseException) -> str:
     """What an exception says, on one line. Of one from a loader's worker, which brings its traceback, the first line
-    and the last; empty where it cannot even be asked."""
-    try:
-        text = ends(str(error).strip(), _MOST_READ)
-    except BaseException:  # the model's own
-        return ""
+    and the last."""
+    text = ends(said_by(error).strip(), _MOST_READ)
     lines = text.splitlines()
     return " ".join((f"{lines[0]} {lines[-1]}" if "Original Traceback" in text else text).split())
 
@@ -74,10 +71,7 @@ def ends(text: str, most: int) -> str:
 
 def first_line(error: BaseException, limit: int = 150) -> str:
     """The first line of an error's message, cut short: a part of a longer reason."""
-    try:
-        lines = ends(str(error).strip(), _MOST_READ).splitlines()
-    except BaseException:  # as above
-        lines = []
+    lines = ends(said_by(error).strip(), _MOST_READ).splitlines()
     return shortened(lines[0].strip() if lines else type(error).__name__, limit)
 
 

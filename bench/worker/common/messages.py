@@ -96,11 +96,14 @@ class Channel:
     """The writing end of the pipe to the parent; what a model prints goes elsewhere."""
 
     def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
+        self._descriptor, self._process = descriptor, os.getpid()
         self._last = 0.0
 
     def send(self, message: dict[str, Json]) -> None:
-        """Writes one whole line."""
+        """Writes one whole line. A copy of the process, which a model or a plugin has made by fork(2), ends here: it is
+        no trial."""
+        if os.getpid() != self._process:
+            os._exit(1)
         line = memoryview(canonical_json(message).encode() + b"\n")
         while line:
             line = line[os.write(self._descriptor, line) :]
@@ -108,6 +111,6 @@ class Channel:
     def progress(self, **what: Json) -> None:
         """Says where the trial is; at most twice a second, but each `note`."""
         now = time.monotonic()
-        if "note" in what or now - self._last >= PROGRESS_SECONDS:
+        if "note" in what or now - self._last >= PROGRESS_SECONDS or os.getpid() != self._process:
             self._last = now
             self.send({"progress": what})
