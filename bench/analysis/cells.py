@@ -225,9 +225,19 @@ class Section:
         there it is the one, among those with the most models, with the highest accuracy averaged over them."""
         if not self.variants or not self.tuned:
             return self.variants[0] if self.variants else ()
+        return max(self._options, key=self._level)
+
+    @cached_property
+    def focus_is_tied(self) -> bool:
+        """Whether another setting of the sweep reaches what `focus` does."""
+        levels = list(map(self._level, self._options))
+        return levels.count(max(levels)) > 1
+
+    @cached_property
+    def _options(self) -> list[Variant]:
+        """The settings that `focus` is chosen from."""
         fixed = [name for name in self.axes if name not in self.tuned]
-        options = [variant for variant in self.variants if self._agree(variant, self.variants[0], on=fixed)]
-        return max(options, key=self._level)
+        return [variant for variant in self.variants if self._agree(variant, self.variants[0], on=fixed)]
 
     def _level(self, variant: Variant) -> tuple[int, float]:
         levels = [found.mean for cell in self.at(variant) if (found := cell.estimate(ACCURACY))]

@@ -1,6 +1,8 @@
 """The answer in sentences: which model is best, whether the difference is real, what it costs."""
 
-from collections.abc import Sequence
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bench.analysis.cells import Cell, Section, Variant, axis_label, paired_difference, ratio, value_text
@@ -10,25 +12,33 @@ from bench.present.format import accuracy, figure, listing, plain, plural, scale
 from bench.statistics.intervals import Estimate, Ratio, probability_better
 
 CHOSEN = "the setting with the highest mean accuracy, chosen on the test set"
+CHOSEN_OF_SEVERAL = "one of the settings with the highest mean accuracy, chosen on the test set"
+LOST = {"failed": "failed", "diverged": "diverged", "oom": "ran out of memory", "timeout": "timed out",
+        "crashed": "crashed"}  # fmt: skip
 MOST_NAMED = 6  # models, in a sentence
 
 
 @dataclass(frozen=True, eq=False)
 class AtSetting:
-    """The models of a section at one setting, by mean accuracy."""
+    """The models of a section at one setting, by mean accuracy over the seeds that all of them have."""
 
     section: Section
     variant: Variant
-    ranked: tuple[Cell, ...]  # by mean accuracy, the best first
+    ranked: tuple[Cell, ...]  # the best first
+    leaders: tuple[Cell, ...]  # those of the highest mean: several where they are equal
 
     @property
     def best(self) -> Cell:
         return self.ranked[0]
 
     @property
+    def others(self) -> tuple[Cell, ...]:
+        return self.ranked[len(self.leaders) :]
+
+    @property
     def rival(self) -> Cell:
         """The next best, or the first that cannot be told from the best: not always the same, seeds scatter."""
-        return next((cell for cell in self.ranked[1:] if not self._told_apart(cell)), self.ranked[1])
+        return next((cell for cell in self.others if not self.told_apart(cell)), self.others[0])
 
     @property
     def difference(self) -> Estimate | None:
@@ -38,11 +48,12 @@ class AtSetting:
     @property
     def shown(self) -> bool:
         """Whether the seeds show that the best is better than every other."""
-        return all(self._told_apart(cell) for cell in self.ranked[1:])
+        return len(self.leaders) == 1 and all(map(self.told_apart, self.others))
 
-    def _told_apart(self, other: Cell) -> bool:
+    def told_apart(self, other: Cell) -> bool:
+        """Whether the seeds show that the best is better than `other`."""
         found = paired_difference(self.best, other, metric=ACCURACY)
-        return found is not None and found.excludes(0)
+        return found is not None and found.excludes(0) and found.mean > 0
 
     @property
     def fastest(self) -> Cell | None:
@@ -57,9 +68,24 @@ def _speed(cell: Cell) -> float:
 
 def at_setting(section: Section, variant: Variant) -> AtSetting | None:
     """The models at one setting; None where no accuracy was measured there."""
-    cells = [(found.mean, cell) for cell in section.at(variant) if (found := cell.estimate(ACCURACY))]
-    cells.sort(key=lambda pair: -pair[0])
-    return AtSetting(section, variant, tuple(cell for _, cell in cells)) if cells else None
+    cells = [cell for cell in section.at(variant) if cell.estimate(ACCURACY)]
+    if not cells:
+        return None
+    shared = set.intersection(*(set(cell.by_seed(ACCURACY)) for cell in cells))
+    levels = {cell: _mean_over(shared or set(cell.by_seed(ACCURACY)), cell) for cell in cells}
+    ranked = sorted(cells, key=lambda cell: -levels[cell])
+    leaders = [cell for cell in ranked if math.isclose(levels[cell], levels[ranked[0]], rel_tol=1e-12)]
+    return AtSetting(section, variant, tuple(ranked), tuple(leaders))
+
+
+def _mean_over(seeds: Iterable[int], cell: Cell) -> float:
+    values = [cell.by_seed(ACCURACY)[seed] for seed in seeds]
+    return math.fsum(values) / len(values)
+
+
+def chosen(section: Section) -> str:
+    """Why a sweep is shown at the setting that it is shown at."""
+    return CHOSEN_OF_SEVERAL if section.focus_is_tied else CHOSEN
 
 
 def answer(section: Section) -> str:
@@ -87,8 +113,8 @@ def _where(here: AtSetting) -> str:
     engine = f"engine {section.together}" if section.together else ""
     details = ", ".join(part for part in (section.device, engine, section.describe(here.variant)) if part)
     machine = f", {section.environment_text}" if section.environment_text else ""
-    chosen = f", {CHOSEN}" if section.tuned and len(section.variants) > 1 else ""
-    return f"{section.dataset} ({details}{chosen}{machine})"
+    why = f", {chosen(section)}" if section.tuned and len(section.variants) > 1 else ""
+    return f"{section.dataset} ({details}{why}{machine})"
 
 
 def _level(cell: Cell) -> str:
@@ -97,26 +123,61 @@ def _level(cell: Cell) -> str:
 
 
 def _headline(here: AtSetting) -> str:
-    best, rival, difference = here.best, here.rival, here.difference
-    start = f"On {_where(here)}"
+    """Who leads, by how much, and whether the seeds show it; then whose seeds are not all in it."""
+    said = _lead(here) if here.others else f"{_who(here.leaders)} {_tie(here)}, {_level(here.best)}"
+    lost = _lost(here)
+    return f"On {_where(here)}, {said}." + (
+        f" {lost}; models are compared over the seeds that both have." if lost else ""
+    )
+
+
+def _who(leaders: Sequence[Cell]) -> str:
+    return f"{_listed([cell.model for cell in leaders])} {'has' if len(leaders) == 1 else 'have'}"
+
+
+def _tie(here: AtSetting) -> str:
+    """What the leaders have in common."""
+    seeds = here.best.by_seed(ACCURACY)
+    if any(cell.by_seed(ACCURACY) != seeds for cell in here.leaders):
+        return "the same mean accuracy"
+    return f"the same accuracy{' in every seed' if len(seeds) > 1 else ''}"
+
+
+def _lead(here: AtSetting) -> str:
+    rival, difference, level, who = here.rival, here.difference, _level(here.best), _who(here.leaders)
+    level += f" ({_tie(here)})" if len(here.leaders) > 1 else ""
     if difference is None:
-        unpaired = f"it shares no seed with {rival.model}"
-        return f"{start}, {best.model} has the highest mean accuracy, {_level(best)}; {unpaired}."
+        return f"{who} the highest mean accuracy, {level}; it shares no seed with {rival.model}"
+    over = f"{_difference(difference)} over {rival.model}"
     if difference.low is None or difference.high is None:
         return (
-            f"{start}, {best.model} has the highest accuracy, {_level(best)}, {signed(difference.mean)} over "
-            f"{rival.model}; one seed cannot show whether that difference is real."
+            f"{who} the highest accuracy, {level}, {signed(difference.mean)} over {rival.model}; one seed cannot show "
+            "whether that difference is real"
         )
-    if here.shown:
-        return (
-            f"{start}, {best.model} is the most accurate: {_level(best)}, {_difference(difference)} over "
-            f"{rival.model} ({interval(difference)}, paired over {plural(difference.n, 'seed')})."
-        )
+    if all(map(here.told_apart, here.others)):
+        paired = f"{interval(difference)}, paired over {plural(difference.n, 'seed')}"
+        who = who.removesuffix("has").removesuffix("have") + ("is" if len(here.leaders) == 1 else "are")
+        return f"{who} the most accurate: {level}, {over} ({paired})"
+    indistinct = _listed([cell.model for cell in here.others if not here.told_apart(cell)])
     return (
-        f"{start}, {best.model} has the highest mean accuracy, {_level(best)}, but {plural(difference.n, 'seed')} "
-        f"cannot tell it from {_listed(_indistinct(here))}: {_difference(difference)} over {rival.model}, "
-        f"{interval(difference)}{_share_of_seeds(best, rival)}."
+        f"{who} the highest mean accuracy, {level}, but {plural(difference.n, 'seed')} cannot tell "
+        f"{'it' if len(here.leaders) == 1 else 'them'} from {indistinct}: {over}, "
+        f"{interval(difference)}{_share_of_seeds(here.best, rival)}"
     )
+
+
+def _lost(here: AtSetting) -> str:
+    """The sentence on models of which some seeds came to nothing: what is left of them may be their best."""
+    texts = []
+    for cell in here.section.cells:
+        counts = Counter(row.status for row in cell.not_ok if row.status in LOST)
+        if counts and here.section.variant_of(cell) == here.variant:
+            lost = listing([f"{count} {LOST[status]}" for status, count in counts.most_common()])
+            texts.append(f"of {plural(len(cell.rows), 'seed')} of {cell.model} {lost}")
+    if not texts:
+        return ""
+    named = listing(texts if len(texts) <= MOST_NAMED else [*texts[:MOST_NAMED], "of others too"])
+    return f"{named[0].upper()}{named[1:]}"
 
 
 def _difference(difference: Estimate) -> str:
@@ -134,12 +195,6 @@ def interval(difference: Estimate) -> str:
         (signed(end, decimals=decimals)).removeprefix("+") for end in (difference.low or 0, difference.high or 0)
     )
     return f"95 % interval {low} to {high}"
-
-
-def _indistinct(here: AtSetting) -> list[str]:
-    """The models that the best cannot be told from."""
-    pairs = [(cell, paired_difference(here.best, cell, metric=ACCURACY)) for cell in here.ranked[1:]]
-    return [cell.model for cell, difference in pairs if difference is None or not difference.excludes(0)]
 
 
 def _listed(models: list[str]) -> str:
@@ -198,11 +253,11 @@ def _elsewhere(first: AtSetting, others: Sequence[AtSetting]) -> str:
     test set must not choose it."""
     if not others:
         return ""
-    name = first.best.model
-    unlike = [each for each in others if each.best.model != name]
+    name, leading = _who(first.leaders), {cell.model for cell in first.leaders}
+    unlike = [each for each in others if {cell.model for cell in each.leaders} != leading]
     if len(others) == 1 and unlike:
         other = unlike[0]
-        return f"With {other.section.describe(other.variant)} {other.best.model} has the highest mean accuracy."
+        return f"With {other.section.describe(other.variant)} {_who(other.leaders)} the highest mean accuracy."
     if unlike:
         where = f"{unlike[0].best.model} with {unlike[0].section.describe(unlike[0].variant)}"
         return (
@@ -212,16 +267,19 @@ def _elsewhere(first: AtSetting, others: Sequence[AtSetting]) -> str:
     shown = sum(each.shown for each in others)
     if len(others) == 1:
         verdict = "and the seeds show it" if shown else "though the seeds do not show it"
-        return f"With {others[0].section.describe(others[0].variant)} {name} has the highest mean too, {verdict}."
-    return f"{name} has the highest mean at all {len(others)} other settings too; at {shown} of them the seeds show it."
+        said = f", {verdict}" if len(leading) == 1 else ""
+        return f"With {others[0].section.describe(others[0].variant)} {name} the highest mean too{said}."
+    said = f"; at {shown} of them the seeds show it" if len(leading) == 1 else ""
+    return f"{name} the highest mean at all {len(others)} other settings too{said}."
 
 
 def _alone(here: AtSetting) -> str:
     cell = here.best
     seeds = plural(cell.n_of(ACCURACY), "seed")
     text = f"On {_where(here)}, {cell.model} reaches an accuracy of {_level(cell)} over {seeds}"
-    speed = cell.estimate(SPEED)
-    return f"{text} and trains on {plain(speed.mean)} samples a second." if speed else f"{text}."
+    speed, lost = cell.estimate(SPEED), _lost(here)
+    text += f" and trains on {plain(speed.mean)} samples a second." if speed else "."
+    return f"{text} {lost}." if lost else text
 
 
 def _along_axis(section: Section) -> str:
@@ -248,17 +306,24 @@ def _sweep(section: Section) -> str:
         return ""
     axes = listing([_span_of(section, axis) for axis in section.tuned])
     means = [each.mean for _, each in found]
-    best: dict[str, tuple[Cell, Estimate]] = {}
+    best: dict[str, list[tuple[Cell, Estimate]]] = {}
     for cell, each in found:
-        if cell.model not in best or best[cell.model][1].mean < each.mean:
-            best[cell.model] = cell, each
-    shown = list(best.values())[:MOST_NAMED]
-    texts = [f"{cell.model} {_level(cell)} at {section.describe(section.variant_of(cell))}" for cell, _ in shown]
+        level = best[cell.model][0][1].mean if cell.model in best else -math.inf
+        if each.mean >= level:
+            best[cell.model] = [*(best.get(cell.model, []) if each.mean == level else []), (cell, each)]
+    shown = [_best_at(section, [cell for cell, _ in cells]) for cells in list(best.values())[:MOST_NAMED]]
     more = f"; {plural(len(best) - len(shown), 'other model')}: see the table" if len(best) > len(shown) else ""
+    span = f"lie between {accuracy(min(means))} and {accuracy(max(means))}"
     return (
-        f"Over {axes} mean accuracies lie between {accuracy(min(means))} and {accuracy(max(means))}. "
-        f"Best setting of each model (chosen on the test set, so optimistic): {'; '.join(texts)}{more}."
+        f"Over {axes} mean accuracies {span if min(means) < max(means) else f'are all {accuracy(means[0])}'}. "
+        f"Best setting of each model (chosen on the test set, so optimistic): {'; '.join(shown)}{more}."
     )
+
+
+def _best_at(section: Section, cells: Sequence[Cell]) -> str:
+    """`mlp 0.918 ± 0.015 at learning rate 0.1`, and at how many others the same."""
+    others = f" and the same at {plural(len(cells) - 1, 'other setting')}" if len(cells) > 1 else ""
+    return f"{cells[0].model} {_level(cells[0])} at {section.describe(section.variant_of(cells[0]))}{others}"
 
 
 def _span_of(section: Section, axis: str) -> str:

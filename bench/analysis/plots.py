@@ -13,7 +13,7 @@ from bench.analysis.cells import Cell, Section, axis_label, metrics_of, value_te
 from bench.analysis.conditions import conditions_short
 from bench.analysis.curves import BAND, CUT, LINES, ONE_SEED, PLACES, Curves, curves_of, pooled_as
 from bench.analysis.curves import NAMES as CURVE_NAMES
-from bench.analysis.findings import CHOSEN
+from bench.analysis.findings import chosen
 from bench.analysis.metric_words import LEVELS
 from bench.analysis.sections import slugs_of
 from bench.base.metrics import ACCURACY, ACCURACY_AGAINST, BUILT_IN, PLOTTED_COSTS, PLOTTED_LEVELS, SPEED, Metric
@@ -123,8 +123,8 @@ def _conditions(
     they have."""
     if fixed is None:
         at = zip(section.axes, section.focus, strict=True)
-        chosen = ", ".join(f"{axis_label(name)} {value_text(value)}" for name, value in at if name in section.tuned)
-        fixed = f"{chosen}: {CHOSEN}" if chosen else ""
+        setting = ", ".join(f"{axis_label(name)} {value_text(value)}" for name, value in at if name in section.tuned)
+        fixed = f"{setting}: {chosen(section)}" if setting else ""
     parts = [conditions_short(section, *others), fixed, f"n = {span(cell.n_of(metric.name) for cell in cells)}"]
     if len(section.models) > MOST_MODELS:
         parts.append(f"the first {MOST_MODELS} of {len(section.models)} models")

@@ -10,6 +10,7 @@ from bench.analysis.conditions import reasons, validity
 from bench.base.metrics import Metric
 from bench.present.format import DASH, plural
 from bench.present.tables import Column, Columns, TableCell
+from bench.results.frame import WHOLE
 from bench.statistics.intervals import Estimate
 
 INTERVALS = "±: 95 % interval of the mean over seeds (Student's t)."
@@ -131,19 +132,23 @@ def doubt(cells: Iterable[Cell]) -> Iterator[str]:
 
 
 def best_cell(cells: Sequence[Cell], metric: Metric) -> Cell | None:
-    """The best of `cells` by its mean, where its interval against each of the others excludes that they are equal."""
+    """The best of `cells` by its mean, where its interval against each of the others says that it is better."""
     measured = [(found.mean, cell) for cell in cells if (found := cell.estimate(metric.name))]
     measured.sort(key=lambda pair: pair[0], reverse=metric.higher_is_better)
     if len(measured) < 2:
         return None
     best, *others = (cell for _, cell in measured)
-    return best if all(distinguishable(best, other, metric=metric) for other in others) else None
+    return best if all(shown_better(best, other, metric=metric) for other in others) else None
 
 
-def distinguishable(a: Cell, b: Cell, *, metric: Metric) -> bool:
-    """Whether the seeds show a difference: timings by their ratio, what the seed decides by the paired difference."""
+def shown_better(a: Cell, b: Cell, *, metric: Metric) -> bool:
+    """Whether the seeds show that `a` is better: timings by their ratio, what the seed decides by the difference over
+    the seeds that both have. What is counted from the model needs no seeds."""
     if metric.timing:
         found = ratio(a, b, metric=metric.name)
-        return found is not None and found.excludes(1)
+        return found is not None and found.excludes(1) and (found.ratio > 1) == metric.higher_is_better
     difference = paired_difference(a, b, metric=metric.name)
-    return difference is not None and difference.excludes(0)
+    if difference is None or difference.mean == 0:
+        return False
+    counted = metric.unit in WHOLE and difference.sd == 0
+    return (counted or difference.excludes(0)) and (difference.mean > 0) == metric.higher_is_better

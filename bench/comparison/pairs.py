@@ -163,8 +163,10 @@ def _compared(pair: Pair, metric: Metric, doctors: Sequence[Doctor]) -> Compared
     said: Verdict
     if ratio is None:
         said = "ambiguous"
-    elif not metric.timing and len({*values[0], *values[1]}) == 1:  # a count has no noise: equal is the same
-        said = "same"
+    elif not metric.timing and max(len(set(each)) for each in values) == 1:  # a count has no noise
+        more: Verdict = "faster" if metric.higher_is_better else "slower"
+        less: Verdict = "slower" if metric.higher_is_better else "faster"
+        said = "same" if ratio.ratio == 1 else more if ratio.ratio > 1 else less
     else:
         said = verdict(ratio, smallest_difference=share, higher_is_better=metric.higher_is_better)
     accuracy = paired_difference(b, a, metric=ACCURACY)
@@ -231,8 +233,8 @@ def _overall(cells: Sequence[ComparedCell], metric: Metric) -> tuple[Ratio | Non
         return None, "ambiguous"
     samples = [_values(cell.a, cell.b, metric.name)[0] for cell in found]
     ratio = geometric_mean_ratio([(b, a) for a, b in samples])
-    if not metric.timing and all(cell.verdict == "same" for cell in found):
-        return ratio, "same"
+    if not metric.timing and ratio.low == ratio.high and len({cell.verdict for cell in found}) == 1:
+        return ratio, found[0].verdict
     shares = [cell.smallest for cell in found if cell.smallest is not None]
     share = max(shares) if len(shares) == len(found) else None
     return ratio, verdict(ratio, smallest_difference=share, higher_is_better=metric.higher_is_better)

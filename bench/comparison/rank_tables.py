@@ -6,7 +6,7 @@ from functools import partial
 from bench.analysis.cells import Cell, scale_for
 from bench.base.metrics import BUILT_IN, Metric
 from bench.comparison.rank import DEFAULT_METRIC, Ranking, SeedPair, costs_of, fronts
-from bench.present.format import DASH, Scale, difference, figure, head, plural, scale_of, significant
+from bench.present.format import DASH, Scale, difference, figure, head, p_text, plural, scale_of
 from bench.present.tables import Column, Columns, Table, TableCell, count_cell, estimate_cell, table_of
 from bench.statistics.power import fewest_pairs
 from bench.statistics.ranking import CriticalDifference, Pair
@@ -92,8 +92,12 @@ def _least_p(seed_pairs: Sequence[SeedPair]) -> Iterator[str]:
     for n, least in sorted(
         {each.test.n: each.test.smallest_p for each in seed_pairs if each.test.smallest_p > ALPHA}.items()
     ):
+        if n == 0:
+            yield "* equal in every seed: nothing differs that could be tested"
+            continue
+        differ = f"{plural(n, 'seed')} that {'differs' if n == 1 else 'differ'}"
         yield (
-            f"* with {plural(n, 'seed')} that differ p cannot go below {p_text(least)}, whatever the models are; "
+            f"* with {differ} p cannot go below {p_text(least)}, whatever the models are; "
             f"it takes {fewest_pairs()} to reach {ALPHA}"
         )
 
@@ -111,11 +115,6 @@ def _difference_cell(metric: Metric, pair: SeedPair) -> TableCell:
 
 def _p_cell(p: float, *, mark: str = "") -> TableCell:
     return TableCell(p_text(p) + mark, p)
-
-
-def p_text(p: float) -> str:
-    """`0.0625`, `0.031`: two digits, and a p of 1/16 in full."""
-    return f"{p:.{max(2, min(6, significant(p, 3)))}f}".rstrip("0").rstrip(".") if p >= 1e-6 else "< 0.000001"
 
 
 def costs_table(ranking: Ranking) -> Table:

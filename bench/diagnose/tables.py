@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 
 from bench.analysis.artifacts import Array, Diagnosed, Layer
-from bench.present.format import accuracy, signed
+from bench.present.format import accuracy, p_text, signed
 from bench.present.tables import Column, Table, TableCell, count_cell, table_of
 from bench.statistics.intervals import paired_bootstrap
 from bench.statistics.tests import mcnemar_exact
@@ -123,7 +123,7 @@ def pairs(several: Sequence[Diagnosed], names: Sequence[str]) -> Table:
         gap = paired_bootstrap(a, b, generator=generator)
         mean, *ends = (signed(each, decimals=4) for each in (gap.mean, gap.low, gap.high) if each is not None)
         difference = TableCell(f"{mean} [{', '.join(ends)}]" if ends else mean, gap.mean)
-        rows.append((TableCell(name), TableCell(other_name), *counts, difference, TableCell(f"{p:.2g}", p)))
+        rows.append((TableCell(name), TableCell(other_name), *counts, difference, TableCell(p_text(p), p)))
     note = (
         "A − B: difference of accuracies with its 95 % interval over examples (bootstrap of pairs). It and "
         "McNemar's exact test judge these trained models on this test set, not their architectures: another seed "

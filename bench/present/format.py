@@ -190,6 +190,14 @@ def percent(share: float) -> str:
     return f"{number(100 * share, decimals=significant(100 * share, 2))} %"
 
 
+def p_text(p: float) -> str:
+    """`0.0625`, `0.031`: two digits, and a p of 1/16 in full; never 0, and 1 only where it is."""
+    if p < 1e-6:
+        return "< 0.000001"
+    text = f"{p:.{max(2, min(6, significant(p, 3)))}f}".rstrip("0").rstrip(".")
+    return "> 0.99" if text == "1" and p < 1 - 1e-9 else text
+
+
 def whole(value: float) -> str:
     """A count: `7,510`; a mean of counts that is below ten and no whole number has two digits, `2.5`."""
     few = 0 < abs(value) < 10 and not float(value).is_integer()

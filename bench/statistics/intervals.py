@@ -15,6 +15,9 @@ from bench.base.metrics import UNBOUNDED, Bounds
 
 Sample = NDArray[np.float64]
 
+FEWEST, FEWEST_EQUAL = 3, 6  # values, and values without any spread, that can exclude something: at n = 2 an interval
+# without width excluded 0 in 10.9 % of pairs of a thing with itself
+ROUNDING = 1e-12  # of floats: less spread than that, relative to the mean, is none
 FEWEST_EXAMPLES = 30  # below, a percentile interval promises more than it keeps: .75 for .95 at n = 3
 FEW_VALUES = 64  # right minus right knows three values: then a resample is one draw of how often each occurs
 CHUNK_DRAWS = 2**22
@@ -40,21 +43,27 @@ class Estimate:
         return None if self.low is None or self.high is None else (self.high - self.low) / 2
 
     def excludes(self, value: float) -> bool:
-        """Whether there is an interval, and `value` lies outside of it."""
-        return self.low is not None and self.high is not None and not self.low <= value <= self.high
+        """Whether there is an interval of values enough, and `value` lies outside of it."""
+        if self.low is None or self.high is None or self.sd is None:
+            return False
+        equal = self.sd <= ROUNDING * abs(self.mean)
+        return self.n >= (FEWEST_EQUAL if equal else FEWEST) and not self.low <= value <= self.high
 
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """How many times one sample is another. `low` and `high` are None where either has fewer than two values."""
+    """How many times one sample is another. `low` and `high` are None where either has fewer than two values, and the
+    same where neither has any spread: that excludes nothing."""
 
     ratio: float
     low: float | None
     high: float | None
 
     def excludes(self, value: float) -> bool:
-        """Whether there is an interval, and `value` lies outside of it."""
-        return self.low is not None and self.high is not None and not self.low <= value <= self.high
+        """Whether there is an interval with a width, and `value` lies outside of it."""
+        if self.low is None or self.high is None or self.high - self.low <= ROUNDING * self.ratio:
+            return False
+        return not self.low <= value <= self.high
 
 
 def interval_ends(

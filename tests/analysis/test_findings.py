@@ -6,10 +6,13 @@ from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
+import pytest
+
 from bench.analysis.conditions import validity
 from bench.analysis.findings import answer
+from bench.analysis.models_table import models_table
 from bench.analysis.sections import sections_of
-from bench.base.records import Component, Result
+from bench.base.records import Component, Result, Trial
 from bench.results.frame import latest
 
 
@@ -32,6 +35,11 @@ def accuracies(make: ModuleType, plan: Any, values: dict[str, tuple[float, ...]]
 
 def two(make: ModuleType, n: int, **more: Any) -> Any:
     return make.Plan(models=(Component("a"), Component("b")), seeds=range(n), baseline="", **more)
+
+
+def scatter(trial: Trial) -> float:
+    """What the seed adds: around 0.001, and not the same to every model."""
+    return 0.001 * trial.seed + (0.0001 if (trial.seed, trial.model.name) == (0, "a") else 0)
 
 
 def test_a_difference_that_the_seeds_show(make: ModuleType) -> None:
@@ -72,12 +80,12 @@ def test_equal_models_are_not_told_apart(make: ModuleType) -> None:
     plan = two(make, 5)
     same = (0.9, 0.91, 0.92, 0.93, 0.94)
     text = answer_of(plan, accuracies(make, plan, {"a": same, "b": same}))
-    assert "cannot tell it from" in text
+    assert text.startswith("On digits (cpu), a and b have the same accuracy in every seed, 0.920 ± 0.020. In speed a ")
 
 
 def test_only_shared_seeds_are_paired(make: ModuleType) -> None:
     plan = two(make, 5)
-    results = accuracies(make, plan, {"a": (0.90, 0.92, 0.94, 0.91, 0.92), "b": (0.95, 0.97, 0.99, 0.96, 0.97)})
+    results = accuracies(make, plan, {"a": (0.90, 0.92, 0.94, 0.91, 0.92), "b": (0.95, 0.971, 0.99, 0.96, 0.97)})
     results = [each for each in results if (each.trial.model.name, each.trial.seed) != ("b", 4)]
     assert "paired over 4 seeds" in answer_of(plan, results)
 
@@ -114,7 +122,7 @@ def test_another_winner_elsewhere_is_said(make: ModuleType) -> None:
     plan = two(make, 3, batch_sizes=(64, 256))
     level = {("a", 64): 0.9, ("b", 64): 0.8, ("a", 256): 0.7, ("b", 256): 0.75}
     results = [
-        make.result_of(trial, metrics={"test_accuracy": level[trial.model.name, trial.batch_size] + 0.001 * trial.seed})
+        make.result_of(trial, metrics={"test_accuracy": level[trial.model.name, trial.batch_size] + scatter(trial)})
         for trial in plan.trials()
     ]
     text = answer_of(plan, results)
@@ -129,7 +137,7 @@ def test_a_sweep_speaks_of_its_range_and_of_the_best_of_each_model(make: ModuleT
     results = [
         make.result_of(
             trial,
-            metrics={"test_accuracy": level[trial.model.name, trial.train.learning_rate] + 0.001 * trial.seed},
+            metrics={"test_accuracy": level[trial.model.name, trial.train.learning_rate] + scatter(trial)},
         )
         for trial in plan.trials()
     ]
@@ -151,3 +159,107 @@ def test_an_axis_of_words_goes_from_nowhere_to_nowhere(make: ModuleType) -> None
 def test_why_results_are_not_valid_is_the_same_text_each_time(make: ModuleType) -> None:
     result = make.result_of(next(make.Plan().trials()), valid=False, validity_notes=("b: x", "a: y", "c: z"))
     assert validity([result, result]) == "a (2), b (2) and c (2)"
+
+
+def three(make: ModuleType, n: int, **more: Any) -> Any:
+    return make.Plan(models=[Component(name) for name in "abc"], seeds=range(n), baseline="", **more)
+
+
+SAME = (0.9, 0.91, 0.93)
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ((SAME, SAME, SAME), "a, b and c have the same accuracy in every seed, 0.91 ± 0.04."),
+        ((SAME, (0.93, 0.9, 0.91), SAME), "a, b and c have the same mean accuracy, 0.91 ± 0.04."),
+        (
+            ((0.8, 0.82, 0.83), SAME, SAME),
+            "b and c are the most accurate: 0.91 ± 0.04 (the same accuracy in every seed), +0.097 over a (95 % "
+            "interval 0.082 to 0.111, paired over 3 seeds).",
+        ),
+        (
+            (SAME, SAME, (0.89, 0.92, 0.92)),
+            "a and b have the highest mean accuracy, 0.91 ± 0.04 (the same accuracy in every seed), but 3 seeds cannot "
+            "tell them from c: +0.003 over c, 95 % interval −0.025 to 0.032; better in 2 of 3 seeds.",
+        ),
+        (((0.9,), (0.9,), (0.9,)), "a, b and c have the same accuracy, 0.900."),
+        (
+            ((0.9,), (0.9,), (0.8,)),
+            "a and b have the highest accuracy, 0.900 (the same accuracy), +0.100 over c; one seed",
+        ),
+    ],
+)
+def test_models_that_are_equal_lead_together(
+    make: ModuleType, values: tuple[tuple[float, ...], ...], says: str
+) -> None:
+    plan = three(make, len(values[0]))
+    assert f"On digits (cpu), {says}" in answer_of(plan, accuracies(make, plan, dict(zip("abc", values, strict=True))))
+
+
+def test_elsewhere_equal_models_lead_together_too(make: ModuleType) -> None:
+    plan = two(make, 3, batch_sizes=(64, 256))
+    equal = [make.result_of(trial, metrics={"test_accuracy": SAME[trial.seed]}) for trial in plan.trials()]
+    assert "With batch size 256 a and b have the highest mean too." in answer_of(plan, equal)
+    last = [
+        replace(each, metrics={"test_accuracy": 0.95})
+        if (each.trial.batch_size, each.trial.model.name) == (256, "b")
+        else each
+        for each in equal
+    ]
+    assert "With batch size 256 b has the highest mean accuracy." in answer_of(plan, last)
+
+
+def test_a_sweep_says_where_settings_are_equal(make: ModuleType) -> None:
+    plan = two(make, 2, settings={"train.learning_rate": (0.01, 0.1, 1.0)})
+    equal = [make.result_of(trial, metrics={"test_accuracy": 0.9}) for trial in plan.trials()]
+    text = answer_of(plan, equal)
+    assert "one of the settings with the highest mean accuracy, chosen on the test set" in text
+    assert "mean accuracies are all 0.900." in text
+    assert "a 0.900 ± 0.000 at learning rate 0.01 and the same at 2 other settings; b" in text
+
+
+@pytest.mark.parametrize("seeds", [2, 5])
+def test_an_interval_without_width_over_few_seeds_decides_nothing(make: ModuleType, seeds: int) -> None:
+    plan = two(make, seeds)
+    text = answer_of(plan, accuracies(make, plan, {"a": (0.9,) * seeds, "b": (0.903,) * seeds}))
+    assert f"b has the highest mean accuracy, 0.903 ± 0.000, but {seeds} seeds cannot tell it from a" in text
+    table = models_table(sections_of(latest(accuracies(make, plan, {
+        "a": (0.9,) * seeds, "b": (0.903,) * seeds}), plan).rows, plan)[0], name="models")  # fmt: skip
+    assert not any(cell.best for row in table.rows for cell in row)
+
+
+def test_two_seeds_decide_nothing(make: ModuleType) -> None:
+    plan = two(make, 2)
+    text = answer_of(plan, accuracies(make, plan, {"a": (0.5, 0.52), "b": (0.9, 0.92000001)}))
+    assert "2 seeds cannot tell it from a" in text
+
+
+def test_seeds_that_came_to_nothing_are_named_and_not_compared(make: ModuleType) -> None:
+    """What is left of b are its best seeds: over those that both have, a is better."""
+    plan = two(make, 5)
+    values = {"a": (0.90, 0.92, 0.97, 0.90, 0.982), "b": (0.1, 0.1, 0.95, 0.1, 0.96)}
+    results = [
+        make.result_of(each.trial, status="diverged" if each.trial.seed else "failed", reason="loss is nan")
+        if each.metrics["test_accuracy"] == 0.1
+        else each
+        for each in accuracies(make, plan, values)
+    ]
+    text = answer_of(plan, results)
+    assert text.startswith(
+        "On digits (cpu), a has the highest mean accuracy, 0.93 ± 0.05, but 2 seeds cannot tell it from b"
+    )
+    lost = "Of 5 seeds of b 2 diverged and 1 failed; models are compared over the seeds that both have."
+    assert lost in text
+    alone = [each for each in results if each.trial.model.name == "b"]
+    plan = make.Plan(models=(Component("b"),), seeds=range(5), baseline="")
+    assert "Of 5 seeds of b 2 diverged and 1 failed." in answer_of(plan, alone)
+
+
+def test_a_model_without_any_seed_is_named_too(make: ModuleType) -> None:
+    plan = three(make, 3)
+    results = [
+        make.result_of(each.trial, status="oom", reason="3 GiB") if each.trial.model.name == "c" else each
+        for each in accuracies(make, plan, dict.fromkeys("abc", SAME))
+    ]
+    assert "Of 3 seeds of c 3 ran out of memory" in answer_of(plan, results)

@@ -162,3 +162,15 @@ def test_one_model_is_no_ranking(make: ModuleType) -> None:
         ranked(results(make, 2, models=("poor",)))
     with pytest.raises(BenchError, match="no such metric"):
         ranked(results(make, 2), metric="acuracy")
+
+
+def test_models_that_are_equal_have_nothing_to_test(make: ModuleType) -> None:
+    equal = [replace(each, metrics=each.metrics | {"test_accuracy": 0.9}) for each in results(make, 1, seeds=3)]
+    text = flat(ranked(equal))
+    assert "* equal in every seed: nothing differs that could be tested" in text
+    assert "cannot go below" not in text
+    one = [replace(each, metrics=each.metrics | {"test_accuracy": 0.9 + 0.01 * (each.trial.seed == 0 and
+           each.trial.model.name == "best")}) for each in equal]  # fmt: skip
+    assert "* with 1 seed that differs p cannot go below 1, whatever the models are; it takes 6" in flat(ranked(one))
+    assert "1.," not in flat(ranked(one))
+    assert "1.*" not in flat(ranked(one))

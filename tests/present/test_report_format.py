@@ -122,3 +122,12 @@ def test_tick(value: float, text: str) -> None:
 def test_raw_reads_back() -> None:
     assert float(f.raw(0.1 + 0.2)) == 0.1 + 0.2
     assert f.raw(650.0) == "650"
+
+
+@pytest.mark.parametrize(
+    ("p", "text"),
+    [(1.0, "1"), (0.9999, "> 0.99"), (0.996, "0.996"), (0.5, "0.5"), (0.0625, "0.0625"), (1e-4, "0.0001"),
+     (1e-7, "< 0.000001"), (0.0, "< 0.000001")],
+)  # fmt: skip
+def test_a_p_is_never_rounded_to_certainty(p: float, text: str) -> None:
+    assert f.p_text(p) == text

@@ -166,3 +166,25 @@ def test_every_metric_has_the_bounds_of_its_unit() -> None:
     logarithmic = {each.unit for each in BUILT_IN.values() if each.bounds.logarithmic}
     assert logarithmic == {"bytes", "samples/s", "seconds", "FLOP/s"}
     assert Metric("r2", "", True, False, "", bounds=Bounds(most=1.0)).bounds.most == 1.0
+
+
+@pytest.mark.parametrize(
+    ("values", "excludes"),
+    [
+        ([0.003, 0.003], False),
+        ([0.1, 0.1 + 1e-17, 0.9 - 0.8], False),  # equal but for rounding
+        ([0.003] * 5, False),
+        ([0.003] * 6, True),
+        ([0.003, 0.00300001], False),  # two values
+        ([0.003, 0.0031, 0.0032], True),
+        ([0.003], False),
+        ([-1.0, 1.0, 0.5], False),
+    ],
+)
+def test_few_values_without_spread_decide_nothing(values: list[float], excludes: bool) -> None:
+    assert t_interval(values).excludes(0) is excludes
+
+
+def test_a_ratio_without_spread_decides_nothing() -> None:
+    assert not log_ratio([2.0, 2.0], [1.0, 1.0]).excludes(1)
+    assert log_ratio([2.0, 2.01], [1.0, 1.01]).excludes(1)
