@@ -27,6 +27,7 @@ MOST_MARKED = 14  # values of an axis that each get a tick of their own
 DECADE = 10.0
 LEGEND_COLUMNS = 4
 HANDLE_INCHES = 0.7  # line, marker and the gaps around them
+HALF_A_MARK = 0.03  # share of an axis
 FAR = 0.12  # share of the width of a plot: what leads further than this to a name looks like a line of data
 Named = tuple[str, Point, list[Point]]  # a name, the point it names, other points to keep clear of
 
@@ -70,10 +71,12 @@ class PlainFormatter(Formatter):
 
 
 def within(axis: Any, metric: Metric) -> None:
-    """Cut the axis of a share at 0 and 1."""
+    """Cut the axis of a share at 0 and 1, with room there for half a mark."""
     if metric.unit == "fraction":
         low, high = sorted(axis.get_view_interval())
-        (axis.axes.set_xlim if axis.axis_name == "x" else axis.axes.set_ylim)(max(0.0, low), min(1.0, high))
+        room = HALF_A_MARK * (min(1.0, high) - max(0.0, low))
+        limits = max(-room, low), min(1.0 + room, high)
+        (axis.axes.set_xlim if axis.axis_name == "x" else axis.axes.set_ylim)(*limits)
 
 
 def whiskers(found: Sequence[Estimate], *, divisor: float = 1.0) -> tuple[list[float], list[float]]:

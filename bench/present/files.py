@@ -1,5 +1,6 @@
 """What an answer is written as: a page, its tables in every format, its pictures."""
 
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,14 +42,17 @@ def write_tables(tables: Iterable[Table], folder: Path) -> list[Path]:
 
 def save_figures(figures: Iterable[tuple[str, str, Any]], folder: Path) -> dict[str, str]:
     """Saves figures, given as (file name, what it shows, figure), as PNG and SVG; returns what each file shows."""
-    from bench.present import style  # matplotlib: half a second
+    from bench.present import glyphs, style  # matplotlib: half a second
 
-    saved = {}
+    saved, absent = {}, set()
     with style.setup():
         for name, shows, figure in figures:
             folder.mkdir(parents=True, exist_ok=True)
+            absent |= glyphs.dress(figure)
             style.save(figure, folder / name)
             saved[name] = shows
+    if note := glyphs.absent_note(absent):
+        print(note, file=sys.stderr)
     return saved
 
 

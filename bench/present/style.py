@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 
 from bench.base import files
+from bench.present.glyphs import families, lacking
 from bench.present.names import cut, short_names
 
 WIDTH_INCHES = 8.0
@@ -56,7 +57,7 @@ SETUP: dict[str, Any] = {
 def setup() -> Iterator[None]:
     """matplotlib as these plots need it, whatever the user's matplotlibrc says; as it was afterwards."""
     with mpl.rc_context(), warnings.catch_warnings():
-        # A name in a script that the font lacks: PNG shows boxes, SVG leaves it to the reader's fonts.
+        # Of a script that no font here has: PNG shows boxes, SVG leaves it to the reader's fonts. `dress` tells which.
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from")
         mpl.rcdefaults()
         rc_params: Any = mpl.rcParams  # its stubs know every key; ours are tested by drawing
@@ -68,7 +69,10 @@ def setup() -> Iterator[None]:
 def text_inches(text: str, *, size: float = TEXT) -> float:
     """Width of `text` in inches, as it will be drawn."""
     ruler: Any = _ruler()
-    width, _, _ = ruler.get_renderer().get_text_width_height_descent(text, FontProperties(size=size), ismath=False)
+    font = FontProperties(size=size)
+    if characters := lacking(text):
+        font.set_family(list(families(characters)))
+    width, _, _ = ruler.get_renderer().get_text_width_height_descent(text, font, ismath=False)
     return float(width) / DPI
 
 

@@ -168,10 +168,10 @@ def _write(aside: Path, report: Report) -> tuple[str, ...]:
         write_tables(
             [*(part.table for part in report.parts), *(extra.table for extra in report.extras)], aside / "tables"
         )
-        if any(part.plots for part in report.parts):
-            _draw(aside / "plots", report, jobs)
+        drawn = any(part.plots for part in report.parts)
+        note = _draw(aside / "plots", report, jobs) if drawn else ""
         files.write(aside / "report.md", page(report))
-        notes = [form.build(report, aside / form.file) for form in REPORT_FORMATS if form.file]
+        notes = [note, *(form.build(report, aside / form.file) for form in REPORT_FORMATS if form.file)]
         return tuple(note for note in notes if note)
 
 
@@ -212,16 +212,20 @@ def _write_frames(folder: Path, found: Latest, suite: Suite | None) -> None:
     write_frame(summary_frame(frame), folder / "summary.csv")
 
 
-def _draw(folder: Path, report: Report, jobs: InParallel) -> None:
+def _draw(folder: Path, report: Report, jobs: InParallel) -> str:
     """The plots of every section, one after another: each is forgotten before the next is drawn. The same model looks
-    the same in all of them."""
+    the same in all of them. Returns what is to be said of their fonts."""
     from bench.plots.draw import draw  # matplotlib: half a second that a fresh report does not pay
-    from bench.present import style
+    from bench.present import glyphs, style
 
+    absent: set[str] = set()
     styles = styles_of(cell.model for section in report.sections for cell in section.cells)
     with style.setup():
         for plot in (plot for part in report.parts for plot in part.plots):
-            jobs.run(partial(style.save, draw(plot, styles), folder / plot.name))
+            figure = draw(plot, styles)
+            absent |= glyphs.dress(figure)
+            jobs.run(partial(style.save, figure, folder / plot.name))
+    return glyphs.absent_note(absent)
 
 
 def _put_in_place(aside: Path, report: Path, *, stamp: str) -> None:

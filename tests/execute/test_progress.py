@@ -98,3 +98,18 @@ def test_the_live_line_tells_models_apart(monkeypatch: pytest.MonkeyPatch) -> No
     voice.end()
     for number in (1, 2):
         assert f"no. {number}) · cpu · batch 64 · seed 3 · epoch 1/2 · loss 0.500" in terminal.getvalue()
+
+
+@pytest.mark.parametrize(
+    "name", ["two\nlines", "red \x1b[31m bell\x07 nul\x00", "\u202eturned", "a\u2028b", "half \ud800"]
+)
+def test_a_line_is_one_line_whatever_a_name_holds(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    one = Trial(Component("digits"), Component("tagged", {"tag": name}), 3, 64, "cpu")
+    voice = Voice()
+    voice.begin(1)
+    voice.trial_ends(Result(one, "0", "run", "env", "code", "failed", f"ValueError: {name}"))
+    voice.say(f"note: {name}")
+    said = capsys.readouterr().err
+    assert said.startswith("[1/1] digits · tagged(tag=")
+    assert said.count("\n") == 2 + name.count("\n")  # what is said line by line stays so
+    assert said.replace("\n", "").isprintable()

@@ -365,3 +365,25 @@ def test_names_tell_what_differs(make: ModuleType) -> None:
     strip = next(plots_of(plan, make.run_of(plan)))
     rows = [label.get_text() for label in strip.figure.axes[0].get_yticklabels()]
     assert rows == ["tagged(tag=block 1 with rel…", "tagged(tag=block 2 with rel…"]
+
+
+@pytest.mark.parametrize("level", [1.0, 0.0, 0.9999])
+def test_a_mark_at_the_end_of_its_axis_is_whole(make: ModuleType, level: float) -> None:
+    """A mark of 8 points needs 4 beside it."""
+    plan = make.Plan(batch_sizes=(64, 256), seeds=(0, 1, 2))
+    results = []
+    for each in make.run_of(plan):
+        reached = level if each.trial.model.name == "cnn" else 0.5 + 0.01 * each.trial.seed
+        own = {"test_accuracy": reached, "parameters": 100 * len(each.trial.model.name)}
+        results.append(make.result_of(each.trial, metrics={**each.metrics, **own}))
+    plots = {plot.name: plot.figure for plot in plots_of(plan, results)}
+    strip = plots["accuracy-cpu"].axes[-1]
+    upright = [plots[name].axes[0] for name in ("accuracy-parameters-cpu", "accuracy-by-batch-size-cpu")]
+    for ax, side in ((strip, "x"), *((ax, "y") for ax in upright)):
+        low, high = sorted(ax.get_xlim() if side == "x" else ax.get_ylim())
+        length = (ax.bbox.width if side == "x" else ax.bbox.height) / ax.figure.dpi * 72  # points
+        assert min(high - level, level - low) / (high - low) * length >= 4
+        assert low >= -0.05
+        assert high <= 1.05
+        ticks = (ax.xaxis if side == "x" else ax.yaxis).get_majorticklocs()
+        assert not [tick for tick in ticks if low <= tick <= high and not 0 <= round(tick, 9) <= 1]
