@@ -33,17 +33,18 @@ def list_(
       python -m bench list models --plugin my/models.py
     """
     from bench.execute.ask_worker import absolute_plugins, ask_catalogue
+    from bench.present.columns import printable_lines
 
     if what not in LISTS:
         raise BenchError(f"list {what}: unknown{nearest(what, LISTS)} (there are: {', '.join(LISTS)})")
     if what == "suites":
-        print(_suites(Path.cwd()))
+        print(printable_lines(_suites(Path.cwd())))
         return EXIT_OK
     catalogue = ask_catalogue(absolute_plugins(plugin))
-    print(_registered(what, catalogue))
+    print(printable_lines(_registered(what, catalogue)))
     for told in catalogue.plugins.values():
         if told.error:
-            sys.stderr.write(f"{told.error}\n")
+            sys.stderr.write(f"{printable_lines(told.error)}\n")
     return EXIT_OK
 
 

@@ -22,6 +22,7 @@ def merge(
       python -m bench merge results/mnist from-a/mnist from-b/mnist
       python -m bench report results/mnist
     """
+    from bench.present.columns import printable_line
     from bench.present.format import plural
     from bench.results.merge import merge as merged_into
 
@@ -33,7 +34,7 @@ def merge(
         f"{done.out}: {_counted(done.files, done.results, done.damaged)}{twice}; {plural(done.copied, 'file')} copied"
     )
     for note in done.notes:
-        print(f"- {note}")
+        print(f"- {printable_line(note)}")
     print(f"render it: python -m bench report {done.out}")
     return EXIT_OK
 

@@ -55,6 +55,7 @@ def plan(
     from bench.execute.progress import Voice
     from bench.execute.signals import Stopped
     from bench.planning.text import plan_text
+    from bench.present.columns import printable_line
 
     options = Options(
         suite=suite,
@@ -75,7 +76,7 @@ def plan(
     if json_:
         print(json.dumps(_preview_json(found)))
         return EXIT_OK
-    print(title_line(found.prepared.suite))
+    print(printable_line(title_line(found.prepared.suite)))
     for line in [*counts(found.plan), *_known_from(found)]:
         print("\n".join(wrapped(line)))
     print("\n" + plan_text(found.estimate, pretty=sys.stdout.isatty()))

@@ -93,11 +93,12 @@ def _nothing(documents: Sequence[Path], given: Path | None, *, left: bool) -> st
 
 
 def _checked(found: "Sequence[Refreshed]") -> int:
+    from bench.present.columns import printable_line
     from bench.present.format import plural
 
     stale = [line for outcome in found for line in outcome.stale]
     for line in stale:
-        sys.stderr.write(f"{line}\n")
+        sys.stderr.write(f"{printable_line(line)}\n")
     if stale:
         sys.stderr.write("run the same command without --check\n")
         return EXIT_TRIALS

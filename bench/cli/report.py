@@ -1,7 +1,6 @@
 """`bench report`: render tables and plots again from what is stored."""
 
 import sys
-import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -12,8 +11,6 @@ if TYPE_CHECKING:
     from bench.base.records import Result
     from bench.results.store import Store
     from bench.suite.plan import Suite
-
-COLUMNS = 80
 
 
 def report(
@@ -40,6 +37,7 @@ def report(
 def render_and_print(store: "Store", suite: "Suite | None", *, plugin_errors: Sequence[str] = ()) -> None:
     """Write the report, then print the table and where the report lies."""
     from bench.execute.prepare import of_the_plan
+    from bench.present.columns import printable_line
     from bench.report.published_figures import told
     from bench.report.render import render
     from bench.report.terminal import terminal_summary
@@ -57,13 +55,14 @@ def render_and_print(store: "Store", suite: "Suite | None", *, plugin_errors: Se
     print(terminal_summary(planned, suite, report_path=outcome.report_path, beside=beside))
     tell_budget(planned, suite)
     for note in outcome.notes:
-        sys.stderr.write(f"{note}\n")
+        sys.stderr.write(f"{printable_line(note)}\n")
 
 
 def tell_budget(planned: "Sequence[Result]", suite: "Suite | None") -> None:
     """Print what a budget left out, where there was one."""
+    from bench.present.columns import wrapped
     from bench.report.page import budget_sentences
     from bench.results.frame import latest
 
     if text := budget_sentences(suite, latest(planned, suite)):
-        print(textwrap.fill(text, COLUMNS, break_on_hyphens=False))
+        print("\n".join(wrapped(text)))

@@ -117,6 +117,7 @@ def _tell(ran: "Ran", *, report: bool) -> None:
     """Render the report, or say where the results lie; then log the trials where `[report] sinks` of the suite say."""
     from bench.cli.report import render_and_print, tell_budget
     from bench.execute.prepare import of_the_plan
+    from bench.present.columns import printable_line
 
     suite, store = ran.suite, ran.store
     if report:
@@ -130,20 +131,21 @@ def _tell(ran: "Ran", *, report: bool) -> None:
 
         planned, _ = of_the_plan(store.results, suite)
         for line in log(suite.sinks, planned, folder=store.folder, suite=suite):
-            print(line)
+            print(printable_line(line))
 
 
 def _show(prepared: "Prepared") -> int:
     """Print what would run."""
     from bench.execute.opening_lines import head
     from bench.execute.progress import describe_trial, varying
+    from bench.present.format import printable
 
     suite, plan = prepared.suite, prepared.plan()
     for line in head(suite, plan, catalogue=prepared.catalogue, results=prepared.store.results):
         print(line)
     for axis in suite.axes:
         shown = ", ".join(itertools.islice(axis.labels, 8)) if len(axis) <= 8 else _ends(axis.labels)
-        print(f"  {axis.name}: {shown}")
+        print(f"  {axis.name}: {printable(shown)}")
     axes = varying(suite)
     states = {planned.trial.trial_id: "train" for planned in plan.to_run}
     states |= {planned.trial.trial_id: "fail" for planned in plan.settled}

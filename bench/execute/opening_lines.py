@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from bench.base.records import Result, Trial
 from bench.errors import escaped
 from bench.execute.plan import Plan, estimate_seconds
+from bench.present.columns import printable_line
 from bench.present.format import plural
 from bench.suite.catalogue import Catalogue
 from bench.suite.mistakes import axis_text
@@ -56,6 +57,7 @@ def counts(plan: Plan) -> list[str]:
 
 def wrapped(line: str) -> list[str]:
     """The line at words, in 80 columns; what follows is indented. Short parts and `--data-root` are not broken."""
+    line = printable_line(line.replace("\n", " "))
     parts = [part.replace(" ", _GLUE) if len(part) <= _SHORT else part for part in line.split(" · ")]
     found = textwrap.wrap(f" ·{_GLUE}".join(parts), COLUMNS, subsequent_indent="    ", break_on_hyphens=False)
     return [part.replace(_GLUE, " ") for part in found]

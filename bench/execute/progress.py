@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bench.base.records import Json, Result, Trial
 from bench.errors import numberless, one_line
-from bench.present.columns import printable_line
+from bench.present.columns import printable_lines
 from bench.present.format import printable
 from bench.present.names import short_names
 from bench.suite.mistakes import setting_text
@@ -48,7 +48,7 @@ class Voice:
     def say(self, line: str) -> None:
         """A line that stays."""
         if not self.quiet:
-            sys.stderr.write(_lines(line) + "\n")
+            sys.stderr.write(printable_lines(line) + "\n")
             sys.stderr.flush()
 
     def begin(self, total: int, *, axes: Sequence[str] = (), names: Sequence[str] = ()) -> None:
@@ -79,10 +79,6 @@ class Voice:
 
     def end(self) -> None:
         """No more trials."""
-
-
-def _lines(text: str) -> str:
-    return "\n".join(map(printable_line, text.split("\n")))
 
 
 def describe_ending(result: Result) -> str:
@@ -130,7 +126,7 @@ class LiveVoice(Voice):
         if self._bar is None:
             super().say(line)
         else:
-            self._bar.console.print(_lines(line), markup=False, highlight=False)
+            self._bar.console.print(printable_lines(line), markup=False, highlight=False)
 
     def trial_begins(self, trial: Trial) -> None:
         self._under_way.add(trial.trial_id)

@@ -71,6 +71,11 @@ def printable_line(line: str) -> str:
     return "".join(each if each.isprintable() else "?" for each in line).rstrip()
 
 
+def printable_lines(text: str) -> str:
+    """The lines of `text` without what a terminal would obey."""
+    return "\n".join(map(printable_line, text.split("\n")))
+
+
 def page_of(blocks: Iterable[str | Iterable[str]]) -> str:
     """Blocks of lines with an empty line between them; blocks without a line are left out."""
     texts = [block if isinstance(block, str) else "\n".join(block) for block in blocks]

@@ -1,6 +1,5 @@
 """Fonts for characters that the font of the plots lacks: Chinese, Japanese, Korean and other scripts."""
 
-import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 from matplotlib.text import Text
 
+from bench.present.columns import printable_lines
 from bench.present.format import listing
 
 OWN = "DejaVu Sans"  # comes with matplotlib
@@ -19,9 +19,7 @@ def lacking(text: str) -> frozenset[str]:
     """The characters of `text` that the font of the plots does not have."""
     if text.isascii():
         return frozenset()
-    return frozenset(
-        each for each in text if ord(each) not in _own() and not unicodedata.category(each).startswith("Z")
-    )
+    return frozenset(each for each in text if each.isprintable() and ord(each) not in _own())
 
 
 @lru_cache(maxsize=256)
@@ -40,10 +38,13 @@ def families(characters: frozenset[str]) -> tuple[str, ...]:
 
 
 def dress(figure: Any) -> set[str]:
-    """Give each text of `figure` fonts that have its characters; returns those that no font here has."""
+    """Give each text of `figure` fonts that have its characters; returns those that no font here has. What an SVG could
+    not hold, or a viewer would obey, becomes a question mark."""
     labels = [label for ax in figure.axes for axis in (ax.xaxis, ax.yaxis) for label in axis.get_ticklabels()]
     absent: set[str] = set()
     for text in (*figure.findobj(Text), *labels):
+        if not text.get_text().isprintable():
+            text.set_text(printable_lines(text.get_text()))
         if characters := lacking(text.get_text()):
             fonts = families(characters)
             text.set_fontfamily(list(fonts))

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import count, pairwise
 
+from bench.present.format import printable
+
 MOST = 28  # columns: what fits beside a plot
 
 
@@ -33,12 +35,13 @@ def short_names(names: Iterable[str], *, most: int = MOST) -> dict[str, str]:
     The middle of a long name is left out. Where that makes two the same, each shows the place where it first differs
     from the one that is most like it, else it gets a number.
     """
-    found = {name: cut(name, most) for name in names}
+    found = {name: cut(printable(name), most) for name in names}
     for name in (alike := sorted(_alike(found))):
-        found[name] = max((_around(name, other, most) for other in _beside(alike, name)), key=lambda way: way[0])[1]
+        ways = [_around(printable(name), printable(other), most) for other in _beside(alike, name)]
+        found[name] = max(ways, key=lambda way: way[0])[1]
     for name in _alike(found):
         taken = set(found.values())
-        numbered = (cut(name, most - len(mark)) + mark for mark in map(" ({})".format, count(1)))
+        numbered = (cut(printable(name), most - len(mark)) + mark for mark in map(" ({})".format, count(1)))
         found[name] = next(text for text in numbered if text not in taken)
     return found
 

@@ -12,7 +12,7 @@ from bench.analysis.findings import answer, nothing
 from bench.analysis.plots import Plot
 from bench.base.records import Json
 from bench.present.files import table_section
-from bench.present.format import listing, plural, ranges
+from bench.present.format import listing, plural, printable, ranges
 from bench.present.tables import Table, escape_markdown
 from bench.results.doctor import Doctor
 from bench.results.frame import Latest
@@ -186,7 +186,7 @@ def _again(report: Report) -> Iterator[str]:
     seeds = {row.trial.seed for section in report.sections for cell in section.cells for row in cell.rows}
     named = f"{'seed' if len(seeds) == 1 else 'seeds'} {ranges(seeds) or 'none'}"
     if suite is not None and suite.source:
-        yield "    " + command(suite)  # indented, not fenced: no name can end it
+        yield "    " + printable(command(suite))  # indented, not fenced: no name can end it
         yield f"Suite file: {escape_markdown(suite.source)}, {named}."
     else:
         yield f"{named.capitalize()}."

@@ -22,6 +22,7 @@ from bench.base.metrics import PAGE, Metric
 from bench.base.privacy import published
 from bench.base.records import Json, Result
 from bench.present.colours import COLOURS, SHAPES, styles_of
+from bench.present.columns import printable_lines
 from bench.present.format import Scale, axis_text, head, mean_text
 from bench.present.names import short_list
 from bench.present.tables import Table
@@ -36,8 +37,21 @@ MOST_DETAILED = 500  # trials whose log and confusion matrix are read and embedd
 Scaled = tuple[Metric, Scale]  # a metric, with its one unit for the whole page
 
 
-def payload(report: Report) -> dict[str, Json]:
-    """Everything that the page shows. Texts are raw: the page puts them in as text, never as markup."""
+def payload(report: Report) -> Any:
+    """Everything that the page shows. Texts are no markup: the page puts them in as text. What a browser would not show
+    as it stands, such as marks that turn the direction of a line, is a question mark."""
+    return _shown(_data(report))
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, str):
+        return value if value.isprintable() else printable_lines(value.expandtabs())
+    if isinstance(value, dict):
+        return {_shown(key): _shown(each) for key, each in value.items()}
+    return [_shown(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def _data(report: Report) -> dict[str, Json]:
     sections, suite = report.sections, report.suite
     metrics, axes = _metrics(sections), _axes(sections)
     details = Details(report.folder)
