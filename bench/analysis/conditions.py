@@ -157,12 +157,14 @@ def validity(results: Iterable[Result]) -> str:
 
 def notes(results: Iterable[Result]) -> list[str]:
     """What has to be known of results: `digits · mlp: <note>.`, each note once with the data sets and models that it
-    is of. Of notes that differ in their numbers only, from seed to seed, the first."""
-    found: dict[str, list[tuple[str, Trial]]] = {}
+    is of. Of notes on a data set that differ in their numbers only, from seed to seed, the first."""
+    first: dict[tuple[str, str], str] = {}
+    found: dict[str, list[Trial]] = {}
     for result in results:
         for note in result.notes:
-            found.setdefault(numberless(note), []).append((note, result.trial))
-    return [_note([trial for _, trial in group], group[0][0].rstrip(".")) for group in found.values()]
+            shown = first.setdefault((result.trial.dataset.canonical, numberless(note)), note.rstrip("."))
+            found.setdefault(shown, []).append(result.trial)
+    return [_note(trials, note) for note, trials in found.items()]
 
 
 def _note(trials: Sequence[Trial], note: str) -> str:
