@@ -91,7 +91,9 @@ def read_suite(path: Path, *, sets: Sequence[str] = (), plugins: Sequence[str] =
         )
         more.append(Mistake(("name",), f"{what}; choose another name"))
     more += [*too_large, *_check_durations(document), *_check_rules(document)]
-    more += [*_check_baseline(report, document["grid"]["model"]), *_check_published(report.get("published", []))]
+    if ("grid", "model") not in gone:
+        more += _check_baseline(report, document["grid"]["model"])
+    more += _check_published(report.get("published", []))
     for index, text in enumerate(written):
         with more.noting():
             own.append(_plugin(text, beside=path.parent, key=("plugins", index)))
@@ -155,9 +157,9 @@ def _checked(tables: dict[str, Any], found: Found) -> tuple[dict[str, Any] | Non
     except ValidationError as error:
         wrong = mistakes(error, tables, document_schema())
         found += wrong
-        gone = frozenset(_left_out(tables, each.key) for each in wrong)
+        left, gone = _right(tables, [each.key for each in wrong])
         try:
-            document = Document.model_validate({"name": "unnamed"} | _without(tables, gone))
+            document = Document.model_validate(left)
         except ValidationError:
             return None, gone
     plain: dict[str, Any] = positive_zero(document.model_dump(by_alias=True, exclude_unset=True))
@@ -169,21 +171,34 @@ def _checked(tables: dict[str, Any], found: Found) -> tuple[dict[str, Any] | Non
     return plain, gone
 
 
+def _right(tables: dict[str, Any], wrong: Sequence[Key]) -> tuple[dict[str, Any], frozenset[Key]]:
+    """A copy of the tables less what is wrong, and what that is. What a suite must have gets a value in its place, of
+    which nobody is told."""
+    gone = {_left_out(tables, key) for key in wrong}
+    left = {"name": "unnamed"} | _without(tables, gone)
+    if isinstance(left.get("grid"), dict):
+        missing = [axis for axis in ("dataset", "model") if axis not in left["grid"]]
+        left["grid"] |= {axis: ["none"] for axis in missing}
+        gone |= {("grid", axis) for axis in missing}
+    return left, frozenset(gone)
+
+
 def _left_out(tables: Any, key: Key) -> Key:
-    """What goes with a mistake: its entry of a list, else its key, else the table that lacks it."""
+    """What goes with a mistake: its entry of a list, else its key, else the table that lacks it (not the grid)."""
     for at, part in enumerate(key):
         if isinstance(part, int):
             return key[: at + 1]
         if not isinstance(tables, dict) or part not in tables:
-            return key[:-1]
+            return key if key[:at] == ("grid",) else key[:-1]
         tables = tables[part]
     return key
 
 
 def _without(value: Any, gone: Collection[Key], key: Key = ()) -> Any:
-    """A copy less what stands at these keys."""
+    """A copy less what stands at these keys, and less the lists that nothing is left of."""
     if isinstance(value, dict):
-        return {p: _without(item, gone, (*key, p)) for p, item in value.items() if (*key, p) not in gone}
+        left = {part: _without(item, gone, (*key, part)) for part, item in value.items() if (*key, part) not in gone}
+        return {part: item for part, item in left.items() if item != [] or value[part] == []}
     if isinstance(value, list):
         return [_without(item, gone, (*key, i)) for i, item in enumerate(value) if (*key, i) not in gone]
     return value
@@ -191,7 +206,7 @@ def _without(value: Any, gone: Collection[Key], key: Key = ()) -> Any:
 
 def as_written(found: Iterable[Mistake], gone: Collection[Key]) -> Iterator[Mistake]:
     """The mistakes with the places that they have in the file: entries of lists that were left out count again."""
-    for each in found:
+    for each in (each for each in found if each.key[:1] != ("grid",) or each.key[:2] not in gone):
         key: Key = ()
         for part in each.key:
             skipped = sorted(k[-1] for k in gone if k and k[:-1] == key and isinstance(k[-1], int))

@@ -90,6 +90,32 @@ CASES: dict[str, tuple[str, list[str]]] = {
         'plugins = ["none.py"]\n[grid]\ndataset = ["digits"]\nmodel = ["wide"]\nseeds = [0]\n',
         ["plugins[0]: no such file: 'none.py' (relative to …)", "grid.seeds: unknown key; did you mean grid.seed?"],
     ),
+    "an axis that is missing hides no other": (
+        '[grid]\ndatset = ["digits"]\nmodel = ["liner"]\nseed = [-1]\ndevice = ["gpu"]\n[report]\nbaseline = "cnn"\n',
+        [
+            "grid.datset: unknown key; did you mean grid.dataset?",
+            f"grid.model[0]: unknown model 'liner'; did you mean linear? {MODELS}",
+            "grid.seed[0]: expected an integer of at least 0 and under 9223372036854775808, found -1",
+            "grid.device[0]: unknown device 'gpu'; did you mean cpu? (there are: auto, cpu, cuda, mps)",
+            "report.baseline: expected a model of the grid (liner), found 'cnn'",
+        ],
+    ),
+    "nor does an empty one": (
+        '[grid]\ndataset = ["digts"]\nmodel = []\nbatch_size = [0]\n[report]\nbaseline = "mlp"\n',
+        [
+            "grid.dataset[0]: unknown data set 'digts'; did you mean digits? (there are: cifar10, digits, fashion_mnist, hdf5, mnist, optdigits)",
+            "grid.model: an empty list; give at least one value",
+            "grid.batch_size[0]: expected an integer of at least 1, found 0",
+        ],
+    ),
+    "nor do entries that are all wrong": (
+        '[grid]\ndataset = [1]\nmodel = [{ nam = "mlp" }, "lin"]\n',
+        [
+            "grid.dataset[0]: expected a name or a table { name = …, … }, found 1",
+            "grid.model[0].name: missing; expected a string",
+            f"grid.model[1]: unknown model 'lin'; did you mean linear? {MODELS}",
+        ],
+    ),
     "one mistake is one line": (
         '[grid]\ndataset = ["digits"]\nmodel = ["mlp"]\n[train]\nepoch = 1\n',
         ["train.epoch: unknown key; did you mean train.epochs?"],
