@@ -18,6 +18,7 @@ from bench.suite.mistakes import Found, Key, Mistake, axis_text, key_text, publi
 from bench.suite.set_option import apply_sets, flatten, published_set
 from bench.suite.setting_types import mistakes, positive_zero
 from bench.suite.toml_text import load_tables
+from bench.suite.toml_text import too_large as large_integers
 
 AXES = ("dataset", "model", "seed", "batch_size", "device")
 MOST_LINES = 20
@@ -80,7 +81,9 @@ def read_suite(path: Path, *, sets: Sequence[str] = (), plugins: Sequence[str] =
             given.append(_plugin(text, beside=Path(), key=()))
         except Mistake as error:
             raise BenchError(f"--plugin {show(text)}: {error.text}") from None
-    document, gone = _checked(tables, found)
+    large = [*large_integers(tables)]
+    found += large
+    document, gone = _checked(tables, found, large=[each.key for each in large])
     if document is None:
         raise Refused(path, origins, in_order(found, tables), None)
     report, written, own = document.pop("report", {}), document.pop("plugins", []), []
@@ -148,16 +151,18 @@ def _line(path: Path, origins: Mapping[Key, str], found: Mistake) -> str:
     return ": ".join(part for part in (here, key_text(found.key), found.text) if part)
 
 
-def _checked(tables: dict[str, Any], found: Found) -> tuple[dict[str, Any] | None, frozenset[Key]]:
+def _checked(
+    tables: dict[str, Any], found: Found, *, large: Sequence[Key]
+) -> tuple[dict[str, Any] | None, frozenset[Key]]:
     """What is right of the tables, in its declared types, with the defaults of the grid filled in, and what was left
     out of them; None where too little is right. What is wrong goes into `found`."""
-    gone: frozenset[Key] = frozenset()
+    left, gone = _right(tables, large) if large else (tables, frozenset())
     try:
-        document = Document.model_validate(tables)
+        document = Document.model_validate(left)
     except ValidationError as error:
-        wrong = mistakes(error, tables, document_schema())
+        wrong = [*as_written(mistakes(error, left, document_schema()), gone)]
         found += wrong
-        left, gone = _right(tables, [each.key for each in wrong])
+        left, gone = _right(tables, [*large, *(each.key for each in wrong)])
         try:
             document = Document.model_validate(left)
         except ValidationError:

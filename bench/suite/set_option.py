@@ -8,7 +8,7 @@ from typing import Any
 from bench.errors import BenchError
 from bench.suite.document import SECTIONS
 from bench.suite.mistakes import Key, Mistake, key_text, published_path, shorten, show
-from bench.suite.toml_text import TOO_LONG, parse
+from bench.suite.toml_text import TOO_LONG, parse, too_large
 
 _KEY = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){0,3}")
 _BARE_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
@@ -81,13 +81,13 @@ def parse_set(text: str) -> tuple[tuple[str, ...], Any]:
     try:
         tables = parse(f"x = {value}")
     except Mistake as found:
-        if found.key:  # a value that is TOML, and too large
-            raise BenchError(f"{origin}: {key_text((*parts, *found.key[1:]))}: {found.text}") from None
         if found.text.endswith(TOO_LONG):
             raise BenchError(f"{origin}: {TOO_LONG}; an integer lies between -2^63 and 2^63 - 1") from None
     if list(tables) != ["x"]:
         how = "a number as 10, 0.5 or 1e-3" if _NUMBER.fullmatch(value) else f"a string as '{name}=\"text\"'"
         raise BenchError(f"{origin}: {show(value)} is not a TOML value; write {how}")
+    for large in too_large(tables):
+        raise BenchError(f"{origin}: {key_text((*parts, *large.key[1:]))}: {large.text}")
     return parts, tables["x"]
 
 

@@ -2,11 +2,12 @@
 
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError, escaped
-from bench.suite.mistakes import Key, Mistake, key_text, show
+from bench.suite.mistakes import Key, Mistake, show
 
 LIMIT_BYTES = 1 << 20
 _LIMIT_DEPTH = 12
@@ -30,7 +31,7 @@ def load_tables(path: Path) -> dict[str, Any]:
     try:
         return parse(text)
     except Mistake as found:
-        raise BenchError(": ".join(part for part in (str(path), key_text(found.key), found.text) if part)) from None
+        raise BenchError(f"{path}: {found.text}") from None
 
 
 def _read(path: Path) -> bytes:
@@ -48,7 +49,7 @@ def _read(path: Path) -> bytes:
 
 
 def parse(text: str) -> dict[str, Any]:
-    """The tables of a TOML text. Raises Mistake: at a key, or with line and column in its text."""
+    """The tables of a TOML text. Raises Mistake, whose text names line and column."""
     if long := _LONG_KEY.search(text):
         raise Mistake((), f"{_position(text[: long.start()])}: a key of more than 64 parts")
     try:
@@ -63,7 +64,8 @@ def parse(text: str) -> dict[str, Any]:
     except (ValueError, OverflowError):
         digits = re.search(rf"[0-9_]{{{_LIMIT_DIGITS},}}", text)
         raise Mistake((), f"{_position(text[: digits.start() if digits else 0])}: {TOO_LONG}") from None
-    _check_limits(tables, text)
+    if any(len(key) > _LIMIT_DEPTH for key, _ in _values(tables)):
+        raise Mistake((), f"{_deepest(text)}: nested too deeply; at most {_LIMIT_DEPTH} levels")
     return tables
 
 
@@ -82,15 +84,18 @@ def _deepest(text: str) -> str:
     return "line 1, column 1"
 
 
-def _check_limits(tables: dict[str, Any], text: str) -> None:
-    """Raises Mistake where tables are nested too deeply or an integer has more than 64 bits (the limit of TOML)."""
+def too_large(tables: dict[str, Any]) -> Iterator[Mistake]:
+    """The integers of more than 64 bits (the limit of TOML)."""
+    for key, value in _values(tables):
+        if isinstance(value, int) and value not in _INT64:
+            yield Mistake(key, f"expected an integer from -2^63 to 2^63 - 1, found {show(value)}")
+
+
+def _values(tables: dict[str, Any]) -> Iterator[tuple[Key, Any]]:
     left: list[tuple[Key, Any]] = [((), tables)]
     while left:
         key, value = left.pop()
-        if len(key) > _LIMIT_DEPTH:
-            raise Mistake((), f"{_deepest(text)}: nested too deeply; at most {_LIMIT_DEPTH} levels")
-        if isinstance(value, int) and value not in _INT64:
-            raise Mistake(key, f"expected an integer from -2^63 to 2^63 - 1, found {show(value)}")
+        yield key, value
         if isinstance(value, dict):
             left += [((*key, name), item) for name, item in value.items()]
         elif isinstance(value, list):

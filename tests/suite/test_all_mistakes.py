@@ -116,6 +116,16 @@ CASES: dict[str, tuple[str, list[str]]] = {
             f"grid.model[1]: unknown model 'lin'; did you mean linear? {MODELS}",
         ],
     ),
+    "integers that are too large": (
+        '[grid]\ndataset = ["digits"]\nmodel = ["liner", { name = "mlp", hidden = 18446744073709551616 }]\nseed = [1, 9223372036854775808]\n[train]\nepochs = -9223372036854775809\nepoch = 1\n',
+        [
+            f"grid.model[0]: unknown model 'liner'; did you mean linear? {MODELS}",
+            "grid.model[1].hidden: expected an integer from -2^63 to 2^63 - 1, found 18446744073709551616",
+            "grid.seed[1]: expected an integer from -2^63 to 2^63 - 1, found 9223372036854775808",
+            "train.epochs: expected an integer from -2^63 to 2^63 - 1, found -9223372036854775809",
+            "train.epoch: unknown key; did you mean train.epochs?",
+        ],
+    ),
     "one mistake is one line": (
         '[grid]\ndataset = ["digits"]\nmodel = ["mlp"]\n[train]\nepoch = 1\n',
         ["train.epoch: unknown key; did you mean train.epochs?"],
