@@ -1,8 +1,10 @@
 """The log of a trial, seen from the parent: a model may print without a stop, and must not fill the disk."""
 
 import os
-import stat
 from contextlib import suppress
+from pathlib import Path
+
+from bench.base import files
 
 HEAD_BYTES = TAIL_BYTES = 8 << 20  # what is kept of a longer log
 
@@ -43,10 +45,5 @@ class TrialLog:
     def _open(self) -> bool:
         """Whether there is a log, which is held open from then on: a model may put something else under its name."""
         if self._file < 0 and self._path:
-            flags = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-            file = os.open(self._path, flags)
-            if stat.S_ISREG(os.fstat(file).st_mode):
-                self._file = file
-            else:
-                os.close(file)
+            self._file = files.descriptor(Path(self._path), os.O_RDWR | os.O_APPEND)
         return self._file >= 0
