@@ -6,7 +6,6 @@ seed) are parsed, checked and kept once.
 """
 
 import json
-import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -21,6 +20,7 @@ from bench.base.records import SCHEMA, Result, Trial
 from bench.errors import BenchError
 from bench.results.validate import (
     DAMAGED,
+    LARGEST,
     Newer,
     parse,
     read_environment,
@@ -41,6 +41,7 @@ PARTS = {
     "trial": (b',"trial":', b',"trial_id":"'),
 }
 NUMBERS = frozenset({"curves", "samples"})  # stay in the file; the other parts are shared between lines
+BEYOND = re.compile(rb"e[-+]?[0-9]{3,}[],}]")  # a number that may be too large or too small: the line is read whole
 PLACEHOLDER = 0  # of a part that was cut out of a line: no line of ours has it there
 THIS_SCHEMA = f',"schema":{SCHEMA},"'.encode()  # older lines are read as a whole, by those who know them
 SEED = re.compile(rb'(\{.*),"seed":(0|[1-9][0-9]{0,18})(,"train":\{[^{}]*\}\})', re.DOTALL)
@@ -81,7 +82,7 @@ def _read(path: Path, start: int, length: int) -> dict[str, list[float]]:
         with files.opened(path, inside=path.parents[1]) as file:  # of the folder of results
             file.seek(start)
             found: dict[str, list[float]] = json.loads(file.read(length))
-        if not all(number is None or math.isfinite(number) for numbers in found.values() for number in numbers):
+        if not all(number is None or abs(number) < LARGEST for numbers in found.values() for number in numbers):
             raise ValueError("a number that is none")
         return found
     except (OSError, ValueError, AttributeError, TypeError, OverflowError) as error:
@@ -111,7 +112,7 @@ def _read_whole(line: bytes, path: Path, _at: int) -> Result:
 
 def _read_quickly(line: bytes, path: Path, at: int) -> Result | None:
     """The same for a line as our writer writes it; None for others. What this refuses may still be a result."""
-    if THIS_SCHEMA not in line or not (parts := _parts(line)):
+    if THIS_SCHEMA not in line or BEYOND.search(line) or not (parts := _parts(line)):
         return None
     value = from_json(_without(line, parts), allow_inf_nan=False)  # a third of the time of json.loads
     # What was cut may have stood in a key that we do not know, and of two keys that are the same the last one counts.

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -38,6 +39,8 @@ _FIELDS = tuple(f.name for f in fields(Result))
 NOTES = ("validity_notes", "notes")  # lists, which a record has as tuples
 SAID = ("status", "reason", "traceback", "metrics", "samples", "curves", "valid", *NOTES, "instruments")
 _MOST_KEPT = 4096
+# Of a figure that is not 0. What lies beyond cannot be squared or divided by, and nothing that is measured comes near.
+SMALLEST, LARGEST = 1e-100, 1e100
 MOST_CHARACTERS = 10_000  # of a text among the facts of an environment
 # What a fact or a note is, where something counts on it.
 _KINDS: Mapping[str, Any] = {
@@ -61,6 +64,10 @@ def read_result(value: Json, *, known: Mapping[str, Any] | None = None) -> Resul
     value, known = migrate(value), known or {}
     _checks(Result, frozenset(known)).model_validate(value)
     own = {name: value[name] for name in _FIELDS if name in value} | dict(known)
+    lists = (each for name in ("samples", "curves") if isinstance(own.get(name), dict) for each in own[name].values())
+    for number in (*own.get("metrics", {}).values(), *chain.from_iterable(lists)):
+        if number and not SMALLEST < abs(number) < LARGEST:
+            raise ValueError(f"a number beyond what is measured: {number!r}")
     own |= {name: tuple(value.get(name, ())) for name in NOTES}
     for field in ("metrics", "samples", "curves"):
         if isinstance(own.get(field), dict):

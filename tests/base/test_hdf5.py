@@ -30,11 +30,10 @@ def result(make: ModuleType) -> Result:
     return found
 
 
-@pytest.fixture
-def path(result: Result, tmp_path: Path) -> Path:
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The artifact of a trial on two classes, with all that a diagnosis has."""
-    path = Store(tmp_path).artifact_path(result.run_id, result.trial_id)
-    path.parent.mkdir(parents=True)
+    path = tmp_path_factory.mktemp("whole") / "x.h5"
     rng = np.random.default_rng(0)
     logits, labels = rng.normal(size=(40, 2)).astype(np.float32), np.arange(40) % 2
     with h5py.File(path, "w") as file:
@@ -46,6 +45,14 @@ def path(result: Result, tmp_path: Path) -> Path:
         file["weights/0.weight"] = rng.normal(size=(2, 16)).astype(np.float32)
         file["weights/0.weight"].attrs.update(attributes_of(file["weights/0.weight"][()]))
         file["weights/steps"] = np.array(3)
+    return path.read_bytes()
+
+
+@pytest.fixture
+def path(result: Result, tmp_path: Path, whole: bytes) -> Path:
+    path = Store(tmp_path).artifact_path(result.run_id, result.trial_id)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(whole)
     return path
 
 

@@ -59,13 +59,21 @@ def test_a_cut_line_is_damaged_wherever_it_was_cut(line: tuple[bytes, Path]) -> 
     assert [end for end in range(1, len(content) - 2, 7) if read_line(content[:end], path, at=0)] == []
 
 
-@pytest.mark.parametrize("bad", [b"0..2", b"9e99", b"----"])
+@pytest.mark.parametrize("bad", [b"0..2", b"----"])
 def test_damage_in_a_number_is_said_in_one_line(bad: bytes, line: tuple[bytes, Path]) -> None:
     _, path = line
-    path.write_bytes(path.read_bytes().replace(b"[0.25,", b"[" + bad + (b"9," if bad == b"9e99" else b",")))
+    path.write_bytes(path.read_bytes().replace(b"[0.25,", b"[" + bad + b","))
     found = Store(path.parents[1]).refresh()[1]
     with pytest.raises(BenchError, match="damaged samples"):
         found.samples["block_seconds"]
+
+
+@pytest.mark.parametrize("bad", [b"9e999", b"1e308", b"5e-324", b"-1e+308"])
+def test_a_number_beyond_what_is_measured_is_found_at_once(bad: bytes, line: tuple[bytes, Path]) -> None:
+    _, path = line
+    path.write_bytes(path.read_bytes().replace(b"[0.25,", b"[" + bad + b","))
+    store = Store(path.parents[1])
+    assert (len(store.refresh()), store.damaged) == (1, 1)
 
 
 def test_a_file_that_has_gone_is_said(line: tuple[bytes, Path]) -> None:
