@@ -33,7 +33,9 @@ def children() -> list[int]:
 
 def environment_of(child: int) -> bytes:
     """Returns what a child was started with, as the kernel keeps it; empty of one that has ended."""
-    while os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+    for _ in range(100):
+        if os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+            break
         try:
             if found := Path(f"/proc/{child}/environ").read_bytes():
                 return found

@@ -152,8 +152,8 @@ def test_a_line_without_end_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_line_that_is_as_long_as_it_may_be_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lines, "LONGEST_LINE_BYTES", 3_000_000)
-    long = {**OK, "samples": {"block_seconds": [0.125] * 400_000}}
+    monkeypatch.setattr(lines, "LONGEST_LINE_BYTES", 300_000)
+    long = {**OK, "samples": {"block_seconds": [0.125] * 40_000}}
     assert watched(Speaking(word(long))) == Ending(long)
 
 
