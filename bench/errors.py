@@ -33,9 +33,14 @@ def one_line(text: str) -> str:
 def said_by(error: BaseException) -> str:
     """What an exception says; empty where it cannot even be asked: it may be a model's own."""
     try:
-        return str(error)
+        return unicode_of(str(error))
     except BaseException:
         return ""
+
+
+def unicode_of(text: str) -> str:
+    """`text` with escapes for what is no character: a name of a file may be any bytes."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def escaped(text: str) -> str:

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import re
 import signal
 import sys
 import time
@@ -75,6 +76,23 @@ def signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
+
+
+def killed_by(number: int, *, oom_kills_before: int) -> str:
+    """`killed by SIGKILL`, and whether for lack of memory, as far as the kernel counts it."""
+    name = signal_name(number)
+    if number == signal.SIGKILL and oom_kills() > oom_kills_before:
+        return f"killed by {name}: the host has no more memory (oom_kill, the memory cgroup's counter, has risen)"
+    return f"killed by {name}"
+
+
+def oom_kills() -> int:
+    """Returns how often the kernel has killed for lack of memory: in our cgroups (v2, v1), else on the machine."""
+    root = Path("/sys/fs/cgroup")
+    folders = {root, root / "memory", *cgroup_folders()}
+    files = [folder / name for folder in folders for name in ("memory.events", "memory.oom_control")]
+    counters = [re.search(r"^oom_kill (\d+)$", text_of(file), re.MULTILINE) for file in (*files, Path("/proc/vmstat"))]
+    return sum(int(found[1]) for found in counters if found)
 
 
 def hold_descriptors() -> None:

@@ -44,7 +44,7 @@ TOGETHER: frozenset[str] = frozenset({"vectorized"})
 
 SEED_LIMIT = 2**63
 WHOLE_LIMIT = 2**63  # what a column of whole numbers can hold
-LONGEST_TRACEBACK = 100_000  # characters; of a longer one the first and the last are kept
+LONGEST_TRACEBACK = 200_000  # bytes; of a longer one the first and the last are kept
 # How pydantic checks a record of settings that comes from a file: no value is converted, no unknown name is taken.
 STRICT: dict[str, Any] = {"strict": True, "extra": "forbid", "allow_inf_nan": False}
 

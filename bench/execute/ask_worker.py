@@ -14,10 +14,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from bench.base.kernel import has_to_go_on
+from bench.base.kernel import has_to_go_on, killed_by, oom_kills
 from bench.base.records import Json, canonical_json
 from bench.errors import BenchError
-from bench.execute.executors.exit_status import killed_by, oom_kills
 from bench.execute.lines import Lines
 from bench.suite.catalogue import Catalogue
 

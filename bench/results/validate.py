@@ -36,7 +36,7 @@ T = TypeVar("T")
 _CONFIG = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
 _FIELDS = tuple(f.name for f in fields(Result))
 # What a trial's process says of it that goes into the result as it is.
-NOTES = ("validity_notes", "notes")  # lists, which a record has as tuples
+NOTES, MOST_NOTES = ("validity_notes", "notes"), 100  # lists, which a record has as tuples
 SAID = ("status", "reason", "traceback", "metrics", "samples", "curves", "valid", *NOTES, "instruments")
 _MOST_KEPT = 4096
 # Of a figure that is not 0. What lies beyond cannot be squared or divided by, and nothing that is measured comes near.
@@ -133,11 +133,16 @@ def check_said(value: Json) -> None:
         raise ValueError("others that are no list")
     for said in (value, *others):
         checks.model_validate(said)
-        reason, bytes_of_traceback = said.get("reason", ""), len(said.get("traceback", ""))
+        reason = said.get("reason", "")
+        names = (name for part in ("samples", "curves", "instruments") for name in said.get(part, {}))
+        traceback_bytes = len(said.get("traceback", "").encode())  # what is no Unicode raises ValueError: of names, too
+        "".join([*names, *said.get("instruments", {}).values()]).encode()
         if len(reason.splitlines()) != (said["status"] != "ok") or (reason and not reason.strip()):
             raise ValueError(f"status {said['status']} with {len(reason.splitlines())} lines of reason")
-        if bytes_of_traceback > LONGEST_TRACEBACK:
-            raise ValueError(f"a traceback of {bytes_of_traceback:,} characters")
+        if traceback_bytes > LONGEST_TRACEBACK:
+            raise ValueError(f"a traceback of {traceback_bytes:,} bytes")
+        if most := next((name for name in NOTES if len(said.get(name, ())) > MOST_NOTES), ""):
+            raise ValueError(f"more than {MOST_NOTES} {most}")
         if "total_seconds" not in said.get("metrics", {}):
             raise ValueError("no metric total_seconds")
 

@@ -13,13 +13,14 @@ from typing import Any
 
 import pytest
 
+from bench.base import kernel
 from bench.errors import BenchError
 from bench.execute import ask_worker
 from bench.execute.ask_worker import Question
-from bench.execute.executors import exit_status
 
 WORKER = """
 import os, signal, sys, time
+from bench.base import kernel
 from bench.errors import BenchError
 from bench.worker.common.answer import answer
 
@@ -105,7 +106,7 @@ def test_without_an_answer_there_is_one_line(do: str, said: str, ask: Any) -> No
 def test_a_kill_for_lack_of_memory_is_named(killer: str, ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     counted = iter([3, 4 if killer == "the kernel" else 3])
     monkeypatch.setattr(ask_worker, "oom_kills", lambda: next(counted))
-    monkeypatch.setattr(exit_status, "oom_kills", lambda: next(counted))
+    monkeypatch.setattr(kernel, "oom_kills", lambda: next(counted))
     with pytest.raises(BenchError) as caught:
         ask("die").answer()
     why = ": the host has no more memory (oom_kill, the memory cgroup's counter, has risen)"
@@ -118,7 +119,7 @@ def test_a_kill_for_lack_of_memory_is_named(killer: str, ask: Any, monkeypatch: 
 def test_of_a_silent_process_only_its_end_is_told(code: int, said: str, text: bytes) -> None:
     with tempfile.TemporaryFile() as errors:
         errors.write(text)
-        assert ask_worker.why_none(code, errors, oom_kills_before=exit_status.oom_kills()) == said
+        assert ask_worker.why_none(code, errors, oom_kills_before=kernel.oom_kills()) == said
 
 
 def test_what_is_no_json_is_no_answer(ask: Any) -> None:

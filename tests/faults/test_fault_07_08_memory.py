@@ -164,10 +164,9 @@ def test_every_counter_of_the_kernel_is_read(counter: str, tmp_path: Path, monke
     path.parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / "proc/self").mkdir(parents=True, exist_ok=True)
     (tmp_path / "proc/self/cgroup").write_text(groups[counter])
-    for module in (exit_status, kernel):
-        monkeypatch.setattr(module, "Path", lambda name: tmp_path / str(name).lstrip("/"))
+    monkeypatch.setattr(kernel, "Path", lambda name: tmp_path / str(name).lstrip("/"))
     path.write_text(text.format(2))
-    before = exit_status.oom_kills()
+    before = kernel.oom_kills()
     killed = exit_status.ending(None, wait_status=signal.SIGKILL, oom_kills_before=before)
     assert killed.status == "crashed"
     path.write_text(text.format(3))

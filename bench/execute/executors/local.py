@@ -15,7 +15,7 @@ from bench.base import kernel
 from bench.base.records import Json, canonical_json
 from bench.errors import BenchError
 from bench.execute.ask_worker import start_worker, wait_or_kill, why_none
-from bench.execute.executors.exit_status import Ending, oom_kills
+from bench.execute.executors.exit_status import Ending
 from bench.execute.executors.log import TrialLog
 from bench.execute.executors.watch import OnProgress, TemplateLost, TrialProcess, Watch
 from bench.execute.lines import Lines
@@ -56,7 +56,7 @@ class LocalExecutor(Executor):
 
     def run(self, request: dict[str, Json], *, timeout_seconds: float, on_progress: OnProgress) -> Ending:
         for _ in range(TEMPLATE_TRIES):
-            before = oom_kills()
+            before = kernel.oom_kills()
             process, log = self._begin(request), TrialLog(request.get("log"))
             watch = Watch(process, timeout_seconds=timeout_seconds, on_progress=on_progress, log=log)
             try:
@@ -115,7 +115,7 @@ class Template:
     def __init__(self) -> None:
         self.errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed in `close`
         self.link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._lines, self._oom_kills = Lines(), oom_kills()
+        self._lines, self._oom_kills = Lines(), kernel.oom_kills()
         self._started = _Started("template", theirs.fileno(), stdin=subprocess.DEVNULL, out=self.errors)
         self.process = self._started.process
         theirs.close()

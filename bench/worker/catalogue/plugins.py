@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-from bench.base.kernel import adopt_orphans, die_with_parent, end_children, signal_name
+from bench.base.kernel import adopt_orphans, die_with_parent, end_children, killed_by, oom_kills
 from bench.base.records import Json, canonical_json
 from bench.errors import BenchError
 from bench.worker.catalogue.entries import KINDS, names, registered
@@ -65,7 +65,7 @@ def _answer(pid: int, pipe: int, *, deadline: float, seconds: float) -> tuple[by
 
     Returns what it said; or nothing, and why. Its end counts, not the pipe's: what it has started may hold that open.
     """
-    text, why, ended, status = b"", "", 0, 0
+    text, why, ended, status, before = b"", "", 0, 0, oom_kills()
     os.set_blocking(pipe, False)
     while not ended:
         ended, status = os.waitpid(pid, os.WNOHANG)
@@ -84,7 +84,8 @@ def _answer(pid: int, pipe: int, *, deadline: float, seconds: float) -> tuple[by
     _groups.discard(pid)
     code = os.waitstatus_to_exitcode(status)
     if why or not text:
-        return b"", why or f"ended its process ({signal_name(-code) if code < 0 else f'exit code {code}'})"
+        how = killed_by(-code, oom_kills_before=before).removeprefix("killed by ") if code < 0 else f"exit code {code}"
+        return b"", why or f"ended its process ({how})"
     return text, "said what is no answer"
 
 

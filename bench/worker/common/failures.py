@@ -8,7 +8,7 @@ import torch
 
 from bench.base.privacy import published, reason
 from bench.base.records import LONGEST_TRACEBACK
-from bench.errors import BenchError, Unavailable, said_by
+from bench.errors import BenchError, Unavailable, said_by, unicode_of
 
 # The disk is to blame, not the model: the trial has no result, and the run stops.
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
@@ -83,5 +83,5 @@ def shortened(text: str, limit: int = REASON) -> str:
 
 def readable_traceback(error: BaseException) -> str:
     """The traceback, with ~ for the home path: results get published. Of a long one, its ends."""
-    most = LONGEST_TRACEBACK // 2  # what is published may be longer than what was said
-    return published(ends("".join(traceback.format_exception(error)), most))
+    text = unicode_of("".join(traceback.format_exception(error)))
+    return published(ends(text, LONGEST_TRACEBACK // 4))  # characters of up to four bytes

@@ -30,6 +30,7 @@ HOST = "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to 
         (BenchError("cnn: too small"), "failed", "cnn: too small"),
         (ValueError("a\nb"), "failed", "ValueError: a b"),
         (ValueError(), "failed", "ValueError"),
+        (FileNotFoundError("no file of \udcff"), "failed", "FileNotFoundError: no file of \\udcff"),
         (BenchError(""), "failed", "BenchError"),
         (Unavailable(""), "skipped", "Unavailable"),
         (Diverged(), "diverged", "Diverged"),
