@@ -20,10 +20,11 @@ def die_with_parent(number: signal.Signals = signal.SIGKILL) -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
 
 
-def adopt_orphans() -> None:
-    """Has every process that comes from this one become its child where the one that started it ends (Linux)."""
+def adopt_orphans(*, on: bool = True) -> None:
+    """Has every process that comes from this one become its child where the one that started it ends, or no longer
+    (Linux)."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, int(on), 0, 0, 0)
 
 
 def children() -> list[int]:

@@ -72,6 +72,7 @@ class LocalExecutor(Executor):
         raise BenchError(f"the process that trials are forked from does not start: {lost}")
 
     def _begin(self, request: dict[str, Json]) -> "TrialProcess":
+        kernel.adopt_orphans()
         if not (fork_is_safe() and request.get("fork_is_safe", True)):
             return Spawned(request)
         self.start()
@@ -99,7 +100,6 @@ class _Started:
     mark in its environment, and comes to this process where the one that started it is gone."""
 
     def __init__(self, role: str, descriptor: int, *, stdin: int, out: IO[bytes] | int) -> None:
-        kernel.adopt_orphans()
         self._mark = secrets.token_hex(8)
         streams: dict[str, Any] = {"stdin": stdin, "stdout": out, "stderr": out, "pass_fds": [descriptor]}
         self.process = start_worker("bench.worker", role, str(descriptor), mark=self._mark, **streams)
@@ -107,6 +107,7 @@ class _Started:
     def end_what_is_left(self) -> None:
         """Once it has ended itself: ends what it has left running."""
         kernel.end_children(lambda child: f"BENCH_MARK={self._mark}".encode() in kernel.environment_of(child))
+        kernel.adopt_orphans(on=False)  # a notebook's other processes are not ours
 
 
 class Template:
