@@ -6,6 +6,7 @@ They take images (N, 1, 8, 8) and have ten classes. `ZOO` has each by its name; 
 from __future__ import annotations
 
 import threading
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
-from torch.nn.utils import parametrizations
+from torch.nn.utils import parametrizations, prune
+from torch.optim.swa_utils import AveragedModel
 from torch.utils.checkpoint import checkpoint
 
 Build = Callable[[tuple[int, int, int], int], Any]
@@ -267,6 +269,31 @@ def tied(shape, k):
 @zoo(parameters=10 + 640 + 10)
 def weight_normed(shape, k):
     return nn.Sequential(nn.Flatten(), parametrizations.weight_norm(head(k)))
+
+
+@zoo(parameters=10 + 640 + 10)
+def weight_normed_of_old(shape, k):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return nn.Sequential(nn.Flatten(), nn.utils.weight_norm(head(k)))
+
+
+@zoo(parameters=4160 + 650)
+def pruned(shape, k):
+    return nn.Sequential(nn.Flatten(), prune.l1_unstructured(nn.Linear(64, 64), "weight", 0.5), nn.Tanh(), head(k))
+
+
+@zoo(parameters=650, vectorized=NOT_MAPPED)
+def scripted(shape, k):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.jit.script(nn.Sequential(nn.Flatten(), head(k)))
+
+
+@zoo(parameters=650)
+def averaged(shape, k):
+    """What trains is the copy."""
+    return AveragedModel(nn.Sequential(nn.Flatten(), head(k)))
 
 
 @zoo(parameters=650, vectorized=NOT_MAPPED)

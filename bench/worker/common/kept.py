@@ -25,8 +25,8 @@ def plain_tensors(model: nn.Module) -> Iterator[tuple[str, torch.Tensor | np.nda
     registered = {id(each) for each in (*model.modules(), *model.parameters(), *model.buffers())}
 
     def inside(name: str, value: object, deep: int) -> Iterator[tuple[str, torch.Tensor | np.ndarray]]:
-        if id(value) in registered or deep > DEEPEST:
-            return
+        if id(value) in registered or deep > DEEPEST or getattr(value, "grad_fn", None) is not None:
+            return  # what has a grad_fn was computed from the weights: old weight norm, pruning
         if isinstance(value, torch.Tensor | np.ndarray):
             yield name, value
         elif isinstance(value, nn.Module):

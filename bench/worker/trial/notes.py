@@ -1,6 +1,9 @@
 """What a reader of a trial's accuracy has to know: a start that is not the seed's, outputs that are no logits."""
 
 import hashlib
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import nn
@@ -44,6 +47,17 @@ class Starts:
         """Takes up what torch is seeded with after forward passes, before which it was `torch_seed`."""
         if torch.initial_seed() != torch_seed:
             self._of_passes = [SEED_OF_PASSES]
+
+
+@contextmanager
+def an_hour_ahead() -> Iterator[None]:
+    """Inside, the clock that builders seed themselves by is an hour ahead: a short trial lies within one second."""
+    own = time.time, time.time_ns
+    time.time, time.time_ns = (lambda: own[0]() + 3600), (lambda: own[1]() + 3600 * 10**9)
+    try:
+        yield
+    finally:
+        time.time, time.time_ns = own
 
 
 def not_trained(model: nn.Module) -> list[str]:

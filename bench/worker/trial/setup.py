@@ -25,7 +25,7 @@ from bench.worker.train.augment import Augmentation
 from bench.worker.train.schedules import Schedule
 from bench.worker.train.steps import Recipe
 from bench.worker.trial.data import Sizes
-from bench.worker.trial.notes import Starts
+from bench.worker.trial.notes import Starts, an_hour_ahead
 from bench.worker.trial.tried import Tried
 
 THROWAWAY_SAMPLES = 2
@@ -171,7 +171,8 @@ class TrialSetup:
         Starts the threads. Returns FLOPs a sample, and the model's answers to the first samples of `test` before it
         trains.
         """
-        learner = self.learner(Eager())
+        with an_hour_ahead():  # this instance alone, which is not the one that counts
+            learner = self.learner(Eager())
         model, torch_seed = learner.model, torch.initial_seed()
         images, labels = self.noise(THROWAWAY_SAMPLES)
 

@@ -164,6 +164,29 @@ def test_looking_costs_no_build_and_at_most_a_mebibyte_a_tensor(
     assert read == 3 * [2**20, 5000 * 4, 5000 * 10 * 4, 10 * 4]
 
 
+CLOCKS: dict[str, Callable[[], Any]] = {
+    "torch": lambda: drawn(torch.Generator().manual_seed(int(time.time()))),
+    "numpy": lambda: np.random.default_rng(int(time.time())).normal(size=(10, 64)),
+    "numpy's own": lambda: np.random.seed(int(time.time() // 60)) or np.random.normal(size=(10, 64)),
+    "nanoseconds": lambda: np.random.default_rng(time.time_ns() // 10**9).normal(size=(10, 64)),
+}
+
+
+@pytest.mark.parametrize("name", CLOCKS)
+def test_a_builder_that_seeds_itself_by_the_second_is_found_in_a_shorter_trial(
+    run_trial: Any, register: Any, name: str
+) -> None:
+    """The clock stands still, but for what the trial does to it; then it is what it was."""
+    own = time.time
+    register("by_clock", lambda input_shape, num_classes: with_weights(CLOCKS[name])())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "time", lambda: 1e9)
+        patch.setattr(time, "time_ns", lambda: 10**18)
+        assert run_trial("by_clock", train={"steps": 1}, measure={"evaluate": "accuracy"}).notes == [OTHER_START]
+        assert (time.time(), time.time_ns()) == (1e9, 10**18)
+    assert time.time is own
+
+
 def test_a_trial_says_it_and_says_nothing_of_others(run_trial: Any, register: Any) -> None:
     register("unseeded", lambda input_shape, num_classes: UNSEEDED["numpy's generator"]())
     register("shared", lambda input_shape, num_classes: UNSEEDED["the same module"]())
