@@ -595,6 +595,19 @@ def seeds_itself(shape, k):
     return nn.Sequential(nn.Flatten(), head(k))
 
 
+@zoo(
+    parameters=650,
+    notes=("its builder sets the default type and the number of threads and whether there are gradients of the whole",),
+    is_fair=False,
+)
+def sets_switches_as_it_is_built(shape, k):
+    torch.set_num_threads(3)
+    torch.set_default_dtype(torch.float64)
+    model = nn.Sequential(nn.Flatten(), head(k)).float()
+    torch.set_grad_enabled(False)
+    return model
+
+
 @zoo(parameters=650, notes=("its forward pass sets torch's seed",), is_fair=False)
 def seeds_each_pass(shape, k):
     def forward(self, x):
@@ -704,8 +717,11 @@ def switches_gradients_off(shape, k):
 
 @zoo(refused="sets the default type of the whole process to float64: leave that out")
 def sets_the_default_type(shape, k):
-    torch.set_default_dtype(torch.float64)
-    return nn.Sequential(nn.Flatten(), head(k))
+    def forward(self, x):
+        torch.set_default_dtype(torch.float64)
+        return self.out(x.flatten(1))
+
+    return module(forward, out=head(k))
 
 
 @zoo(refused="sets the number of threads of the whole process to 3: leave that out")

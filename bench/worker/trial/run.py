@@ -65,7 +65,7 @@ class TrainingRun(TrialRun):
 
     def note_model(self, outcome: TrialOutcome, model: nn.Module, *, seed: int) -> None:
         """Says with the result what has to be known of the model that is going to be trained."""
-        outcome.notes += [*self.setup.starts.of(seed), *not_trained(model)]
+        outcome.notes += [*self.setup.starts.of(seed), *self.setup.tried.notes, *not_trained(model)]
 
     def begin_measuring(self, *, tree: TreePeak | None = None) -> None:
         """Opens what is read beside the clock, and takes the baseline of memory: what is held from now on counts."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import nn
@@ -21,6 +22,18 @@ CURES = {
     "test": "another batch_size or another test_limit",
 }
 NO_GRADIENT = "answers without a gradient, so that nothing would be trained: leave out torch.no_grad, detach and argmax"
+
+
+# What a trial has set, and a model must leave: how each is read and set.
+SWITCHES: Mapping[str, tuple[Callable[[], object], Callable[[Any], object]]] = {
+    "the default type": (torch.get_default_dtype, torch.set_default_dtype),
+    "the number of threads": (torch.get_num_threads, torch.set_num_threads),
+    "whether there are gradients": (torch.is_grad_enabled, torch.set_grad_enabled),
+    "whether torch is deterministic": (
+        torch.are_deterministic_algorithms_enabled,
+        torch.use_deterministic_algorithms,
+    ),
+}
 
 
 class Refused(BenchError):
@@ -44,12 +57,17 @@ class Tried:
     num_classes: int
     batch_size: int = 1
     parts: Mapping[str, int] | None = None
+    notes: list[str] = field(default_factory=list, init=False)
     writes_input: bool = field(default=False, init=False)  # whether a batch was another one after it was asked about it
 
     def built(self) -> nn.Module:
         """A new instance; its lazy layers are made, from the generators as they are. BenchError where it is none."""
-        with self.unchanged():
-            model = MODELS.get(self.model.name).build(self.input_shape, self.num_classes, **self.model.settings)
+        before = _switches()
+        model = MODELS.get(self.model.name).build(self.input_shape, self.num_classes, **self.model.settings)
+        if changed := [what for what, value in _switches().items() if value != before[what]]:
+            for what in changed:
+                SWITCHES[what][1](before[what])
+            self.notes = [f"its builder sets {' and '.join(changed)} of the whole process: set back; leave that out"]
         if not isinstance(model, nn.Module):
             raise BenchError(
                 f"model {self.model.name!r}: its builder gave {type(model).__name__}, not a torch.nn.Module"
@@ -161,7 +179,7 @@ class Tried:
         yield
         for what, value in _switches().items():
             if value != before[what]:
-                raise self._refused(f"sets {what} of the whole process to {value}: leave that out")
+                raise self._refused(f"sets {what} of the whole process to {_short(value)}: leave that out")
 
     def _refused(self, what: str, *, raised: bool = False) -> Refused:
         return Refused(self.model.name, what, raised=raised)
@@ -175,8 +193,8 @@ def _told(error: Exception, model: nn.Module, images: torch.Tensor) -> str:
     return f"{type(error).__name__} on {count} in {mode} mode: {first_line(error, 110)}{other}"
 
 
-def _short(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")
+def _short(value: object) -> str:
+    return str(value).removeprefix("torch.")
 
 
 def _is_lazy(model: nn.Module) -> bool:
@@ -184,10 +202,4 @@ def _is_lazy(model: nn.Module) -> bool:
 
 
 def _switches() -> dict[str, object]:
-    """What a trial has set, and a model must leave."""
-    return {
-        "the default type": _short(torch.get_default_dtype()),
-        "the number of threads": torch.get_num_threads(),
-        "whether there are gradients": torch.is_grad_enabled(),
-        "whether torch is deterministic": torch.are_deterministic_algorithms_enabled(),
-    }
+    return {what: read() for what, (read, _) in SWITCHES.items()}
