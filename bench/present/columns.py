@@ -67,8 +67,8 @@ def wrapped(text: str, *, width: int = WIDTH, indent: str = "") -> list[str]:
 
 
 def printable_line(line: str) -> str:
-    """`line` without what a terminal would obey; its spaces stay."""
-    return "".join(each if each.isprintable() else "?" for each in line).rstrip()
+    """`line` without what a terminal would obey; its spaces stay, those too at which no line is broken."""
+    return "".join(each if each.isprintable() or each == "\u00a0" else "?" for each in line).rstrip()
 
 
 def printable_lines(text: str) -> str:

@@ -56,7 +56,9 @@ def write_file(folder: Path, result: Result, *, f1: Sequence[float], weights: An
         file["diagnosis/per_class/f1"] = np.array(f1)
         for name, values in {"a.weight": weights, "a.bias": np.full(7, 100.0)}.items():
             file[f"weights/{name}"] = values
-            file[f"weights/{name}"].attrs.update({"l2_norm": np.linalg.norm(values), "near_zero": near_zero})
+            said = {"l2_norm": np.linalg.norm(values), "near_zero": near_zero, "mean": 0.0, "sd": 1.0, "minimum": 0.0}
+            said |= {"maximum": 1.0, "histogram_counts": np.array([4]), "histogram_edges": np.array([0.0, 1.0])}
+            file[f"weights/{name}"].attrs.update(said)
 
 
 def figures(results: Sequence[Result], suite: Suite, folder: Path) -> list[Any]:
