@@ -1,5 +1,6 @@
 """`bench diagnose`: what trained models get right and wrong."""
 
+import sys
 from typing import Annotated
 
 import typer
@@ -33,6 +34,6 @@ def diagnose(
     store, suite = open_results(target, results=results, data_root=data_root, plugins=plugin or ())
     store.refresh_some()
     planned, _ = of_the_plan(store.results, suite)
-    for path in pages(store, planned, trial=trial):
+    for path in pages(store, planned, trial=trial, say=lambda text: sys.stderr.write(f"{text}\n")):
         print(path)
     return EXIT_OK

@@ -23,12 +23,24 @@ MOST_CLASSES = 100  # of a confusion matrix that can be looked at
 MOST_LISTED = 20
 
 
-def pages(store: Store, results: Sequence[Result], *, trial: str | None) -> list[Path]:
+def pages(
+    store: Store, results: Sequence[Result], *, trial: str | None, say: Callable[[str], object] = lambda _: None
+) -> list[Path]:
     """Write the pages of `results`: of one trial by its id or the start of it, else of each model's first seed, and
-    the models side by side. Returns the pages, the most telling first. Raises BenchError where there is nothing."""
+    the models side by side. Returns the pages, the most telling first. What cannot be read is said and left out;
+    raises BenchError where nothing is left."""
     chosen = [newest_ok(results, trial)] if trial else _one_a_model(results)
     folder = store.folder / "report" / FOLDER
-    found = [read(result, store.artifact_path(result.run_id, result.trial_id)) for result in chosen]
+    found, unread = [], list[BenchError]()
+    for result in chosen:
+        try:
+            found.append(read(result, store.artifact_path(result.run_id, result.trial_id)))
+        except BenchError as error:
+            unread.append(error)
+    if not found:
+        raise unread[0]
+    for why in unread:
+        say(f"left out: {why}")
     if bare := next((each.result.trial_id for each in found if not each.arrays), ""):
         raise BenchError(
             f'trial {bare}: it was trained with evaluate = "accuracy" or by an older bench, so its file has no '

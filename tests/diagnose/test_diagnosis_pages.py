@@ -152,3 +152,19 @@ def test_the_tables_say_what_the_arrays_say(folder: Path) -> None:
     mean, low, high = re.fullmatch(r"(.+) \[(.+), (.+)\]", pair[6].text.replace("−", "-")).groups()  # type: ignore[union-attr]
     assert pair[6].number == pytest.approx(first.mean() - second.mean())
     assert float(low) <= float(mean) <= float(high)
+
+
+def test_a_file_that_cannot_be_read_is_said_and_the_others_have_pages(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, results = results_of(folder)
+    damaged, whole = results
+    path = store.artifact_path(damaged.run_id, damaged.trial_id)
+    path.write_bytes(path.read_bytes()[:2000])
+    monkeypatch.setattr(write, "_trial_page", lambda found, folder: folder / found.result.trial_id)  # draws for seconds
+    said: list[str] = []
+    assert [page.name for page in write.pages(store, results, trial=None, say=said.append)] == [whole.trial_id]
+    (line,) = said
+    assert line.startswith(f"left out: {path}: no file of a trial, cut off")
+    with pytest.raises(BenchError, match="no file of a trial, cut off"):
+        write.pages(store, results, trial=damaged.trial_id)

@@ -157,3 +157,26 @@ def test_a_file_in_the_place_of_the_folder_is_found_out_before(project: Any, fre
     (project.folder / "results").write_text("")
     line = refused_quickly(project, "run", project.suite("good"), "--results", project.results)
     assert line.startswith(f"{project.results}/mine: results cannot be written there (Not a directory)")
+
+
+def test_a_results_folder_that_is_removed_during_a_run_stops_it(project: Any) -> None:
+    """By the second of four trials; the others are not trained for nothing, and the one line says what happened."""
+    suite = project.suite("good", seeds="0, 1, 2, 3")
+    code = f"""
+import pathlib, shutil
+def remove():
+    folder = pathlib.Path({str(project.results / "mine")!r})
+    if list(folder.glob("trials/*.jsonl")):
+        shutil.rmtree(folder)
+make("removes", remove)
+"""
+    models = project.folder / "models.py"
+    models.write_text(models.read_text() + code)
+    suite.write_text(suite.read_text().replace('["good"]', '["removes"]'))
+    done = project.run(suite)
+    assert done.code == 2
+    last = done.err.splitlines()[-1]
+    assert ".jsonl: was removed, renamed or replaced while the run wrote to it" in last
+    assert "run the same command again" in last
+    assert "Traceback" not in done.err
+    assert done.err.count(" ok ") <= 1
