@@ -39,7 +39,7 @@ SHAPES: Mapping[str, str] = {
 MAYBE = frozenset({"first_batch/before"})  # of a model that was asked before it was trained
 COUNTS = frozenset({"count", "support", "right", "wrong", "index"})
 CLASSES = frozenset({"label", "labels", "answer"})
-STATISTICS = ("mean", "sd", "minimum", "maximum", "l2_norm", "near_zero")
+STATISTICS = ("mean", "sd", "minimum", "maximum", "l2_norm", "near_zero", "histogram_counts", "histogram_edges")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ def _from_file(file: "h5py.File", result: Result) -> Diagnosed:
         labels=labels,
         confusion=confusion,
         arrays=arrays,
-        layers=tuple(_layers(file)),
+        layers=tuple(layer for layer in _layers(file) if len(layer.statistics) == len(STATISTICS)),
     )
 
 
@@ -188,13 +188,13 @@ def _layers(file: "h5py.File") -> list[Layer]:
 def _layer(file: "h5py.File", name: str) -> Layer:
     place, values = f"weights/{name}", hdf5.array(file, f"weights/{name}", kinds="f")
     found: dict[str, Any] = {}
-    for key in (*STATISTICS, "histogram_counts", "histogram_edges"):
+    for key in (key for key in STATISTICS if key in file[place].attrs):
         read = np.asarray(hdf5.attribute(file[place], key))
         if read.dtype.kind not in "iuf" or read.dtype.itemsize > 8 or not np.isfinite(read).all():
             raise ValueError(f"{key} of {place} is no number")
         if read.ndim != key.startswith("histogram"):
             raise ValueError(f"{key} of {place} is no number")
         found[key] = read if read.ndim else read.item()
-    if len(found["histogram_edges"]) != len(found["histogram_counts"]) + 1:
+    if len(found.get("histogram_edges", [0])) != len(found.get("histogram_counts", ())) + 1:
         raise ValueError(f"the histogram of {place} has no ends")
     return Layer(hdf5.texts(name)[0], values, found)
