@@ -20,9 +20,11 @@ from bench.base.records import Component
 from bench.errors import BenchError
 from bench.execute.opening_lines import title_line, wrapped
 from bench.plots.draw import draw
+from bench.present import style
 from bench.present.colours import styles_of
 from bench.present.columns import printable_lines
 from bench.present.files import save_figures
+from bench.present.glyphs import dress
 from bench.present.images import image_grid
 from bench.present.names import short_names
 from bench.present.tables import to_latex, to_markdown
@@ -37,7 +39,7 @@ HOSTILE = ("\x1b[31mred\x1b[0m", "nul\x00", "bell\x07", "\u202eturned", "a\u2028
 
 
 def unsafe(text: str) -> list[str]:
-    return [each for each in text if not each.isprintable() and each != "\n"]
+    return [each for each in text if not each.isprintable() and each not in "\n\u00a0"]
 
 
 @pytest.fixture(scope="module")
@@ -110,4 +112,14 @@ def test_an_error_is_one_line_that_can_be_shown(text: str) -> None:
 
 
 def test_lines_stay_lines() -> None:
-    assert printable_lines("a\n  b\x1b[2J\n") == "a\n  b?[2J\n"
+    assert printable_lines("a\n  b\x1b[2J\n95\u00a0%") == "a\n  b?[2J\n95\u00a0%"
+
+
+def test_titles_keep_the_spaces_at_which_they_are_not_broken(make: ModuleType, tmp_path: Path) -> None:
+    plan = make.Plan(seeds=(0, 1))
+    sections = sections_of(latest(make.run_of(plan), plan).rows, plan)
+    plot = next(plot for _, plot in plots_of(sections))
+    with style.setup():
+        figure = draw(plot, styles_of(sections[0].models))
+        assert dress(figure) == set()
+    assert any("95\u00a0% interval" in text.get_text() for text in figure.texts)
