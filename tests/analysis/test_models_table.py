@@ -11,9 +11,11 @@ import pytest
 
 from bench.analysis.cells import Section
 from bench.analysis.models_table import models_table
+from bench.analysis.plots import plots_of
 from bench.analysis.sections import sections_of
 from bench.base.records import Component, Result
-from bench.present.tables import Table, to_latex, to_markdown
+from bench.present.tables import Table, to_csv, to_latex, to_markdown
+from bench.publish.summary import summary_table
 from bench.report.terminal import terminal_summary
 from bench.results.frame import latest
 from bench.statistics.intervals import log_ratio
@@ -232,7 +234,7 @@ def test_the_caption_of_latex_can_stand_alone(make: ModuleType) -> None:
 
 
 def test_a_wide_interval_leaves_its_mean_readable(make: ModuleType) -> None:
-    """One of two seeds is at chance: table, LaTeX, CSV, terminal, sentences and page have the same mean and ends."""
+    """One of two seeds is at chance: table, LaTeX, CSV, terminal, sentences and publish have the same mean and ends."""
     plan = make.Plan(seeds=(0, 1))
     broken = [{"test_accuracy": 0.866, "train_samples_per_second": 530_000.0, "own": -0.002},
               {"test_accuracy": 0.097, "train_samples_per_second": 50_000.0, "own": 0.001}]  # fmt: skip
@@ -252,6 +254,12 @@ def test_a_wide_interval_leaves_its_mean_readable(make: ModuleType) -> None:
     (row,) = [line for line in terminal.splitlines() if line.startswith("cnn ")]
     assert "0.48 [0.00, 1.00]" in row
     assert " 290,000 " in row
+    assert [line.split(",")[2:5] for line in to_csv(table).splitlines() if line.startswith("cnn")] == [
+        ["0.4815", "0", "1"]]  # fmt: skip
+    section = section_of(plan, results)
+    assert "cnn 0.48 [0.00, 1.00]" in next(plot.alt for _, plot in plots_of([section]) if plot.kind == "strip")
+    for form, text in {"interval": "0.48 [0.00, 1.00]", "range": "0.00 to 1.00", "mean": "0.48"}.items():
+        assert summary_table([section], {"format": form}).rows[2][1].text == text
 
 
 def test_even_intervals_need_no_brackets(make: ModuleType) -> None:

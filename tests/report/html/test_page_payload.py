@@ -14,11 +14,14 @@ from typing import Any
 
 import pytest
 
+from bench.analysis.models_table import models_table
+from bench.analysis.sections import sections_of
 from bench.base.records import Component
 from bench.report.html import details, payload, write
 from bench.report.html.write import embedded_json
-from bench.report.page import NOTHING
+from bench.report.page import NOTHING, Part, Report
 from bench.report.render import render
+from bench.results.frame import latest
 
 
 class Found(HTMLParser):
@@ -165,3 +168,22 @@ def test_without_the_extra_one_line_says_how_to_get_it(
     assert outcome.notes == ("no report/index.html: it needs jinja2; pip install 'bench-models[html]'",)
     assert not (tmp_path / "report" / "index.html").exists()
     assert not render(tmp_path, suite=make.Plan(), results=[]).rendered
+
+
+def test_figures_of_the_page_are_those_of_the_report(make: ModuleType, tmp_path: Path) -> None:
+    """Also where an interval is wide: one of two seeds is at chance."""
+    plan = make.Plan(seeds=(0, 1))
+    broken = {"test_accuracy": 0.097, "train_samples_per_second": 50_000.0}
+    results = [
+        replace(each, metrics=each.metrics | broken) if (each.trial.model.name, each.trial.seed) == ("cnn", 1) else each
+        for each in make.run_of(plan)
+    ]
+    found = latest(results, plan)
+    table = models_table(sections_of(found.rows, plan)[0], name="models")
+    data = payload.payload(Report(tmp_path, plan, found, parts=(Part(sections_of(found.rows, plan)[0], table),)))
+    keys, names = [column.key for column in table.columns], [metric["name"] for metric in data["metrics"]]
+    for name in ("test_accuracy", "train_samples_per_second"):
+        shown = [cell["figures"][names.index(name)][3] for cell in data["cells"]]
+        assert shown == [row[keys.index(name)].text for row in table.rows]
+    low, high = data["cells"][2]["figures"][names.index("test_accuracy")][1:3]
+    assert (low, high) == (0, 1)
