@@ -16,6 +16,7 @@ import pytest
 import torch
 from torch import nn
 
+from bench.base import files
 from bench.base.checkpoint_file import BEST, LAST, Label, read
 from bench.base.records import TrainSettings
 from bench.worker.devices.cpu import Cpu
@@ -275,10 +276,12 @@ def test_a_full_disk_leaves_the_checkpoint_before(run_trial: Any, tmp_path: Path
     assert [path.name for path in place.iterdir()] == [LAST]
 
 
-def test_an_error_of_the_disk_within_torchs_writer_is_an_oserror(tmp_path: Path) -> None:
+def test_an_error_of_the_disk_within_torchs_writer_is_an_oserror(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     label = Label(trial_id="t", environment_id="e", code_id="c", torch="2", epoch=1, kept=False)
     full = tmp_path / "full.pt"
-    full.with_name("full.pt.part").symlink_to("/dev/full")
+    monkeypatch.setattr(files, "created", lambda path, buffering: Path("/dev/full").open("wb", buffering=buffering))
     with pytest.raises(OSError, match="No space left"):
         checkpoints.write(full, {"weights": torch.zeros(100_000)}, label=label)
     assert not full.exists()
