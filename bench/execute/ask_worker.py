@@ -23,7 +23,7 @@ from bench.suite.catalogue import Catalogue
 # Plugins take at most 30 s together; importing torch from a cold disk takes a while too.
 CATALOGUE_SECONDS = 150.0
 NOT_LISTED = "models and devices cannot be listed"
-LOOK_SECONDS = 0.5  # between two looks at how much it has printed
+LOOK_SECONDS = 0.5  # between two looks at what the kernel does not tell; a trial speaks as often
 MOST_PRINTED_BYTES, LAST_BYTES = 16 << 20, 64 << 10  # of what it prints: most that is kept; where its last line is
 GRACE_SECONDS = 2.0  # for a process that was asked to end, before it is killed
 

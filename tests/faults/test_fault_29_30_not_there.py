@@ -160,4 +160,4 @@ def test_a_plugin_that_hangs_with_a_closed_pipe_or_stops_who_asks_is_charged(pro
     done = project.bench("list", "models", "--plugin", "hides.py", "--plugin", "stops.py")
     assert done.code == 0
     assert re.fullmatch(r"hides\.py: failed to import: it took longer than [0-9]+ s\n", done.err)
-    assert "\nstops  " in done.out
+    assert "\nstops\n  from stops.py\n" in done.out

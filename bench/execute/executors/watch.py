@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TypeAlias
 
 from bench.base.records import Json
-from bench.execute.ask_worker import GRACE_SECONDS
+from bench.execute.ask_worker import GRACE_SECONDS, LOOK_SECONDS
 from bench.execute.executors.exit_status import Ending, ending
 from bench.execute.executors.log import TrialLog
 from bench.execute.executors.words import Heard
@@ -20,7 +20,6 @@ OnProgress: TypeAlias = Callable[[dict[str, Json]], None]
 
 BEGIN_SECONDS = 300.0  # for the template to import torch and to fork the trial
 LAST_SECONDS = 30.0  # for a trial that has told its outcome to end: a driver may have much to give back
-LOOK_SECONDS = 0.5  # between two looks at what the kernel does not tell; a trial speaks as often
 
 
 class TemplateLost(Exception):
