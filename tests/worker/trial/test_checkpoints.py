@@ -8,7 +8,7 @@ import random
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import h5py
 import numpy as np
@@ -281,7 +281,11 @@ def test_an_error_of_the_disk_within_torchs_writer_is_an_oserror(
 ) -> None:
     label = Label(trial_id="t", environment_id="e", code_id="c", torch="2", epoch=1, kept=False)
     full = tmp_path / "full.pt"
-    monkeypatch.setattr(files, "created", lambda path, buffering: Path("/dev/full").open("wb", buffering=buffering))
+
+    def created(path: Path, buffering: int) -> BinaryIO:
+        return Path("/dev/full").open("wb", buffering=buffering)
+
+    monkeypatch.setattr(files, "created", created)
     with pytest.raises(OSError, match="No space left"):
         checkpoints.write(full, {"weights": torch.zeros(100_000)}, label=label)
     assert not full.exists()
