@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import chdtri, fdtri, ndtr, stdtrit  # scipy.stats would take half a second to import
 
-from bench.statistics.intervals import Ratio, log_ratio, t_quantile
+from bench.statistics.intervals import FEWEST, Ratio, log_ratio, t_quantile
 
 F_POINTS, SPREAD_POINTS = 200, 1000
 PER_SIDE = 5  # processes on each side of the A-against-A comparison that the smallest difference is stated for
@@ -29,10 +29,10 @@ def detectable_difference(sd: float, n: int, *, confidence: float = 0.95, power:
     """Smallest mean difference of `n` pairs, whose differences have the standard deviation `sd`, that the paired
     t-interval tells from 0 with probability `power` (noncentral t: Cohen 1988, chapter 2). In the unit of `sd`.
 
-    None where n = 1: nothing could be told. Raises ValueError for a negative `sd`, or n < 1.
+    None below three pairs, which exclude nothing. Raises ValueError for a negative `sd`, or n < 1.
     """
     _check(sd, n)
-    if n == 1:
+    if n < FEWEST:
         return None
     critical = np.array([t_quantile(n - 1, confidence=confidence)])
     return sd / math.sqrt(n) * _errors_off(critical, n - 1, chance=1 - confidence, power=power)

@@ -7,7 +7,6 @@ import json
 import shutil
 import subprocess
 import sys
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
@@ -39,7 +38,6 @@ class Whole:
 
     outcome: RenderOutcome
     folder: Path
-    seconds: float
 
     @property
     def text(self) -> str:
@@ -52,9 +50,7 @@ def whole(make: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Whole:
     folder = tmp_path_factory.mktemp("whole")
     plan = make.Plan(batch_sizes=(64, 256), devices=("cpu", "cuda", "mps"))
     results = make.run_of(plan)
-    start = time.perf_counter()
-    outcome = render(folder, suite=plan, results=results)
-    return Whole(outcome, folder, time.perf_counter() - start)
+    return Whole(render(folder, suite=plan, results=results), folder)
 
 
 @pytest.fixture(scope="module")
@@ -191,10 +187,6 @@ def test_a_folder_that_cannot_be_written_is_one_line(make: ModuleType, tmp_path:
     (tmp_path / "report").write_text("a file where the folder should be")
     with pytest.raises(BenchError, match="cannot be written"):
         render(tmp_path, suite=make.Plan(), results=[])
-
-
-def test_the_baseline_is_rendered_in_a_few_seconds(whole: Whole) -> None:
-    assert whole.seconds < 15  # 1.5 s on an idle core; the limit is for machines that are not
 
 
 def test_matplotlib_and_pandas_wait_until_something_is_rendered() -> None:
