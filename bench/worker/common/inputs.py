@@ -7,8 +7,6 @@ comes later would read. Such a model is found before the trial trains, and gets 
 import torch
 from torch import nn
 
-from bench.errors import BenchError
-
 
 class Given:
     """A copy of images (N, C, H, W) that a model is called with, to see whether it writes into it.
@@ -38,13 +36,18 @@ def give_own_memory(model: nn.Module, *, in_training: bool) -> None:
             return None
         return given[0].clone(), *given[1:]
 
-    model.register_forward_pre_hook(copy)
+    # Before those of the model itself, which may write too.
+    model.register_forward_pre_hook(copy, prepend=True)
 
 
-def refuse_late_write(images: torch.Tensor, *, before: int) -> None:
-    """Raises BenchError where `images` were written to since their version was `before`."""
+class WroteLate(Exception):  # the run that catches it trains anew
+    """The model changed images of the trial's data: it writes into its input, and did not when it was tried."""
+
+    def __init__(self) -> None:
+        super().__init__("the model wrote into the images that it was given; begin its forward with x = x.clone()")
+
+
+def notice_write(images: torch.Tensor, *, before: int) -> None:
+    """Raises WroteLate where `images` were written to since their version was `before`."""
     if images._version != before:
-        raise BenchError(
-            "the model wrote into the images that it was given, which it did not do when it was tried on noise; "
-            "begin its forward with x = x.clone()"
-        )
+        raise WroteLate

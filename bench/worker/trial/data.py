@@ -51,6 +51,10 @@ class TrialData(Sizes):
     test: Held
     test_images: Images  # (N, C, H, W) as they lie in the data set, for the eye
 
+    def checksums(self) -> list[int]:
+        """One for each split that evaluations read."""
+        return [split.checksum() for split in (self.probe, self.validation, self.test) if split is not None]
+
 
 def notes_on(request: Request, splits: Splits, limits: Mapping[str, int | None]) -> Callable[[int], list[str]]:
     """Notes on the data of a seed. For the end of a trial: pages that are read before it trains hide memory."""

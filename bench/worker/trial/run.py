@@ -34,9 +34,16 @@ class TrialRun(ABC):
     """A request under way. `go` fills the outcome; what it raises is what became of the trial."""
 
     def __init__(
-        self, request: Request, channel: Channel, outcome: TrialOutcome, measured: Callable[[], object]
+        self,
+        request: Request,
+        channel: Channel,
+        outcome: TrialOutcome,
+        measured: Callable[[], object],
+        *,
+        copies_input: bool = False,  # whether the model is known to write into its batch
     ) -> None:
         self.request, self.channel, self.outcome, self.measured = request, channel, outcome, measured
+        self.copies_input = copies_input
         self.trial, self.train = request.trial, request.trial.train
 
     def go(self) -> None:
@@ -52,7 +59,9 @@ class TrialRun(ABC):
         """All that comes once engine and device are there."""
 
     def set_up(self, sizes: Sizes) -> TrialSetup:
-        return TrialSetup(self.trial, self.engine, device=self.device, threads=self.outcome.threads, sizes=sizes)
+        setup = TrialSetup(self.trial, self.engine, device=self.device, threads=self.outcome.threads, sizes=sizes)
+        setup.tried.writes_input = self.copies_input
+        return setup
 
 
 class TrainingRun(TrialRun):

@@ -13,6 +13,7 @@ from torch import nn
 
 from bench.worker.common import checked
 from bench.worker.common.failures import Diverged, classify, readable_traceback
+from bench.worker.common.inputs import WroteLate
 from bench.worker.common.messages import Channel, Metrics, Request, TrialOutcome
 from bench.worker.engines.base import Learner
 from bench.worker.evaluate.accuracy import Evaluation, Held, evaluate
@@ -43,7 +44,12 @@ def run(
     if request.rates is not None:
         run_class = RangeTest
     try:
-        run_class(request, channel, outcome, measured).go()
+        try:
+            run_class(request, channel, outcome, measured).go()
+        except WroteLate:
+            channel.progress(note="trained anew, with a copy of each batch: the model writes into its input")
+            outcome = TrialOutcome()
+            run_class(request, channel, outcome, measured, copies_input=True).go()
     except (Exception, SystemExit, KeyboardInterrupt) as error:  # a model that says sys.exit() has raised, too
         status, reason = classify(error)
         for each in (outcome, *outcome.others):
@@ -58,6 +64,7 @@ def run(
 class SingleRun(TrainingRun):
     """A trial that has its process for itself."""
 
+    checksums: list[int]  # of the data that evaluations read
     curves: dict[str, list[float | None]]
     held: Metrics  # bytes of gradients and optimizer after the last step
     last: Evaluation | None = None  # of the test set
@@ -88,6 +95,7 @@ class SingleRun(TrainingRun):
     def run(self) -> None:
         self.curves, self.held = self.outcome.curves, {}
         data = load(self.request, self.device)
+        self.checksums = data.checksums()
         self.setup = self.set_up(data)
         full = self.trial.measure.evaluate == "full"
         self.outcome.metrics["flops_per_sample"], self.before = self.setup.warm_library(data.test if full else None)
@@ -199,6 +207,8 @@ class SingleRun(TrainingRun):
         self.outcome.metrics |= record.last_of(self.curves, epoch=self.stopping.best_epoch if self.stopping else 0)
         self.outcome.metrics["time_to_target_seconds"] = self.reached_seconds
         record.fill(self.outcome, trial=self.trial, log=log, found=found, peaks=self.peaks, watch=self.watch)
+        if data.checksums() != self.checksums:  # torch does not count every write
+            raise WroteLate
         self.measured()
         self.outcome.instruments |= self.engine.instruments
         self.checkpoints.mark(self.outcome)

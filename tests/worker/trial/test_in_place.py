@@ -80,12 +80,19 @@ class Net(nn.Module):
 def twins(run_trial: Any, register: Any) -> Any:
     """`twins(pair, **train)` trains both of a pair; gives what each has learned and answered."""
 
-    def both(pair: tuple[Change, Change], *, others: dict[int, None] | None = None, **train: Any) -> list[Any]:
+    def both(
+        pair: tuple[Change, Change],
+        *,
+        kind: type[Net] = Net,
+        data: Component = DATA,
+        others: dict[int, None] | None = None,
+        **train: Any,
+    ) -> list[Any]:
         found = []
         for name, change in zip(("writes", "plain"), pair, strict=True):
-            register(name, lambda shape, classes, change=change: Net(shape, classes, change))
+            register(name, lambda shape, classes, change=change: kind(shape, classes, change))
             train = {"epochs": 3, "validation_split": 0.2, "threads": 1} | train
-            done = run_trial(name, dataset=DATA, batch_size=16, train=train, others=others or {})
+            done = run_trial(name, dataset=data, batch_size=16, train=train, others=others or {})
             found.append([learned(each) for each in (done, *done.others)])
         return found
 
@@ -120,23 +127,78 @@ def test_so_it_does_with_all_seeds_at_once(twins: Any, pair: str) -> None:
     assert writes == plain
 
 
-def test_one_that_begins_to_write_later_is_refused(run_trial: Any, register: Any) -> None:
-    """Too late to give it a copy: what it was given has changed for everybody."""
+def half_of_negatives(_: nn.Module, x: Tensor) -> Tensor:
+    values = x.data  # noise has none below 0
+    values[values < 0] *= 0.5
+    return x
 
-    class Late(Net):
-        def forward(self, x: Tensor) -> Tensor:
-            late = not self.training and self.layer.weight.detach().abs().sum() != self.first
-            return super().forward(x.sub_(0.5) if late else x - 0.5)
 
-    def build(shape: tuple[int, ...], classes: int) -> nn.Module:
-        model = Late(shape, classes, lambda _, x: x)
-        model.first = model.layer.weight.detach().abs().sum()
-        return model
+class Later(Net):
+    """Writes once it has learned something; `by`: how."""
 
-    register("late", build)
-    done = run_trial("late", dataset=DATA, train={"epochs": 2, "threads": 1})
-    assert done.status == "failed"
-    assert "begin its forward with x = x.clone()" in done.reason
+    def __init__(self, shape: tuple[int, ...], classes: int, by: Change) -> None:
+        super().__init__(shape, classes, by)
+        self.first = self.layer.weight.detach().abs().sum()
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.layer.weight.detach().abs().sum() == self.first:
+            return super_forward(self, x - 0.5)
+        return super().forward(x)
+
+
+class Keeping(Net):
+    """Clears the batch of its last call, as one that reuses its places does."""
+
+    last: Tensor | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.last is not None:
+            self.last.data.zero_()
+        self.last = self.change(self, x)
+        return super_forward(self, x)
+
+
+def super_forward(model: Net, x: Tensor) -> Tensor:
+    answer: Tensor = model.layer(x.flatten(1))
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("kind", "pair"),
+    [
+        (Later, TWINS["shift"]),
+        (Later, (by_data, lambda _, x: x - 0.5)),
+        (Net, (half_of_negatives, lambda _, x: torch.where(x < 0, x * 0.5, x))),
+        (Keeping, (lambda _, x: x, lambda _, x: x.clone())),
+    ],
+    ids=["later", "later, uncounted", "below 0", "what it kept"],
+)
+def test_one_that_did_not_write_when_it_was_tried_is_trained_anew(
+    twins: Any, kind: type[Net], pair: tuple[Change, Change]
+) -> None:
+    data = Component("synthetic", {"train": 100, "test": 50, "scaling": "symmetric"})
+    writes, plain = twins(pair, kind=kind, data=data)
+    assert writes == plain
+
+
+def test_hooks_of_the_model_get_the_copy(run_trial: Any, register: Any) -> None:
+    def shifted(_: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return (given[0] - 0.5,)
+
+    def shifts(_: nn.Module, given: tuple[Tensor, ...]) -> None:
+        given[0].sub_(0.5)
+
+    found = []
+    for name, hook in {"shifts": shifts, "shifted": shifted}.items():
+
+        def build(shape: tuple[int, ...], classes: int, hook: Any = hook) -> nn.Module:
+            model = Net(shape, classes, lambda _, x: x)
+            model.register_forward_pre_hook(hook)
+            return model
+
+        register(name, build)
+        found.append(learned(run_trial(name, dataset=DATA, train={"epochs": 2, "threads": 1})))
+    assert found[0] == found[1]
 
 
 def test_others_get_no_copy(run_trial: Any, register: Any) -> None:
