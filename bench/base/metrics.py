@@ -180,6 +180,7 @@ RANKING_COSTS = _table("fit_seconds", *MEMORY, "parameters", "energy_joules")
 _OTHER = """
     trial_id run_id environment_id code_id cell_id status reason dataset dataset_settings model model_settings seed
     batch_size device precision engine loader threads optimizer learning_rate epochs valid validity_notes n
+    timing timing_notes train_samples_per_second_half_width
 """
 OTHER_COLUMNS = frozenset(_OTHER.split())
 

@@ -14,6 +14,7 @@ from bench.base.records import (
     Trial,
     settings_by_name,
 )
+from bench.results.timing import timings
 from bench.suite.plan import Suite
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ SETTINGS = (
 TRAIN_COLUMNS = ("precision", "engine", "loader", "optimizer", "learning_rate")
 HEAD = IDENTITY + SETTINGS
 TAIL = ("valid", "validity_notes")
+TIMING = ("timing", "timing_notes", "train_samples_per_second_half_width")
 COUNTS = (*(status for status in STATUSES if status != "ok"), "missing", "not_valid")
 WHOLE = frozenset({"count", "bytes", "FLOP"})  # units of figures that are counted, not measured
 CELL = "cell_id"
@@ -101,7 +103,8 @@ def trials_frame(results: Sequence[Result], suite: Suite | None = None) -> "pd.D
 def rows_frame(rows: Sequence[Row], *, axes: Sequence[str]) -> "pd.DataFrame":
     """The frame of rows that were chosen already; `axes` are the dotted names of the columns after `epochs`.
 
-    The later metrics and those of plugins come last; one that is called like a column stands as `metric.<name>`.
+    The later metrics, what is known of the timings, and the metrics of plugins come last; one of these that is called
+    like a column stands as `metric.<name>`.
     """
     import pandas as pd
 
@@ -122,6 +125,7 @@ def rows_frame(rows: Sequence[Row], *, axes: Sequence[str]) -> "pd.DataFrame":
     columns["valid"] = pd.array([None if result is None else result.valid for result in results], dtype="boolean")
     columns["validity_notes"] = [("" if result is None else "; ".join(result.validity_notes)) for result in results]
     columns |= {name: metrics[name] for name in LATER}
+    columns |= _timing_columns(results)
     for name in (name for name in metrics if name not in BUILT_IN):
         column = name
         while column in OTHER_COLUMNS or column in columns:
@@ -177,6 +181,12 @@ def _setting_columns(trials: Sequence[Trial]) -> dict[str, Any]:
         "epochs": _column([None if trial.train.steps else trial.train.epochs for trial in trials], whole=True),
     }
     return columns | {name: [getattr(trial.train, name) for trial in trials] for name in TRAIN_COLUMNS}
+
+
+def _timing_columns(results: Sequence[Result | None]) -> dict[str, Any]:
+    found = timings(results)
+    values = [each.word for each in found], ["; ".join(each.notes) for each in found]
+    return dict(zip(TIMING, (*values, _column([each.half_width for each in found])), strict=True))
 
 
 def _column(values: Iterable[Any], *, whole: bool = False) -> Any:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.base.metrics import metric_named
 from bench.base.records import TOGETHER
-from bench.results.frame import CELL, COUNTS, SETTINGS, TAIL, TORCH, pools
+from bench.results.frame import CELL, COUNTS, SETTINGS, TAIL, TIMING, TORCH, pools
 from bench.statistics.intervals import interval_ends
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def summary_frame(frame: "pd.DataFrame", *, confidence: float = 0.95) -> "pd.Dat
     axes = names[names.index("epochs") + 1 : names.index("test_accuracy")]
     # Metrics start at test_accuracy; those of plugins and the later ones stand after `validity_notes`.
     metrics = names[names.index("test_accuracy") : names.index(TAIL[0])] + names[names.index(TAIL[-1]) + 1 :]
+    metrics = [name for name in metrics if name not in TIMING]
     rows = frame.reset_index(drop=CELL not in frame.index.names)
     if CELL not in rows:
         # Not by threads: a missing trial does not know them yet, and those of the others are in their environment.

@@ -27,6 +27,7 @@ fit_seconds total_seconds time_to_target_seconds flops_per_sample achieved_flops
 valid validity_notes
 """
 CONTRACT = TABLE.split()
+ADDED = [*LATER, "timing", "timing_notes", "train_samples_per_second_half_width"]
 
 
 def read(frame: pd.DataFrame, folder: Path) -> list[dict[str, str]]:
@@ -39,7 +40,7 @@ def test_columns_are_those_of_the_contract(make: ModuleType) -> None:
     plan = make.Plan(batch_sizes=(64, 256), devices=("cpu", "cuda"))
     names = list(trials_frame(make.run_of(plan), plan).columns)
     assert names[: len(CONTRACT)] == CONTRACT
-    assert names[len(CONTRACT) :] == list(LATER)
+    assert names[len(CONTRACT) :] == ADDED
 
 
 def test_other_axes_stand_after_epochs_and_plugin_metrics_after_the_built_in_ones(make: ModuleType) -> None:
@@ -53,16 +54,23 @@ def test_other_axes_stand_after_epochs_and_plugin_metrics_after_the_built_in_one
     at = names.index("epochs")
     assert names[at + 1 : at + 4] == ["train.momentum", "measure.warmup_steps", "test_accuracy"]
     at = names.index("energy_joules")
-    assert names[at:] == ["energy_joules", "valid", "validity_notes", *LATER, "alpha", "zeta"]
+    assert names[at:] == ["energy_joules", "valid", "validity_notes", *ADDED, "alpha", "zeta"]
 
 
 def test_a_plugin_metric_takes_no_column_away(make: ModuleType) -> None:
     plan = make.Plan(seeds=(0,), models=(Component("mlp"),), settings={"train.momentum": (0.5,)})
-    metrics = {"status": 1.0, "valid": 2.0, "train.momentum": 3.0, "cell_id": 4.0, "test_accuracy": 0.5}
+    metrics = {"status": 1.0, "valid": 2.0, "train.momentum": 3.0, "cell_id": 4.0, "timing": 5.0, "test_accuracy": 0.5}
     frame = trials_frame([make.result_of(trial, metrics=metrics) for trial in plan.trials()], plan)
     (row,) = frame.to_dict("records")
     assert (row["status"], row["valid"], row["train.momentum"], row["test_accuracy"]) == ("ok", True, 0.5, 0.5)
-    assert [row[f"metric.{name}"] for name in ("status", "valid", "train.momentum", "cell_id")] == [1, 2, 3, 4]
+    assert [row[f"metric.{name}"] for name in ("status", "valid", "train.momentum", "cell_id", "timing")] == [
+        1,
+        2,
+        3,
+        4,
+        5,
+    ]
+    assert row["timing"] == ""
     assert frame.index.name == "cell_id"
 
 
@@ -131,7 +139,7 @@ def test_no_results_at_all(make: ModuleType) -> None:
     plan = make.Plan()
     frame = trials_frame([], plan)
     assert set(frame["status"]) == {"missing"}
-    assert list(trials_frame([]).columns) == [*CONTRACT, *LATER]
+    assert list(trials_frame([]).columns) == [*CONTRACT, *ADDED]
 
 
 def test_what_was_not_measured_is_empty_never_zero(make: ModuleType, tmp_path: Path) -> None:
