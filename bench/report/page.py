@@ -111,7 +111,8 @@ def caveats(report: Report) -> Iterator[str]:
         stay = "stays" if latest.superseded == 1 else "stay"
         yield f"{plural(latest.superseded, 'older result')} of these trials {stay} on file; the newest is shown."
     if seen.damaged:
-        yield f"{plural(seen.damaged, 'damaged line')} in the stored results could not be read, and were left out."
+        was = "was" if seen.damaged == 1 else "were"
+        yield f"{plural(seen.damaged, 'damaged line')} in the stored results could not be read, and {was} left out."
     if seen.others:
         belong = "belongs to no trial of this plan, and is"
         belong = belong if seen.others == 1 else "belong to no trial of this plan, and are"

@@ -17,6 +17,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, create_model
 
+from bench.base.metrics import BUILT_IN
 from bench.base.records import (
     LONGEST_TRACEBACK,
     SCHEMA,
@@ -41,6 +42,7 @@ SAID = ("status", "reason", "traceback", "metrics", "samples", "curves", "valid"
 _MOST_KEPT = 4096
 # Of a figure that is not 0. What lies beyond cannot be squared or divided by, and nothing that is measured comes near.
 SMALLEST, LARGEST = 1e-100, 1e100
+BOUNDED, ROUNDING = frozenset({"fraction", "seconds", "samples/s", "FLOP/s"}), 1e-9
 MOST_CHARACTERS = 10_000  # of a text among the facts of an environment
 # What a fact or a note is, where something counts on it.
 _KINDS: Mapping[str, Any] = {
@@ -68,6 +70,7 @@ def read_result(value: Json, *, known: Mapping[str, Any] | None = None) -> Resul
     for number in (*own.get("metrics", {}).values(), *chain.from_iterable(lists)):
         if number and not SMALLEST < abs(number) < LARGEST:
             raise ValueError(f"a number beyond what is measured: {number!r}")
+    check_bounds(own.get("metrics", {}))
     own |= {name: tuple(value.get(name, ())) for name in NOTES}
     for field in ("metrics", "samples", "curves"):
         if isinstance(own.get(field), dict):
@@ -124,6 +127,16 @@ def read_trial(value: Json) -> Trial:
     )
 
 
+def check_bounds(metrics: Mapping[str, float]) -> None:
+    """Raises ValueError where a share lies outside of 0 to 1, or a time or a speed below 0."""
+    for name, number in metrics.items():
+        metric = BUILT_IN.get(name)
+        if metric is not None and metric.unit in BOUNDED:
+            bounds = metric.bounds
+            if not bounds.least - ROUNDING <= number <= bounds.most + ROUNDING:
+                raise ValueError(f"{name} is {number!r}, which cannot be")
+
+
 def check_said(value: Json) -> None:
     """Raises ValueError where `value` is no outcome of a trial, or of several (its `others`)."""
     checks = _checks(Result, frozenset(_FIELDS) - set(SAID))
@@ -133,6 +146,7 @@ def check_said(value: Json) -> None:
         raise ValueError("others that are no list")
     for said in (value, *others):
         checks.model_validate(said)
+        check_bounds(said.get("metrics", {}))
         reason = said.get("reason", "")
         names = (name for part in ("samples", "curves", "instruments") for name in said.get(part, {}))
         traceback_bytes = len(said.get("traceback", "").encode())  # what is no Unicode raises ValueError: of names, too

@@ -42,6 +42,10 @@ class Estimate:
         """Half the width of the interval."""
         return None if self.low is None or self.high is None else (self.high - self.low) / 2
 
+    def includes(self, value: float) -> bool:
+        """Whether there is an interval, and `value` lies in it."""
+        return self.low is not None and self.high is not None and self.low <= value <= self.high
+
     def excludes(self, value: float) -> bool:
         """Whether there is an interval of values enough, and `value` lies outside of it."""
         if self.low is None or self.high is None or self.sd is None:

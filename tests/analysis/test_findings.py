@@ -223,7 +223,8 @@ def test_a_sweep_says_where_settings_are_equal(make: ModuleType) -> None:
 def test_an_interval_without_width_over_few_seeds_decides_nothing(make: ModuleType, seeds: int) -> None:
     plan = two(make, seeds)
     text = answer_of(plan, accuracies(make, plan, {"a": (0.9,) * seeds, "b": (0.903,) * seeds}))
-    assert f"b has the highest mean accuracy, 0.903 ± 0.000, but {seeds} seeds cannot tell it from a" in text
+    assert "b has the highest mean accuracy, 0.903 ± 0.000, +0.003 over a" in text
+    assert f"; but {seeds} seeds are too few to tell it apart" in text
     table = models_table(sections_of(latest(accuracies(make, plan, {
         "a": (0.9,) * seeds, "b": (0.903,) * seeds}), plan).rows, plan)[0], name="models")  # fmt: skip
     assert not any(cell.best for row in table.rows for cell in row)
@@ -232,7 +233,7 @@ def test_an_interval_without_width_over_few_seeds_decides_nothing(make: ModuleTy
 def test_two_seeds_decide_nothing(make: ModuleType) -> None:
     plan = two(make, 2)
     text = answer_of(plan, accuracies(make, plan, {"a": (0.5, 0.52), "b": (0.9, 0.92000001)}))
-    assert "2 seeds cannot tell it from a" in text
+    assert "over a; better in 2 of 2 seeds; but 2 seeds are too few to tell it apart" in text
 
 
 def test_seeds_that_came_to_nothing_are_named_and_not_compared(make: ModuleType) -> None:
@@ -247,7 +248,8 @@ def test_seeds_that_came_to_nothing_are_named_and_not_compared(make: ModuleType)
     ]
     text = answer_of(plan, results)
     assert text.startswith(
-        "On digits (cpu), a has the highest mean accuracy, 0.93 ± 0.05, but 2 seeds cannot tell it from b"
+        "On digits (cpu), a has the highest mean accuracy, 0.93 ± 0.05, +0.021 over b; better in 2 of 2 seeds; but 2 "
+        "seeds are too few to tell it apart"
     )
     lost = "Of 5 seeds of b 2 diverged and 1 failed; models are compared over the seeds that both have."
     assert lost in text

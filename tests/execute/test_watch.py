@@ -138,7 +138,7 @@ def test_an_outcome_is_taken_as_it_was_said(outcome: dict[str, Any]) -> None:
 )  # fmt: skip
 def test_what_is_no_word_of_a_trial_is_a_crash_that_says_what_it_was(text: bytes, said: str) -> None:
     ending = watched(Speaking(text))
-    start = "it sent what is no word of a trial on the pipe of its result: "
+    start = "its code wrote into the pipe that its result comes through: "
     assert (ending.outcome, ending.status) == (None, "crashed")
     assert ending.reason.startswith(start)
     assert said in ending.reason.removeprefix(start)

@@ -134,6 +134,6 @@ def test_a_trial_that_writes_on_the_pipe_costs_nobody_else_anything(project: Any
     assert rows["says_where_for_ever"]["status"] == "timeout"
     for name, what in said.items():
         assert rows[name]["status"] == "crashed", (name, rows[name]["reason"])
-        assert rows[name]["reason"].startswith("it sent what is no word of a trial on the pipe of its result: ")
+        assert rows[name]["reason"].startswith("its code wrote into the pipe that its result comes through: ")
         assert what in rows[name]["reason"]
     assert "Traceback" not in done.err

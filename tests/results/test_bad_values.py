@@ -23,6 +23,7 @@ from bench.cli.report import report
 from bench.cli.status import status
 from bench.errors import BenchError
 from bench.results.store import Store
+from bench.results.validate import read_result
 from bench.suite.stored import suite_to_json
 
 RUN = "20260101T000000Z-00000000"
@@ -186,3 +187,16 @@ def test_and_so_are_all_lines_of_such_numbers(kind: str, folder: Path) -> None:
     edit(folder, KEPT[kind], where=lambda at: True)
     run_all(folder)
     assert len(Store(folder).refresh()) == 6
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [("test_accuracy", 1.7), ("test_accuracy", -0.1), ("train_samples_per_second", -5.0), ("step_seconds", -1e-3)],
+)
+def test_a_figure_that_cannot_be_is_a_damaged_line(name: str, number: float, make: Any) -> None:
+    [trial] = make.Plan(models=[make.Component("mlp")], seeds=[0]).trials()
+    line = json.loads(json.dumps(make.result_of(trial).to_json()))
+    assert read_result(line).status == "ok"
+    line["metrics"][name] = number
+    with pytest.raises(ValueError, match=f"{name} is {number!r}, which cannot be"):
+        read_result(line)

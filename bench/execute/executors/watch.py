@@ -88,7 +88,7 @@ class Watch:
     @property
     def _wrong(self) -> str:
         sent = self._lines.wrong or self._heard.wrong
-        return self._process.wrong or (sent and f"it sent what is no word of a trial on the pipe of its result: {sent}")
+        return self._process.wrong or (sent and f"its code wrote into the pipe that its result comes through: {sent}")
 
     def _ready(self) -> bool:
         """Sleeps until there is something to look at. Whether that is what the process says."""
