@@ -51,6 +51,9 @@ def render_and_print(store: "Store", suite: "Suite | None", *, plugin_errors: Se
         others=others,
         plugin_errors=plugin_errors,
     )
+    if store.damaged:
+        what = "what cannot be read of the stored results is left out"
+        sys.stderr.write(printable_line(f"{what} ({store.damaged:,}): see python -m bench check {store.folder}") + "\n")
     beside = told(planned, suite, folder=store.folder)
     print(terminal_summary(planned, suite, report_path=outcome.report_path, beside=beside))
     tell_budget(planned, suite)

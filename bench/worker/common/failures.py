@@ -44,6 +44,9 @@ def classify(error: BaseException) -> tuple[str, str]:
         return "interrupted", shortened(f"{error.strerror or text}, while the trial wrote")
     if isinstance(error, BenchError):
         return "failed", shortened(text)
+    if isinstance(error, SystemExit | KeyboardInterrupt):
+        call = f"sys.exit({text if error.args else ''})" if isinstance(error, SystemExit) else "KeyboardInterrupt"
+        return "failed", shortened(f"the code of the trial ended itself: {call}; it has to return or to raise an error")
     name = type(error).__name__
     return "failed", shortened(name if text == name else f"{name}: {text}")
 
