@@ -33,7 +33,7 @@ def list_(
       python -m bench list models --plugin my/models.py
     """
     from bench.execute.ask_worker import absolute_plugins, ask_catalogue
-    from bench.present.columns import printable_lines
+    from bench.present.format import printable_lines
 
     if what not in LISTS:
         raise BenchError(f"list {what}: unknown{nearest(what, LISTS)} (there are: {', '.join(LISTS)})")

@@ -22,8 +22,7 @@ def merge(
       python -m bench merge results/mnist from-a/mnist from-b/mnist
       python -m bench report results/mnist
     """
-    from bench.present.columns import printable_line
-    from bench.present.format import plural
+    from bench.present.format import plural, printable_line
     from bench.results.merge import merge as merged_into
 
     done = merged_into(out, sources, plan=plan)

@@ -55,7 +55,7 @@ def plan(
     from bench.execute.progress import Voice
     from bench.execute.signals import Stopped
     from bench.planning.text import plan_text
-    from bench.present.columns import printable_line
+    from bench.present.format import printable_line
 
     options = Options(
         suite=suite,

@@ -93,8 +93,7 @@ def _nothing(documents: Sequence[Path], given: Path | None, *, left: bool) -> st
 
 
 def _checked(found: "Sequence[Refreshed]") -> int:
-    from bench.present.columns import printable_line
-    from bench.present.format import plural
+    from bench.present.format import plural, printable_line
 
     stale = [line for outcome in found for line in outcome.stale]
     for line in stale:

@@ -37,7 +37,7 @@ def report(
 def render_and_print(store: "Store", suite: "Suite | None", *, plugin_errors: Sequence[str] = ()) -> None:
     """Write the report, then print the table and where the report lies."""
     from bench.execute.prepare import of_the_plan
-    from bench.present.columns import printable_line
+    from bench.present.format import printable_line
     from bench.report.published_figures import told
     from bench.report.render import render
     from bench.report.terminal import terminal_summary

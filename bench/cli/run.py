@@ -117,7 +117,7 @@ def _tell(ran: "Ran", *, report: bool) -> None:
     """Render the report, or say where the results lie; then log the trials where `[report] sinks` of the suite say."""
     from bench.cli.report import render_and_print, tell_budget
     from bench.execute.prepare import of_the_plan
-    from bench.present.columns import printable_line
+    from bench.present.format import printable_line
 
     suite, store = ran.suite, ran.store
     if report:

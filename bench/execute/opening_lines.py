@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 from bench.base.records import Result, Trial
 from bench.errors import escaped
 from bench.execute.plan import Plan, estimate_seconds
-from bench.present.columns import printable_line
-from bench.present.format import plural
+from bench.present.format import plural, printable_line
 from bench.suite.catalogue import Catalogue
 from bench.suite.mistakes import axis_text
 from bench.suite.plan import Suite

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from bench.base.records import Json, Result, Trial
 from bench.errors import numberless, one_line
-from bench.present.columns import printable_lines
-from bench.present.format import printable
+from bench.present.format import printable, printable_lines
 from bench.present.names import short_names
 from bench.suite.mistakes import setting_text
 from bench.suite.plan import Suite, label

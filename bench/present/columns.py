@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
+from bench.present.format import printable_line
 from bench.present.names import width as width_of
 from bench.present.tables import Table, TableCell
 
@@ -64,16 +65,6 @@ def wrapped(text: str, *, width: int = WIDTH, indent: str = "") -> list[str]:
         width -= "\0" in text
     lines = textwrap.wrap(text, width, subsequent_indent=indent, break_on_hyphens=False)
     return [printable_line(line.replace("\0", "")) if "\0" in line else printable_line(line) for line in lines]
-
-
-def printable_line(line: str) -> str:
-    """`line` without what a terminal would obey; its spaces stay, those too at which no line is broken."""
-    return "".join(each if each.isprintable() or each == "\u00a0" else "?" for each in line).rstrip()
-
-
-def printable_lines(text: str) -> str:
-    """The lines of `text` without what a terminal would obey."""
-    return "\n".join(map(printable_line, text.split("\n")))
 
 
 def page_of(blocks: Iterable[str | Iterable[str]]) -> str:

@@ -5,8 +5,18 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 
-from bench.present.columns import page_of, printable_line, wrapped
-from bench.present.format import figure, listing, percent, plural, printable, scale_of, significant, times
+from bench.present.columns import page_of, wrapped
+from bench.present.format import (
+    figure,
+    listing,
+    percent,
+    plural,
+    printable,
+    printable_line,
+    scale_of,
+    significant,
+    times,
+)
 from bench.results.doctor import Doctor, Finding
 
 # What was tried, what was put in, what was read; the verdict takes the rest.

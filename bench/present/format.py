@@ -270,6 +270,16 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else "?" for character in " ".join(text.split()))
 
 
+def printable_line(line: str) -> str:
+    """`line` without what a terminal would obey; its spaces stay, those too at which no line is broken."""
+    return "".join(each if each.isprintable() or each == "\u00a0" else "?" for each in line).rstrip()
+
+
+def printable_lines(text: str) -> str:
+    """The lines of `text` without what a terminal would obey."""
+    return "\n".join(map(printable_line, text.split("\n")))
+
+
 def raw(value: object) -> str:
     """Full precision, for machines: what `float()` reads back the same."""
     if isinstance(value, bool):

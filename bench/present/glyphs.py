@@ -7,8 +7,7 @@ from typing import Any
 from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 from matplotlib.text import Text
 
-from bench.present.columns import printable_lines
-from bench.present.format import listing
+from bench.present.format import listing, printable_lines
 
 OWN = "DejaVu Sans"  # comes with matplotlib
 NO_LETTERS = ("Last Resort", "STIXNonUnicode", "STIXSize", "cm")  # boxes for everything, or glyphs of other characters

@@ -10,8 +10,8 @@ from bench.analysis.models_table import baseline_of
 from bench.analysis.sections import sections_of
 from bench.base.metrics import ACCURACY, BUILT_IN, MEMORY, SPEED
 from bench.base.records import Result
-from bench.present.columns import aligned, page_of, printable_line, wrapped
-from bench.present.format import DASH, Scale, accuracy, figure, plural, scale_of, span, times, whole
+from bench.present.columns import aligned, page_of, wrapped
+from bench.present.format import DASH, Scale, accuracy, figure, plural, printable_line, scale_of, span, times, whole
 from bench.present.names import short_names
 from bench.present.names import width as width_of
 from bench.results.frame import latest

@@ -47,10 +47,11 @@ def shell(place: Path, words: list[str], rest: str = "", **environment: str) -> 
     )
 
 
-@pytest.mark.parametrize(("words", "code"), [(GOOD, 0), (MISTAKE, 2)])
+@pytest.mark.parametrize(("words", "code"), [(GOOD, 0), (MISTAKE, 2)], ids=["good", "mistake"])
 @pytest.mark.parametrize(
     "rest",
     [">&-", "2>&-", "<&- >&- 2>&-", ">/dev/full", "2>/dev/full", ">/dev/full 2>&1", "| true", "2>&1 | head -c 1"],
+    ids=["closed", "errors closed", "all closed", "full", "errors full", "both full", "nobody", "head"],
 )
 def test_a_stream_that_takes_nothing_changes_nothing(place: Path, words: list[str], code: int, rest: str) -> None:
     done = shell(place, words, rest)

@@ -22,8 +22,8 @@ from bench.execute.opening_lines import title_line, wrapped
 from bench.plots.draw import draw
 from bench.present import style
 from bench.present.colours import styles_of
-from bench.present.columns import printable_lines
 from bench.present.files import save_figures
+from bench.present.format import printable_lines
 from bench.present.glyphs import dress
 from bench.present.images import image_grid
 from bench.present.names import short_names

@@ -22,8 +22,7 @@ from bench.base.metrics import PAGE, Metric
 from bench.base.privacy import published
 from bench.base.records import Json, Result
 from bench.present.colours import COLOURS, SHAPES, styles_of
-from bench.present.columns import printable_lines
-from bench.present.format import Scale, axis_text, head, mean_text
+from bench.present.format import Scale, axis_text, head, mean_text, printable_lines
 from bench.present.names import short_list
 from bench.present.tables import Table
 from bench.report.html.details import Details
