@@ -40,7 +40,7 @@ def load(path: Path, **settings: Any) -> Splits:
 SUITE = """
 name = "mine"
 [grid]
-dataset = [{ name = "hdf5", path = "x.h5" }, { name = "hdf5", path = "short.h5" }]
+dataset = [{ name = "hdf5", path = "x.h5", layout = "channels_first" }, { name = "hdf5", path = "short.h5" }]
 model = ["mlp"]
 device = ["cpu"]
 "train.num_workers" = [0, 2]
