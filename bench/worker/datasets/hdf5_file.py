@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
@@ -155,7 +155,8 @@ def _names(file: "h5py.File") -> str:
         found.extend([name] if isinstance(item, h5py.Dataset) else [])
         return True if len(found) > LISTED_NAMES else None  # ends the visit: a stranger's file may hold millions
 
-    file.visititems(note)
+    with suppress(*hdf5.UNREADABLE):  # a damaged array ends the visit: those before it are named
+        file.visititems(note)
     more = ", …" if len(found) > LISTED_NAMES else ""
     return f"{', '.join(found[:LISTED_NAMES]) or 'nothing'}{more}"
 

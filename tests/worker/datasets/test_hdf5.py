@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -264,6 +265,17 @@ def test_a_name_that_only_one_file_has_can_be_followed(tmp_path: Path) -> None:
         "x.h5: found no array 'x_test', only list_classes, train_set_x, train_set_y; set `test_images` and "
         "`test_labels` to names that are there"
     )
+
+
+def test_a_damaged_array_beside_others_ends_the_list_of_names(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.h5", names=("a", "b"))
+    with h5py.File(path, "r+") as file:
+        file["c"] = np.zeros((11, 13), dtype=np.uint8)
+    whole = struct.pack("<4Q", 11, 13, 11, 13)  # its size, and the most that it may have
+    assert whole in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(whole, struct.pack("<4Q", 512, 13, 11, 13)))
+    with pytest.raises(DataError, match="only a, b; set"):
+        load(path)
 
 
 def test_names_in_groups_are_listed_too(tmp_path: Path) -> None:
