@@ -42,7 +42,8 @@ SAID = ("status", "reason", "traceback", "metrics", "samples", "curves", "valid"
 _MOST_KEPT = 4096
 # Of a figure that is not 0. What lies beyond cannot be squared or divided by, and nothing that is measured comes near.
 SMALLEST, LARGEST = 1e-100, 1e100
-BOUNDED, ROUNDING = frozenset({"fraction", "seconds", "samples/s", "FLOP/s"}), 1e-9
+# Not times: some are differences of two readings, and noise makes a small one negative.
+BOUNDED, ROUNDING = frozenset({"fraction", "samples/s", "FLOP/s"}), 1e-9
 MOST_CHARACTERS = 10_000  # of a text among the facts of an environment
 # What a fact or a note is, where something counts on it.
 _KINDS: Mapping[str, Any] = {
@@ -128,7 +129,7 @@ def read_trial(value: Json) -> Trial:
 
 
 def check_bounds(metrics: Mapping[str, float]) -> None:
-    """Raises ValueError where a share lies outside of 0 to 1, or a time or a speed below 0."""
+    """Raises ValueError where a share lies outside of 0 to 1, or a speed below 0."""
     for name, number in metrics.items():
         metric = BUILT_IN.get(name)
         if metric is not None and metric.unit in BOUNDED:
