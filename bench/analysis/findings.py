@@ -158,7 +158,7 @@ def _lead(here: AtSetting) -> str:
         paired = f"{interval(difference)}, paired over {plural(difference.n, 'seed')}"
         who = who.removesuffix("has").removesuffix("have") + ("is" if len(here.leaders) == 1 else "are")
         return f"{who} the most accurate: {level}, {over} ({paired})"
-    if not difference.includes(0):
+    if difference.mean > 0 and not difference.includes(0):
         few = f"{plural(difference.n, 'seed')} are too few to tell {'it' if len(here.leaders) == 1 else 'them'} apart"
         return f"{who} the highest mean accuracy, {level}, {over}{_share_of_seeds(here.best, rival)}; but {few}"
     indistinct = _listed([cell.model for cell in here.others if not here.told_apart(cell)])

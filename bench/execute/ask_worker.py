@@ -17,7 +17,7 @@ from typing import IO, Any
 from bench.base.kernel import has_to_go_on, killed_by, oom_kills
 from bench.base.records import Json, canonical_json
 from bench.errors import BenchError
-from bench.execute.lines import Lines
+from bench.execute.json_lines import Lines
 from bench.suite.catalogue import Catalogue
 
 # Plugins take at most 30 s together; importing torch from a cold disk takes a while too.

@@ -66,7 +66,8 @@ def samples(found: Inspection, *, title: str) -> Any:
     """The first images of each of the first classes, a row a class."""
     labels = found["samples/labels"]
     shown = np.unique(labels)
-    names = [short_list(found.class_names, most=14)[label] for label in shown]
+    short = short_list(found.class_names, most=14)
+    names = [short[label] for label in shown]
     margin = max(text_inches(name, size=SMALL) for name in names) + 0.3
     some = "" if len(shown) == len(found.class_names) else f" · the first {len(shown)} classes"
     figure, axes = figure_with_axes(
@@ -87,7 +88,8 @@ def samples(found: Inspection, *, title: str) -> Any:
 def class_means(found: Inspection, *, title: str) -> Any:
     """The mean of the training images of each class."""
     present = np.flatnonzero(found["train/counts"][: len(found["train/class_means"])])
-    captions = [short_list(found.class_names, most=13)[label] for label in present]
+    short = short_list(found.class_names, most=13)
+    captions = [short[label] for label in present]
     images = found["train/class_means"][present] * found.maximum
     return _grid(found, images, captions, title=title, subtitle="of the training set", lines=1)
 

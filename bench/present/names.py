@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from itertools import count, pairwise
+from itertools import count
 
 from bench.present.format import printable
 
@@ -36,8 +36,12 @@ def short_names(names: Iterable[str], *, most: int = MOST) -> dict[str, str]:
     from the one that is most like it, else it gets a number.
     """
     found = {name: cut(printable(name), most) for name in names}
-    for name in (alike := sorted(_alike(found))):
-        ways = [_around(printable(name), printable(other), most) for other in _beside(alike, name)]
+    alike = sorted(_alike(found))
+    for place, name in enumerate(alike):
+        neighbours = (
+            alike[max(0, place - 1) : place] + alike[place + 1 : place + 2]
+        )  # none shares more of its beginning
+        ways = [_around(printable(name), printable(other), most) for other in neighbours]
         found[name] = max(ways, key=lambda way: way[0])[1]
     for name in _alike(found):
         taken = set(found.values())
@@ -56,11 +60,6 @@ def _alike(found: dict[str, str]) -> list[str]:
     """The names whose short ones are not theirs alone."""
     often = Counter(found.values())
     return [name for name, text in found.items() if often[text] > 1]
-
-
-def _beside(names: Sequence[str], name: str) -> list[str]:
-    """The neighbours of `name` in sorted `names`: no other shares more of its beginning."""
-    return [other for pair in pairwise(names) if name in pair for other in pair if other != name]
 
 
 def _around(name: str, other: str, most: int) -> tuple[int, str]:

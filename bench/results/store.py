@@ -183,7 +183,7 @@ class Writer:
             what = f"was cut from {self._size:,} to {own.st_size:,} bytes"
         else:
             return
-        how = "put it back where it is elsewhere, and run the same command again: it runs what is not there"
+        how = "move the file back if you moved it, and run the same command again: it trains what has no result"
         raise BenchError(f"{self.path}: {what} while the run wrote to it, so the run has stopped; {how}")
 
     def append(self, result: Result) -> None:

@@ -40,7 +40,7 @@ def test_names_are_taken_out_and_nothing_else(text: str, said: str) -> None:
         ("/tmp/bench-77-ab/log/x.txt: full", "x.txt: full"),
         ("in /usr/lib/python3.11/json/decoder.py, line 3", "in json/decoder.py, line 3"),
         ("/opt/venv/lib/python3.12/site-packages/torch/nn/x.py", "torch/nn/x.py"),
-        ("(/work/my suites/models.py:7)", "(my suites/models.py:7)"),  # a blank ends a path
+        ("(/srv/my suites/models.py:7)", "(my suites/models.py:7)"),  # a blank ends a path
         ("needs /dev/shm/x of /proc/self/status", "needs /dev/shm/x of /proc/self/status"),
         ("1/2 of N/A, https://x.org/a/b.html, a/b/c", "1/2 of N/A, https://x.org/a/b.html, a/b/c"),
         ("pip install 'bench-models[x]'; --shm-size=1g", "pip install 'bench-models[x]'; --shm-size=1g"),

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bench.execute import lines
+from bench.execute import json_lines as lines
 from bench.execute.executors import log as trial_log
 from bench.execute.executors import watch
 from bench.execute.executors.exit_status import Ending

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bench.execute.lines import Lines
+from bench.execute.json_lines import Lines
 
 LIE = '{"outcome": {"status": "ok", "reason": "", "metrics": {"test_accuracy": 1.0}}}'
 # Prints in every way there is, lies in the words of the pipe, and closes what it was given to print on.

@@ -18,7 +18,7 @@ from bench.execute.ask_worker import start_worker, wait_or_kill, why_none
 from bench.execute.executors.exit_status import Ending
 from bench.execute.executors.log import TrialLog
 from bench.execute.executors.watch import OnProgress, TemplateLost, TrialProcess, Watch
-from bench.execute.lines import Lines
+from bench.execute.json_lines import Lines
 from bench.registry import executor
 
 # How often a template is started for one trial, where it ends before it has forked it.

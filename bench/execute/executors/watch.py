@@ -13,8 +13,8 @@ from bench.base.records import Json
 from bench.execute.ask_worker import GRACE_SECONDS, LOOK_SECONDS
 from bench.execute.executors.exit_status import Ending, ending
 from bench.execute.executors.log import TrialLog
-from bench.execute.executors.words import Heard
-from bench.execute.lines import Lines
+from bench.execute.executors.messages import TrialMessages
+from bench.execute.json_lines import Lines
 
 OnProgress: TypeAlias = Callable[[dict[str, Json]], None]
 
@@ -61,7 +61,7 @@ class Watch:
     ) -> None:
         self._process, self._timeout_seconds = process, timeout_seconds
         self._on_progress, self._log = on_progress, log
-        self._lines, self._heard = Lines(), Heard()
+        self._lines, self._heard = Lines(), TrialMessages()
         self._deadline = time.monotonic() + BEGIN_SECONDS
         self._begun = self._told = self._timed_out = False
         self._signals = [signal.SIGTERM, signal.SIGKILL]

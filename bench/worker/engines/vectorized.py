@@ -19,7 +19,7 @@ from torch.nn import functional
 from bench.base.records import Trial
 from bench.errors import Unavailable
 from bench.worker.common.failures import Diverged, first_line
-from bench.worker.common.kept import first_bytes, plain_tensors, plain_values
+from bench.worker.common.unregistered import first_bytes, plain_tensors, plain_values
 from bench.worker.devices.base import Device
 from bench.worker.engines.base import Engine
 from bench.worker.train.loaders import Fetch

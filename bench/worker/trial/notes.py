@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from bench.worker.common.kept import first_bytes, plain_tensors
+from bench.worker.common.unregistered import first_bytes, plain_tensors
 
 ROW_SUM_TOLERANCE = 1e-3  # of a softmax; in half precision its rows are rounded
 HALF_TOLERANCE = 2e-2

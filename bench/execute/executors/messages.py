@@ -32,8 +32,8 @@ class _Epoch(_Phase):
     loss: float
 
 
-class Heard:
-    """What was heard of a trial: its `outcome`, or what is `wrong` with what it sent, in one line."""
+class TrialMessages:
+    """What a trial has sent: its `outcome`, or what is `wrong` with what it sent, in one line."""
 
     def __init__(self) -> None:
         self.outcome: dict[str, Json] | None = None
