@@ -52,8 +52,9 @@ def render_and_print(store: "Store", suite: "Suite | None", *, plugin_errors: Se
         plugin_errors=plugin_errors,
     )
     if store.damaged:
-        what = "what cannot be read of the stored results is left out"
-        sys.stderr.write(printable_line(f"{what} ({store.damaged:,}): see python -m bench check {store.folder}") + "\n")
+        what = "1 line or file" if store.damaged == 1 else f"{store.damaged:,} lines or files"
+        line = f"{what} of the results cannot be read: see python -m bench check {store.folder}"
+        sys.stderr.write(printable_line(line) + "\n")
     beside = told(planned, suite, folder=store.folder)
     print(terminal_summary(planned, suite, report_path=outcome.report_path, beside=beside))
     tell_budget(planned, suite)
