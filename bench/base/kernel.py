@@ -96,6 +96,18 @@ def oom_kills() -> int:
     return sum(int(found[1]) for found in counters if found)
 
 
+def memory_free(available: int) -> int:
+    """Bytes that processes of ours may still take: what is `available` on the machine, and no more than their cgroups
+    leave (v2, v1)."""
+    left = [available]
+    for folder in {one for own in cgroup_folders() for one in (own, *own.parents)}:
+        for most, held in (("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes")):
+            numbers = [text_of(folder / name).strip() for name in (most, held)]
+            if all(number.isdigit() for number in numbers):
+                left.append(int(numbers[0]) - int(numbers[1]))
+    return max(0, min(left))
+
+
 def hold_descriptors() -> None:
     """Has standard input, output and errors go nowhere where they are closed: before a file takes their number."""
     for descriptor in range(3):

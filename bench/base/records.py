@@ -112,19 +112,23 @@ class TrainSettings:
 
 @dataclass(frozen=True, slots=True)
 class MeasureSettings:
-    """How a trial is measured. `timeout_seconds` and `target_accuracy` are no part of what a trial is."""
+    """How a trial is measured. What NOT_IDENTITY names is no part of what a trial is."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     warmup_steps: Annotated[int, Ge(0), Le(100_000)] = 10
     timeout_seconds: Annotated[float, Gt(0)] = 600.0
     target_accuracy: Annotated[float, Gt(0), Le(1)] | None = None
+    turns: Annotated[int, Ge(0), Le(64)] = 0  # trials of one seed that share the time; 0: as many as fit; 1: none
+    timing_seconds: Annotated[float, Ge(0)] = 0.2  # least time that is timed; a short training goes on for timing only
     energy: bool = False
     evaluate: Literal["full", "accuracy"] = "full"  # full: what the model gets right and wrong, too
 
 
 # Of [train] and [measure]. What stands here changes neither what is learned nor what is timed.
-NOT_IDENTITY = frozenset({"timeout_seconds", "target_accuracy", "checkpoint_every_epochs", "keep_checkpoints"})
+NOT_IDENTITY = frozenset(
+    {"timeout_seconds", "target_accuracy", "turns", "timing_seconds", "checkpoint_every_epochs", "keep_checkpoints"}
+)
 COMMON_DATASET_SETTINGS: dict[str, Json] = {"train_limit": None, "test_limit": None, "scaling": "unit"}
 
 

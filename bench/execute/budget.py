@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from bench.base.records import Component, Result, Trial
-from bench.execute.jobs import Job, Order, jobs
+from bench.execute.jobs import Group, Job, Order, jobs
 from bench.execute.plan import Plan
 from bench.planning.costs import Costs, kind_of, length_of, past_jobs
 from bench.statistics.allocation import Contestant, decisions_per_second, open_pairs
@@ -76,6 +76,11 @@ class Budgeted(Order):
         while (cell := self._next()) is not None:
             cell.under_way += len(cell.jobs[0])
             yield cell.jobs.popleft()
+
+    def groups(self) -> Iterator[Group]:
+        """Each job by itself: it is chosen by the results of those before."""
+        for job in self:
+            yield (job,)
 
     def limit_seconds(self, job: Job) -> float:
         """Returns its own limit, or what is left of the budget and a little more: so the run ends in time."""

@@ -1,6 +1,8 @@
-"""Which trials run in one process, in which order, for how long; and the file that says which are under way.
+"""Which trials run in one process, which processes share the time, in which order, for how long; and the file that
+says which are under way.
 
-Each trial runs alone, but those that an engine trains side by side run together.
+Each trial has a process, but those that an engine trains side by side have one together: that is a job. The jobs of one
+seed, device and number of threads take turns (bench.execute.executors.turns): that is a group.
 
 A job's request is that of its first trial; `others` holds what the rest differ in. Its outcome is the first trial's,
 with `others` beside it in the same order. An ending without an outcome (crashed, timeout, oom) is that of every trial
@@ -17,13 +19,15 @@ from pathlib import Path
 
 from bench.base import files
 from bench.base.privacy import published
-from bench.base.records import Json, Result, Trial
+from bench.base.records import Json, Result, Trial, digest
 from bench.execute.executors.exit_status import Ending
 from bench.execute.plan import Plan, Planned
 from bench.results.status import Process, Status, now, remove_status, status_path, sweep, write_status
 from bench.results.store import Store
 
 Job = tuple[Planned, ...]
+Group = tuple[Job, ...]
+MOST_TURNS = 8  # jobs of a group, where measure.turns does not say
 
 
 def jobs(planned: Iterable[Planned]) -> list[Job]:
@@ -32,6 +36,45 @@ def jobs(planned: Iterable[Planned]) -> list[Job]:
     for number, each in enumerate(planned):
         found.setdefault((each.trial.cell_id, *each.key[1:]) if each.trial.together else number, []).append(each)
     return [tuple(job) for job in found.values()]
+
+
+def groups(all_jobs: Iterable[Job]) -> list[Group]:
+    """Returns the groups, in the order of the first job of each.
+
+    One that is too large is cut by data set, else by batch size, else into parts of about one size. Seeds that train
+    side by side, and trials with loader workers, which would work on while others have their turn, are by themselves.
+    """
+    found: dict[object, list[Job]] = {}
+    for number, job in enumerate(all_jobs):
+        trial, most = job[0].trial, job[0].trial.measure.turns or MOST_TURNS
+        workers = trial.train.num_workers if trial.train.loader == "dataloader" else 0
+        shares = most > 1 and not trial.together and not workers
+        key = (trial.seed, trial.device, job[0].environment_id, most) if shares else number
+        found.setdefault(key, []).append(job)
+    return [part for own in found.values() for part in _cut(own, own[0][0].trial.measure.turns or MOST_TURNS)]
+
+
+def _cut(own: Sequence[Job], most: int) -> Iterator[Group]:
+    if len(own) <= most:
+        yield tuple(own)
+        return
+    for name in ("dataset", "batch_size"):
+        parts: dict[object, list[Job]] = {}
+        for job in own:
+            trial = job[0].trial
+            parts.setdefault(trial.dataset.canonical if name == "dataset" else trial.batch_size, []).append(job)
+        if len(parts) > 1:
+            for part in parts.values():
+                yield from _cut(part, most)
+            return
+    count = -(-len(own) // most)
+    for number in range(count):
+        yield tuple(own[number * len(own) // count : (number + 1) * len(own) // count])
+
+
+def group_id(group: Group, run_id: str) -> str:
+    """What its trials have in common with nothing else; empty where there is one process alone."""
+    return digest(" ".join([run_id, *(planned.trial.trial_id for job in group for planned in job)])) * (len(group) > 1)
 
 
 def timeout_seconds(trials: Sequence[Trial]) -> float:
@@ -115,6 +158,10 @@ class Order:
 
     def __iter__(self) -> Iterator[Job]:
         return self._jobs
+
+    def groups(self) -> Iterator[Group]:
+        """The jobs, those together that share the time."""
+        yield from groups(self)
 
     def limit_seconds(self, job: Job) -> float:
         """How long the job may take."""

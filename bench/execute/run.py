@@ -2,7 +2,8 @@
 
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -10,8 +11,19 @@ from bench.base import files
 from bench.base.records import Json, Result, Trial
 from bench.errors import EXIT_OK, EXIT_TRIALS, one_line
 from bench.execute.executors.exit_status import Ending
-from bench.execute.executors.local import Executor
-from bench.execute.jobs import Job, Order, StatusFile, checkpoints, outcomes, request, scratch, tidy
+from bench.execute.executors.local import Executor, Wanted
+from bench.execute.jobs import (
+    Group,
+    Job,
+    Order,
+    StatusFile,
+    checkpoints,
+    group_id,
+    outcomes,
+    request,
+    scratch,
+    tidy,
+)
 from bench.execute.lock import WAITING, MeasureLock
 from bench.execute.opening_lines import head
 from bench.execute.plan import Identifier, Plan, Planned, parse_retry
@@ -154,40 +166,83 @@ class Runner:
     def train(self, writer: Writer, order: Order) -> int:
         """Run every job and store what became of it. Returns the number of trials that were started."""
         started = 0
-        for job in order:
-            started += len(job)
-            order.tell(self._one(writer, job, order))
+        for group in order.groups():
+            started += sum(map(len, group))
+            order.tell(self._group(writer, group, order))
         return started
 
-    def _one(self, writer: Writer, job: Job, order: Order) -> list[Result]:
+    def _group(self, writer: Writer, group: Group, order: Order) -> list[Result]:
+        """Runs the jobs of a group and stores what became of them. Those for which there was no memory beside the
+        others run after them."""
         writer.refuse_lost()  # before it is trained for nothing
-        trials, began = [planned.trial for planned in job], now()
+        began, stopped = now(), None
+        endings: dict[int, Ending] = {}
+        alone: frozenset[int] = frozenset()
+        with ExitStack() as stack:
+            wanted = [self._wanted(job, order, stack) for job in group]
+            try:
+                alone = self.executor.run_group(wanted, told=endings.__setitem__)
+            except Stopped as signal:
+                stopped = signal
+                ending = Ending(None, "interrupted", f"the run was stopped by {signal}")
+                endings |= {place: ending for place in range(len(group)) if place not in endings}
+        results = []
+        for place in sorted(endings):
+            shared = group_id(group, self.run_id) if len(endings) > 1 else ""
+            results += self._store(
+                writer, group[place], endings[place], order, began=began, group_id=shared, stopped=stopped
+            )
+        if stopped is not None:
+            raise stopped
+        for again in self._again(group, endings, alone):
+            results += self._group(writer, again, order)
+        return results
+
+    def _again(self, group: Group, endings: Mapping[int, Ending], alone: Collection[int]) -> Iterator[Group]:
+        """The jobs that have not run: those that have to be by themselves, and the rest together."""
+        left = tuple(job for place, job in enumerate(group) if place not in endings and place not in alone)
+        yield from [(group[place],) for place in sorted(alone)]
+        if left:
+            yield left
+
+    def _wanted(self, job: Job, order: Order, stack: ExitStack) -> Wanted:
+        """What the process of a job is asked for; `stack` ends what is there for it alone."""
+        trials = [planned.trial for planned in job]
         trial = trials[0]
         self.voice.trial_begins(trial)
         log = self.prepared.store.log_path(self.run_id, trial.trial_id)
         files.folder(log.parent, inside=self.prepared.store.folder)
         kept = checkpoints(job, store=self.prepared.store, resume=not self.prepared.options.fresh)
-        stopped: Stopped | None = None
         limit_seconds = order.limit_seconds(job)
         self.status_file.job_begins(job, limit_seconds=limit_seconds)
-        try:
-            with scratch() as folder:
-                wanted = request(trials, store=self.prepared.store, run_id=self.run_id, log=log, scratch=folder)
-                ending = self.executor.run(
-                    wanted | self.shared(trial) | kept,
-                    timeout_seconds=limit_seconds,
-                    on_progress=lambda what: self._progress(trial, what),
-                )
-        except Stopped as signal:
-            stopped, ending = signal, Ending(None, "interrupted", f"the run was stopped by {signal}")
-        finally:
-            tidy(log)
-            self.status_file.job_ends(job)
+        stack.callback(self.status_file.job_ends, job)
+        stack.callback(tidy, log)
+        folder = stack.enter_context(scratch())
+        wanted = request(trials, store=self.prepared.store, run_id=self.run_id, log=log, scratch=folder)
+        return Wanted(
+            wanted | self.shared(trial) | kept,
+            timeout_seconds=limit_seconds,
+            on_progress=lambda what: self._progress(trial, what),
+            timing_seconds=trial.measure.timing_seconds,
+        )
+
+    def _store(
+        self,
+        writer: Writer,
+        job: Job,
+        ending: Ending,
+        order: Order,
+        *,
+        began: str,
+        group_id: str,
+        stopped: Stopped | None,
+    ) -> list[Result]:
+        """Stores what became of the trials of a job, and tells it, but not where the run was stopped."""
         cut = order.cut(job) if ending.status == "timeout" else ""
         if cut:
             ending = Ending(None, "interrupted", cut)
         results = [
-            self.result(planned, said, began=began)
+            self.result(planned, said, began=began, group_id=group_id)
             for planned, said in zip(job, outcomes(ending, len(job)), strict=True)
         ]
         for result in results:
@@ -196,11 +251,9 @@ class Runner:
                 self.prepared.store.remove_checkpoints(result.trial_id)
             if stopped is None:
                 self.voice.trial_ends(result)
-        if stopped is not None:
-            raise stopped
         for result in results:
             # By itself: the disk takes no more, and would not take the next one's either.
-            if result.status == "interrupted" and not cut:
+            if result.status == "interrupted" and not cut and stopped is None:
                 raise cannot_write(self.prepared.store.folder, result.reason)
         return results
 

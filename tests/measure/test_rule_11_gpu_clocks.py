@@ -72,8 +72,8 @@ def test_in_a_container_the_only_process_is_this_one(fake_nvml: Any) -> None:
     """There NVML tells process ids of another namespace."""
     fake_nvml.processes = [(4_000_000, 77)]
     watch = CardWatch(Card("GPU-1"))
-    watch.epoch_begins()
-    watch.epoch_ends()
+    watch.stretch_begins()
+    watch.stretch_ends()
     assert watch.process_bytes == 77
     assert watch.notes() == []
     fake_nvml.processes = []

@@ -2,13 +2,15 @@
 
 import os
 import secrets
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 from abc import ABC, abstractmethod
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import IO, Any
 
 from bench.base import kernel
@@ -17,12 +19,23 @@ from bench.errors import BenchError
 from bench.execute.ask_worker import start_worker, wait_or_kill, why_none
 from bench.execute.executors.exit_status import Ending
 from bench.execute.executors.log import TrialLog
+from bench.execute.executors.turns import Group, Member
 from bench.execute.executors.watch import OnProgress, TemplateLost, TrialProcess, Watch
 from bench.execute.json_lines import Lines
 from bench.registry import executor
 
 # How often a template is started for one trial, where it ends before it has forked it.
 TEMPLATE_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the process of a trial is asked for, for how long, and who is told of its progress."""
+
+    request: dict[str, Json]
+    timeout_seconds: float
+    on_progress: OnProgress
+    timing_seconds: float = 0.0  # see MeasureSettings
 
 
 class Executor(ABC):
@@ -38,6 +51,16 @@ class Executor(ABC):
     def run(self, request: dict[str, Json], *, timeout_seconds: float, on_progress: OnProgress) -> Ending:
         """Run the process to its end, whatever that is. Whatever is raised here, nothing of it is left."""
 
+    def run_group(self, wanted: Sequence[Wanted], *, told: Callable[[int, Ending], None]) -> frozenset[int]:
+        """Runs processes that may share the time by turns; `told` gets the place of each, and its ending.
+
+        Returns the places of those that have to run again by themselves. One whose place is neither told nor among
+        them has not run. This one runs them one after the other.
+        """
+        for place, each in enumerate(wanted):
+            told(place, self.run(each.request, timeout_seconds=each.timeout_seconds, on_progress=each.on_progress))
+        return frozenset()
+
     @abstractmethod
     def close(self) -> None:
         """End everything that was started."""
@@ -45,7 +68,7 @@ class Executor(ABC):
 
 @executor("local")
 class LocalExecutor(Executor):
-    """One isolated process a trial, the parent asleep meanwhile."""
+    """An isolated process a trial, of which one at a time works; the parent asleep meanwhile."""
 
     def __init__(self) -> None:
         self._template: Template | None = None
@@ -55,23 +78,34 @@ class LocalExecutor(Executor):
             self._template = Template()
 
     def run(self, request: dict[str, Json], *, timeout_seconds: float, on_progress: OnProgress) -> Ending:
+        endings: list[Ending] = []
+        self.run_group(
+            [Wanted(request, timeout_seconds, on_progress)], told=lambda place, ending: endings.append(ending)
+        )
+        return endings[0]
+
+    def run_group(self, wanted: Sequence[Wanted], *, told: Callable[[int, Ending], None]) -> frozenset[int]:
+        if len(wanted) > 1:
+            wanted = [replace(each, request=each.request | turns_of(place, wanted)) for place, each in enumerate(wanted)]
         for _ in range(TEMPLATE_TRIES):
-            before = kernel.oom_kills()
-            process, log = self._begin(request), TrialLog(request.get("log"))
-            watch = Watch(process, timeout_seconds=timeout_seconds, on_progress=on_progress, log=log)
+            members = [Member(partial(self._begin, each), each.timing_seconds) for each in wanted]
+            group = Group(members, told=told)
             try:
-                return watch.to_the_end(oom_kills_before=before)
+                group.run()
+                return frozenset(place for place, member in enumerate(members) if member.alone)
             except TemplateLost as error:
                 lost = error
             finally:
-                process.kill(signal.SIGKILL)
-                process.close()
-                if self._template is not None and (process.lost or process.pid is None or self._template.gone):
+                group.close()
+                if self._template is not None and (self._template.gone or any(map(_has_lost, members))):
                     self.close()
-                log.close()
         raise BenchError(f"the process that trials are forked from does not start: {lost}")
 
-    def _begin(self, request: dict[str, Json]) -> "TrialProcess":
+    def _begin(self, wanted: Wanted) -> Watch:
+        process, log = self._process(wanted.request), TrialLog(wanted.request.get("log"))
+        return Watch(process, timeout_seconds=wanted.timeout_seconds, on_progress=wanted.on_progress, log=log)
+
+    def _process(self, request: dict[str, Json]) -> TrialProcess:
         kernel.adopt_orphans()
         if not (fork_is_safe() and request.get("fork_is_safe", True)):
             return Spawned(request)
@@ -88,6 +122,18 @@ class LocalExecutor(Executor):
         if self._template is not None:
             self._template.close()
             self._template = None
+
+
+def turns_of(place: int, wanted: Sequence[Wanted]) -> dict[str, Json]:
+    """What a trial is told of its group."""
+    # The process of the next one gets ready as the last one of the group saves its record, as without turns.
+    return {"mates": len(wanted) - 1, "next_is_due": place < len(wanted) - 1}
+
+
+def _has_lost(member: Member) -> bool:
+    """Whether its template is of no use any more."""
+    process = member.watch.process if member.watch is not None else None
+    return process is not None and (bool(process.lost) or process.pid is None)
 
 
 def fork_is_safe() -> bool:
@@ -121,23 +167,33 @@ class Template:
         self.process = self._started.process
         theirs.close()
         self.ready, self.gone = False, False
+        self.asked = 0  # trials
+        self.pids: list[int] = []  # of those that have started, in the order they were asked for
+        self.ended: dict[int, int] = {}  # pid → wait status
 
-    def ask(self, request: dict[str, Json], pipe: int) -> None:
-        """Ask for a fork; `pipe` is the writing end that the trial is to speak on."""
+    def ask(self, request: dict[str, Json], end: socket.socket) -> None:
+        """Asks for a fork; `end` is the one of the connection that the trial is to have."""
+        self.asked += 1
         line = canonical_json({"trial": request}).encode() + b"\n"
-        sent = socket.send_fds(self.link, [line], [pipe])
+        sent = socket.send_fds(self.link, [line], [end.fileno()])
         self.link.sendall(line[sent:])
 
-    def words(self) -> list[dict[str, Json]]:
-        """Returns what it has said, without waiting; sets `gone` where it has ended."""
-        found: list[dict[str, Json]] = []
+    def look(self) -> None:
+        """Takes up what it has said, without waiting; sets `gone` where it has ended."""
+        words: list[dict[str, Json]] = []
         try:
-            found = self._lines.drain(self.link.fileno())
+            words = self._lines.drain(self.link.fileno())
             self.gone = self._lines.ended
         except ConnectionError:
             self.gone = True
-        self.ready = self.ready or any("ready" in word for word in found)
-        return found
+        for word in words:
+            match word:
+                case {"started": pid}:
+                    self.pids.append(pid)
+                case {"ended": pid, "status": status}:
+                    self.ended[pid] = status
+                case {"ready": _}:
+                    self.ready = True
 
     def why_gone(self) -> str:
         """Returns why it has ended."""
@@ -157,26 +213,25 @@ class Forked(TrialProcess):
     """A trial forked from the template, which tells its pid and its end."""
 
     def __init__(self, request: dict[str, Json], template: Template) -> None:
-        self._template = template
-        self.pipe, writing = os.pipe()
-        with suppress(ConnectionError):  # `look` finds out, and says why
-            template.ask(request, writing)
-        os.close(writing)
+        self._template, self._number = template, template.asked
+        with _connection(self) as theirs, suppress(ConnectionError):  # `look` finds out, and says why
+            template.ask(request, theirs)
 
     def sources(self) -> list[int]:
         return [self._template.link.fileno()]
 
     def look(self) -> None:
-        for word in self._template.words():
-            if "started" in word:
-                self.pid = word["started"]
-            elif word.get("ended") == self.pid and self.pid is not None:
-                self.wait_status = word["status"]
-        if self._template.gone and self.pid is None:
-            raise TemplateLost(self._template.why_gone())
-        if self._template.gone and self.wait_status is None:
+        template = self._template
+        template.look()
+        if self.pid is None and self._number < len(template.pids):
+            self.pid = template.pids[self._number]
+        if self.pid is not None:
+            self.wait_status = template.ended.get(self.pid)
+        if template.gone and self.pid is None:
+            raise TemplateLost(template.why_gone())
+        if template.gone and self.wait_status is None:
             self.lost = "the process that it was forked from was killed"
-        elif kernel.has_to_go_on(self._template.process.pid) and self.pid is not None:
+        elif kernel.has_to_go_on(template.process.pid) and self.pid is not None:
             self.wrong = "the process that it was forked from was stopped while it ran"
 
 
@@ -184,10 +239,9 @@ class Spawned(TrialProcess):
     """A trial in a process that was started for it: seconds slower, for where fork is not safe."""
 
     def __init__(self, request: dict[str, Json]) -> None:
-        self.pipe, writing = os.pipe()
-        self._started = _Started("spawn", writing, stdin=subprocess.PIPE, out=subprocess.DEVNULL)
+        with _connection(self) as theirs:
+            self._started = _Started("spawn", theirs.fileno(), stdin=subprocess.PIPE, out=subprocess.DEVNULL)
         self._process = self._started.process
-        os.close(writing)
         self.pid = self._process.pid
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):
@@ -209,3 +263,12 @@ class Spawned(TrialProcess):
         self._started.end_what_is_left()
         if self._handle is not None:
             os.close(self._handle)
+
+
+@contextmanager
+def _connection(process: TrialProcess) -> Iterator[socket.socket]:
+    """Connects `process`; gives the trial's end, which is closed here once the trial has it."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    process.pipe = ours.detach()
+    with theirs:
+        yield theirs

@@ -3,7 +3,7 @@
 from itertools import islice
 from typing import Annotated
 
-from annotated_types import Ge, Lt
+from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bench.base.records import WHOLE_LIMIT, Json, Line
@@ -12,6 +12,7 @@ from bench.suite.mistakes import key_text, show
 
 MOST_NOTES = 100  # of a trial that are passed on
 Whole = Annotated[int, Ge(0), Lt(WHOLE_LIMIT)]
+Seconds = Annotated[float, Ge(0)]
 
 
 class _Progress(BaseModel):
@@ -32,11 +33,22 @@ class _Epoch(_Phase):
     loss: float
 
 
+class TurnOver(_Progress):
+    """What a trial says as it begins to sleep. `share` of its training is behind it, `left_seconds` are to come by its
+    own estimate; `timed_seconds`: of all its blocks, once it has trained; `turn_seconds`: how long a turn should be."""
+
+    share: Annotated[float, Ge(0), Le(1)]
+    left_seconds: Seconds
+    timed_seconds: Seconds
+    turn_seconds: Annotated[float, Gt(0), Le(60)]
+
+
 class TrialMessages:
-    """What a trial has sent: its `outcome`, or what is `wrong` with what it sent, in one line."""
+    """What a trial has sent: its `outcome`, that its turn is over, or what is `wrong` with what it sent, in one line."""
 
     def __init__(self) -> None:
         self.outcome: dict[str, Json] | None = None
+        self.turn_over: TurnOver | None = None  # taken and set back by whoever gave the turn
         self.wrong = ""
         self._notes = 0
 
@@ -58,12 +70,15 @@ class TrialMessages:
         return told + where
 
     def _checked(self, message: dict[str, Json]) -> dict[str, Json] | None:
-        """The progress that a message tells; None of an outcome. Raises ValueError where it is neither."""
+        """The progress that a message tells; None of an outcome or a turn. Raises ValueError where it is neither."""
         match message:
             case {"progress": dict(what), **others} if not others:
                 kind = _Note if "note" in what else _Epoch if "epoch" in what else _Phase
                 kind.model_validate(what)
                 return what
+            case {"turn": dict(state), **others} if not others:
+                self.turn_over = TurnOver.model_validate(state)
+                return None
             case {"outcome": outcome, **others} if not others:
                 check_said(outcome)
                 self.outcome = outcome

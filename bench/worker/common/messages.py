@@ -1,5 +1,6 @@
 """What the parent asks of a trial's process, and what the process says of the trial: JSON, one object a line."""
 
+import json
 import os
 import time
 from collections.abc import Mapping
@@ -48,6 +49,8 @@ class Request:
     attributes: Mapping[str, str]
     scratch: Path | None = None  # may be made and filled; the parent removes it
     others: "tuple[Request, ...]" = ()
+    mates: int = 0  # trials that it shares the time with; then the parent gives it its turns
+    next_is_due: bool = False  # whether one of them begins as soon as this one is set up
     checkpoints: CheckpointPlace | None = None
     rates: Rates | None = None
 
@@ -63,6 +66,8 @@ class Request:
             artifact=Path(value["artifact"]) if value.get("artifact") else None,
             attributes=value.get("attributes", {}),
             scratch=Path(value["scratch"]) if value.get("scratch") else None,
+            mates=int(value.get("mates", 0)),
+            next_is_due=bool(value.get("next_is_due")),
             checkpoints=CheckpointPlace(**place | {"folder": Path(place["folder"])}) if place else None,
             rates=Rates(**value["rates"]) if value.get("rates") else None,
             others=tuple(cls.from_json(shared | other) for other in value.get("others", ())),
@@ -93,7 +98,7 @@ class TrialOutcome:
 
 
 class Channel:
-    """The writing end of the pipe to the parent; what a model prints goes elsewhere."""
+    """The end of the connection to the parent; what a model prints goes elsewhere."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor, self._process = descriptor, os.getpid()
@@ -107,6 +112,17 @@ class Channel:
         line = memoryview(canonical_json(message).encode() + b"\n")
         while line:
             line = line[os.write(self._descriptor, line) :]
+
+    def receive(self) -> dict[str, Json]:
+        """The next line that the parent writes: one object. Sleeps until it has come; ends the process where the parent
+        is gone."""
+        line = b""
+        while not line.endswith(b"\n"):
+            if not (part := os.read(self._descriptor, 4096)):
+                os._exit(1)
+            line += part
+        found: dict[str, Json] = json.loads(line)
+        return found
 
     def progress(self, **what: Json) -> None:
         """Says where the trial is; at most twice a second, but each `note`."""

@@ -36,10 +36,10 @@ class DeviceWatch:
     def __init__(self, how_process_bytes: str = "") -> None:
         self.how_process_bytes = how_process_bytes
 
-    def epoch_begins(self) -> None:
+    def stretch_begins(self) -> None:
         """Called while the device is idle."""
 
-    def epoch_ends(self) -> None:
+    def stretch_ends(self) -> None:
         """Called right after the last step."""
 
     @property

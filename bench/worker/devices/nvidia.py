@@ -107,10 +107,10 @@ class CardWatch(DeviceWatch):
         self.before: list[Reading] = []
         self.after: list[Reading] = []
 
-    def epoch_begins(self) -> None:
+    def stretch_begins(self) -> None:
         self.before.append(self.card.read())
 
-    def epoch_ends(self) -> None:
+    def stretch_ends(self) -> None:
         self.after.append(self.card.read())
 
     @property

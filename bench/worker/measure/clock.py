@@ -47,16 +47,23 @@ def fewest_steps(step_seconds: float) -> int:
 
 @dataclass(slots=True)
 class Blocks:
-    """Raw samples of timed blocks of steps: seconds, steps and samples of each, in the order they ran."""
+    """Raw samples of timed blocks of steps: seconds, steps, samples and round of each, in the order they ran."""
 
     seconds: list[float] = field(default_factory=list)
     steps: list[int] = field(default_factory=list)
     samples: list[int] = field(default_factory=list)
+    rounds: list[int] = field(default_factory=list)
 
-    def add(self, *, nanoseconds: int, steps: int, samples: int) -> None:
+    def add(self, *, nanoseconds: int, steps: int, samples: int, round: int = -1) -> None:
+        """`round`: of the turns that trials share; -1: the block belongs to none."""
         self.seconds.append(nanoseconds / 1e9)
         self.steps.append(steps)
         self.samples.append(samples)
+        self.rounds.append(round)
+
+    def followed_by(self, others: "Blocks") -> "Blocks":
+        """These and `others`."""
+        return Blocks(*(getattr(self, name) + getattr(others, name) for name in self.__dataclass_fields__))
 
     def median_step_seconds(self, batch_size: int) -> float:
         """Median over blocks of the mean seconds of a step; over blocks of full batches where there are any."""

@@ -20,6 +20,7 @@ class Watch:
     contention: Contention = field(default_factory=Contention)
     instruments: dict[str, str] = field(default_factory=dict)
     _before: Counters = field(default_factory=Counters)
+    _began: int = 0
 
     @classmethod
     def over(cls, device: Device, *, energy: bool) -> "Watch":
@@ -29,13 +30,15 @@ class Watch:
             watch.instruments["device_process_bytes"] = how
         return watch
 
-    def epoch_begins(self) -> None:
-        self.device.epoch_begins()
-        self._before = contention.read()
+    def stretch_begins(self) -> None:
+        """Called where an epoch begins, or a turn in its midst."""
+        self.device.stretch_begins()
+        self._before, self._began = contention.read(), time.perf_counter_ns()
 
-    def epoch_ends(self, *, wall_seconds: float) -> None:
+    def stretch_ends(self) -> None:
+        wall_seconds = (time.perf_counter_ns() - self._began) / 1e9
         self.contention.add(before=self._before, after=contention.read(), wall_seconds=wall_seconds)
-        self.device.epoch_ends()
+        self.device.stretch_ends()
 
     @property
     def reads_blocks(self) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from bench.base import files
-from bench.base.kernel import die_with_parent
+from bench.base.kernel import adopt_orphans, die_with_parent
 from bench.base.records import Json
 from bench.worker.common.messages import Channel
 
@@ -82,6 +82,8 @@ def run_and_exit(
     code = 1
     try:
         _redirect(request.get("log"))
+        if request.get("mates"):
+            adopt_orphans()  # so that the template knows whose they are: those of whoever has just ended
         from bench.worker.common import discover
         from bench.worker.common.messages import Request
         from bench.worker.trial import trial

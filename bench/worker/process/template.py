@@ -113,7 +113,7 @@ class _Server:
         self.link, self.buffer, self.descriptors = link, b"", list[int]()
         self.children: set[int] = set()
         self.others = frozenset(children())  # that an import may have started
-        self.trial: int | None = None  # the child that has its request
+        self.trials: set[int] = set()  # the children that have their request
         self.ready: _Ready | None = None
         self.plugins = False  # whether requests name some: the same throughout a run
         # The trial under way writes a byte here when it times nothing any more.
@@ -165,7 +165,7 @@ class _Server:
         ready, self.ready = self.ready, None
         if ready is None or not _give(ready, line, pipe):
             ready = self._given(line, pipe)
-        self.trial = ready.pid
+        self.trials.add(ready.pid)
         self._say({"started": ready.pid})
         os.close(pipe)
 
@@ -207,7 +207,8 @@ class _Server:
             if ended:
                 self.children.remove(child)
                 _kill_group(child)
-                if child == self.trial:
+                if child in self.trials:
+                    self.trials.remove(child)
                     end_children(lambda left: left not in self.children | self.others)
                 if self.ready is not None and self.ready.pid == child:
                     self.ready.link.close()

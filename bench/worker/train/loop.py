@@ -5,7 +5,7 @@ Not inside a block: loading (but for the gather of a resident set), transfer, re
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ from bench.worker.measure.clock import Waits
 from bench.worker.measure.watch import Watch
 from bench.worker.train.loaders import Ready, Source
 from bench.worker.train.steps import Step
+from bench.worker.train.turns import NO_ROUND, Turns
 
 # Most steps of a block: the places for their losses are made once.
 MOST_STEPS = 10_000
@@ -31,7 +32,7 @@ class EpochLog:
     epoch: int
     loss: float  # running mean of what the steps gave, as the weights moved
     seconds: float
-    block_seconds: float  # of that, inside timed blocks; the rest was loading and transfer
+    block_seconds: float  # of that, inside blocks of steps; the rest was loading and transfer
     data_seconds: float  # of the rest, waiting for batches
     transfer_seconds: float | None  # of copies to the device; None where there are none, or where nobody can say
     samples: int
@@ -45,6 +46,7 @@ class FitLog:
     """What training leaves behind."""
 
     blocks: clock.Blocks = field(default_factory=clock.Blocks)
+    timing_only: clock.Blocks = field(default_factory=clock.Blocks)  # after the training, on a learner that was dropped
     epochs: list[EpochLog] = field(default_factory=list)
     alone_seconds: float | None = None  # of the device for a step, when it never waits for the host; where it can tell
 
@@ -68,7 +70,8 @@ class FitLog:
         checked.same_length({"seconds": seconds, "steps": steps, "samples": samples})
         if [each.epoch for each in epochs] != list(range(1, len(epochs) + 1)):
             raise ValueError("epochs that do not follow each other")
-        self.blocks = clock.Blocks(seconds, checked.wholes(steps), checked.wholes(samples))
+        rounds = [NO_ROUND] * len(seconds)  # those of another group
+        self.blocks = clock.Blocks(seconds, checked.wholes(steps), checked.wholes(samples), rounds)
         self.epochs = epochs
 
 
@@ -85,7 +88,7 @@ class _Losses:
         self._places = list(self._buffer.unbind()) if on_host else []
         self._kept: list[torch.Tensor] = []
 
-    def run(self, step: Step, chunk: list[Ready]) -> None:
+    def run(self, step: Step, chunk: Sequence[Ready]) -> None:
         """The steps of the block: all that is timed."""
         if self._places:
             for place, ready in zip(self._places, chunk, strict=False):
@@ -98,6 +101,15 @@ class _Losses:
         if self._places:
             return self._buffer[:count].tolist()
         return torch.stack(self._kept).float().tolist()
+
+
+@dataclass(slots=True)
+class _Times:
+    """Nanoseconds of an epoch: in timed blocks, in blocks of a lead-in, and beside the training."""
+
+    timed: int = 0
+    untimed: int = 0
+    aside: int = 0
 
 
 @dataclass(slots=True)
@@ -115,6 +127,7 @@ class Loop:
     watch: Watch = field(default_factory=Watch)
     models: tuple[int, ...] = ()  # shape of a step's loss: one number, or one a model
     tally: "Callable[[], Tally]" = lambda: Tally()
+    turns: Turns = field(default_factory=lambda: Turns(timing_seconds=0.0))
     is_over: Callable[[], bool] = lambda: False  # asked before each epoch: whether to end before the last one
     log: FitLog = field(default_factory=FitLog)
     _losses: _Losses = field(init=False)
@@ -127,40 +140,34 @@ class Loop:
         epoch = len(self.log.epochs)
         while (epoch < self.epochs if self.steps is None else self.log.steps < self.steps) and not self.is_over():
             epoch += 1
-            self.watch.epoch_begins()
+            self.watch.stretch_begins()
             entry = self._epoch(epoch)
-            self.watch.epoch_ends(wall_seconds=entry.seconds)
+            self.watch.stretch_ends()
             self.log.epochs.append(entry)
             self.on_epoch(entry)
         return self.log
 
     def _epoch(self, epoch: int) -> EpochLog:
-        tally, timed, aside = self.tally(), 0, 0
+        tally, times, asleep = self.tally(), _Times(), self.turns.asleep_nanoseconds
         waits = Waits(self.source.transfers)
         start = clock.read(self.device)
         for chunk in waits.over(self._chunks()):
-            if self.watch.reads_blocks:
-                self.device.synchronize()  # a transfer that is under way belongs to the epoch, not to the reading
-                aside += self.watch.block_begins()
-            began = clock.read(self.device)
-            self._losses.run(self.step, chunk)
-            block = clock.read(self.device) - began
-            before = time.perf_counter_ns()
-            self.watch.block_ends()
-            waits.device_is_done()
-            timed += block
-            samples = [ready.samples for ready in chunk]
-            tally.add(self._losses.values(len(chunk)), samples, epoch=epoch, steps_before=self.log.steps)
-            self.log.blocks.add(nanoseconds=block, steps=len(chunk), samples=sum(samples))
-            self.device.observe_memory()
-            self.on_block(epoch, tally.mean_loss)
-            aside += time.perf_counter_ns() - before
-        nanoseconds = clock.read(self.device) - start - aside
+            for part, is_timed in self.turns.parts(chunk, self.watch):
+                before = self._block(part, times, is_timed=is_timed)
+                waits.device_is_done()
+                samples = [ready.samples for ready in part]
+                tally.add(self._losses.values(len(part)), samples, epoch=epoch, steps_before=self.log.steps)
+                self.device.observe_memory()
+                self.on_block(epoch, tally.mean_loss)
+                times.aside += time.perf_counter_ns() - before
+        times.aside += self.turns.asleep_nanoseconds - asleep
+        charged = self.turns.lead.charge()  # in place of what the untimed steps took
+        nanoseconds = clock.read(self.device) - start - times.aside - times.untimed + charged
         return EpochLog(
             epoch=epoch,
             loss=tally.mean_loss,
             seconds=nanoseconds / 1e9,
-            block_seconds=timed / 1e9,
+            block_seconds=(times.timed + charged) / 1e9,
             data_seconds=waits.data_nanoseconds / 1e9,
             transfer_seconds=waits.transfer_seconds if self.source.transfers and self.device.how_marks else None,
             samples=tally.samples,
@@ -168,6 +175,24 @@ class Loop:
             whole=tally.samples == self.source.samples,
             losses=tally.losses,
         )
+
+    def _block(self, part: Sequence[Ready], times: "_Times", *, is_timed: bool) -> int:
+        """Takes the steps of `part`. Returns the moment from which on nothing of them is timed."""
+        if self.watch.reads_blocks and is_timed:
+            self.device.synchronize()  # a transfer that is under way belongs to the epoch, not to the reading
+            times.aside += self.watch.block_begins()
+        began = clock.read(self.device)
+        self._losses.run(self.step, part)
+        block = clock.read(self.device) - began
+        before, samples = time.perf_counter_ns(), sum(ready.samples for ready in part)
+        self.turns.lead.add(nanoseconds=block, samples=samples, timed=is_timed)
+        if is_timed:
+            self.watch.block_ends()
+            times.timed += block
+            self.log.blocks.add(nanoseconds=block, steps=len(part), samples=samples, round=self.turns.round)
+        else:
+            times.untimed += block
+        return before
 
     def _chunks(self) -> Iterator[list[Ready]]:
         """The chunks of an epoch, cut off where the number of steps is reached."""

@@ -24,6 +24,7 @@ from bench.worker.measure import validity
 from bench.worker.measure.memory import Peaks
 from bench.worker.measure.watch import Watch
 from bench.worker.train.loop import FitLog
+from bench.worker.train.turns import NO_ROUND
 from bench.worker.trial import artifacts
 from bench.worker.trial.data import Sizes
 from bench.worker.trial.notes import on_outputs
@@ -75,10 +76,11 @@ def times_of(log: FitLog, *, batch_size: int, flops_per_sample: float | None) ->
     whole = [epoch for epoch in log.epochs if epoch.whole]
     epoch_seconds = statistics.median(epoch.seconds for epoch in whole) if whole else None
     samples, seconds = sum(e.samples for e in log.epochs), log.seconds
-    rate = log.blocks.samples_per_second
+    blocks = log.blocks.followed_by(log.timing_only)
+    rate = blocks.samples_per_second
     return {
         "train_samples_per_second": rate,
-        "step_seconds": log.blocks.median_step_seconds(batch_size),
+        "step_seconds": blocks.median_step_seconds(batch_size),
         "epoch_seconds": epoch_seconds,
         "end_to_end_samples_per_second": whole[0].samples / epoch_seconds if epoch_seconds else samples / seconds,
         "loading_seconds": statistics.median(e.seconds - e.block_seconds for e in whole) if whole else None,
@@ -93,7 +95,7 @@ def split_of(log: FitLog) -> Metrics:
     Where the device was timed alone, launching is what the blocks took longer; elsewhere computing is all of a block.
     """
     steps, transfers = log.steps, [e.transfer_seconds for e in log.epochs if e.transfer_seconds is not None]
-    in_blocks, alone = sum(log.blocks.seconds) / steps, log.alone_seconds
+    in_blocks, alone = sum(log.blocks.seconds) / sum(log.blocks.steps), log.alone_seconds
     return {
         "step_data_seconds": sum(e.data_seconds for e in log.epochs) / steps,
         "step_transfer_seconds": sum(transfers) / steps if transfers else None,
@@ -133,24 +135,26 @@ def fill(
 
     `models` train side by side: a full step has a batch of each.
     """
-    flops = outcome.metrics.get("flops_per_sample")
+    flops, blocks = outcome.metrics.get("flops_per_sample"), log.blocks.followed_by(log.timing_only)
     outcome.metrics |= times_of(log, batch_size=trial.batch_size * models, flops_per_sample=flops)
     outcome.metrics |= split_of(log)
     outcome.metrics |= peaks.metrics() | found.metrics()
     outcome.metrics |= watch.metrics(block_seconds=log.blocks.seconds, samples=sum(log.blocks.samples))
     outcome.instruments = peaks.instruments() | watch.instruments | _how_split(outcome.metrics, peaks.device)
     outcome.samples |= watch.samples() | {
-        "block_seconds": log.blocks.seconds,
-        "block_steps": [float(n) for n in log.blocks.steps],
-        "block_samples": [float(n) for n in log.blocks.samples],
+        "block_seconds": blocks.seconds,
+        "block_steps": [float(n) for n in blocks.steps],
+        "block_samples": [float(n) for n in blocks.samples],
         "epoch_seconds": [epoch.seconds for epoch in log.epochs],
         "epoch_data_seconds": [epoch.data_seconds for epoch in log.epochs],
         "inference_block_seconds": found.blocks.seconds,
         "inference_block_samples": [float(n) for n in found.blocks.samples],
         "latency_seconds": found.latency_seconds,
     }
+    if any(number != NO_ROUND for number in blocks.rounds):
+        outcome.samples["block_round"] = [float(number) for number in blocks.rounds]
     outcome.validity_notes = validity.notes(
-        blocks=log.blocks,
+        blocks=blocks,
         contention_share=watch.contention.over_wall("wait_seconds"),
         pressure_share=watch.contention.over_wall("pressure_seconds"),
         throttled_share=watch.contention.over_wall("throttled_seconds"),

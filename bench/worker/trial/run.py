@@ -21,7 +21,10 @@ from bench.worker.train.loaders import Source
 from bench.worker.train.loop import MOST_STEPS, EpochLog, Loop, Tally
 from bench.worker.train.schedules import Schedule
 from bench.worker.train.steps import Step
+from bench.worker.train.timing_only import TimingOnly
+from bench.worker.train.turns import Turns
 from bench.worker.trial.data import Sizes
+from bench.worker.trial.learner_state import Generators
 from bench.worker.trial.notes import not_trained
 from bench.worker.trial.setup import TrialSetup, configure_torch, engine_and_device
 
@@ -39,11 +42,12 @@ class TrialRun(ABC):
         channel: Channel,
         outcome: TrialOutcome,
         measured: Callable[[], object],
+        turns: Turns,
         *,
         copies_input: bool = False,  # whether the model is known to write into its batch
     ) -> None:
         self.request, self.channel, self.outcome, self.measured = request, channel, outcome, measured
-        self.copies_input = copies_input
+        self.turns, self.copies_input = turns, copies_input
         self.trial, self.train = request.trial, request.trial.train
 
     def go(self) -> None:
@@ -141,8 +145,28 @@ class TrainingRun(TrialRun):
 
         steps = self.train.steps
         loop = self.loop(step, source, steps=steps, steps_per_block=steps_per_block, on_epoch=after_epoch)
-        loop.on_block, loop.watch = after_block, self.watch
+        loop.on_block, loop.watch, loop.turns = after_block, self.watch, self.turns
         return loop
+
+    def begin_turns(self, loop: Loop, *, step_seconds: float) -> None:
+        """Says how long the training will take, and sleeps until it is its turn."""
+        steps_an_epoch = -(-loop.source.samples // self.trial.batch_size)
+        steps = self.train.steps or self.train.epochs * steps_an_epoch
+        self.turns.ready(self.device, steps=max(0, steps - loop.log.steps), step_seconds=step_seconds)
+
+    def go_on_for_timing(self, learner_step: Callable[[], Step], loop: Loop) -> None:
+        """After the training: goes on for timing alone, on a learner of its own that is then dropped, where the turns
+        say so. Leaves every generator as it was."""
+        turn = self.turns.after_training(sum(loop.log.blocks.seconds))
+        if turn.seconds is None:
+            return
+        generators = Generators(self.device, loop.source)
+        kept = generators.state_dict()
+        going = TimingOnly(learner_step(), loop)
+        while turn.seconds is not None:
+            going.run(turn.seconds, round=turn.round)
+            turn = self.turns.after_training(sum(loop.log.blocks.seconds) + sum(loop.log.timing_only.seconds))
+        generators.load_state_dict(kept)
 
     def steps_per_block(self, step_seconds: float) -> int:
         return clock.steps_per_block(step_seconds, block_seconds=self.device.block_seconds, most=MOST_STEPS)

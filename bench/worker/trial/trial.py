@@ -22,7 +22,9 @@ from bench.worker.measure.clock import Transfers, seconds_alone
 from bench.worker.measure.memory import TreePeak
 from bench.worker.train.loaders import Gather, Resident, Source
 from bench.worker.train.loop import EpochLog, FitLog
+from bench.worker.train.steps import Step
 from bench.worker.train.stopping import EarlyStopping
+from bench.worker.train.turns import SharedTurns, Turns
 from bench.worker.trial import record
 from bench.worker.trial.all_seeds import AllSeedsRun
 from bench.worker.trial.checkpoints import Checkpoints, Stateful
@@ -41,15 +43,19 @@ def run(
     """
     outcome = TrialOutcome()
     run_class: type[TrialRun] = AllSeedsRun if request.trial.train.engine == "vectorized" else SingleRun
+    alone = Turns(timing_seconds=request.trial.measure.timing_seconds)
+    turns = SharedTurns(channel, timing_seconds=alone.timing_seconds) if request.mates else alone
+    if request.next_is_due:
+        measured()  # nothing is, while it is set up: the next one's process may get ready meanwhile
     if request.rates is not None:
         run_class = RangeTest
     try:
         try:
-            run_class(request, channel, outcome, measured).go()
+            run_class(request, channel, outcome, measured, turns).go()
         except WroteLate:
             channel.progress(note="trained anew, with a copy of each batch: the model writes into its input")
             outcome = TrialOutcome()
-            run_class(request, channel, outcome, measured, copies_input=True).go()
+            run_class(request, channel, outcome, measured, alone, copies_input=True).go()
     except (Exception, SystemExit, KeyboardInterrupt) as error:  # a model that says sys.exit() has raised, too
         status, reason = classify(error)
         for each in (outcome, *outcome.others):
@@ -57,7 +63,7 @@ def run(
                 each.status, each.reason = status, reason
                 each.traceback = readable_traceback(error) if status == "failed" else ""
     for each in (outcome, *outcome.others):
-        each.metrics["total_seconds"] = (time.perf_counter_ns() - started_ns) / 1e9
+        each.metrics["total_seconds"] = (time.perf_counter_ns() - started_ns - turns.asleep_nanoseconds) / 1e9
     return outcome
 
 
@@ -157,9 +163,16 @@ class SingleRun(TrainingRun):
             self.peaks.pause()
             checkpoints.resume()
             self.peaks.resume()
+        self.begin_turns(loop, step_seconds=step_seconds)
         loop.run()
         checkpoints.after_training()
+        self.go_on_for_timing(lambda: self._step_of_another(data.source), loop)
         return loop.log
+
+    def _step_of_another(self, source: Source) -> Step:
+        learner = self.setup.learner()
+        self.engine.attach(learner, source)
+        return learner.step
 
     def _checkpoints(self, learner: Learner, source: Source, log: FitLog) -> Checkpoints:
         parts: dict[str, Stateful | None] = {
@@ -209,7 +222,8 @@ class SingleRun(TrainingRun):
         record.fill(self.outcome, trial=self.trial, log=log, found=found, peaks=self.peaks, watch=self.watch)
         if data.checksums() != self.checksums:  # torch does not count every write
             raise WroteLate
-        self.measured()
+        if not self.request.next_is_due:
+            self.measured()
         self.outcome.instruments |= self.engine.instruments
         self.checkpoints.mark(self.outcome)
         if self.last is None:  # the process before this one was stopped behind the last epoch
