@@ -7,6 +7,7 @@ History of the schema of results (`SCHEMA`); bench/results/validate.py makes old
   1  the first one.
   2  `artifact_sha256`, so that a damaged HDF5 file is found out; `bench`, the version that wrote the line.
   3  `notes`: what a reader of its accuracy has to know.
+  4  `group_id`: which trials shared the time by turns; `samples.block_round`, the round of each timed block.
 """
 
 import hashlib
@@ -22,7 +23,7 @@ from annotated_types import Ge, Gt, Le, Len, Lt, MaxLen, MinLen
 from bench.base.version import __version__
 from bench.errors import BenchError
 
-SCHEMA = 3
+SCHEMA = 4
 
 Json: TypeAlias = Any  # what json.loads returns; a recursive alias costs more in mypy than it finds
 
@@ -314,6 +315,8 @@ class Result:
     """The result of one trial. `metrics` holds only what was measured; raw samples and curves lie beside them.
 
     samples: name → list of numbers (`block_seconds`, `block_steps`, `block_samples`, ...).
+    group_id: the same for trials that shared the time by turns; empty where a trial had it for itself. A round of
+    theirs (`block_round`) is the same stretch of time.
     curves: name → one number an epoch (`epoch`, `train_loss`, `test_loss`, `test_accuracy`, `train_seconds`, ...).
     notes: what a reader of its accuracy has to know, one line each; `validity_notes` are of its timings.
     """
@@ -339,6 +342,7 @@ class Result:
     started_at: Annotated[str, MaxLen(64)] = ""
     finished_at: Annotated[str, MaxLen(64)] = ""
     artifact_sha256: Annotated[str, Pattern("^([0-9a-f]{64})?$")] = ""  # of the trial's HDF5 file; empty: it wrote none
+    group_id: Annotated[str, Pattern("^([0-9a-f]{16})?$")] = ""
 
     def __post_init__(self) -> None:
         if self.status not in STATUSES:

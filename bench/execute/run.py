@@ -273,8 +273,16 @@ class Runner:
             **self.prepared.catalogue.devices[trial.device].needs,
         }
 
-    def result(self, planned: Planned, said: dict[str, Json], *, began: str, where: Identifier | None = None) -> Result:
-        """Returns what is stored of a trial that ran `where`."""
+    def result(
+        self,
+        planned: Planned,
+        said: dict[str, Json],
+        *,
+        began: str,
+        where: Identifier | None = None,
+        group_id: str = "",
+    ) -> Result:
+        """Returns what is stored of a trial that ran `where`, in turns with the others of `group_id`."""
         where = where or self.identifier
         own = {name: said[name] for name in SAID if name in said}
         own |= {name: tuple(said.get(name, ())) for name in NOTES}
@@ -291,6 +299,7 @@ class Runner:
             started_at=began,
             finished_at=now(),
             artifact_sha256=self.prepared.store.artifact_sha256(self.run_id, planned.trial.trial_id),
+            group_id=group_id,
         )
 
     def _settled(self, planned: Planned) -> Result:

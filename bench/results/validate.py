@@ -228,9 +228,14 @@ def _from_2(value: Mapping[str, Json]) -> dict[str, Json]:
     return {**value, "notes": []}
 
 
+def _from_3(value: Mapping[str, Json]) -> dict[str, Json]:
+    """Schema 4 has the group of trials that shared the time; older trials ran one after the other."""
+    return {**value, "group_id": ""}
+
+
 # From the schema that is the key to the next one. A change of the shape of a result raises SCHEMA in
 # bench/base/records.py, adds a line to the history there, a step here, and a golden file under tests/results/golden.
-STEPS: Mapping[int, Callable[[Mapping[str, Json]], dict[str, Json]]] = {1: _from_1, 2: _from_2}
+STEPS: Mapping[int, Callable[[Mapping[str, Json]], dict[str, Json]]] = {1: _from_1, 2: _from_2, 3: _from_3}
 
 
 def migrate(value: Mapping[str, Json]) -> Mapping[str, Json]:

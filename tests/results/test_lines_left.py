@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bench.base.records import SCHEMA
 from bench.errors import BenchError
 from bench.results.lines import InFile, read_line
 from bench.results.store import Store
@@ -133,7 +134,7 @@ def test_a_line_in_another_order_or_of_an_older_schema_reads_the_same(line: tupl
     spaced = json.dumps(value, sort_keys=True, indent=1).replace("\n", "").encode()
     for other in (backwards, spaced):
         assert read_line(other, path, at=0).to_json() == wanted
-    older = content.replace(b'"schema":3', b'"schema":1')
+    older = content.replace(b'"schema":%d' % SCHEMA, b'"schema":1')
     assert older != content
     assert read_line(older, path, at=0).to_json() == wanted | {"artifact_sha256": ""}
 
