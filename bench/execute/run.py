@@ -168,10 +168,10 @@ class Runner:
         started = 0
         for group in order.groups():
             started += sum(map(len, group))
-            order.tell(self._group(writer, group, order))
+            order.tell(self._run_group(writer, group, order))
         return started
 
-    def _group(self, writer: Writer, group: Group, order: Order) -> list[Result]:
+    def _run_group(self, writer: Writer, group: Group, order: Order) -> list[Result]:
         """Runs the jobs of a group and stores what became of them. Those for which there was no memory beside the
         others run after them."""
         writer.refuse_lost()  # before it is trained for nothing
@@ -189,13 +189,13 @@ class Runner:
         results = []
         for place in sorted(endings):
             shared = group_id(group, self.run_id) if len(endings) > 1 else ""
-            results += self._store(
+            results += self._put(
                 writer, group[place], endings[place], order, began=began, group_id=shared, stopped=stopped
             )
         if stopped is not None:
             raise stopped
         for again in self._again(group, endings, alone):
-            results += self._group(writer, again, order)
+            results += self._run_group(writer, again, order)
         return results
 
     def _again(self, group: Group, endings: Mapping[int, Ending], alone: Collection[int]) -> Iterator[Group]:
@@ -226,7 +226,7 @@ class Runner:
             timing_seconds=trial.measure.timing_seconds,
         )
 
-    def _store(
+    def _put(
         self,
         writer: Writer,
         job: Job,

@@ -86,7 +86,9 @@ class LocalExecutor(Executor):
 
     def run_group(self, wanted: Sequence[Wanted], *, told: Callable[[int, Ending], None]) -> frozenset[int]:
         if len(wanted) > 1:
-            wanted = [replace(each, request=each.request | turns_of(place, wanted)) for place, each in enumerate(wanted)]
+            wanted = [
+                replace(each, request=each.request | turns_of(place, wanted)) for place, each in enumerate(wanted)
+            ]
         for _ in range(TEMPLATE_TRIES):
             members = [Member(partial(self._begin, each), each.timing_seconds) for each in wanted]
             group = Group(members, told=told)

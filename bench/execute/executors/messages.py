@@ -44,7 +44,7 @@ class TurnOver(_Progress):
 
 
 class TrialMessages:
-    """What a trial has sent: its `outcome`, that its turn is over, or what is `wrong` with what it sent, in one line."""
+    """What a trial has sent: its `outcome`, that its turn is over, or in one line what is `wrong` with it."""
 
     def __init__(self) -> None:
         self.outcome: dict[str, Json] | None = None

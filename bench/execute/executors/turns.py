@@ -42,7 +42,7 @@ class Member:
 
     @property
     def trains(self) -> bool:
-        return self.waits and self.state is not None and self.state.share < 1 and self.state.left_seconds > 0
+        return self.waits and self.state is not None and self.state.share < 1
 
 
 class Group:
@@ -51,15 +51,18 @@ class Group:
     def __init__(self, members: Sequence[Member], *, told: Callable[[int, Ending], None]) -> None:
         self._members, self._told = list(members), told
         self._round = 0
+        self._behind = 0.0  # share of the training that is behind every trial
 
     def run(self) -> None:
         """Runs as many of the first ones as memory allows. Raises TemplateLost where the first one does not begin."""
         self._set_up()
         while any(member.trains for member in self._members):
             share = self._share()
+            # The last round takes up what would be less than half of one.
+            self._behind = self._behind + share if self._behind + 1.5 * share < 1 else 1.0
             for member in self._in_order():
-                if member.trains and member.state is not None:
-                    self._turn(member, {"share": min(1.0, member.state.share + share)})
+                if member.trains and member.state is not None and member.state.share < self._behind:
+                    self._turn(member, {"share": self._behind})
             self._round += 1
         for _ in range(self._rounds_for_timing()):
             for member in self._in_order():
@@ -67,7 +70,7 @@ class Group:
                     self._turn(member, {"seconds": member.state.turn_seconds})
             self._round += 1
         for member in self._members:
-            if member.waits:
+            while member.waits:
                 self._turn(member, {})
 
     def close(self) -> None:
@@ -95,7 +98,7 @@ class Group:
     def _share(self) -> float:
         """By how much of its training each goes on in a round: the fastest for a turn, the slowest for not many."""
         states = [member.state for member in self._members if member.trains and member.state is not None]
-        seconds = [max(1e-9, state.left_seconds / (1 - state.share)) for state in states]  # of the whole training
+        seconds = [max(1e-6, state.left_seconds / (1 - state.share)) for state in states]  # of the whole training
         turn = max(state.turn_seconds for state in states)
         return min(1.0, max(turn / min(seconds), MOST_TURNS * turn / max(seconds)))
 

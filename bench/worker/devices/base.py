@@ -33,6 +33,8 @@ class DeviceWatch:
     device has no such figure.
     """
 
+    mates = 0  # processes of the same run that sleep meanwhile and may hold memory of the device
+
     def __init__(self, how_process_bytes: str = "") -> None:
         self.how_process_bytes = how_process_bytes
 

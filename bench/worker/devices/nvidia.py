@@ -121,7 +121,7 @@ class CardWatch(DeviceWatch):
         found = []
         if slow := self._slow():
             found.append(slow)
-        others = max((each.processes or 0 for each in [*self.before, *self.after]), default=0) - 1
+        others = max((each.processes or 0 for each in [*self.before, *self.after]), default=0) - 1 - self.mates
         if others > 0:
             found.append(f"not alone: {others} other process{'es' if others > 1 else ''} on the GPU")
         return found

@@ -105,10 +105,9 @@ class _Losses:
 
 @dataclass(slots=True)
 class _Times:
-    """Nanoseconds of an epoch: in timed blocks, in blocks of a lead-in, and beside the training."""
+    """Nanoseconds of an epoch: in timed blocks, and beside what counts."""
 
     timed: int = 0
-    untimed: int = 0
     aside: int = 0
 
 
@@ -162,7 +161,7 @@ class Loop:
                 times.aside += time.perf_counter_ns() - before
         times.aside += self.turns.asleep_nanoseconds - asleep
         charged = self.turns.lead.charge()  # in place of what the untimed steps took
-        nanoseconds = clock.read(self.device) - start - times.aside - times.untimed + charged
+        nanoseconds = clock.read(self.device) - start - times.aside + charged
         return EpochLog(
             epoch=epoch,
             loss=tally.mean_loss,
@@ -177,7 +176,7 @@ class Loop:
         )
 
     def _block(self, part: Sequence[Ready], times: "_Times", *, is_timed: bool) -> int:
-        """Takes the steps of `part`. Returns the moment from which on nothing of them is timed."""
+        """Takes the steps of `part`. Returns the moment from which on nothing counts until the next part."""
         if self.watch.reads_blocks and is_timed:
             self.device.synchronize()  # a transfer that is under way belongs to the epoch, not to the reading
             times.aside += self.watch.block_begins()
@@ -186,12 +185,11 @@ class Loop:
         block = clock.read(self.device) - began
         before, samples = time.perf_counter_ns(), sum(ready.samples for ready in part)
         self.turns.lead.add(nanoseconds=block, samples=samples, timed=is_timed)
-        if is_timed:
-            self.watch.block_ends()
-            times.timed += block
-            self.log.blocks.add(nanoseconds=block, steps=len(part), samples=samples, round=self.turns.round)
-        else:
-            times.untimed += block
+        if not is_timed:
+            return began
+        self.watch.block_ends()
+        times.timed += block
+        self.log.blocks.add(nanoseconds=block, steps=len(part), samples=samples, round=self.turns.round)
         return before
 
     def _chunks(self) -> Iterator[list[Ready]]:

@@ -17,10 +17,10 @@ class TimingOnly:
     def __init__(self, step: Step, loop: Loop) -> None:
         self._step, self._loop, self._chunks = step, loop, self._endless()
 
-    def run(self, seconds: float, *, round: int) -> None:
+    def run(self, seconds: float) -> None:
         """Takes its lead-in, then as many blocks as last for `seconds`."""
         self._loop.watch.stretch_begins()
-        timed, began = 0, time.perf_counter_ns()
+        timed, began, round = 0, time.perf_counter_ns(), self._loop.turns.round
         while timed < seconds * 1e9:
             chunk = next(self._chunks)
             if time.perf_counter_ns() - began < LEAD_NANOSECONDS:

@@ -21,6 +21,8 @@ from bench.worker.measure.watch import Watch
 LEAD_NANOSECONDS = 5_000_000
 NO_ROUND = -1  # of blocks that were timed by no turn of this process's group
 
+UNKNOWN_STEP_SECONDS = 1e-3  # where nothing was warmed up: for the first turn
+
 T = TypeVar("T")
 
 
@@ -86,10 +88,10 @@ class Turns:
         of it."""
         yield chunk, True
 
-    def after_training(self, timed_seconds: float) -> Turn:
-        """The turn after the training, or after one for timing alone. `timed_seconds`: of all blocks."""
-        left = self.timing_seconds - timed_seconds
-        return Turn(seconds=left) if left > 0 else Turn()
+    def after_training(self, timed_seconds: float) -> float:
+        """Called after the training, and after each turn for timing alone; `timed_seconds`: of all blocks. Returns how
+        long to go on for timing alone; 0: not at all."""
+        return max(0.0, self.timing_seconds - timed_seconds)
 
 
 class SharedTurns(Turns):
@@ -104,7 +106,8 @@ class SharedTurns(Turns):
         self._began = self._turn_seconds = 0.0
 
     def ready(self, device: Device, *, steps: int, step_seconds: float) -> None:
-        self._steps, self._step_seconds, self._turn_seconds = steps, step_seconds, device.block_seconds
+        self._steps, self._turn_seconds = steps, device.block_seconds
+        self._step_seconds = step_seconds or UNKNOWN_STEP_SECONDS
         self._take(self._wait(timed_seconds=0.0))
 
     def parts(self, chunk: Sequence[T], watch: Watch) -> Iterator[tuple[Sequence[T], bool]]:
@@ -117,12 +120,12 @@ class SharedTurns(Turns):
             self._done += count
             yield part, not leads
 
-    def after_training(self, timed_seconds: float) -> Turn:
+    def after_training(self, timed_seconds: float) -> float:
         self._steps = self._done
         self.lead.turn_ends()
         turn = self._wait(timed_seconds=timed_seconds)
         self.round = turn.round
-        return turn
+        return turn.seconds or 0.0
 
     def _leads(self) -> bool:
         """Whether the next step belongs to the lead-in: for so long, and for no more than half of the steps."""

@@ -132,7 +132,9 @@ class AllSeedsRun(TrainingRun):
         per_block = self.steps_per_block(step_seconds)
         loop = self.training_loop(learners.step, data.source, steps_per_block=per_block, on_epoch=on_epoch)
         loop.tally = lambda: Tallies(out=self.out)
-        return loop.run()
+        loop.run()
+        self.go_on_for_timing(lambda: self._learners().step, loop)
+        return loop.log
 
     def _evaluations(self, stack: Stack, split: SeedsSplit) -> list[Evaluation]:
         return evaluate(stack, split, batch_size=self.trial.batch_size, precision=self.train.precision)

@@ -151,6 +151,8 @@ def fill(
         "inference_block_samples": [float(n) for n in found.blocks.samples],
         "latency_seconds": found.latency_seconds,
     }
+    if log.timing_only.seconds:
+        outcome.samples["timing_only_blocks"] = [float(len(log.timing_only.seconds))]  # the last ones
     if any(number != NO_ROUND for number in blocks.rounds):
         outcome.samples["block_round"] = [float(number) for number in blocks.rounds]
     outcome.validity_notes = validity.notes(

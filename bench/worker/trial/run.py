@@ -83,6 +83,7 @@ class TrainingRun(TrialRun):
     def begin_measuring(self, *, tree: TreePeak | None = None) -> None:
         """Opens what is read beside the clock, and takes the baseline of memory: what is held from now on counts."""
         self.watch = Watch.over(self.device, energy=self.trial.measure.energy)
+        self.watch.device.mates = self.request.mates
         self.peaks = Peaks(self.device, tree=tree)
         self.peaks.start()
         self.channel.progress(phase="warm-up")
@@ -157,15 +158,16 @@ class TrainingRun(TrialRun):
     def go_on_for_timing(self, learner_step: Callable[[], Step], loop: Loop) -> None:
         """After the training: goes on for timing alone, on a learner of its own that is then dropped, where the turns
         say so. Leaves every generator as it was."""
-        turn = self.turns.after_training(sum(loop.log.blocks.seconds))
-        if turn.seconds is None:
+        trained_seconds = sum(loop.log.blocks.seconds)
+        seconds = self.turns.after_training(trained_seconds)
+        if not seconds:
             return
         generators = Generators(self.device, loop.source)
         kept = generators.state_dict()
         going = TimingOnly(learner_step(), loop)
-        while turn.seconds is not None:
-            going.run(turn.seconds, round=turn.round)
-            turn = self.turns.after_training(sum(loop.log.blocks.seconds) + sum(loop.log.timing_only.seconds))
+        while seconds:
+            going.run(seconds)
+            seconds = self.turns.after_training(trained_seconds + sum(loop.log.timing_only.seconds))
         generators.load_state_dict(kept)
 
     def steps_per_block(self, step_seconds: float) -> int:
