@@ -9,7 +9,7 @@ import pytest
 
 from bench.base.records import Component, MeasureSettings, Result, TrainSettings, Trial
 from bench.execute.executors.exit_status import Ending
-from bench.execute.jobs import jobs, outcomes, scratch, timeout_seconds
+from bench.execute.jobs import Group, group_id, groups, jobs, outcomes, scratch, timeout_seconds
 from bench.execute.plan import Planned, estimate_seconds
 
 
@@ -32,6 +32,50 @@ def test_only_seeds_of_one_cell_share_a_process_and_only_with_an_engine_that_tra
         (p.trial.model.name, p.trial.train.engine, p.trial.seed) for p in grid
     )
     assert len(jobs([planned("a", 0), planned("a", 1, code_id="edited")])) == 2
+
+
+def eager(model: str = "a", seed: int = 0, **changes: Any) -> Planned:
+    trial = replace(planned(model, seed, "eager").trial, **changes)
+    return replace(planned(model, seed), trial=trial)
+
+
+def names(found: list[Group]) -> list[str]:
+    """`ab` for a group of the models a and b."""
+    return ["".join(each.trial.model.name for job in group for each in job) for group in found]
+
+
+def test_trials_of_one_seed_device_and_number_of_threads_share_the_time() -> None:
+    grid = [eager(model, seed) for seed in (0, 1) for model in "abc"]
+    assert names(groups(jobs(grid))) == ["abc", "abc"]
+    others = [eager("a"), eager("b", device="cuda"), replace(eager("c"), environment_id="of 1 thread"), eager("d")]
+    assert names(groups(jobs(others))) == ["ad", "b", "c"]
+    one_by_one = [eager(model, measure=MeasureSettings(turns=1)) for model in "abc"]
+    assert names(groups(jobs(one_by_one))) == ["a", "b", "c"]
+
+
+def test_what_works_beside_its_own_turn_or_has_no_seed_of_its_own_is_by_itself() -> None:
+    workers = TrainSettings(loader="dataloader", num_workers=2)
+    loaded = TrainSettings(loader="dataloader")
+    grid = [eager("a"), eager("w", train=workers), eager("l", train=loaded), planned("v", 0), planned("v", 1)]
+    assert names(groups(jobs(grid))) == ["al", "w", "vv"]
+
+
+def test_a_group_that_is_too_large_is_cut_by_data_set_then_by_batch_size_then_anywhere() -> None:
+    data = [eager(model, dataset=Component(name)) for name in ("digits", "mnist") for model in "abcde"]
+    assert names(groups(jobs(data))) == ["abcde", "abcde"]
+    batches = [eager(model, batch_size=size) for size in (64, 256) for model in "abcde"]
+    assert names(groups(jobs(batches))) == ["abcde", "abcde"]
+    assert names(groups(jobs([eager(model) for model in "abcdefghi"]))) == ["abcd", "efghi"]
+    two = [eager(model, measure=MeasureSettings(turns=2)) for model in "abcde"]
+    assert names(groups(jobs(two))) == ["a", "bc", "de"]
+
+
+def test_only_those_that_shared_the_time_have_a_group() -> None:
+    pair, other, alone = groups(jobs([eager("a"), eager("b"), eager("a", 1), eager("b", 1), eager("a", 2)]))
+    assert group_id(pair, "run") == group_id(pair, "run") != group_id(other, "run")
+    assert group_id(pair, "another run") != group_id(pair, "run")
+    assert len(group_id(pair, "run")) == 16
+    assert group_id(alone, "run") == ""
 
 
 def test_a_job_may_take_as_long_as_its_trials_one_after_the_other() -> None:

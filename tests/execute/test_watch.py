@@ -61,7 +61,9 @@ def watched(process: Speaking, *, timeout_seconds: float = 60, told: list[Any] |
     tell = (told if told is not None else []).append
     watching = watch.Watch(process, timeout_seconds=timeout_seconds, on_progress=tell, log=TrialLog(None))
     try:
-        return watching.to_the_end(oom_kills_before=0)
+        while not watching.is_over:
+            watch.look_at([watching])
+        return watching.ending(oom_kills_before=0)
     finally:
         process.killed = process.killed or [signal.SIGKILL]
         os.close(process.pipe)

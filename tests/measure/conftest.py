@@ -138,7 +138,7 @@ def run_trial(tmp_path: Path) -> Iterator[Callable[..., TrialOutcome]]:
             dataset=dataset or Component("synthetic", {"train": 320, "test": 100}),
             model=Component(model) if isinstance(model, str) else model,
             train=TrainSettings(**{"epochs": 2, "threads": 1, **(train or {})}),
-            measure=MeasureSettings(**(measure or {})),
+            measure=MeasureSettings(**{"timing_seconds": 0, **(measure or {})}),
             **{"seed": 0, "batch_size": 64, "device": "cpu", **other},
         )
         request = Request(asked, tmp_path, {}, (), artifact, {"trial_id": asked.trial_id})

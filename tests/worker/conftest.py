@@ -60,7 +60,7 @@ def run_trial(tmp_path: Path) -> Iterator[Callable[..., TrialOutcome]]:
             batch_size=batch_size,
             device=device,
             train=TrainSettings(**{"epochs": 2, "threads": 1, **(train or {})}),
-            measure=MeasureSettings(**(measure or {})),
+            measure=MeasureSettings(**{"timing_seconds": 0, **(measure or {})}),
         )
 
         def request(seed: int, artifact: Path | None) -> Request:

@@ -96,7 +96,7 @@ def test_a_waiting_process_that_ended_unseen_is_replaced(
     other_end.close()
     parent, link = socket.socketpair()
     server = template._Server.__new__(template._Server)
-    server.link, server.ready = link, template._Ready(sleeper.pid, ended)
+    server.link, server.ready, server.trials = link, template._Ready(sleeper.pid, ended), set()
     monkeypatch.setattr(server, "_given", lambda line, pipe: template._Ready(4711, ended))
     server._begin({"plugins": []}, os.dup(pipe))
     assert json.loads(parent.recv(100)) == {"started": 4711}

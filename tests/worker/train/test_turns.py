@@ -1,0 +1,123 @@
+"""Turns of a trial: how far each goes, which of its steps are timed, and what the others are charged with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from bench.base.records import Json
+from bench.worker.devices.cpu import Cpu
+from bench.worker.measure.watch import Watch
+from bench.worker.train import turns
+from bench.worker.train.turns import Lead, SharedTurns, Turns
+
+MILLISECOND = 1_000_000
+
+
+class Clock:
+    """A clock that stands still but for what is asked of it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0
+        monkeypatch.setattr(turns.time, "perf_counter_ns", lambda: self.now)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+class Parent:
+    """The other end of the channel: gives the turns in a list, each after a sleep of a second."""
+
+    def __init__(self, clock: Clock, *given: dict[str, Json]) -> None:
+        self.clock, self.given, self.told = clock, list(given), list[Mapping[str, Json]]()
+
+    def send(self, message: Mapping[str, Json]) -> None:
+        self.told.append(message["turn"])
+
+    def receive(self) -> dict[str, Json]:
+        self.clock.now += 1000 * MILLISECOND
+        return self.given.pop(0)
+
+
+def taken(shared: Turns, chunks: Iterator[list[int]], clock: Clock, *, step: int) -> list[tuple[int, int, bool]]:
+    """Trains: (round, number of steps, timed) of every part; each step takes so long."""
+    found = []
+    for chunk in chunks:
+        for part, timed in shared.parts(chunk, Watch()):
+            clock.now += step * len(part)
+            shared.lead.add(nanoseconds=step * len(part), samples=64 * len(part), timed=timed)
+            found.append((shared.round, len(part), timed))
+    return found
+
+
+def begun(clock: Clock, *given: dict[str, Json], steps: int = 100) -> tuple[SharedTurns, Parent]:
+    parent: Any = Parent(clock, *given)
+    shared = SharedTurns(parent, timing_seconds=0.2)
+    shared.ready(Cpu(), steps=steps, step_seconds=0.002)
+    return shared, parent
+
+
+def test_a_turn_ends_at_its_share_and_begins_with_steps_that_are_not_timed(clock: Clock) -> None:
+    shared, parent = begun(clock, {"round": 0, "share": 0.4}, {"round": 1, "share": 0.8}, {"round": 2, "share": 1.0})
+    parts = taken(shared, iter([list(range(50)), list(range(50))]), clock, step=2 * MILLISECOND)
+    lead = [(1, False)] * 3  # 5 ms of 2 ms each
+    assert [part[1:] for part in parts if part[0] == 0] == [*lead, (37, True)]
+    assert [part[1:] for part in parts if part[0] == 1] == [*lead, (7, True), (30, True)]  # a chunk ends in it
+    assert [part[1:] for part in parts if part[0] == 2] == [*lead, (17, True)]
+    assert sum(count for _, count, _ in parts) == 100
+    assert [told["share"] for told in parent.told] == [0.0, 0.4, 0.8]
+    assert parent.told[0]["left_seconds"] == pytest.approx(0.2)
+    assert parent.told[1]["left_seconds"] == pytest.approx(60 * 0.002)
+    assert shared.asleep_nanoseconds == 3000 * MILLISECOND
+
+
+def test_a_lead_in_takes_no_more_than_half_of_a_turn(clock: Clock) -> None:
+    shared, _ = begun(clock, {"round": 0, "share": 0.01}, {"round": 1, "share": 1.0}, steps=6)
+    parts = taken(shared, iter([list(range(6))]), clock, step=300 * MILLISECOND)
+    assert [part[1:] for part in parts if part[0] == 0] == [(1, False), (1, True)]  # two steps at least
+    assert [part[1:] for part in parts if part[0] == 1] == [(1, False), (3, True)]
+
+
+def test_untimed_steps_are_charged_as_the_timed_ones_of_their_turn_take() -> None:
+    lead = Lead()
+    lead.add(nanoseconds=900, samples=10, timed=False)  # cold
+    lead.add(nanoseconds=300, samples=30, timed=True)
+    assert lead.charge() == 100
+    lead.add(nanoseconds=500, samples=50, timed=True)
+    assert lead.charge() == 0
+    lead.turn_ends()
+    lead.add(nanoseconds=800, samples=20, timed=False)
+    assert lead.charge() == 200  # an epoch ends in the lead-in: as the turn before
+    lead.add(nanoseconds=700, samples=5, timed=False)
+    lead.add(nanoseconds=400, samples=20, timed=True)
+    lead.turn_ends()
+    assert lead.charge() == 100
+
+
+def test_untimed_steps_are_charged_as_they_took_where_nothing_else_is_known() -> None:
+    lead = Lead()
+    lead.add(nanoseconds=900, samples=10, timed=False)
+    assert lead.charge() == 900
+
+
+def test_after_the_training_it_is_told_how_long_to_go_on(clock: Clock) -> None:
+    shared, parent = begun(clock, {"round": 0, "share": 1.0}, {"round": 1, "seconds": 0.02}, {"round": 2})
+    taken(shared, iter([list(range(7))]), clock, step=MILLISECOND)  # it has stopped early
+    assert shared.after_training(0.004) == 0.02
+    assert shared.round == 1
+    assert parent.told[-1] == {"share": 1.0, "left_seconds": 0.0, "timed_seconds": 0.004, "turn_seconds": 0.02}
+    assert shared.after_training(0.024) == 0
+    assert parent.told[-1]["timed_seconds"] == 0.024
+
+
+def test_a_trial_by_itself_trains_in_one_turn_and_goes_on_until_it_was_timed_for_long_enough() -> None:
+    alone = Turns(timing_seconds=0.2)
+    alone.ready(Cpu(), steps=100, step_seconds=0.002)
+    assert list(alone.parts([1, 2, 3], Watch())) == [([1, 2, 3], True)]
+    assert alone.after_training(0.15) == pytest.approx(0.05)
+    assert alone.after_training(0.21) == 0
+    assert alone.asleep_nanoseconds == 0
