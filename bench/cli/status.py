@@ -13,7 +13,6 @@ from bench.errors import EXIT_OK, BenchError
 if TYPE_CHECKING:
     from bench.base.records import Json
     from bench.planning.progress import Progress, RunState
-    from bench.results.store import Store
     from bench.suite.plan import Suite
 
 SCHEMA = 1  # of what --json prints
@@ -39,6 +38,7 @@ def status(
       python -m bench status results/mnist --json
     """
     from bench.execute.opening_lines import title_line
+    from bench.planning.progress import look
     from bench.planning.text import status_text
     from bench.results.store import Store
     from bench.suite.read import read_suite
@@ -49,7 +49,7 @@ def status(
     store = Store(results / read_suite(target).name if is_suite else target)
     pretty = sys.stdout.isatty()
     while True:
-        suite, found = _look(store)
+        suite, found = look(store)
         if json_:
             print(json.dumps(_progress_json(suite, found)), flush=True)
         else:
@@ -60,22 +60,6 @@ def status(
         time.sleep(watch)
         if not pretty and not json_:
             print()
-
-
-def _look(store: "Store") -> "tuple[Suite, Progress]":
-    from bench.planning.progress import progress_of
-    from bench.results.status import now, statuses
-    from bench.suite.stored import suite_from_json
-
-    runs = statuses(store.folder)  # before the results: a run that ends in between has stored all of them
-    if not store.folder.is_dir() or (stored := store.load_suite()) is None:
-        raise BenchError(
-            f"{store.folder}: no run has planned anything there (no suite.json); give results/NAME, or the suite file "
-            "with --results"
-        )
-    store.refresh()
-    suite = suite_from_json(stored)
-    return suite, progress_of(suite, store.results, runs, at=now())
 
 
 def _progress_json(suite: "Suite", found: "Progress") -> "Json":

@@ -21,6 +21,7 @@ from bench.base.records import Json, digest
 from bench.execute.ask_worker import GRACE_SECONDS, catalogue_question
 from bench.execute.executors.exit_status import Ending
 from bench.execute.executors.local import LocalExecutor
+from bench.execute.holder import Holder
 from bench.execute.jobs import tidy
 from bench.execute.lock import MeasureLock
 
@@ -58,7 +59,7 @@ def _next(words: queue.SimpleQueue[dict[str, Json] | None]) -> dict[str, Json] |
 
 
 def _job(order: dict[str, Json], words: queue.SimpleQueue[dict[str, Json] | None]) -> None:
-    lock = MeasureLock()
+    lock = MeasureLock(holder=Holder("a trial of a run on Ray"))
     try:
         lock.acquire(lambda: words.put({"waiting": True}))
         words.put({"began": catalogue(order["plugins"], order["places"])})

@@ -12,6 +12,7 @@ from bench.doctor.advice import Circumstances, advice
 from bench.doctor.trials import Bench, TrialFailed
 from bench.execute.ask_worker import ask_catalogue
 from bench.execute.executors.local import LocalExecutor
+from bench.execute.holder import Holder
 from bench.execute.lock import measuring
 from bench.execute.progress import Voice
 from bench.execute.run import now
@@ -41,7 +42,7 @@ def examine(voice: Voice) -> Doctor:
     """
     seen, began = Circumstances.now(), time.monotonic()
     executor = LocalExecutor()
-    with measuring(executor, voice):
+    with measuring(executor, voice, holder=Holder("bench doctor")):
         catalogue = ask_catalogue()
         return _Examination(Bench(executor, catalogue.devices), catalogue, voice).doctor(seen, began=began)
 

@@ -7,19 +7,22 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bench.execute.executors.local import Executor
+from bench.execute.holder import Holder, leave_note, remove_note, waiting_lines
 from bench.execute.progress import Voice
 from bench.execute.signals import signals_raise
 
 # Not the temp folder of the user: two users on one machine must meet here.
 LOCK = Path("/tmp/bench-measuring.lock")  # noqa: S108
-WAITING = "waiting: another run is measuring on this machine"
 
 
 class MeasureLock:
-    """An flock(2) on a file that everybody may open; the kernel takes it back when the process ends."""
+    """An flock(2) on a file that everybody may open; the kernel takes it back when the process ends.
 
-    def __init__(self, path: Path | None = None) -> None:
-        self.path = path or Path(os.environ.get("BENCH_LOCK", LOCK))
+    `holder`: who measures, which is said to others that wait meanwhile.
+    """
+
+    def __init__(self, path: Path | None = None, *, holder: Holder | None = None) -> None:
+        self.path, self.holder = path or Path(os.environ.get("BENCH_LOCK", LOCK)), holder
         self._descriptor: int | None = None
 
     def try_acquire(self) -> bool:
@@ -32,8 +35,13 @@ class MeasureLock:
             waits()
             self._acquire(fcntl.LOCK_EX)
 
+    def say_who_holds(self, voice: Voice) -> None:
+        """Say who measures now, how long it still takes, and how not to wait."""
+        voice.say("\n".join(waiting_lines(self.path)))
+
     def release(self) -> None:
         if self._descriptor is not None:
+            remove_note(self.path)
             os.close(self._descriptor)
             self._descriptor = None
 
@@ -50,6 +58,8 @@ class MeasureLock:
             os.close(descriptor)
             raise
         self._descriptor = descriptor
+        if self.holder is not None:
+            leave_note(self.holder, self.path)
         return True
 
     def _open(self) -> int:
@@ -65,15 +75,15 @@ class MeasureLock:
 
 
 @contextmanager
-def measuring(executor: Executor, voice: Voice) -> Iterator[None]:
+def measuring(executor: Executor, voice: Voice, *, holder: Holder) -> Iterator[None]:
     """Wait for the lock of the machine, and start the executor; both end with the block.
 
     Inside, SIGINT and SIGTERM raise Stopped.
     """
-    lock = MeasureLock()
+    lock = MeasureLock(holder=holder)
     with signals_raise():
         try:
-            lock.acquire(lambda: voice.say(WAITING))
+            lock.acquire(lambda: lock.say_who_holds(voice))
             executor.start()
             yield
         finally:

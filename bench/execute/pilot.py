@@ -14,6 +14,7 @@ from pathlib import Path
 
 from bench.base.records import Result, Trial
 from bench.execute.executors.local import LocalExecutor
+from bench.execute.holder import Holder
 from bench.execute.jobs import Job, Order, jobs
 from bench.execute.lock import measuring
 from bench.execute.plan import Plan
@@ -110,7 +111,9 @@ class _Pilot:
         chosen, self._done.of_kinds = sampled(map(_trials, unknown))
         self._done.kinds = len(chosen)
         executor = LocalExecutor()
-        with tempfile.TemporaryDirectory(prefix="bench-pilot-") as folder, measuring(executor, self._voice):
+        holder = Holder("bench plan", self._prepared.suite.name)
+        lock = measuring(executor, self._voice, holder=holder)
+        with tempfile.TemporaryDirectory(prefix="bench-pilot-") as folder, lock:
             # A budget is the run's, not the pilot's; results lie in a folder that is gone with it.
             aside = replace(self._prepared, store=Store(Path(folder)), suite=replace(self._prepared.suite, budget=None))
             self._runner = Runner(aside, executor, Voice(quiet=True))

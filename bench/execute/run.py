@@ -12,6 +12,7 @@ from bench.base.records import Json, Result, Trial
 from bench.errors import EXIT_OK, EXIT_TRIALS, one_line
 from bench.execute.executors.exit_status import Ending
 from bench.execute.executors.local import Executor, Wanted
+from bench.execute.holder import Holder
 from bench.execute.jobs import (
     Group,
     Job,
@@ -24,7 +25,7 @@ from bench.execute.jobs import (
     scratch,
     tidy,
 )
-from bench.execute.lock import WAITING, MeasureLock
+from bench.execute.lock import MeasureLock
 from bench.execute.opening_lines import head
 from bench.execute.plan import Identifier, Plan, Planned, parse_retry
 from bench.execute.prepare import Options, Prepared, find_data_root, prepare, read
@@ -57,6 +58,7 @@ def run_here(options: Options, executor: Executor, *, voice: Voice, meanwhile: C
     with signals_raise():
         try:
             file = read_writable(options)
+            lock.holder = Holder("bench run", file.name, str((options.results / file.name).absolute()))
             # Importing torch overlaps with planning, unless that would disturb somebody's measurement.
             alone = lock.try_acquire()
             if alone:
@@ -66,7 +68,7 @@ def run_here(options: Options, executor: Executor, *, voice: Voice, meanwhile: C
             runner = Runner(prepared, executor, voice)
             if plan.to_run and not alone:
                 if not lock.try_acquire():
-                    voice.say(WAITING)
+                    lock.say_who_holds(voice)
                     runner.status_file.waits(plan)
                     lock.acquire()
                     began = time.monotonic()  # of a budget: what was waited is not spent

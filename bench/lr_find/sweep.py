@@ -7,6 +7,7 @@ from bench.analysis.cells import DOTTED, axis_label, hashable, labels_of, value_
 from bench.base.records import Json, Trial
 from bench.errors import BenchError
 from bench.execute.executors.local import Executor, LocalExecutor
+from bench.execute.holder import Holder
 from bench.execute.jobs import scratch
 from bench.execute.lock import measuring
 from bench.execute.prepare import Options, Prepared, find_data_root, prepare, read
@@ -97,7 +98,7 @@ def sweep(options: Options, wanted: Range, *, voice: Voice) -> tuple[Prepared, l
         prepared = prepare(options, read(options))
         cells = cells_of(prepared.suite.trials())
         _refuse(cells)
-        with measuring(executor, voice):
+        with measuring(executor, voice, holder=Holder("bench lr-find", prepared.suite.name)):
             for number, (name, cell) in enumerate(zip(names_of([trial for trial, _ in cells]), cells, strict=True), 1):
                 voice.say(f"[{number}/{len(cells)}] {name}")
                 found.append(_swept(executor, prepared, Curve(name, *cell), wanted))

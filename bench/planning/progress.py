@@ -5,11 +5,14 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 from bench.base.records import NOT_THERE, Result, Trial
+from bench.errors import BenchError
 from bench.planning.costs import Costs, DeviceEstimate, estimate, kind_of, length_of, past_jobs
 from bench.results.frame import age
-from bench.results.status import Status, age_seconds
+from bench.results.status import Status, age_seconds, now, statuses
+from bench.results.store import Store
 from bench.statistics.forecast import Span
 from bench.suite.plan import Suite
+from bench.suite.stored import suite_from_json
 
 
 @dataclass(slots=True)
@@ -58,6 +61,20 @@ class Progress:
     @property
     def alive(self) -> bool:
         return any(run.alive for run in self.runs)
+
+
+def look(store: Store) -> tuple[Suite, Progress]:
+    """The plan that lies in a folder of results, and how far its runs have come now. Raises BenchError: there is none,
+    or it is damaged."""
+    runs = statuses(store.folder)  # before the results: a run that ends in between has stored all of them
+    if not store.folder.is_dir() or (stored := store.load_suite()) is None:
+        raise BenchError(
+            f"{store.folder}: no run has planned anything there (no suite.json); give results/NAME, or the suite file "
+            "with --results"
+        )
+    store.refresh()
+    suite = suite_from_json(stored)
+    return suite, progress_of(suite, store.results, runs, at=now())
 
 
 def progress_of(suite: Suite, results: Sequence[Result], statuses: Sequence[Status], *, at: datetime) -> Progress:

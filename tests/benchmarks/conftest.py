@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import nn
 
+from bench.execute.holder import Holder
 from bench.execute.lock import MeasureLock
 from bench.registry import MODELS
 from bench.worker.common import discover
@@ -30,7 +31,7 @@ def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: di
 @pytest.fixture(scope="session", autouse=True)
 def alone() -> Iterator[None]:
     """The lock that every run takes: neither disturbs the other."""
-    lock = MeasureLock()
+    lock = MeasureLock(holder=Holder("pytest tests/benchmarks"))
     if not lock.try_acquire():
         sys.__stderr__.write("waiting: a run is measuring on this machine\n")
         lock.acquire()

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.execute.holder import Holder
 from bench.execute.lock import MeasureLock
 from bench.statistics.intervals import Ratio, log_ratio, paired_t_interval
 
@@ -41,7 +42,7 @@ def say(line: str) -> None:
 @contextmanager
 def alone() -> Iterator[None]:
     """Hold the lock that every run takes. `bench run` takes it itself: not around that."""
-    lock = MeasureLock()
+    lock = MeasureLock(holder=Holder("python -m tests.benchmarks"))
     if not lock.try_acquire():
         say("waiting: a run is measuring on this machine")
         lock.acquire()
