@@ -19,8 +19,9 @@ LISTS = frozenset({"sets", "only", "plugins"})
 def run(suite: str | Path, *, results: str | Path = "results", **options: Any) -> "pd.DataFrame":
     """Run a suite file as `bench run` does and give its trials, one row each (see `load`).
 
-    `options`: sets, only, data_root, executor, shard, fresh, retry, plugins, timeout_seconds, budget ("30m"), address,
-    place, as on the command line. Raises BenchError for a mistake in the suite. No report is rendered.
+    `options`: sets, only, data_root, executor, shard, fresh, retry, plugins, timeout_seconds, budget ("30m"),
+    wait_quiet ("5m"), address, place, as on the command line. Raises BenchError for a mistake in the suite. No report
+    is rendered.
     """
     from bench.execute.prepare import Options
     from bench.execute.progress import make_voice

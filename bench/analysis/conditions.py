@@ -11,6 +11,7 @@ from bench.present.format import listing, plural, ranges, scale_of, span
 from bench.results.doctor import Doctor, newest
 
 UNKNOWN = "unknown"
+MOST_WAITS = 3  # of runs that waited for a quiet machine
 FACTS = ("os", "kernel", "memory_bytes", "gpu", "driver", "torch", "blas", "cuda", "python")
 
 
@@ -204,6 +205,10 @@ def _facts_of(results: Sequence[Result]) -> Iterator[str]:
         yield "versions: " + ", ".join(f"{name} {version}" for name, version in dict(versions).items())
     if notes.get("governor"):
         yield f"governor of the clock: {notes['governor']}"
+    waited = (str(result.environment.notes.get("quiet", "")) for result in results)
+    if waits := [text for text in dict.fromkeys(waited) if text]:
+        more = f"; {len(waits) - MOST_WAITS} runs more" if len(waits) > MOST_WAITS else ""
+        yield f"before the trials: {'; '.join(waits[-MOST_WAITS:])}{more}"
     commits = {str(r.environment.notes["commit"]) for r in results if r.environment.notes.get("commit")}
     if commits:
         dirty = any(result.environment.notes.get("dirty") for result in results)

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # of prctl(2)
+PRESSURE = Path("/proc/pressure/cpu")  # pressure stall information (Documentation/accounting/psi)
 END_SECONDS = 1.0  # for processes that were killed to be gone
 
 
@@ -123,6 +124,13 @@ def text_of(path: Path) -> str:
         return path.read_text(errors="replace").strip()
     except OSError:
         return ""
+
+
+def pressure_seconds() -> float | None:
+    """Seconds in which some task of the machine waited for a core: `total` (in us) of the line `some`; None where the
+    kernel does not say."""
+    total = text_of(PRESSURE).partition("\n")[0].rpartition("total=")[2]
+    return int(total) / 1e6 if total.isdigit() else None
 
 
 def cgroup_folders() -> list[Path]:

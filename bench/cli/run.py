@@ -50,6 +50,10 @@ def run(
             metavar="TIME", help="Stop after 90s, 30m, 1h30m: all cells once, then the seeds that decide most."
         ),
     ] = None,
+    wait_quiet: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Begin when other programs leave the machine alone; after TIME in any case."),
+    ] = None,
     no_report: Annotated[
         bool, typer.Option("--no-report", help="Only store results; `bench report` renders them later.")
     ] = False,
@@ -62,6 +66,7 @@ def run(
       python -m bench run suites/mnist.toml --set train.epochs=2 --only model=mlp
       python -m bench run suites/mnist.toml --dry-run
       python -m bench run suites/mnist.toml --budget 30m
+      python -m bench run suites/mnist.toml --wait-quiet 5m
       python -m bench run my/suite.toml --plugin my/models.py --retry failed
       python -m bench run suites/mnist.toml --executor ray --address head:6379
     """
@@ -85,6 +90,7 @@ def run(
         address=address,
         place=place,
         budget=budget,
+        wait_quiet=wait_quiet,
     )
     voice = make_voice()
     if dry_run:

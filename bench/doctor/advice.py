@@ -8,10 +8,9 @@ from pathlib import Path
 
 import psutil
 
-from bench.base.kernel import text_of
+from bench.base.kernel import PRESSURE, text_of
 from bench.base.records import Environment, Json
 
-PRESSURE = Path("/proc/pressure/cpu")
 CPUINFO = Path("/proc/cpuinfo")
 
 # Variables that change how threads work, and so timings, without being part of an environment.
@@ -40,7 +39,6 @@ class Circumstances:
             load = None
         times = psutil.cpu_times()
         steal, total = getattr(times, "steal", None), sum(times)
-        # `some avg10` of pressure stall information (Documentation/accounting/psi).
         pressure = re.match(r"some avg10=([\d.]+)", text_of(PRESSURE))
         return cls(
             load=load,

@@ -15,7 +15,7 @@ from bench.results.store import Store
 from bench.suite.catalogue import Catalogue
 from bench.suite.components import Builder, ResolvedComponent
 from bench.suite.mistakes import Mistake
-from bench.suite.plan import Suite, parse_budget
+from bench.suite.plan import Suite, parse_budget, parse_time
 from bench.suite.read import SuiteFile, check_installed
 from bench.suite.resolve import read_whole, resolve
 from bench.suite.set_option import parse_set
@@ -42,6 +42,7 @@ class Options:
     address: str | None = None  # of the cluster, for the executor ray
     place: str = "any"  # there: PLACES
     budget: str | None = None
+    wait_quiet: str | None = None  # at most so long
 
 
 @dataclass(slots=True)
@@ -88,6 +89,10 @@ def read(options: Options) -> SuiteFile:
     if options.executor != "ray" and (options.address is not None or options.place != "any"):
         name = "--address" if options.address is not None else "--place"
         raise BenchError(f"{name} is for a cluster: add --executor ray")
+    if options.wait_quiet is not None:
+        parse_time(options.wait_quiet, option="--wait-quiet")
+        if options.executor == "ray":
+            raise BenchError("--wait-quiet looks at this machine, and trials run on others: leave out --executor ray")
     file = read_whole(options.suite, ask_catalogue, sets=options.sets, plugins=options.plugins)
     check_installed(file.sinks)
     return file

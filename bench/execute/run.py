@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from bench.base import files
-from bench.base.records import Json, Result, Trial
+from bench.base.records import Environment, Json, Result, Trial
 from bench.errors import EXIT_OK, EXIT_TRIALS, one_line
 from bench.execute.executors.exit_status import Ending
 from bench.execute.executors.local import Executor, Wanted
@@ -30,10 +30,11 @@ from bench.execute.opening_lines import head
 from bench.execute.plan import Identifier, Plan, Planned, parse_retry
 from bench.execute.prepare import Options, Prepared, find_data_root, prepare, read
 from bench.execute.progress import Voice, describe_trial, varying
+from bench.execute.quiet import wait_until_quiet
 from bench.execute.signals import Stopped, signals_raise
 from bench.results.store import Store, Writer, cannot_write, newest
 from bench.results.validate import NOTES, SAID
-from bench.suite.plan import Suite
+from bench.suite.plan import Suite, parse_time
 from bench.suite.read import SuiteFile
 from bench.suite.stored import suite_to_json
 
@@ -59,9 +60,10 @@ def run_here(options: Options, executor: Executor, *, voice: Voice, meanwhile: C
         try:
             file = read_writable(options)
             lock.holder = Holder("bench run", file.name, str((options.results / file.name).absolute()))
-            # Importing torch overlaps with planning, unless that would disturb somebody's measurement.
+            # Importing torch overlaps with planning, unless that would disturb somebody's measurement, or be taken
+            # for other work.
             alone = lock.try_acquire()
-            if alone:
+            if alone and options.wait_quiet is None:
                 executor.start()
             prepared = prepare(options, file)
             plan = planned_and_said(prepared, voice)
@@ -73,6 +75,9 @@ def run_here(options: Options, executor: Executor, *, voice: Voice, meanwhile: C
                     lock.acquire()
                     began = time.monotonic()  # of a budget: what was waited is not spent
                 plan = prepared.plan()
+            if plan.to_run and options.wait_quiet is not None:
+                runner.wait_until_quiet(plan, most_seconds=parse_time(options.wait_quiet, option="--wait-quiet"))
+                began = time.monotonic()
             if plan.to_run:
                 meanwhile()
             trained = runner.run_all(plan, began=began)
@@ -131,6 +136,15 @@ class Runner:
         )
         self.plugins = tuple(spec for spec, told in prepared.catalogue.plugins.items() if not told.error)
         self.identifier = prepared.identifier()
+
+    def wait_until_quiet(self, plan: Plan, *, most_seconds: float) -> None:
+        """Waits until other programs leave the machine alone. What was read stands among the notes of each result."""
+        self.status_file.waits(plan)
+        read = wait_until_quiet(most_seconds, say=self.voice.say)
+        catalogue, facts = self.prepared.catalogue, self.prepared.catalogue.environment.facts
+        environment = Environment(facts, {**catalogue.environment.notes, "quiet": read})
+        self.prepared.catalogue = replace(catalogue, environment=environment)
+        self.identifier = self.prepared.identifier()
 
     def run_all(self, plan: Plan, *, began: float) -> int:
         """Run the plan in its order, or as its budget chooses; `began`: time.monotonic() when its time began."""

@@ -162,7 +162,7 @@ def _run(run: RunState) -> str:
     status = run.status
     since = f"run {status.run_id}, process {status.process.pid}"
     if run.alive and status.phase == "waiting":
-        return f"waiting for another run on its machine: {since}"
+        return f"waiting until its machine is free: {since}"
     where = "" if run.ours else f" on another machine, last heard of {ago(run.heard_seconds)} ago"
     if run.alive:
         budget = f", budget {ago(status.budget_seconds)}" if status.budget_seconds else ""

@@ -48,7 +48,7 @@ MOST_CHARACTERS = 10_000  # of a text among the facts of an environment
 # What a fact or a note is, where something counts on it.
 _KINDS: Mapping[str, Any] = {
     **dict.fromkeys(("os", "kernel", "machine", "cpu", "torch", "python", "blas", "gpu", "driver", "governor"), str),
-    **dict.fromkeys(("commit", "mkl", "onednn", "cpu_capability", "cuda", "torch_git", "visible_gpus"), str),
+    **dict.fromkeys(("commit", "mkl", "onednn", "cpu_capability", "cuda", "torch_git", "visible_gpus", "quiet"), str),
     **dict.fromkeys(("cores", "logical_cores", "usable_cores", "gpu_count"), int),
     **dict.fromkeys(("container_limits", "switches", "versions", "caches", "devices"), dict),
 }

@@ -232,14 +232,17 @@ def _section(values: Mapping[str, Json], section: str) -> dict[str, Json]:
 
 def parse_budget(text: str | None) -> Budget | None:
     """The budget of a text: `90s`, `30m`, `2h`, `1h30m`. Raises BenchError where it is not a time."""
-    if text is None:
-        return None
+    return None if text is None else Budget(parse_time(text, option="--budget"))
+
+
+def parse_time(text: str, *, option: str) -> float:
+    """Seconds of a text of a command line: `90s`, `30m`, `2h`, `1h30m`. Raises BenchError where it is not a time."""
     match = TIME.fullmatch(text.strip().replace(" ", ""))
     parts = match.groups() if match else ()
     seconds = sum(float(part) * unit for part, unit in zip(parts, UNITS_SECONDS, strict=False) if part)
     if not 0 < seconds < math.inf:
-        raise BenchError(f"--budget {text}: expected a time over 0 with its unit, as in 90s, 30m, 2h or 1h30m")
-    return Budget(seconds)
+        raise BenchError(f"{option} {text}: expected a time over 0 with its unit, as in 90s, 30m, 2h or 1h30m")
+    return seconds
 
 
 def time_text(seconds: float) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
+from bench.base import kernel
 from bench.base.records import Component, Result
 from bench.worker.measure import contention
 from bench.worker.measure.contention import Contention, Counters
@@ -151,9 +152,9 @@ def test_a_trial_whose_quota_is_used_up_is_flagged(
 def test_pressure_is_the_total_of_the_line_some(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "cpu"
     path.write_text("some avg10=0.59 avg60=1.16 avg300=0.46 total=92586725\nfull avg10=0.00 total=7\n")
-    monkeypatch.setattr(contention, "PRESSURE", path)
+    monkeypatch.setattr(kernel, "PRESSURE", path)
     assert contention.pressure_seconds() == 92.586725
-    monkeypatch.setattr(contention, "PRESSURE", tmp_path / "none")
+    monkeypatch.setattr(kernel, "PRESSURE", tmp_path / "none")
     assert contention.pressure_seconds() is None
 
 

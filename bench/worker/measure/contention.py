@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from bench.base.kernel import cgroup_folders, text_of
+from bench.base.kernel import cgroup_folders, pressure_seconds, text_of
 
 TASKS = Path("/proc/self/task")
-PRESSURE = Path("/proc/pressure/cpu")
 CGROUPS = Path("/sys/fs/cgroup")
 
 
@@ -61,12 +60,6 @@ def run_queue_wait_seconds() -> float | None:
         return sum(int((task / "schedstat").read_text().split()[1]) for task in TASKS.iterdir()) / 1e9
     except (OSError, IndexError, ValueError):
         return None
-
-
-def pressure_seconds() -> float | None:
-    """Seconds in which some task of the machine waited for a core: `total` (in us) of the line `some`."""
-    total = text_of(PRESSURE).partition("\n")[0].rpartition("total=")[2]
-    return int(total) / 1e6 if total.isdigit() else None
 
 
 def throttled_seconds() -> float | None:
