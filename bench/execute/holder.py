@@ -118,6 +118,8 @@ def time_left(holder: Holder, *, at: datetime) -> str:
         own = next((run.status for run in found.runs if run.status.process == holder.process), None)
         if own is None:
             return ""
+        if own.phase == "waiting":
+            return "it waits until the machine is quiet"
         if own.budget_seconds is not None:
             return f"at most {ago(max(0.0, own.budget_seconds - age_seconds(holder.since, at=at)))} left of its budget"
         left = found.all.seconds_left

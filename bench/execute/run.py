@@ -26,7 +26,7 @@ from bench.execute.jobs import (
     tidy,
 )
 from bench.execute.lock import MeasureLock
-from bench.execute.opening_lines import head
+from bench.execute.opening_lines import head, wrapped
 from bench.execute.plan import Identifier, Plan, Planned, parse_retry
 from bench.execute.prepare import Options, Prepared, find_data_root, prepare, read
 from bench.execute.progress import Voice, describe_trial, varying
@@ -140,7 +140,7 @@ class Runner:
     def wait_until_quiet(self, plan: Plan, *, most_seconds: float) -> None:
         """Waits until other programs leave the machine alone. What was read stands among the notes of each result."""
         self.status_file.waits(plan)
-        read = wait_until_quiet(most_seconds, say=self.voice.say)
+        read = wait_until_quiet(most_seconds, say=lambda line: self.voice.say("\n".join(wrapped(line))))
         catalogue, facts = self.prepared.catalogue, self.prepared.catalogue.environment.facts
         environment = Environment(facts, {**catalogue.environment.notes, "quiet": read})
         self.prepared.catalogue = replace(catalogue, environment=environment)

@@ -68,8 +68,9 @@ def results_of_a_run(folder: Path, make: ModuleType, *, done: int, **changes: An
         writer.append(result)
     writer.close()
     moment = now().isoformat()
+    phase = changes.pop("phase", "running")
     ids = {"environments": (results[0].environment_id,), "codes": (results[0].code_id,)} if results else {}
-    write_status(status_path(folder, RUN), Status(RUN, Process.own(), "running", moment, moment, 6, **(ids | changes)))
+    write_status(status_path(folder, RUN), Status(RUN, Process.own(), phase, moment, moment, 6, **(ids | changes)))
     return Holder("bench run", "mine", str(folder))
 
 
@@ -97,6 +98,7 @@ def test_a_run_is_named_with_its_suite_its_time_and_what_is_left(
     [
         (0, {}, "how long it still takes is not known yet · "),  # nothing of it has ended
         (3, {"budget_seconds": 1800.0}, "at most 30 min left of its budget · "),
+        (3, {"phase": "waiting"}, "it waits until the machine is quiet · "),
         (3, {"process": Process("f" * 16, 4711, "1")}, ""),  # another run's status: this one has not begun
     ],
 )
