@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 
-from bench.base.metrics import ACCURACY, BUILT_IN, Metric, metric_named
+from bench.base.metrics import ACCURACY, BUILT_IN, SPEED, Metric, metric_named
 from bench.base.records import (
     NOT_IDENTITY,
     Component,
@@ -23,7 +23,9 @@ from bench.base.records import (
 )
 from bench.present.format import Scale, printable, scale_of
 from bench.results.frame import Row, pools, threads_of
-from bench.statistics.intervals import Estimate, Ratio, log_ratio, paired_t_interval, t_interval
+from bench.results.rounds import InGroup
+from bench.results.rounds import by_seed as rounds_by_seed
+from bench.statistics.intervals import Estimate, paired_t_interval, t_interval
 
 Variant = tuple[Json, ...]  # the values of a section's axes, in their order
 COSTS = frozenset({"train.threads", "train.num_workers"})  # numbers that move timings, not the accuracy
@@ -99,6 +101,11 @@ class Cell:
             self._values[metric] = {r.trial.seed: r.metrics[metric] for r in results if metric in r.metrics}
         return self._values[metric]
 
+    @cached_property
+    def rounds(self) -> dict[int, InGroup]:
+        """Seed → its speed by round, of the trials that shared their time with others."""
+        return rounds_by_seed(self.results_of(SPEED))
+
     def estimate(self, metric: str) -> Estimate | None:
         """Mean and t-interval over the seeds; None where a seed lacks it: the rest would be other seeds' mean."""
         if metric not in self._known:
@@ -139,14 +146,6 @@ def paired_difference(a: Cell, b: Cell, *, metric: str) -> Estimate | None:
         return None
     values = ([each[seed] for seed in seeds] for each in (first, second))
     return paired_t_interval(*values, bounds=metric_named(metric).bounds)
-
-
-def ratio(a: Cell, b: Cell, *, metric: str) -> Ratio | None:
-    """How many times `a` is `b`; None where a seed of either was not measured, or is zero."""
-    first, second = list(a.by_seed(metric).values()), list(b.by_seed(metric).values())
-    if a.estimate(metric) is None or b.estimate(metric) is None or min(*first, *second) <= 0:
-        return None
-    return log_ratio(first, second)
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,8 +5,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bench.analysis.cells import Cell, Section, Variant, axis_label, paired_difference, ratio, value_text
+from bench.analysis.cells import Cell, Section, Variant, axis_label, paired_difference, value_text
 from bench.analysis.conditions import reasons
+from bench.analysis.ratios import basis, ratio
 from bench.base.metrics import ACCURACY, MEMORY, SPEED
 from bench.present.format import accuracy, figure, listing, plain, plural, scale_of, signed, supported, times
 from bench.statistics.intervals import Estimate, Ratio, probability_better
@@ -236,8 +237,8 @@ def _faster(fast: Cell, slow: Cell, found: Ratio) -> str:
     if found.low is None:
         return f"{fast.model} trains {much} times as fast as {slow.model} (no interval from one seed)"
     if not found.excludes(1):
-        return f"In speed {fast.model} cannot be told from {slow.model} ({much} times)"
-    return f"{fast.model} trains {much} times as fast as {slow.model}"
+        return f"In speed {fast.model} cannot be told from {slow.model} ({much} times; {basis(found)})"
+    return f"{fast.model} trains {much} times as fast as {slow.model} ({basis(found)})"
 
 
 def _memory(fast: Cell, slow: Cell) -> str:
@@ -338,4 +339,7 @@ def _from_to(axis: str, first: Cell, last: Cell) -> str:
     ends = f"From {axis_label(axis)} {value_text(first.setting(axis))} to {value_text(last.setting(axis))}"
     text = f"{ends} its accuracy goes from {_level(first)} to {_level(last)}"
     found = ratio(last, first, metric=SPEED)
-    return f"{text}, and its speed to {times(found.ratio, found.low, found.high)} times." if found else f"{text}."
+    if found is None:
+        return f"{text}."
+    how = "" if found.low is None else f" ({basis(found, apart='one ran after the other')})"
+    return f"{text}, and its speed to {times(found.ratio, found.low, found.high)} times{how}."

@@ -1,11 +1,12 @@
 """The table of models of one section: what they reach, and what they cost."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from bench.analysis.cells import Cell, Section, metrics_of, ratio, scale_for
+from bench.analysis.cells import Cell, Section, metrics_of, scale_for
 from bench.analysis.conditions import conditions, seeds_text
+from bench.analysis.ratios import bases, basis, ratio
 from bench.analysis.table_columns import (
     BOLD,
     INTERVALS,
@@ -23,9 +24,10 @@ from bench.present.doctor_text import cited
 from bench.present.format import DASH, head, mean_text, percent, times
 from bench.present.tables import Column, Columns, Table, TableCell, count_cell, ratio_cell, table_of
 from bench.results.doctor import Doctor
+from bench.statistics.intervals import Ratio
 
 WITH_INTERVAL = (ACCURACY, SPEED)
-RATIOS = "In brackets: 95 % interval of the ratio of trained samples/s (Welch, of logarithms)."
+RATIOS = "In brackets: 95 % interval of the ratio of trained samples/s, taken on logarithms"
 POOLING = (
     "n: seeds in the accuracy, which pools over environments of the same torch, kind of device, threads and code; "
     "timings are of this environment alone."
@@ -53,7 +55,11 @@ def models_table(
     found = _chosen(_columns(section, baseline=baseline, doctor=doctor, marks=marks), columns)
     table = table_of(name, f"Models on {section.title}", section.cells, found)
     caption = [table.title, *([f"suite {suite_name}"] if suite_name else []), seeds_text(section)]
-    return replace(table, notes=tuple(_notes(section, table, marks, doctor)), caption=", ".join(caption))
+    return replace(
+        table,
+        notes=tuple(_notes(section, table, baseline=baseline, marks=marks, doctor=doctor)),
+        caption=", ".join(caption),
+    )
 
 
 def _columns(section: Section, *, baseline: str, doctor: Doctor | None, marks: Marks) -> Columns[Cell]:
@@ -85,12 +91,23 @@ def _beside_speed(section: Section, baseline: str, doctor: Doctor | None, marks:
     if section.pools:
         columns.append((Column("n_timings", "n of timings"), lambda cell: count_cell(cell.n)))
     if model := baseline_of(section, baseline):
-        against = {section.variant_of(cell): cell for cell in section.measured if cell.model == model}
-        column = Column("ratio", f"×{model}", interval=True)
-        columns.append((column, lambda cell: _ratio_cell(cell, against.get(section.variant_of(cell)), model, marks)))
+        found, column = _ratios(section, model), Column("ratio", f"×{model}", interval=True)
+        columns.append((column, lambda cell: _ratio_cell(cell, found, model, marks)))
     if any(share_of_peak(cell, doctor) for cell in section.cells):
         columns.append((Column("share_of_peak", "of peak FLOP/s"), partial(_share_cell, doctor)))
     return columns
+
+
+def _ratios(section: Section, model: str) -> dict[Cell, Ratio | None]:
+    """The speed of every other cell over that of `model` at the same settings, where it was measured there."""
+    against = {section.variant_of(cell): cell for cell in section.measured if cell.model == model}
+    pairs = ((cell, against.get(section.variant_of(cell))) for cell in section.cells)
+    return {cell: ratio(cell, other, metric=SPEED) for cell, other in pairs if other not in (None, cell)}
+
+
+def _paired(ratios: Mapping[Cell, Ratio | None]) -> list[Ratio]:
+    """Those of trials that shared the time."""
+    return [each for each in ratios.values() if each is not None and each.over != "processes"]
 
 
 def _chosen(columns: Columns[Cell], keys: Sequence[str]) -> Columns[Cell]:
@@ -107,7 +124,7 @@ def baseline_of(section: Section, name: str) -> str:
     return next((cell.model for cell in section.cells if cell.trial.model.name == name), "")
 
 
-def _notes(section: Section, table: Table, marks: Marks, doctor: Doctor | None) -> Iterator[str]:
+def _notes(section: Section, table: Table, *, baseline: str, marks: Marks, doctor: Doctor | None) -> Iterator[str]:
     keys = {column.key for column in table.columns}
     yield conditions(section)
     if section.measured:
@@ -116,8 +133,12 @@ def _notes(section: Section, table: Table, marks: Marks, doctor: Doctor | None) 
         yield PEAK
     if section.pools:
         yield POOLING
-    for note in interval_notes(table.rows, table.columns):
-        yield f"{note} {RATIOS}" if note == INTERVALS and "ratio" in keys else note
+    ratios = _ratios(section, baseline_of(section, baseline)) if "ratio" in keys else {}
+    how, notes = bases(_paired(ratios) or ratios.values()), list(interval_notes(table.rows, table.columns))
+    told = f"{RATIOS}; {'; '.join(how)}." if how else ""
+    yield from [f"{note} {told}".strip() if note == INTERVALS else note for note in notes]
+    if told and INTERVALS not in notes:
+        yield told
     if any(cell.best for row in table.rows for cell in row):
         yield BOLD
     yield from doubt(section.cells)
@@ -148,10 +169,14 @@ def _n_cell(marks: Marks, cell: Cell) -> TableCell:
     return TableCell(text, number=n)
 
 
-def _ratio_cell(cell: Cell, other: Cell | None, baseline: str, marks: Marks) -> TableCell:
-    found = ratio(cell, other, metric=SPEED) if other is not None else None
+def _ratio_cell(cell: Cell, ratios: Mapping[Cell, Ratio | None], baseline: str, marks: Marks) -> TableCell:
+    found = ratios.get(cell)
     if found is not None:
-        return TableCell(times(1.0), number=1.0) if cell is other else ratio_cell(found)
+        shown = ratio_cell(found)
+        alone = found.over == "processes" and _paired(ratios)
+        return replace(shown, text=f"{shown.text} {marks.mark(f'{basis(found)}.')}") if alone else shown
+    if cell not in ratios and cell.model == baseline and cell.estimate(SPEED):
+        return TableCell(times(1.0), number=1.0)
     if not cell.n:
         return marks.empty(why_empty(cell, BUILT_IN[SPEED]))
     return marks.empty(f"no {baseline} to compare with at these settings.")

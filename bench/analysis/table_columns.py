@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
-from bench.analysis.cells import Cell, Section, axis_label, is_number, paired_difference, ratio, value_text
+from bench.analysis.cells import Cell, Section, axis_label, is_number, paired_difference, value_text
 from bench.analysis.conditions import reasons, validity
+from bench.analysis.ratios import ratio
 from bench.base.metrics import Metric
 from bench.present.format import DASH, plural
 from bench.present.tables import Column, Columns, TableCell
@@ -143,10 +144,11 @@ def best_cell(cells: Sequence[Cell], metric: Metric) -> Cell | None:
 
 def shown_better(a: Cell, b: Cell, *, metric: Metric) -> bool:
     """Whether the seeds show that `a` is better: timings by their ratio, what the seed decides by the difference over
-    the seeds that both have. What is counted from the model needs no seeds."""
+    the seeds that both have; rounds of one seed are no seeds. What is counted from the model needs none."""
     if metric.timing:
         found = ratio(a, b, metric=metric.name)
-        return found is not None and found.excludes(1) and (found.ratio > 1) == metric.higher_is_better
+        shown = found is not None and found.over != "rounds" and found.excludes(1)
+        return found is not None and shown and (found.ratio > 1) == metric.higher_is_better
     difference = paired_difference(a, b, metric=metric.name)
     if difference is None or difference.mean == 0:
         return False

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bench.analysis.cells import Cell, ratio
+from bench.analysis.cells import Cell
+from bench.analysis.ratios import ratio
 from bench.base.metrics import Metric
 from bench.base.records import Json
 from bench.comparison.pairs import ComparedCell, Comparison

@@ -8,7 +8,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 
 from bench.analysis.metric_words import said
 from bench.comparison.pairs import Comparison
-from bench.comparison.tables import verdict_text
+from bench.comparison.tables import intervals_text, verdict_text
 from bench.present.axes import name_rows
 from bench.present.format import times
 from bench.present.names import short_names
@@ -35,8 +35,9 @@ def forest(comparison: Comparison) -> Any:
     cells = comparison.compared[:MOST_ROWS]
     rows = [(comparison.name_of(cell), cell.ratio, cell.verdict, verdict_text(cell, comparison)) for cell in cells]
     if len(comparison.compared) > 1 and comparison.overall is not None:
-        word = said(comparison.verdict, comparison.metric)
-        rows.append(("geometric mean", comparison.overall, comparison.verdict, word))
+        rows.append(
+            ("geometric mean", comparison.overall, "ambiguous", "(no test)" if comparison.metric.timing else "")
+        )
     found = [(label, ratio, verdict, word) for label, ratio, verdict, word in rows if ratio is not None]
     texts = [f"{times(r.ratio, r.low, r.high)}  {word}" for _, r, _, word in found]
     short = short_names((label for label, *_ in found), most=LABEL)
@@ -66,7 +67,7 @@ def _title(comparison: Comparison, shown: int) -> str:
 
 
 def _subtitles(comparison: Comparison) -> list[str]:
-    texts = ["ratio B / A and its 95 % interval (Welch, of logarithms), one figure a process"]
+    texts = ["ratio B / A and its 95 % interval, one figure a process", *filter(None, [intervals_text(comparison)])]
     if any(cell.trains_differently for cell in comparison.compared):
         texts.append("≠ trains differently: the accuracies of the same seeds differ")
     if any(cell.smallest is not None for cell in comparison.compared):

@@ -6,10 +6,11 @@ from itertools import chain
 from bench.analysis.cells import Cell
 from bench.analysis.conditions import dates, machine, reasons
 from bench.analysis.metric_words import DOCTORED, factor_words, said
+from bench.base.metrics import Metric
 from bench.comparison.matching import Pair, describe
 from bench.comparison.pairs import ComparedCell, Comparison
 from bench.comparison.sides import side_text
-from bench.comparison.tables import detectable_text
+from bench.comparison.tables import detectable_text, intervals_text
 from bench.present.format import listing, percent, plural, ranges, span, times
 from bench.statistics.ratios import Verdict
 
@@ -20,45 +21,54 @@ ORDER: tuple[Verdict, ...] = ("faster", "slower", "same", "ambiguous")
 
 def answer(comparison: Comparison) -> str:
     """Returns what the comparison shows, in one paragraph."""
-    return " ".join(part for part in (_overall(comparison), _counts(comparison), _trains(comparison)) if part)
+    told = _cells(comparison) if len(comparison.compared) > 1 else _cell(comparison)
+    return " ".join(part for part in (told, _trains(comparison)) if part)
 
 
-def _overall(comparison: Comparison) -> str:
+def _cell(comparison: Comparison) -> str:
+    """Returns what the only cell shows."""
     found, metric = comparison.overall, comparison.metric
     if found is None:
         whys = dict.fromkeys(cell.why for cell in comparison.cells if cell.why)
         return f"No ratio: {'; '.join(whys)}." if whys else f"No cell has {metric.name} on both sides."
-    over = f"geometric mean over {plural(len(comparison.compared), 'cell')}" if len(comparison.compared) > 1 else ""
     much = times(found.ratio, found.low, found.high)
     factor = factor_words(found.ratio, metric) if comparison.verdict in ("faster", "slower") else ""
-    inside = "; ".join(part for part in (over, f"it {factor}" if factor else "") if part)
-    if comparison.count("faster") and comparison.count("slower"):
-        much = f"their geometric mean, {much}, stands for none of them"
-        return f"B is {said('faster', metric)} than A in some cells and {said('slower', metric)} in others; {much}."
     if found.low is None:
-        head = f"B has {much} times the {metric.label} of A, without an interval: a side has one process"
-    elif comparison.verdict == "ambiguous":
-        head = f"Overall ambiguous: B has {much} times the {metric.label} of A"
-    else:
-        tail = " as A" if comparison.verdict == "same" else " than A"
-        what = f"the {said('same', metric)}" if comparison.verdict == "same" else said(comparison.verdict, metric)
-        head = f"B is {what}{tail}: {much} times its {metric.label}"
-    return f"{head} ({inside})." if inside else f"{head}."
+        return f"B has {much} times the {metric.label} of A, without an interval: a side has one process."
+    if comparison.verdict == "ambiguous":
+        return f"Ambiguous: B has {much} times the {metric.label} of A."
+    return (
+        f"B is {_as(comparison.verdict, metric)}: {much} times its {metric.label}{f' (it {factor})' if factor else ''}."
+    )
 
 
-def _counts(comparison: Comparison) -> str:
-    total = len(comparison.compared)
-    if total < 2:
-        return ""
-    counted = [(said(each, comparison.metric), comparison.count(each)) for each in ORDER if comparison.count(each)]
-    texts = [f"{count} {'is' if count == 1 else 'are'} {word}" for word, count in counted]
+def _as(verdict: Verdict, metric: Metric) -> str:
+    """Returns `faster than A`, `the same as A`."""
+    return f"the {said(verdict, metric)} as A" if verdict == "same" else f"{said(verdict, metric)} than A"
+
+
+def _cells(comparison: Comparison) -> str:
+    """Returns how many cells say what, and their mean, which is no test."""
+    total, metric = len(comparison.compared), comparison.metric
+    counted = [(said(each, metric), comparison.count(each)) for each in ORDER if comparison.count(each)]
     if len(counted) == 1:
-        return f"{'Both' if total == 2 else f'All {total}'} cells are {counted[0][0]}."
+        return f"{'Both' if total == 2 else f'All {total}'} cells are {counted[0][0]}. {_mean(comparison)}"
+    texts = [f"{count} {'is' if count == 1 else 'are'} {word}" for word, count in counted]
     chance = ""
     if total >= CHANCE_FROM and any(comparison.count(each) for each in ("faster", "slower")):
-        chance = f" (by chance alone, about {0.05 * total:.1f} of them would be {said('faster', comparison.metric)}"
-        chance += f" or {said('slower', comparison.metric)})"
-    return f"Of {total} cells {listing(texts)}{chance}."
+        chance = f" (by chance alone, about {0.05 * total:.1f} of them would be {said('faster', metric)}"
+        chance += f" or {said('slower', metric)})"
+    return f"Of {total} cells {listing(texts)}{chance}. {_mean(comparison)}"
+
+
+def _mean(comparison: Comparison) -> str:
+    found, metric = comparison.overall, comparison.metric
+    assert found is not None
+    if comparison.count("faster") and comparison.count("slower"):
+        return f"Their geometric mean, {times(found.ratio)}, stands for none of them."
+    factor = factor_words(found.ratio, metric) if comparison.verdict in ("faster", "slower") else ""
+    no_test = ": no test, because cells share what changed between the two sides" if metric.timing else ""
+    return f"Geometric mean of the ratios: {times(found.ratio)}{f' (it {factor})' if factor else ''}{no_test}."
 
 
 def _trains(comparison: Comparison) -> str:
@@ -76,6 +86,8 @@ def _trains(comparison: Comparison) -> str:
 
 def remarks(comparison: Comparison) -> Iterator[str]:
     """Yields what a reader has to know: power, the doctor's smallest difference, what is missing or was chosen."""
+    if how := intervals_text(comparison):
+        yield f"The intervals of the ratios: {how}."
     yield from _power(comparison.compared)
     yield from _doctor(comparison)
     for name, pairs in (("A", comparison.only_a), ("B", comparison.only_b)):
@@ -109,10 +121,11 @@ def _shared(cells: Sequence[ComparedCell]) -> int:
 
 def _power(cells: Sequence[ComparedCell]) -> Iterator[str]:
     """Yields what so few processes could not have shown."""
-    alone = [cell for cell in cells if min(cell.n) < 2]
-    if alone:
-        few = "n = 1" if len(alone) == len(cells) else f"n = 1 in {len(alone)} of {len(cells)} cells"
-        yield f"{few}: one process has no interval, and cannot show any difference; run more seeds."
+    for n, few in ((1, "one process has no interval, and cannot"), (2, "two processes cannot")):
+        alone = [cell for cell in cells if cell.ratio and cell.ratio.over != "rounds" and cell.ratio.n == n]
+        if alone:
+            where = f"n = {n}" if len(alone) == len(cells) else f"n = {n} in {len(alone)} of {len(cells)} cells"
+            yield f"{where}: {few} show any difference; run more seeds."
     known = [cell.detectable for cell in cells if cell.detectable is not None]
     if known and max(known) > 1:  # a count has no spread
         ends = dict.fromkeys(detectable_text(end) for end in (min(known), max(known)))

@@ -1,6 +1,8 @@
 """The tables of a comparison: cells, batch sizes, differences; and the frame with every number."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +14,14 @@ from bench.comparison.matching import Pair
 from bench.comparison.pairs import ComparedCell, Comparison
 from bench.present.format import DASH, difference, number, plural, scale_of
 from bench.present.tables import Column, Columns, Table, TableCell, count_cell, estimate_cell, ratio_cell, table_of
+from bench.statistics.intervals import Ratio
 from bench.statistics.ratios import Crossover
 
 if TYPE_CHECKING:
     import pandas as pd
 
-RATIOS = "Ratio: B / A, geometric means over processes; in brackets its 95 % interval (Welch, of logarithms)."
+RATIOS = "Ratio: B / A, geometric means over processes; in brackets its 95 % interval, taken on logarithms"
+UNPAIRED = "‡"  # beside a ratio whose trials shared no time, where those of others did
 DIFFERENT = "≠ trains differently: accuracies of the same seeds differ (95 % t-interval); not simply faster or slower."
 DETECTABLE = "Could show: the smallest ratio that so many processes would show in four of five cases, at their spread."
 SELECTED = (
@@ -58,7 +62,7 @@ def cells_table(comparison: Comparison) -> Table:
         (Column("b", f"B{unit}", interval=True, place="files"),
          lambda cell: estimate_cell(cell.b.estimate(metric), scale)),
         (Column("n_b", "n B", place="files"), lambda cell: count_cell(cell.b.n)),
-        (Column("ratio", "ratio B / A", interval=True), lambda cell: ratio_cell(cell.ratio)),
+        (Column("ratio", "ratio B / A", interval=True), partial(_ratio, comparison)),
         (Column("verdict", "B is", numeric=False), lambda cell: verdict_text(cell, comparison)),
         (Column("could_show", "could show", place="files"),
          lambda cell: TableCell(detectable_text(cell.detectable), cell.detectable)),
@@ -67,6 +71,24 @@ def cells_table(comparison: Comparison) -> Table:
         columns.append((Column("accuracy_difference", "accuracy B − A", interval=True), _accuracy))
     title = f"{comparison.b.name} against {comparison.a.name}: {comparison.metric.label}"
     return table_of("cells", title, comparison.cells, columns, notes=_notes(comparison))
+
+
+def _ratio(comparison: Comparison, cell: ComparedCell) -> TableCell:
+    shown = ratio_cell(cell.ratio)
+    return replace(shown, text=f"{shown.text} {UNPAIRED}") if cell in comparison.unpaired else shown
+
+
+def intervals_text(comparison: Comparison, ratios: Sequence[Ratio | None] = ()) -> str:
+    """Returns what the intervals of the cells are, or of other `ratios`; those marked as not paired last."""
+    if ratios or not comparison.unpaired:
+        return "; ".join(comparison.intervals(ratios or [cell.ratio for cell in comparison.compared]))
+    paired = [cell.ratio for cell in comparison.compared if cell not in comparison.unpaired]
+    unpaired = [f"{UNPAIRED} {each}" for each in comparison.intervals(cell.ratio for cell in comparison.unpaired)]
+    return "; ".join([*comparison.intervals(paired), *unpaired])
+
+
+def _ratio_note(comparison: Comparison, ratios: Sequence[Ratio | None] = ()) -> str:
+    return "; ".join(part for part in (RATIOS, intervals_text(comparison, ratios)) if part) + "."
 
 
 def _settings(comparison: Comparison) -> list[str]:
@@ -106,7 +128,8 @@ def _accuracy(cell: ComparedCell) -> TableCell:
 
 def _notes(comparison: Comparison) -> list[str]:
     """Returns what marks and columns mean, as far as they occur."""
-    notes = [f"A: {comparison.a.name}. B: {comparison.b.name}. ± : 95 % interval over processes (t). {RATIOS}"]
+    sides = f"A: {comparison.a.name}. B: {comparison.b.name}. ± : 95 % interval over processes (t)."
+    notes = [f"{sides} {_ratio_note(comparison)}"]
     if any(cell.trains_differently for cell in comparison.cells):
         notes.append(DIFFERENT)
     notes.append(DETECTABLE)
@@ -128,8 +151,11 @@ def best_table(comparison: Comparison) -> Table | None:
         (Column("tried", "tried"), lambda best: count_cell(best.tried)),
     ]
     found = list(best_batches(comparison))
-    title = "Each side at its fastest batch size"
-    return table_of("best-batch", title, found, columns, notes=[RATIOS, SELECTED]) if found else None
+    title, notes = (
+        "Each side at its fastest batch size",
+        [_ratio_note(comparison, [best.ratio for best in found]), SELECTED],
+    )
+    return table_of("best-batch", title, found, columns, notes=notes) if found else None
 
 
 def crossover_table(comparison: Comparison) -> Table | None:
@@ -206,6 +232,7 @@ def _frame_row(cell: ComparedCell, comparison: Comparison) -> dict[str, Any]:
         "accuracy_difference": accuracies and accuracies.mean, "accuracy_difference_low": accuracies and accuracies.low,
         "accuracy_difference_high": accuracies and accuracies.high, "training": cell.training,
         "environment_a": _environments(cell.a), "environment_b": _environments(cell.b),
+        "interval_over": found and found.over,
     }  # fmt: skip
 
 

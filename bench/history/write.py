@@ -15,8 +15,8 @@ from bench.present.tables import Column, Columns, Table, TableCell, count_cell, 
 FEWEST = 8  # runs: with fewer, no change point can be found
 MOST_RUNS, MOST_SERIES = 12, 12  # on a terminal
 NOTE = (
-    "× before: the ratio to the run before, with the 95 % interval over the processes of the two runs; what differs "
-    "from one run to the next as such is not in it, so look again before you believe a small one."
+    "× before: the ratio to the run before, with the 95 % interval over the processes of the two runs; drift between "
+    "the two runs is not in it, so look again before you believe a small one."
 )
 PAIRED = "− before: the mean difference to the run before over the seeds that both have, with its verdict at 95 %."
 NOT_VALID = "†: a trial of the run is not valid; bench report says why."

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from bench.analysis.cells import Cell, Section, Variant, ratio, scale_for
+from bench.analysis.cells import Cell, Section, Variant, scale_for
 from bench.analysis.conditions import reasons, validity
 from bench.analysis.findings import answer, nothing
 from bench.analysis.models_table import baseline_of
+from bench.analysis.ratios import ratio
 from bench.analysis.sections import sections_of
 from bench.base.metrics import ACCURACY, BUILT_IN, MEMORY, SPEED
 from bench.base.records import Result

@@ -4,8 +4,9 @@ The process is the unit of replication: what comes in is one number a trial, nev
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,6 +22,7 @@ ROUNDING = 1e-12  # of floats: less spread than that, relative to the mean, is n
 FEWEST_EXAMPLES = 30  # below, a percentile interval promises more than it keeps: .75 for .95 at n = 3
 FEW_VALUES = 64  # right minus right knows three values: then a resample is one draw of how often each occurs
 CHUNK_DRAWS = 2**22
+MOST_LOG = 700.0  # a float ends at exp(709)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +56,30 @@ class Estimate:
         return self.n >= (FEWEST_EQUAL if equal else FEWEST) and not self.low <= value <= self.high
 
 
+# What the interval of a ratio is over: pairs of one seed each that trained by turns, the rounds of one such pair, or
+# processes that ran one after the other.
+Over = Literal["seeds", "rounds", "processes"]
+
+
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """How many times one sample is another. `low` and `high` are None where either has fewer than two values, and the
-    same where neither has any spread: that excludes nothing."""
+    """How many times one sample is another. `low` and `high` are None where either has fewer than two values.
+
+    n: how many values it is over, of the smaller side."""
 
     ratio: float
     low: float | None
     high: float | None
+    n: int = FEWEST
+    over: Over = "processes"
 
     def excludes(self, value: float) -> bool:
-        """Whether there is an interval with a width, and `value` lies outside of it."""
-        if self.low is None or self.high is None or self.high - self.low <= ROUNDING * self.ratio:
+        """Whether there is an interval of values enough, and `value` lies outside of it."""
+        if self.low is None or self.high is None:
             return False
-        return not self.low <= value <= self.high
+        rounding = ROUNDING * self.ratio
+        fewest = FEWEST_EQUAL if self.high - self.low <= rounding else FEWEST
+        return self.n >= fewest and not self.low - rounding <= value <= self.high + rounding
 
 
 def interval_ends(
@@ -99,7 +111,7 @@ def t_interval(values: ArrayLike, *, bounds: Bounds = UNBOUNDED, confidence: flo
     n, mean = len(sample), float(sample.mean())
     if n == 1:
         return Estimate(mean, None, None, None, 1)
-    sd = _sd(sample)
+    sd = sd_of(sample)
     low, high = interval_ends(mean, sd, n, bounds=bounds, confidence=confidence)
     return Estimate(mean, sd, float(low), float(high), n)
 
@@ -129,31 +141,26 @@ def log_ratio(a: ArrayLike, b: ArrayLike, *, confidence: float = 0.95) -> Ratio:
 
     Raises ValueError where a sample is empty, not finite or not positive.
     """
-    return geometric_mean_ratio([(a, b)], confidence=confidence)
-
-
-def geometric_mean_ratio(cells: Iterable[tuple[ArrayLike, ArrayLike]], *, confidence: float = 0.95) -> Ratio:
-    """How many times A is B over several cells, each a pair of samples (n,) and (m,): the geometric mean of the cells'
-    ratios (Fleming & Wallace 1986), each cell counting the same however many values it has.
-
-    The interval is of the mean of *these* ratios, not of a draw from all possible cells: Welch's, of the mean of the
-    differences of logarithms, with the degrees of freedom of Satterthwaite (1946) over all samples. Raises ValueError
-    where there is no cell, or where a sample is empty, not finite or not positive.
-    """
-    logs = [(_logs(a), _logs(b)) for a, b in cells]
-    if not logs:
-        raise ValueError("a mean of ratios needs at least one cell")
-    mean = float(np.mean([a.mean() - b.mean() for a, b in logs]))
-    samples = [sample for cell in logs for sample in cell]
-    if min(map(len, samples)) < 2:
-        return Ratio(math.exp(mean), None, None)
-    shares = [_sd(sample) ** 2 / len(sample) / len(logs) ** 2 for sample in samples]  # each one's part of the variance
+    samples = _logs(a), _logs(b)
+    mean, n = float(samples[0].mean() - samples[1].mean()), min(map(len, samples))
+    if n < 2:
+        return ratio_of(mean, None, n=n)
+    shares = [sd_of(sample) ** 2 / len(sample) for sample in samples]  # each one's part of the variance
     error = sum(shares)
     if error == 0:
-        return Ratio(math.exp(mean), math.exp(mean), math.exp(mean))
+        return ratio_of(mean, 0.0, n=n)
     freedom = error**2 / sum(share**2 / (len(sample) - 1) for share, sample in zip(shares, samples, strict=True))
-    half = t_quantile(freedom, confidence=confidence) * math.sqrt(error)
-    return Ratio(math.exp(mean), math.exp(mean - half), math.exp(mean + half))
+    return ratio_of(mean, t_quantile(freedom, confidence=confidence) * math.sqrt(error), n=n)
+
+
+def ratio_of(log: float, half: float | None, *, n: int, over: Over = "processes") -> Ratio:
+    """The ratio with the logarithm `log` and half the interval of that, None where there is none."""
+    low, high = (None, None) if half is None else (_exp(log - half), _exp(log + half))
+    return Ratio(_exp(log), low, high, n, over)
+
+
+def _exp(log: float) -> float:
+    return math.exp(min(max(log, -MOST_LOG), MOST_LOG))
 
 
 def t_quantile(freedom: float, *, confidence: float = 0.95) -> float:
@@ -161,7 +168,7 @@ def t_quantile(freedom: float, *, confidence: float = 0.95) -> float:
     return float(stdtrit(freedom, 0.5 + confidence / 2))
 
 
-def _sd(sample: Sample) -> float:
+def sd_of(sample: Sample) -> float:
     # The mean of equal numbers is not always that number, to the last bit; their spread is zero all the same.
     return 0.0 if bool(np.all(sample == sample[0])) else float(sample.std(ddof=1))
 

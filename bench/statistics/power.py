@@ -45,8 +45,8 @@ def detectable_ratio(
     interval of `log_ratio` tells from 1 with probability `power`.
 
     log_sd: standard deviation between processes of the logarithm of the speed (near enough the coefficient of
-    variation), taken as the same on both sides. None where either has a single process. Raises ValueError for a
-    negative `log_sd`, or fewer than one process.
+    variation), taken as the same on both sides. None where either has fewer than three processes, which exclude
+    nothing. Raises ValueError for a negative `log_sd`, or fewer than one process.
 
     Welch's interval does not know that the spreads are the same, and pays for it: its critical value hangs on the ratio
     of the two spreads that were seen, which follows F. Their sum is independent of that ratio, so the power is the mean
@@ -54,7 +54,7 @@ def detectable_ratio(
     """
     others = n if others is None else others
     _check(log_sd, min(n, others))
-    if min(n, others) == 1:
+    if min(n, others) < FEWEST:
         return None
     freedom = n + others - 2
     seen = fdtri(n - 1, others - 1, _middles(F_POINTS))  # s_a² / s_b²

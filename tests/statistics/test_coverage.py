@@ -19,7 +19,6 @@ from bench.results.summary import summary_frame
 from bench.statistics.intervals import (
     Estimate,
     Ratio,
-    geometric_mean_ratio,
     log_ratio,
     paired_bootstrap,
     paired_t_interval,
@@ -90,16 +89,6 @@ def test_log_ratio_covers_where_the_two_are_not_alike(simulations: int) -> None:
     assert keeps_its_word([covers(log_ratio(a, b), 1.0) for a, b in zip(noisy, quiet, strict=True)])
 
 
-@FEW
-def test_geometric_mean_of_ratios_covers(n: int, simulations: int) -> None:
-    """Four cells with ratios and spreads of their own."""
-    ratios, spreads = np.array([0.5, 1.0, 1.5, 4.0]), np.array([0.02, 0.05, 0.05, 0.1])
-    logs = np.random.default_rng(22).normal(11, spreads[:, None, None], size=(simulations, 4, 2, n))
-    sets = np.exp(logs) * np.stack([ratios, np.ones(4)], axis=1)[:, :, None]
-    truth = float(np.exp(np.log(ratios).mean()))
-    assert keeps_its_word([covers(geometric_mean_ratio([(a, b) for a, b in cells]), truth) for cells in sets])
-
-
 @pytest.mark.parametrize("examples", [300, 2000])
 def test_bootstrap_over_examples_covers(examples: int, simulations: int) -> None:
     """Of all examples 6 % only A gets right, 3 % only B: the accuracies differ by 0.03."""
@@ -143,8 +132,6 @@ def test_a_against_a_over_seeds(n: int, comparisons: int) -> None:
 @FEW
 def test_a_against_a_of_speeds(n: int, comparisons: int) -> None:
     assert seldom([log_ratio(a, b).excludes(1) for a, b in speeds(n, (comparisons, 2, n))])
-    cells = speeds(100 + n, (comparisons, 4, 2, n))
-    assert seldom([geometric_mean_ratio([(a, b) for a, b in each]).excludes(1) for each in cells])
 
 
 def test_a_against_a_on_one_test_set(comparisons: int) -> None:

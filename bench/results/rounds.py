@@ -1,0 +1,27 @@
+"""How fast a trial was in each round of its group, from what is stored of it."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from bench.base.records import Result
+from bench.statistics.paired_ratios import Rounds, rounds_of
+
+BLOCKS = ("block_seconds", "block_samples", "block_round")
+
+
+class InGroup(NamedTuple):
+    """A trial that shared the time: the group that it was in, and how fast it was in each round of theirs."""
+
+    group_id: str
+    rounds: Rounds
+
+
+def by_seed(results: Iterable[Result]) -> dict[int, InGroup]:
+    """Seed → the rounds of its trial; none of a trial that had the time for itself, or whose blocks do not fit."""
+    found = {}
+    for result in filter(lambda each: each.group_id, results):  # of the others nothing is read
+        seconds, samples, rounds = (result.samples.get(name, ()) for name in BLOCKS)
+        fit = len(seconds) == len(samples) == len(rounds) > 0 and min(*seconds, *samples) > 0
+        if fit:
+            found[result.trial.seed] = InGroup(result.group_id, rounds_of(seconds, samples, rounds))
+    return found
