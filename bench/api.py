@@ -72,7 +72,8 @@ def compare(
     any setting) two values of an axis within `a`, as `bench compare` does.
 
     The answer has `.frame` (one row a cell: ratio B / A with its 95 % interval, verdict, difference of accuracy),
-    `.overall` (geometric mean of the ratios), `.verdict`, `.differences`; `print` shows what the command prints.
+    `.overall` (geometric mean of the ratios), `.verdict` (that of the cells where they agree, else ambiguous),
+    `.differences`; `print` shows what the command prints.
     Raises BenchError where there is nothing, or nothing in common.
     """
     from bench.comparison.ask import compare_folders

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from bench.base.records import Component, Environment, Result, Trial
+from bench.base.records import Component, Environment, Result, Trial, digest
 from bench.suite.plan import Axis, Suite
 
 FACTS = {"os": "Linux", "kernel": "6.18", "cpu": "Intel(R) Xeon(R) Processor", "cores": 2, "memory_bytes": 25 * 10**9,
@@ -107,6 +108,23 @@ def result_of(trial: Trial, **changes: Any) -> Result:
     else:
         own |= {"valid": None, "reason": "it did not work"}
     return Result(**(own | changes))
+
+
+def in_turns(results: Sequence[Result], *, rounds: int = 12, group: str = "") -> list[Result]:
+    """`results` as if the trials of a seed had trained by turns, on a machine that is half as fast in some rounds: a
+    block of 20 ms a round, on average as fast as each trial is. `group`: a part of the id of their groups."""
+    found = []
+    for result in results:
+        seed, draw = result.trial.seed, random.Random(f"{result.trial_id}{group}")
+        machine = random.Random(f"{seed}{group}")
+        speeds = [result.metrics["train_samples_per_second"] * machine.choice((1, 0.5)) for _ in range(rounds)]
+        blocks = {
+            "block_seconds": [0.02 * draw.gauss(1, 0.03) for _ in speeds],
+            "block_samples": [speed * 0.02 for speed in speeds],
+            "block_round": [float(number) for number in range(rounds)],
+        }
+        found.append(replace(result, group_id=digest(f"{seed}{group}"), samples={**result.samples, **blocks}))
+    return found
 
 
 def skipped(trial: Trial) -> Result:

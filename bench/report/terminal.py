@@ -7,16 +7,28 @@ from bench.analysis.cells import Cell, Section, Variant, scale_for
 from bench.analysis.conditions import reasons, validity
 from bench.analysis.findings import answer, nothing
 from bench.analysis.models_table import baseline_of
-from bench.analysis.ratios import ratio
+from bench.analysis.ratios import basis, ratio
 from bench.analysis.sections import sections_of
 from bench.base.metrics import ACCURACY, BUILT_IN, MEMORY, SPEED
 from bench.base.records import Result
 from bench.present.columns import aligned, page_of, wrapped
-from bench.present.format import DASH, Scale, accuracy, figure, plural, printable_line, scale_of, span, times, whole
+from bench.present.format import (
+    DASH,
+    Scale,
+    accuracy,
+    figure,
+    listing,
+    plural,
+    printable_line,
+    scale_of,
+    span,
+    times,
+    whole,
+)
 from bench.present.names import short_names
 from bench.present.names import width as width_of
 from bench.results.frame import latest
-from bench.statistics.intervals import Estimate
+from bench.statistics.intervals import Estimate, Ratio
 from bench.suite.plan import Suite
 
 MOST_BLOCKS = 8
@@ -59,7 +71,8 @@ def _block(section: Section, variant: Variant, dataset: str, *, baseline: str, w
     name = " · ".join(part for part in (title, section.describe(variant)) if part)
     lines = list(map(printable_line, _table(cells, baseline_of(section, baseline), width)))
     above = _title(name, _counted(cells), used=max(map(width_of, lines)), width=width)
-    return [*above, *lines, *(line for note in _footnotes(cells) for line in wrapped(note, width=width))]
+    notes = [*_footnotes(cells), *_not_paired(cells, baseline_of(section, baseline))]
+    return [*above, *lines, *(line for note in notes for line in wrapped(note, width=width))]
 
 
 def _counted(cells: Sequence[Cell]) -> str:
@@ -110,7 +123,7 @@ def _columns(cells: Sequence[Cell], against: str) -> Iterator[list[str]]:
     yield column("samples/s", SPEED, figures(scale_of("samples/s", [])))
     if against:
         short = short_names({cell.model: None for cell in cells} | {against: None}, most=12)
-        yield [f"×{short[against]}", *(_ratio(cell, cells, against) for cell in cells)]
+        yield [f"×{short[against]}", *(times(found.ratio) if found else DASH for found in _ratios(cells, against))]
     yield column(f"memory ({scale.unit})", memory, figures(scale))
     yield column("fit (s)", "fit_seconds", figures(scale_of("", [])))
 
@@ -122,10 +135,17 @@ def _accuracy(cell: Cell) -> str:
     return (accuracy(found.mean, found.ends) if found else DASH) + (" †" if cell.not_valid else "  ")
 
 
-def _ratio(cell: Cell, cells: Sequence[Cell], against: str) -> str:
+def _ratios(cells: Sequence[Cell], against: str) -> list[Ratio | None]:
     other = next((each for each in cells if each.model == against), None)
-    found = ratio(cell, other, metric=SPEED) if other else None
-    return times(found.ratio) if found else DASH
+    return [ratio(cell, other, metric=SPEED) if other else None for cell in cells]
+
+
+def _not_paired(cells: Sequence[Cell], against: str) -> Iterator[str]:
+    """The note on ratios of models that shared no time with the baseline, where others did."""
+    ratios = {cell.model: found for cell, found in zip(cells, _ratios(cells, against), strict=True) if found}
+    alone = [model for model, found in ratios.items() if found.over == "processes" and model != against]
+    if alone and any(found.over != "processes" for found in ratios.values()):
+        yield f"×{against} of {listing(alone)} is {basis(ratios[alone[0]])}"
 
 
 def _footnotes(cells: Sequence[Cell]) -> list[str]:

@@ -223,7 +223,7 @@ def test_what_differs_between_processes_no_single_seed_can_see(rounds: Callable[
     """It is there in every round: what docs/measurement.md says of one seed."""
     draw, shape = np.random.default_rng(36), (rounds(8000, few=500), 1, 50, 2)
     logs = own_noise(draw, shape, 0.0)[:, 0]
-    assert share_that_holds_1([paired_ratio([each]) for each in logs[..., 1] - logs[..., 0]]) < 0.6
+    assert share_that_holds_1([paired_ratio([each]) for each in logs[..., 1] - logs[..., 0]]) < 0.7
 
 
 def test_by_turns_the_interval_has_a_third_of_the_width(rounds: Callable[..., int]) -> None:
