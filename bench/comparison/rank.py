@@ -9,12 +9,13 @@ import numpy as np
 
 from bench.analysis.cells import Cell, Section, Variant
 from bench.analysis.metric_words import metric_called
+from bench.analysis.ratios import ratio
 from bench.analysis.sections import sections_of
 from bench.base.metrics import MEMORY, RANKING_COSTS, Metric
 from bench.comparison.sides import Folder
 from bench.errors import BenchError
 from bench.results.frame import latest
-from bench.statistics.intervals import Estimate, paired_t_interval, probability_better
+from bench.statistics.intervals import Estimate, Ratio, paired_t_interval, probability_better
 from bench.statistics.ranking import (
     FEWEST_DATASETS,
     CriticalDifference,
@@ -31,7 +32,7 @@ DEFAULT_METRIC = "test_accuracy"
 @dataclass(frozen=True, eq=False)
 class SeedPair:
     """Two models on one data set, paired by seed: the difference `first` - `second`, the share of seeds in which the
-    first is better, and Wilcoxon's test."""
+    first is better, and Wilcoxon's test. `ratio`: of timings, first over second."""
 
     dataset: str
     first: str
@@ -39,6 +40,7 @@ class SeedPair:
     difference: Estimate
     probability: float
     test: ExactTest
+    ratio: Ratio | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,6 +145,7 @@ def seed_pair(dataset: str, a: Cell, b: Cell, *, metric: Metric) -> SeedPair | N
         paired_t_interval(one, other, bounds=metric.bounds),
         probability_better(*better),
         wilcoxon_exact(one, other),
+        ratio(a, b, metric=metric.name) if metric.timing else None,
     )
 
 

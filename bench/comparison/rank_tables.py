@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from bench.analysis.cells import Cell, scale_for
+from bench.analysis.ratios import bases
 from bench.base.metrics import BUILT_IN, Metric
 from bench.comparison.rank import DEFAULT_METRIC, Ranking, SeedPair, costs_of, fronts
 from bench.present.format import DASH, Scale, difference, figure, head, p_text, plural, scale_of
-from bench.present.tables import Column, Columns, Table, TableCell, count_cell, estimate_cell, table_of
+from bench.present.tables import Column, Columns, Table, TableCell, count_cell, estimate_cell, ratio_cell, table_of
 from bench.statistics.power import fewest_pairs
 from bench.statistics.ranking import CriticalDifference, Pair
 
@@ -16,9 +17,11 @@ RANKS = (
     "Pairwise Wilcoxon signed-rank tests over data sets, each the mean of its seeds, p adjusted for the number of "
     "pairs by Holm (Benavoli, Corani & Mangili 2016). n: data sets on which the two differ."
 )
-PAIRED = (
-    "Differences are paired by seed: mean and 95 % interval (Student's t). P: the share of seeds in which the first "
-    "is better, a tie counting half. p: Wilcoxon's signed-rank test, exact, each pair alone."
+PAIRED = "Differences are paired by seed: mean and 95 % interval (Student's t)."
+RATIOS = "Ratio: first over second, with its 95 % interval, taken on logarithms"
+BY_SEED = (
+    "P: the share of seeds in which the first is better, a tie counting half. p: Wilcoxon's signed-rank test, exact, "
+    "each pair alone."
 )
 FRONT = (
     "On the front: no other model is both cheaper and more accurate, by their means; what the intervals leave open, "
@@ -77,14 +80,17 @@ def seed_pairs_table(seed_pairs: Sequence[SeedPair], metric: Metric) -> Table:
         (Column("first", "model", numeric=False, place="files"), lambda pair: pair.first),
         (Column("second", "against", numeric=False, place="files"), lambda pair: pair.second),
         (Column("n", "seeds", place="terminal"), lambda pair: count_cell(pair.difference.n)),
-        (Column("difference", "difference", interval=True), partial(_difference_cell, metric)),
+        (Column("difference", "difference", interval=True, place="files" if metric.timing else "all"),
+         partial(_difference_cell, metric)),
+        *([(Column("ratio", "ratio", interval=True), lambda pair: ratio_cell(pair.ratio))] if metric.timing else []),
         (Column("probability", "P"), lambda pair: TableCell(f"{pair.probability:.2f}", pair.probability)),
         (Column("p", "p"), lambda pair: _p_cell(pair.test.p, mark="*" if pair.test.smallest_p > ALPHA else "")),
         (Column("n", "seeds", place="files"), lambda pair: count_cell(pair.difference.n)),
         (Column("smallest_p", "least p of n", place="files"), lambda pair: _p_cell(pair.test.smallest_p)),
     ]  # fmt: skip
     title = f"Pairs of models by seeds: {metric.label}"
-    return table_of("seed-pairs", title, seed_pairs, columns, notes=[PAIRED, *_least_p(seed_pairs)])
+    how = f"{'; '.join([RATIOS, *bases(pair.ratio for pair in seed_pairs)])}." if metric.timing else PAIRED
+    return table_of("seed-pairs", title, seed_pairs, columns, notes=[f"{how} {BY_SEED}", *_least_p(seed_pairs)])
 
 
 def _least_p(seed_pairs: Sequence[SeedPair]) -> Iterator[str]:

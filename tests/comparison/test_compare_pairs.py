@@ -11,9 +11,12 @@ import pytest
 from bench.base.records import Component, Result
 from bench.comparison.draw import forest
 from bench.comparison.pairs import Comparison, compare_sides
+from bench.comparison.rank import rank
+from bench.comparison.rank_text import ranking_text
 from bench.comparison.sides import Folder, split, whole
 from bench.comparison.tables import cells_frame, cells_table
 from bench.comparison.text import comparison_text
+from bench.present.format import times
 
 SPEED = "train_samples_per_second"
 DRIFT = "drift between the two runs is not in it"
@@ -150,3 +153,22 @@ def test_the_forest_has_the_mean_without_a_verdict(make: ModuleType) -> None:
     (mean,) = [text for text in texts if "(no test)" in text]
     assert "[" not in mean
     assert "faster" not in mean
+
+
+@pytest.mark.parametrize(
+    ("turns", "how"),
+    [
+        (True, "paired: both trained by turns, in the same rounds, 5 seeds."),
+        (False, "not paired: the models ran one after the other."),
+    ],
+)
+def test_a_ranking_by_speed_has_ratios(make: ModuleType, turns: bool, how: str) -> None:
+    ranking = rank(folder("all", run(make, turns=turns)), metric=SPEED)
+    text = " ".join(ranking_text(ranking).split())
+    assert f"Ratio: first over second, with its 95 % interval, taken on logarithms; {how}" in text
+    (pair,) = ranking.seed_pairs()
+    assert pair.ratio is not None
+    assert f"linear − mlp 5 {times(pair.ratio.ratio, pair.ratio.low, pair.ratio.high)} 1.00" in text
+    learnt = " ".join(ranking_text(rank(folder("all", run(make, turns=turns)))).split())
+    assert "Differences are paired by seed" in learnt
+    assert "Ratio" not in learnt
