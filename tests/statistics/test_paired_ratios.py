@@ -184,6 +184,19 @@ def test_stalls_are_in_it(rounds: Callable[..., int]) -> None:
     assert allowed(share_that_holds_1([paired_ratio(list(each)) for each in logs[..., 1] - logs[..., 0]]), shape[0])
 
 
+def test_a_mean_of_logarithms_scatters_less_than_a_ratio_of_sums(rounds: Callable[..., int]) -> None:
+    """Where turns stall; and where one does three times the work in some rounds and the machine has two speeds."""
+    draw, shape = np.random.default_rng(37), (rounds(8000, few=500), 1, 20, 2)
+    work = np.ones(shape[2:])
+    more = np.where(np.arange(20)[:, None] < 10, [[3.0, 1.0]], work)
+    noise = own_noise(draw, shape, 0.0, processes=0)
+    for logs, amounts in ((noise + stalls(draw, shape), work), (noise + modes(1.5)(draw, shape), more)):
+        seconds = np.exp(logs) * amounts
+        sums = np.log(amounts.sum(axis=0) / seconds.sum(axis=2)) @ [1, -1]
+        means = [math.log(found.ratio) for each in logs[:, 0] if (found := paired_ratio([each @ [-1, 1]]))]
+        assert np.std(means) < 0.65 * np.std(sums)
+
+
 def correlated(phi: float) -> Callable[[np.random.Generator, int, int], Logs]:
     return lambda draw, cases, count: own_noise(draw, (cases, 1, count, 1), phi, processes=0)[:, 0, :, 0]
 
