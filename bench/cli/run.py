@@ -37,7 +37,8 @@ def run(
     shard: opt.Shard = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Run all trials again; earlier results stay on file.")] = False,
     retry: Annotated[
-        str | None, typer.Option(metavar="STATUS[,STATUS]", help="Run again what ended so: failed,timeout,oom,crashed.")
+        str | None,
+        typer.Option(metavar="STATUS[,STATUS]", help="Run again what ended so: failed,timeout; or what was disturbed."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run, and train nothing.")] = False,
     plugin: opt.Plugin = None,
@@ -68,6 +69,7 @@ def run(
       python -m bench run suites/mnist.toml --budget 30m
       python -m bench run suites/mnist.toml --wait-quiet 5m
       python -m bench run my/suite.toml --plugin my/models.py --retry failed
+      python -m bench run suites/mnist.toml --retry disturbed
       python -m bench run suites/mnist.toml --executor ray --address head:6379
     """
     from bench.execute.prepare import Options, read

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from bench.base.records import NOT_THERE, STATUSES, Result, Trial, canonical_json, digest
 from bench.errors import BenchError, nearest
-from bench.results.store import newest
+from bench.results.store import newest, to_repeat
+from bench.results.timing import DISTURBED
 from bench.suite.catalogue import Catalogue, ComponentInfo
 from bench.suite.plan import Suite
 
@@ -100,12 +101,11 @@ class Identifier:
 
 
 def parse_retry(retry: str | None) -> frozenset[str]:
-    """Returns the statuses of `--retry failed,timeout`. Raises BenchError on an unknown one."""
-    wanted = [word.strip() for word in (retry or "").split(",") if word.strip()]
+    """Returns the words of `--retry failed,disturbed`: statuses, and `disturbed`. Raises BenchError on another one."""
+    wanted, known = [word.strip() for word in (retry or "").split(",") if word.strip()], (*STATUSES, DISTURBED)
     for word in wanted:
-        if word not in STATUSES:
-            near = nearest(word, STATUSES)
-            raise BenchError(f"--retry {word}: unknown status{near} (there are: {', '.join(STATUSES)})")
+        if word not in known:
+            raise BenchError(f"--retry {word}: unknown status{nearest(word, known)} (there are: {', '.join(known)})")
     return frozenset(wanted)
 
 
@@ -118,7 +118,7 @@ def make_plan(
     retry: Collection[str] = (),
 ) -> Plan:
     """Divide `trials` into those that are there and those that are not; see `Identity` in the documentation."""
-    plan, known = Plan(), newest(results)
+    plan, known, again = Plan(), newest(results), to_repeat(results, retry)
     other_code = {(result.trial_id, result.environment_id): result for result in results}
     anywhere = {trial_id for trial_id, _ in other_code}
     for trial in trials:
@@ -131,7 +131,7 @@ def make_plan(
             plan.skip_reasons[planned.skip] += 1
             if found is None or (found.status, found.reason) != ("skipped", planned.skip):
                 plan.settled.append(planned)
-        elif found is not None and found.status not in NOT_THERE and not fresh and found.status not in retry:
+        elif found is not None and found.status not in NOT_THERE and not fresh and planned.key not in again:
             plan.there += 1
             if found.status == "ok":
                 plan.unmeasured.update(name for name in identifier.catalogue.metrics if name not in found.metrics)

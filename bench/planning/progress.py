@@ -9,10 +9,12 @@ from bench.errors import BenchError
 from bench.planning.costs import Costs, DeviceEstimate, estimate, kind_of, length_of, past_jobs
 from bench.results.frame import age
 from bench.results.status import Status, age_seconds, now, statuses
-from bench.results.store import Store
+from bench.results.store import Store, to_repeat
 from bench.statistics.forecast import Span
 from bench.suite.plan import Suite
 from bench.suite.stored import suite_from_json
+
+Key = tuple[str, str, str]  # of `to_repeat`
 
 
 @dataclass(slots=True)
@@ -81,7 +83,8 @@ def progress_of(suite: Suite, results: Sequence[Result], statuses: Sequence[Stat
     """How far the runs of `suite` have come. Results count as the runs count them; without a run, every one does."""
     lives = {status.run_id: status.alive(at=at) for status in statuses}
     counting = [status for status in statuses if lives[status.run_id]] or list(statuses)
-    counted = {result.trial_id: result for result in sorted(results, key=age) if _counts(result, counting)}
+    again = {status.run_id: to_repeat(results, status.again) for status in counting}
+    counted = {result.trial_id: result for result in sorted(results, key=age) if _counts(result, counting, again)}
     running = {
         trial_id
         for status in statuses
@@ -107,14 +110,16 @@ def progress_of(suite: Suite, results: Sequence[Result], statuses: Sequence[Stat
     return found
 
 
-def _counts(result: Result, counting: Sequence[Status]) -> bool:
-    """Whether one of the runs `counting` takes the result as there; without a run, every result counts."""
+def _counts(result: Result, counting: Sequence[Status], again: Mapping[str, set[Key]]) -> bool:
+    """Whether one of the runs `counting` takes the result as there; without a run, every result counts. `again`: the
+    keys that each run repeats."""
     if result.status == "interrupted":
         return False
     for status in counting:
         mine = result.run_id == status.run_id
-        again = not mine and ("*" in status.again or result.status in status.again)
-        if not again and result.environment_id in status.environments and result.code_id in status.codes:
+        key = result.trial_id, result.environment_id, result.code_id
+        repeats = not mine and ("*" in status.again or key in again[status.run_id])
+        if not repeats and result.environment_id in status.environments and result.code_id in status.codes:
             return True
     return not counting
 

@@ -92,7 +92,7 @@ def _started(pid: int) -> str | None:
 class Status:
     """The status of a run: since when, which process, which trials, and which results count as its plan's.
 
-    `again`: statuses that are run again, so that only this run's results with one of them count ("*": all of them).
+    `again`: the words of `--retry`: of what it runs again only this run's own results count ("*": of everything).
     `trials`: those of the job in work, since `began_at`, for `limit_seconds` at most.
     """
 

@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ from bench.base import checkpoint_file, files
 from bench.base.records import Json, Result, canonical_json
 from bench.errors import BenchError
 from bench.results.lines import read_line
+from bench.results.timing import DISTURBED, timings
 
 SUITE_FILE = "suite.json"
 MOST_SUITE_BYTES = 64 << 20
@@ -252,6 +253,16 @@ def newest(results: Iterable[Result]) -> dict[tuple[str, str, str], Result]:
         if key not in found or (found[key].finished_at, found[key].run_id) <= (result.finished_at, result.run_id):
             found[key] = result
     return found
+
+
+def to_repeat(results: Iterable[Result], asked: Collection[str]) -> set[tuple[str, str, str]]:
+    """Keys, as `newest` has them, of the newest results that `--retry` asks for: those of a status, or DISTURBED."""
+    found = newest(results)
+    again = {key for key, result in found.items() if result.status in asked}
+    if DISTURBED in asked:  # numpy, scipy: only where it is asked for
+        words = timings(list(found.values()))
+        again |= {key for key, timing in zip(found, words, strict=True) if timing.word == DISTURBED}
+    return again
 
 
 def newest_ok(results: Sequence[Result], trial: str) -> Result:

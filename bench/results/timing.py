@@ -9,6 +9,7 @@ from bench.base.metrics import SPEED
 from bench.base.records import Result
 
 ROUGH = 0.05  # a relative half-width above it
+DISTURBED = "disturbed"
 # Kinds of `validity_notes` that tell of no disturbance: how jumpy or how few single blocks are, the half-width knows.
 OF_BLOCKS = frozenset({"unstable", "few samples"})
 
@@ -57,7 +58,7 @@ def _timing(result: Result | None, half_width: float | None, blocks: int) -> Tim
         return Timing()
     disturbing = [note for note in result.validity_notes if note.partition(":")[0] not in OF_BLOCKS]
     rough = _why_rough(half_width, blocks)
-    word = "disturbed" if disturbing else "rough" if rough else "good"
+    word = DISTURBED if disturbing else "rough" if rough else "good"
     return Timing(word, (*disturbing, *rough), half_width)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bench.base.records import STATUSES, Component, Environment, Result, Status
-from bench.execute.plan import Identifier, Plan, make_plan
+from bench.execute.plan import Identifier, Plan, make_plan, parse_retry
 from bench.suite.catalogue import Catalogue, ComponentInfo, DeviceInfo
 from bench.suite.plan import Axis, Suite
 
@@ -71,6 +71,59 @@ def test_fresh_runs_all_and_retry_what_ended_so() -> None:
     assert planned(suite(), catalogue(), results).to_run == []
     assert len(planned(suite(), catalogue(), results, fresh=True).to_run) == 2
     assert [each.trial.seed for each in planned(suite(), catalogue(), results, retry=["failed"]).to_run] == [0]
+
+
+NOT_ALONE = "not alone: threads waited for a core 33% of the time"
+STEADY = {"block_seconds": [0.02] * 20, "block_samples": [64.0] * 20}
+
+
+@pytest.mark.parametrize(
+    ("note", "again"),
+    [
+        (NOT_ALONE, True),
+        ("throttled: the container's CPU quota was used up 12% of the time", True),
+        ("cold: no warm-up steps", True),
+        ("fan too slow: a device of a plugin says", True),
+        ("unstable: sd of the step times is 12% of their mean", False),  # of an older bench: says nothing of others
+        ("few samples: 4 timed blocks, fewer than 5", False),
+        ("", False),
+    ],
+)
+def test_retry_disturbed_measures_again_what_other_work_disturbed(note: str, again: bool) -> None:
+    first, second = ended(suite(), catalogue(), "ok")
+    steady = {"metrics": {"train_samples_per_second": 3200.0}, "samples": STEADY}
+    results = [replace(first, validity_notes=(note,) if note else (), **steady), replace(second, **steady)]
+    found = planned(suite(), catalogue(), results, retry=parse_retry("disturbed"))
+    assert [each.trial.seed for each in found.to_run] == ([0] if again else [])
+    assert found.there == 2 - again
+
+
+def test_retry_disturbed_leaves_what_is_rough_and_goes_together_with_a_status() -> None:
+    rough, disturbed, failed = ended(suite(seeds=(0, 1, 2)), catalogue(), "ok")
+    results = [
+        replace(rough, metrics={"train_samples_per_second": 1.0}),  # no blocks: its half-width is not known
+        replace(disturbed, metrics={"train_samples_per_second": 1.0}, validity_notes=(NOT_ALONE,)),
+        replace(failed, status="failed", reason="why"),
+    ]
+    for asked, seeds in {
+        "disturbed": [1],
+        "failed": [2],
+        "disturbed, failed": [1, 2],
+        "failed,disturbed": [1, 2],
+    }.items():
+        found = planned(suite(seeds=(0, 1, 2)), catalogue(), results, retry=parse_retry(asked))
+        assert [each.trial.seed for each in found.to_run] == seeds
+
+
+def test_what_was_measured_again_undisturbed_is_there() -> None:
+    old, _ = ended(suite(), catalogue(), "ok", at="1")
+    speed = {"train_samples_per_second": 1.0}
+    new = replace(old, metrics=speed, samples=STEADY, finished_at="2")
+    results = [new, replace(old, metrics=speed, validity_notes=(NOT_ALONE,))]
+    asked = parse_retry("disturbed")
+    assert planned(suite(seeds=[0]), catalogue(), results, retry=asked).there == 1
+    assert len(planned(suite(seeds=[0]), catalogue(), [results[1], replace(results[1], finished_at="3"), new],
+                       retry=asked).to_run) == 1  # fmt: skip
 
 
 def test_the_newest_result_counts() -> None:

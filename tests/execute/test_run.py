@@ -63,7 +63,7 @@ def test_retry_runs_those_again_that_ended_so(project: Any) -> None:
     assert wrong.code == 2
     assert wrong.err.strip() == (
         "--retry faild: unknown status; did you mean failed? (there are: ok, failed, diverged, oom, timeout, crashed, "
-        "skipped, interrupted)"
+        "skipped, interrupted, disturbed)"
     )
 
 

@@ -45,6 +45,15 @@ def results(of: Suite, count: int, **changes: Any) -> list[Result]:
     return [Result(trial=trial, trial_id=trial.trial_id, **own) for trial in list(of.trials())[:count]]
 
 
+def test_a_run_that_measures_the_disturbed_again_counts_only_its_own_of_them() -> None:
+    of = suite()
+    alone, *others = results(of, 5, run_id="before", metrics={"train_samples_per_second": 1.0, "total_seconds": 9.0})
+    disturbed = [replace(each, validity_notes=("not alone: 30 %",)) for each in others]
+    mine = replace(disturbed[0], run_id=RUN, finished_at=NOW.isoformat())
+    found = progress_of(of, [alone, *disturbed, mine], [running(again=("disturbed",))], at=NOW)
+    assert (found.all.ok, found.all.left) == (2, 3)
+
+
 def running(*trials: Any, ago_seconds: float = 4.0, **changes: Any) -> Status:
     moment = (NOW - timedelta(seconds=ago_seconds)).isoformat()
     found = Status(
