@@ -58,7 +58,7 @@ def assert_trains_as_itself(
     assert (written.returncode, written.stderr) == (0, "")
     assert converted.split(", scaling")[0].rstrip(" }") in written.stdout
     (folder / "both.toml").write_text(SUITE.format(own=own, converted=converted), encoding="utf-8")
-    ran = bench("run", "both.toml", cwd=folder, data_root=data_root)
+    ran = bench("run", "both.toml", "--no-report", cwd=folder, data_root=data_root)
     assert ran.returncode == 0, ran.stderr
     results = learnt(folder / "results" / "both")
     assert len(results) == 4

@@ -205,7 +205,7 @@ def test_a_spawned_trial_times_out_and_crashes_like_a_forked_one(
     monkeypatch.delattr(os, "pidfd_open")  # as on macOS
     executor = local.LocalExecutor()
     slept = executor.run(
-        request_for(tmp_path, "sleeps", plugins=(str(plugin),)), timeout_seconds=15, on_progress=lambda what: None
+        request_for(tmp_path, "sleeps", plugins=(str(plugin),)), timeout_seconds=8, on_progress=lambda what: None
     )
     ended = executor.run(
         request_for(tmp_path, "ends", plugins=(str(plugin),)), timeout_seconds=60, on_progress=lambda what: None

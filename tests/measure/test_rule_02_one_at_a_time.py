@@ -59,7 +59,7 @@ def start(bench: Any) -> Callable[..., subprocess.Popen[str]]:
         (bench.folder / "paced.py").write_text(PACED)
         suite = bench.folder / f"{name}.toml"
         suite.write_text(SUITE.replace("NAME", name).replace("COUNT", str(seeds)).replace("EPOCHS", str(epochs)))
-        command = bench.command("run", suite, "--results", bench.folder / f"results-{name}")
+        command = bench.command("run", suite, "--results", bench.folder / f"results-{name}", "--no-report")
         streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE} | how
         return subprocess.Popen(command, env=bench.environment(), text=True, cwd=bench.folder, **streams)
 
@@ -87,7 +87,7 @@ def test_while_a_trial_runs_the_parent_uses_less_than_1_per_cent_of_a_core(
 ) -> None:
     """Its CPU time as the kernel keeps it, over 4 s, with a terminal to draw a live line on: the most that it does."""
     with terminal() as (descriptor, drawn):
-        process = start("watched", epochs=80, stderr=descriptor)
+        process = start("watched", epochs=60, stderr=descriptor)
         wait_for((bench.folder / "began").exists)
         time.sleep(0.5)  # what is drawn when a trial begins is not what it does while one runs
         before, began = cpu_seconds(process.pid), time.monotonic()

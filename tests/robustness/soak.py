@@ -44,7 +44,7 @@ ROUND_SECONDS = 300  # a run that takes longer hangs
 GONE_SECONDS = 3.0  # within which nothing of a killed run is left, where it gets the processor that it needs to end
 LEFT_SECONDS = 30.0  # what is still there then does not end
 TMPFS_BYTES = 16 << 20
-RENDERED_AGAIN = 15  # of so many rounds, one of each attack renders its report a second time, from nothing
+RENDERED_AGAIN = 7  # each so-many-th round renders its report a second time, from nothing; prime to the attacks
 RETRY = ("--retry", "failed,timeout,oom,crashed")
 
 
@@ -230,7 +230,7 @@ def soak(rounds: int, *, seed: int, folder: Path) -> Tally:
             with small_disk(one.results) if name == "fill" else _plain(one.results):
                 one.attack(name, run_seconds)
                 one.recover()
-                one.check(again=number % RENDERED_AGAIN < len(ATTACKS))
+                one.check(again=number % RENDERED_AGAIN == 0)
             shutil.rmtree(one.folder)
         except Broken as broken:
             tally.broken.append(f"round {number} ({name}): {broken}")

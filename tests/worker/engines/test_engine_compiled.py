@@ -36,7 +36,7 @@ def weights(path: Path) -> dict[str, np.ndarray[Any, Any]]:
 
 @needs_compiler
 @pytest.mark.filterwarnings("ignore")  # of the compiler's own libraries
-@pytest.mark.parametrize(("model", "train"), [("linear", {}), ("mlp", {}), ("cnn", {}), ("mlp", MANY)])
+@pytest.mark.parametrize(("model", "train"), [("mlp", {}), ("cnn", {}), ("mlp", MANY)])
 def test_it_learns_what_eager_does_and_tells_its_compile_time_apart(
     run_trial: Any, tmp_path: Path, model: str, train: dict[str, Any]
 ) -> None:
