@@ -20,7 +20,7 @@ from bench.analysis import plots
 from bench.analysis.curves import curve
 from bench.analysis.sections import sections_of
 from bench.base.records import Component, Result
-from bench.plots.draw import draw
+from bench.plots.draw import draw, looks_of
 from bench.present import style
 from bench.present.axes import PlainFormatter, label_right
 from bench.present.colours import Style, styles_of
@@ -196,6 +196,19 @@ def test_a_model_looks_the_same_everywhere(make: ModuleType) -> None:
     for plot in plots_of(plan, make.run_of(plan)):
         used = {(line.get_color(), line.get_marker()) for ax in plot.figure.axes for line in ax.lines}
         assert (expected.colour, expected.marker) in used, plot.name
+
+
+@pytest.mark.parametrize(("count", "devices"), [(9, 1), (20, 1), (56, 1), (9, 2), (20, 2), (14, 4)])
+def test_many_models_are_told_apart_by_colour_and_shape(make: ModuleType, count: int, devices: int) -> None:
+    """No two have both in common, whatever else the plot says by shapes."""
+    models = [Component("mlp", {"hidden": 1 + at}) for at in range(count)]
+    plan = make.Plan(models=models, seeds=(0,), devices=("cpu", "cuda", "cuda:1", "cuda:2")[:devices], baseline="")
+    results = [make.result_of(trial) for trial in plan.trials()]
+    styles = styles_of(cell.model for section in sections_of(latest(results, plan).rows, plan) for cell in section.cells)
+    for plot in chosen(plan, results):
+        looks = looks_of(plot, styles)
+        assert len({(style.colour, style.marker) for style in looks.values()}) == len(looks), plot.name
+        assert all(looks[plot.called(cell)].colour == styles[cell.model].colour for cell in plot.cells)
 
 
 def test_axes_are_logarithmic_where_values_span_decades(make: ModuleType) -> None:

@@ -17,6 +17,10 @@ function curvePoints(trial, name, by) {
     .filter((point) => point.y != null && point.x != null);
 }
 
+/** How the line of a model is broken: models that share a colour have other dashes, for dots may be too small to tell. */
+const LAP = new Set(DATA.looks.map(([colour]) => colour)).size;
+const modelDash = ({ model }) => ["", "6 3", "2 3", "8 3 2 3"][Math.floor(MODELS.indexOf(model) / LAP) % 4];
+
 function curvePlot(points, { name, by, width, dashed }) {
   const share = name.includes("accuracy");
   points.forEach((d) => {
@@ -25,7 +29,7 @@ function curvePlot(points, { name, by, width, dashed }) {
   const z = (d) => `${d.trial.index} ${d.curve}`;
   const log =
     by === "train_seconds" && spansDecades(points.map((d) => d.x).filter((x) => x > 0)) && points.every((d) => d.x > 0);
-  const groups = dashed ? d3.groups(points, dashed) : [["", points]];
+  const groups = d3.groups(points, dashed ?? modelDash);
   const x = { ...axisOptions({ label: axisText(by), log, values: points.map((d) => d.x) }, width), nice: false };
   if (by === "epoch")
     x.ticks = d3.ticks(...d3.extent(points, (d) => d.x), Math.min(8, width / 70)).filter(Number.isInteger);
