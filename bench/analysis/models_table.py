@@ -9,7 +9,6 @@ from bench.analysis.conditions import conditions, seeds_text
 from bench.analysis.ratios import bases, basis, ratio
 from bench.analysis.table_columns import (
     BOLD,
-    INTERVALS,
     Marks,
     doubt,
     interval_notes,
@@ -134,15 +133,19 @@ def _notes(section: Section, table: Table, *, baseline: str, marks: Marks, docto
     if section.pools:
         yield POOLING
     ratios = _ratios(section, baseline_of(section, baseline)) if "ratio" in keys else {}
-    how, notes = bases(_paired(ratios) or ratios.values()), list(interval_notes(table.rows, table.columns))
+    how = bases(_paired(ratios) or ratios.values())
     told = f"{RATIOS}; {'; '.join(how)}." if how else ""
-    yield from [f"{note} {told}".strip() if note == INTERVALS else note for note in notes]
-    if told and INTERVALS not in notes:
-        yield told
+    notes = list(interval_notes(table.rows, table.columns)) or [""]
+    yield from (note for note in (f"{notes[0]} {told}".strip(), *notes[1:]) if note)
     if any(cell.best for row in table.rows for cell in row):
         yield BOLD
     yield from doubt(section.cells)
     yield from marks.notes(table.rows)
+
+
+def _column(table: Table, key: str) -> Iterator[TableCell]:
+    """The cells of one column."""
+    return (cell for row in table.rows for cell, column in zip(row, table.columns, strict=True) if column.key == key)
 
 
 def share_of_peak(cell: Cell, doctor: Doctor | None) -> float | None:

@@ -1,5 +1,6 @@
 """Columns of tables of cells: settings, means, and the footnotes that say why a mean is not there."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,11 +15,6 @@ from bench.present.tables import Column, Columns, TableCell
 from bench.results.frame import WHOLE
 from bench.statistics.intervals import Estimate
 
-INTERVALS = "±: 95 % interval of the mean over seeds (Student's t)."
-UNEVEN = (
-    "In brackets after a mean: both ends of that interval, where they are not equally far from it. Of times, rates and "
-    "bytes it is taken on logarithms, of a share it ends at 0 and 1."
-)
 BOLD = "Bold: the best of its column, where it can be told from every other (95 % intervals of the differences)."
 Item = TypeVar("Item")
 
@@ -101,12 +97,34 @@ def mean_column(
 
 def interval_notes(rows: Iterable[Sequence[TableCell]], columns: Sequence[Column]) -> Iterator[str]:
     """What the intervals of means are, as far as they occur; not those of ratios, which stand in brackets too."""
-    texts = [cell.text for row in rows for cell, column in zip(row, columns, strict=True) if column.key != "ratio"]
-    uneven = any(text.partition(" [")[1] for text in texts)
-    if uneven or any("±" in text for text in texts):
-        yield INTERVALS
+    cells = [
+        cell
+        for row in rows
+        for cell, column in zip(row, columns, strict=True)
+        if column.key != "ratio" and ("±" in cell.text or " [" in cell.text)
+    ]
+    uneven = [cell for cell in cells if " [" in cell.text]
+    even = any("±" in cell.text for cell in cells)
+    interval = f"95 % interval of the mean over seeds ({method(cells)})"
+    if even:
+        yield f"±: {interval}."
     if uneven:
-        yield UNEVEN
+        what = "both ends of that interval, where they are not equally far from it" if even else f"its {interval}"
+        cut = "" if all(map(_is_logarithmic, uneven)) else " That of a share ends at 0 and 1."
+        yield f"In brackets after a mean: {what}.{cut}"
+
+
+def method(cells: Iterable[TableCell]) -> str:
+    """How the intervals of `cells` are made: `Student's t`, on logarithms where these are so."""
+    logarithmic = any(map(_is_logarithmic, cells))
+    return f"Student's t{'; of times, rates and bytes on their logarithms' if logarithmic else ''}"
+
+
+def _is_logarithmic(cell: TableCell) -> bool:
+    """Whether both ends of an interval are a factor away from the mean, and not a difference."""
+    if not cell.number or not cell.low or not cell.high or not cell.low < cell.number < cell.high:
+        return False
+    return math.isclose(cell.high / cell.number, cell.number / cell.low, rel_tol=1e-9)
 
 
 def why_empty(cell: Cell, metric: Metric) -> str:

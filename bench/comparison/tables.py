@@ -128,8 +128,9 @@ def _accuracy(cell: ComparedCell) -> TableCell:
 
 def _notes(comparison: Comparison) -> list[str]:
     """Returns what marks and columns mean, as far as they occur."""
-    sides = f"A: {comparison.a.name}. B: {comparison.b.name}. ± : 95 % interval over processes (t)."
-    notes = [f"{sides} {_ratio_note(comparison)}"]
+    even = any("±" in _accuracy(cell).text for cell in comparison.cells)
+    intervals = "±: 95 % interval over processes (Student's t). " if even else ""
+    notes = [f"A: {comparison.a.name}. B: {comparison.b.name}. {intervals}{_ratio_note(comparison)}"]
     if any(cell.trains_differently for cell in comparison.cells):
         notes.append(DIFFERENT)
     notes.append(DETECTABLE)

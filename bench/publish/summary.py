@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from operator import itemgetter
 
 from bench.analysis.cells import Cell, Section, axis_label, metrics_of, scale_for, value_text
-from bench.analysis.table_columns import BOLD, Marks, doubt, interval_notes, mean_column
+from bench.analysis.table_columns import BOLD, Marks, doubt, interval_notes, mean_column, method
 from bench.base.metrics import ACCURACY, BUILT_IN, Metric, metric_named
 from bench.errors import nearest
 from bench.present.format import Scale, figure, head, listing, whole
@@ -128,7 +128,7 @@ def _notes(cells: Sequence[Cell], table: Table, layout: Layout, marks: Marks) ->
         yield f"Figures: {'; '.join(meanings)}."
     yield from interval_notes(rows, table.columns)
     if layout.form == "range":
-        yield "Ranges: 95 % interval of the mean over seeds (Student's t)."
+        yield f"Ranges: 95 % interval of the mean over seeds ({method(cell for row in rows for cell in row)})."
     if any(cell.best for row in rows for cell in row):
         yield BOLD
     if any("†" in text for text in texts):

@@ -21,8 +21,8 @@ from bench.suite.plan import Published, Suite
 
 ROUNDING = 1e-12  # of a mean of equal figures
 WHAT = (
-    "ours: mean over n seeds ± 95 % interval (Student's t). inside: whether the published figure lies in that "
-    "interval. difference: ours − published, of a range from its nearer end."
+    "ours: mean over n seeds. inside: whether the published figure lies in its 95 % "
+    "interval (Student's t). difference: ours − published, of a range from its nearer end."
 )
 LIMITS = (
     "The interval holds what another seed would change, and nothing else. A published figure is one number, rounded, "

@@ -70,17 +70,17 @@ def _block(section: Section, variant: Variant, dataset: str, *, baseline: str, w
     title = section.title.replace(section.dataset, dataset, 1)  # the report has its settings in full
     name = " · ".join(part for part in (title, section.describe(variant)) if part)
     lines = list(map(printable_line, _table(cells, baseline_of(section, baseline), width)))
-    above = _title(name, _counted(cells), used=max(map(width_of, lines)), width=width)
+    above = _title(name, _counted(cells, lines), used=max(map(width_of, lines)), width=width)
     notes = [*_footnotes(cells), *_not_paired(cells, baseline_of(section, baseline))]
     return [*above, *lines, *(line for note in notes for line in wrapped(note, width=width))]
 
 
-def _counted(cells: Sequence[Cell]) -> str:
-    """`n = 5 seeds, ± 95 % (t)`; the seeds of timings too where accuracies pool over more."""
+def _counted(cells: Sequence[Cell], lines: Sequence[str]) -> str:
+    """`n = 5 seeds, ± 95 % (t)`, where a line has such an interval; the seeds of timings too where they are fewer."""
     levels, timings = ([cell.n_of(name) for cell in cells if cell.n] for name in (ACCURACY, SPEED))
     seeds = plural(levels[0], "seed") if len(set(levels)) == 1 else f"{span(levels)} seeds"
     own = f" (timings {span(timings)})" if levels != timings else ""
-    return f"n = {seeds}{own}{', ± 95 % (t)' if max(levels) > 1 else ''}"
+    return f"n = {seeds}{own}{', ± 95 % (t)' if any('±' in line for line in lines) else ''}"
 
 
 def _title(name: str, counted: str, *, used: int, width: int) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.analysis.artifacts import layers
 from bench.analysis.cells import Cell, Section
-from bench.analysis.table_columns import Marks, cell_columns
+from bench.analysis.table_columns import Marks, cell_columns, interval_notes
 from bench.base.metrics import ACCURACY, BUILT_IN, Bounds
 from bench.errors import BenchError
 from bench.present.format import Scale
@@ -20,7 +20,7 @@ Row = tuple[Section, Cell, Figures]
 NOTES = (
     "Of all weights in two or more dimensions (matrices and filters; no biases), after training. L2 norm: the root of "
     "the sum of their squares. near zero: smaller than a hundredth of the root mean square of their layer, so that the "
-    "scale of a layer does not matter. ±: 95 % interval of the mean over seeds (Student's t).",
+    "scale of a layer does not matter.",
 )
 
 
@@ -39,7 +39,7 @@ def weights_table(sections: Sequence[Section], *, folder: Path) -> Table | None:
         (_mean("near_zero", "near zero (%)"), lambda row: _cell(row[2], 1, marks)),
     ]
     table = table_of("weights", "Weights", rows, columns)
-    return replace(table, notes=(*NOTES, *marks.notes(table.rows)))
+    return replace(table, notes=(*NOTES, *interval_notes(table.rows, table.columns), *marks.notes(table.rows)))
 
 
 def _mean(key: str, head: str) -> Column:

@@ -13,8 +13,9 @@ from bench.analysis.cells import Section
 from bench.analysis.models_table import models_table
 from bench.analysis.plots import plots_of
 from bench.analysis.sections import sections_of
+from bench.analysis.table_columns import interval_notes
 from bench.base.records import Component, Result
-from bench.present.tables import Table, to_csv, to_latex, to_markdown
+from bench.present.tables import Column, Table, TableCell, to_csv, to_latex, to_markdown
 from bench.publish.summary import summary_table
 from bench.report.terminal import terminal_summary
 from bench.results.frame import latest
@@ -39,6 +40,47 @@ def with_metric(results: list[Result], model: str, **metrics: float) -> list[Res
         replace(each, metrics={**each.metrics, **metrics}) if each.trial.model.name == model else each
         for each in results
     ]
+
+
+T = "95 % interval of the mean over seeds (Student's t"
+ON_LOGARITHMS = "; of times, rates and bytes on their logarithms"
+
+
+@pytest.mark.parametrize(
+    ("cells", "notes"),
+    [
+        ([], []),
+        ([("0.9", 0.9, None, None)], []),
+        ([("0.9", 0.9, 0.8, 1.0)], []),  # no interval is shown
+        ([("0.9 ± 0.1", 0.9, 0.8, 1.0)], [f"±: {T})."]),
+        ([("100 ± 1", 100.0, 99.0, 100.0 / 0.99)], [f"±: {T}{ON_LOGARITHMS})."]),
+        ([("100 [50, 200]", 100.0, 50.0, 200.0)], [f"In brackets after a mean: its {T}{ON_LOGARITHMS})."]),
+        (
+            [("0.9 [0.7, 1.0]", 0.9, 0.7, 1.0)],
+            [f"In brackets after a mean: its {T}). That of a share ends at 0 and 1."],
+        ),
+        (
+            [("0.9 ± 0.1", 0.9, 0.8, 1.0), ("100 [50, 200]", 100.0, 50.0, 200.0)],
+            [
+                f"±: {T}{ON_LOGARITHMS}).",
+                "In brackets after a mean: both ends of that interval, where they are not equally far from it.",
+            ],
+        ),
+        ([("0.57 [0.5, 0.6]", 0.57, 0.5, 0.6)], None),
+    ],
+)
+def test_a_caption_says_what_intervals_are_in_the_table(cells: list[Any], notes: list[str] | None) -> None:
+    row = [TableCell(*cell) for cell in cells]
+    columns = [Column("ratio" if notes is None else "any", "any") for _ in row]
+    assert list(interval_notes([row], columns)) == (notes or [])
+
+
+def test_captions_of_one_seed_speak_of_no_interval(make: ModuleType) -> None:
+    plan = make.Plan(seeds=(0,))
+    table = table_of(plan, make.run_of(plan))
+    assert not [note for note in table.notes if "interval" in note]
+    told = table_of(make.Plan(), make.run_of(make.Plan())).notes
+    assert [note for note in told if note.startswith("±") and "ratio of trained samples/s (Welch" in note]
 
 
 def test_figures(make: ModuleType) -> None:

@@ -204,7 +204,9 @@ def test_many_models_are_told_apart_by_colour_and_shape(make: ModuleType, count:
     models = [Component("mlp", {"hidden": 1 + at}) for at in range(count)]
     plan = make.Plan(models=models, seeds=(0,), devices=("cpu", "cuda", "cuda:1", "cuda:2")[:devices], baseline="")
     results = [make.result_of(trial) for trial in plan.trials()]
-    styles = styles_of(cell.model for section in sections_of(latest(results, plan).rows, plan) for cell in section.cells)
+    styles = styles_of(
+        cell.model for section in sections_of(latest(results, plan).rows, plan) for cell in section.cells
+    )
     for plot in chosen(plan, results):
         looks = looks_of(plot, styles)
         assert len({(style.colour, style.marker) for style in looks.values()}) == len(looks), plot.name
