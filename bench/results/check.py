@@ -7,7 +7,7 @@ repair that cannot lose anything.
 import json
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +29,7 @@ ProblemKind = Literal["damaged", "duplicated", "orphaned", "foreign", "newer", "
 KINDS: tuple[str, ...] = get_args(ProblemKind)
 Key = tuple[str, str]  # run_id, trial_id: a run runs a trial once
 LINES_FILE = re.compile(r"trials/[^/]*\.jsonl", re.DOTALL)
+MOVED_ASIDE = re.compile(r"trials/.*\.damaged", re.DOTALL)  # by `--repair`
 RUN_FILE = re.compile(r"(?:artifacts|logs)/([^/]+)/([0-9a-f]{16})\.(h5|log|part)")
 CHECKPOINT = re.compile(rf"{FOLDER}/([0-9a-f]{{16}})/(?:{re.escape(LAST)}|{re.escape(BEST)})({re.escape(ASIDE)})?")
 # What a run writes beside the results, and can be made again from them.
@@ -53,6 +54,7 @@ class Checked:
     files: int = 0
     older: int = 0  # results of an older schema: they are read as if they were of this one
     findings: list[Finding] = field(default_factory=list)
+    damaged: list[tuple[str, int, bytes]] = field(default_factory=list)  # file, number and bytes of each damaged line
 
     @property
     def faults(self) -> list[Finding]:
@@ -67,9 +69,12 @@ def check(folder: Path, *, plan: Collection[str] | None) -> Checked:
     lines = [name for name in names if LINES_FILE.fullmatch(name) and files.is_plain(folder / name, inside=folder)]
     results = _check_lines(folder, lines, plan, found)
     found.findings += _check_artifacts(folder, results, frozenset(names))
+    for name in (name for name in names if MOVED_ASIDE.fullmatch(name)):
+        if files.is_plain(folder / name, inside=folder):
+            found.damaged += [(name, number, line) for number, _, line in lines_of(folder / name, inside=folder)]
     for name in names:
         if name not in lines:
-            found.findings += _check_file(folder, name, results)
+            found.findings += _check_file(folder, name, results, found.damaged)
             found.findings += _check_checkpoint(folder, name, results, plan)
     if (folder / SUITE_FILE).is_file() and not results:
         found.findings.append(Finding("note", SUITE_FILE, "a plan without a result yet"))
@@ -108,7 +113,9 @@ def read_line(line: bytes) -> tuple[Result | None, str]:
         raise
     except ValidationError as error:
         first = error.errors()[0]
-        return None, one_line(f"{'.'.join(map(str, first['loc']))[:60]}: {first['msg'][:100]}")
+        place = ".".join(map(str, first["loc"]))[:60]
+        found = "not there" if first["type"] == "missing" else f"{first['input']!r:.60} is not what bench writes there"
+        return None, one_line(f"{place}: {found}")
     except json.JSONDecodeError as error:
         return None, f"cut off or damaged: of {len(line):,} bytes, no valid JSON from byte {error.pos:,} on"
     except DAMAGED as error:
@@ -133,6 +140,7 @@ def _check_lines(
                 continue
             if result is None:
                 found.findings.append(Finding("damaged", where, why))
+                found.damaged.append((name, number, line))
                 continue
             key = result.run_id, result.trial_id
             if key in results:
@@ -181,7 +189,9 @@ def _check_artifacts(folder: Path, results: Mapping[Key, Result], names: Collect
             yield Finding("damaged", name, "its SHA-256 is not the one in its result")
 
 
-def _check_file(folder: Path, name: str, results: Mapping[Key, Result]) -> Iterator[Finding]:
+def _check_file(
+    folder: Path, name: str, results: Mapping[Key, Result], damaged: Sequence[tuple[str, int, bytes]]
+) -> Iterator[Finding]:
     """A file that does not hold results."""
     if (folder / name).is_symlink():
         yield Finding("foreign", name, "a link; it was not followed")
@@ -194,15 +204,28 @@ def _check_file(folder: Path, name: str, results: Mapping[Key, Result]) -> Itera
         if form == "part":
             yield Finding("orphaned", name, "left behind by a trial that was killed")
         elif (run_id, trial_id) not in results:
-            yield Finding("orphaned", name, "no result belongs to it")
+            line = _damaged_line(run_id, trial_id, damaged)
+            yield Finding("note", name, line) if line else Finding("orphaned", name, "no result belongs to it")
     elif CHECKPOINT.fullmatch(name):
         return  # that of another function
     elif name.startswith((f"{doctor.FOLDER}/", f"{status.FOLDER}/")):
         yield from _check_record(folder, name)
-    elif name.startswith("trials/") and name.endswith(".damaged"):
+    elif MOVED_ASIDE.fullmatch(name):
         return  # what `--repair` has moved aside
     elif name != SUITE_FILE and not name.startswith(DERIVED):
         yield Finding("foreign", name, "not a file that bench writes")
+
+
+def _damaged_line(run_id: str, trial_id: str, damaged: Sequence[tuple[str, int, bytes]]) -> str:
+    """On which damaged line the result of a file stands; of one that was cut before its ids, that it may. "" if none.
+    A run writes its lines into a file that has its name."""
+    perhaps = ""
+    for name, number, line in damaged:
+        if trial_id.encode() in line and (run_id.encode() in line or run_id in name):
+            return f"its result is a damaged line: {name}, line {number}"
+        if run_id in name and b'"trial_id"' not in line:
+            perhaps = perhaps or f"its result may be a damaged line that was cut off: {name}, line {number}"
+    return perhaps
 
 
 def _check_checkpoint(

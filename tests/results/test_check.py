@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,7 @@ from bench.base.checkpoint_file import BEST, LAST, Label
 from bench.base.records import Json
 from bench.cli.check import check as command
 from bench.errors import BenchError
+from bench.results.check import check
 from bench.results.store import Store
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -86,7 +88,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str, str, str]] = {
     "cut": (lambda f: append(f, b'{"schema": 2, "tri'), "damaged", "trials/a.jsonl, line 4", "cut off or damaged"),
     "noise": (lambda f: append(f, b"\xff\x00\n"), "damaged", "line 4", "no valid JSON from byte 0"),
     "type": (lambda f: edit(f, metrics={"test_loss": "x"}), "damaged", "line 1", "metrics.test_loss"),
-    "path": (lambda f: edit(f, run_id="../../x"), "damaged", "line 1", "run_id: String should match pattern"),
+    "path": (lambda f: edit(f, run_id="../../x"), "damaged", "line 1", "run_id: '../../x' is not what bench writes there"),
     "edited": (lambda f: edit(f, trial_id=OTHER_TRIAL), "damaged", "line 1", "its trial_id is 0123456789abcdef"),
     "code": (lambda f: edit(f, code={"model": "x"}), "damaged", "line 1", "its code_id"),
     "artifact": (lambda f: os.truncate(artifact(f), 3), "damaged", f"artifacts/{RUN}/", "SHA-256"),
@@ -254,3 +256,45 @@ def test_checkpoints(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert path.relative_to(folder).as_posix() in out
         path.unlink()
     assert run(folder) == 0
+
+
+def cut_line(folder: Path, at: int, length: int) -> None:
+    """Cut a line of the run's own file; the artifact and the log stand for the first of them."""
+    path = folder / f"trials/{RUN}.jsonl"
+    (folder / "trials/a.jsonl").rename(path)
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[at] = lines[at][:length] + b"\n"
+    path.write_bytes(b"".join(lines))
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (lambda f: edit(f, metrics={"test_loss": "x"}), "its result is a damaged line: trials/a.jsonl, line 1"),
+        (lambda f: edit(f, status="splendid"), "its result is a damaged line: trials/a.jsonl, line 1"),
+        (lambda f: edit(f, metrics=[1]), "its result is a damaged line: trials/a.jsonl, line 1"),
+        (lambda f: cut_line(f, 0, -20), f"its result is a damaged line: trials/{RUN}.jsonl, line 1"),
+        (lambda f: cut_line(f, 0, 40), f"its result may be a damaged line that was cut off: trials/{RUN}.jsonl, line 1"),
+    ],
+    ids=["type", "status", "list", "cut late", "cut early"],
+)
+@pytest.mark.parametrize("repair", [False, True])
+def test_files_of_damaged_lines_are_not_orphaned(
+    damage: Any, told: str, repair: bool, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither before nor after the lines were moved aside; a file of no line at all still is."""
+    log = f"logs/{RUN}/{artifact(folder).stem}.log"
+    put(folder, log)
+    damage(folder)
+    if repair:
+        run(folder, repair=True)
+        told = told.replace(".jsonl, line", ".jsonl.damaged, line")
+    put(folder, f"logs/{RUN.replace('2026', '2025')}/{OTHER_TRIAL}.log")
+    capsys.readouterr()
+    found = check(folder, plan=None).findings
+    assert {(each.kind, each.what) for each in found if each.where in (log, f"artifacts/{RUN}/{artifact(folder).name}")} == {
+        ("note", told)
+    }
+    assert [each.where for each in found if each.kind == "orphaned"] == [
+        f"logs/{RUN.replace('2026', '2025')}/{OTHER_TRIAL}.log"
+    ]
