@@ -182,8 +182,8 @@ def _csv_cell(cell: TableCell, column: Column) -> list[str]:
 _LATEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
     "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "|": r"\textbar{}", "±": r"$\pm$", "×": r"$\times$", "–": "--", "−": "$-$", "†": r"\dag{}", "‡": r"\ddag{}", "·": r"$\cdot$",
-    "µ": r"$\mu$", "…": r"\ldots{}",
+    "|": r"\textbar{}", "±": r"$\pm$", "×": r"$\times$", "–": "--", "−": "$-$", "†": r"\dag{}", "‡": r"\ddag{}",
+    "·": r"$\cdot$", "µ": r"$\mu$", "…": r"\ldots{}",
 }  # fmt: skip
 
 

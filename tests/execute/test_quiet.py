@@ -20,6 +20,7 @@ from bench.analysis.sections import sections_of
 from bench.errors import BenchError
 from bench.execute import quiet
 from bench.execute.executors.exit_status import Ending
+from bench.execute.executors.local import Executor
 from bench.execute.prepare import Options, read
 from bench.execute.progress import Voice
 from bench.execute.quiet import Counters, Reading, reading, wait_until_quiet
@@ -195,7 +196,7 @@ def test_a_cluster_is_other_machines(tmp_path: Path) -> None:
         read(Options(tmp_path / "none.toml", wait_quiet="5m", executor="ray"))
 
 
-class Fake:
+class Fake(Executor):
     """An executor whose trials end at once, and what happened in which order."""
 
     def __init__(self) -> None:

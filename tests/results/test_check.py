@@ -274,7 +274,10 @@ def cut_line(folder: Path, at: int, length: int) -> None:
         (lambda f: edit(f, status="splendid"), "its result is a damaged line: trials/a.jsonl, line 1"),
         (lambda f: edit(f, metrics=[1]), "its result is a damaged line: trials/a.jsonl, line 1"),
         (lambda f: cut_line(f, 0, -20), f"its result is a damaged line: trials/{RUN}.jsonl, line 1"),
-        (lambda f: cut_line(f, 0, 40), f"its result may be a damaged line that was cut off: trials/{RUN}.jsonl, line 1"),
+        (
+            lambda f: cut_line(f, 0, 40),
+            f"its result may be a damaged line that was cut off: trials/{RUN}.jsonl, line 1",
+        ),
     ],
     ids=["type", "status", "list", "cut late", "cut early"],
 )
@@ -292,9 +295,9 @@ def test_files_of_damaged_lines_are_not_orphaned(
     put(folder, f"logs/{RUN.replace('2026', '2025')}/{OTHER_TRIAL}.log")
     capsys.readouterr()
     found = check(folder, plan=None).findings
-    assert {(each.kind, each.what) for each in found if each.where in (log, f"artifacts/{RUN}/{artifact(folder).name}")} == {
-        ("note", told)
-    }
+    assert {
+        (each.kind, each.what) for each in found if each.where in (log, f"artifacts/{RUN}/{artifact(folder).name}")
+    } == {("note", told)}
     assert [each.where for each in found if each.kind == "orphaned"] == [
         f"logs/{RUN.replace('2026', '2025')}/{OTHER_TRIAL}.log"
     ]
