@@ -136,3 +136,11 @@ def skipped(trial: Trial) -> Result:
 def run_of(plan: Plan) -> list[Result]:
     """Every trial of the plan: ok on the CPU, skipped elsewhere."""
     return [result_of(trial) if trial.device == "cpu" else skipped(trial) for trial in plan.trials()]
+
+
+NOT_ALONE = "not alone: tasks on this machine waited for a core 40% of the time"
+
+
+def disturbed(result: Result, *, note: str = NOT_ALONE) -> Result:
+    """The same result, measured beside other programs, or under whatever `note` says."""
+    return replace(result, valid=False, validity_notes=(note,))

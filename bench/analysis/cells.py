@@ -25,6 +25,7 @@ from bench.present.format import Scale, printable, scale_of
 from bench.results.frame import Row, pools, threads_of
 from bench.results.rounds import InGroup
 from bench.results.rounds import by_seed as rounds_by_seed
+from bench.results.timing import Timing, mostly_disturbed, timings
 from bench.statistics.intervals import Estimate, paired_t_interval, t_interval
 
 Variant = tuple[Json, ...]  # the values of a section's axes, in their order
@@ -91,8 +92,14 @@ class Cell:
         return [row for row in self.rows if row.status != "ok"]
 
     @cached_property
-    def not_valid(self) -> list[Result]:
-        return [result for result in self.ok if result.valid is False]
+    def timings(self) -> list[Timing]:
+        """How far each timing that is in its means of timings is to be trusted."""
+        return timings(self.results_of(SPEED))
+
+    @cached_property
+    def disturbed(self) -> bool:
+        """Whether its means of timings are; of a disturbed cell nothing is said that compares it in speed."""
+        return mostly_disturbed(self.timings)
 
     def by_seed(self, metric: str) -> dict[int, float]:
         """Seed → value, of the seeds that are ok and have it."""
@@ -136,6 +143,11 @@ def labels_of(components: Iterable[Component]) -> dict[str, str]:
     found = {component.canonical: printable(component.label) for component in components}
     often = Counter(found.values())
     return {key: label if often[label] == 1 else f"{label} {digest(key)[:8]}" for key, label in found.items()}
+
+
+def doubtful(metric: Metric, *cells: Cell) -> bool:
+    """Whether nothing may be said of how `cells` compare in `metric`: it is timed, and one of them is disturbed."""
+    return metric.timed and any(cell.disturbed for cell in cells)
 
 
 def paired_difference(a: Cell, b: Cell, *, metric: str) -> Estimate | None:

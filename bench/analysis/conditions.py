@@ -148,14 +148,6 @@ def reasons(pairs: Iterable[tuple[str, str]], *, most: int = 3) -> str:
     return "; ".join(texts + ([f"{left:,} for other reasons"] if left else []))
 
 
-def validity(results: Iterable[Result]) -> str:
-    """Why results are not valid: what stands before the colon of each note, and how often."""
-    counted = Counter(kind for result in results for kind in {note.partition(":")[0] for note in result.validity_notes})
-    # Ties by name: the text is the same each time.
-    often = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
-    return listing([f"{kind} ({count:,})" for kind, count in often]) or "no reason given"
-
-
 def notes(results: Iterable[Result]) -> list[str]:
     """What has to be known of results: `digits · mlp: <note>.`, each note once with the data sets and models that it
     is of. Of notes on a data set that differ in their numbers only, from seed to seed, the first."""

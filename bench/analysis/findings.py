@@ -57,9 +57,13 @@ class AtSetting:
         return found is not None and found.excludes(0) and found.mean > 0
 
     @property
-    def fastest(self) -> Cell | None:
-        timed = [cell for cell in self.ranked if cell.estimate(SPEED)]
-        return max(timed, key=_speed, default=None)
+    def timed(self) -> list[Cell]:
+        """The models whose speeds may be compared, the fastest first."""
+        return sorted((cell for cell in self.ranked if _is_timed(cell)), key=_speed, reverse=True)
+
+
+def _is_timed(cell: Cell) -> bool:
+    return cell.estimate(SPEED) is not None and not cell.disturbed
 
 
 def _speed(cell: Cell) -> float:
@@ -215,15 +219,15 @@ def _share_of_seeds(a: Cell, b: Cell) -> str:
 
 
 def cost(here: AtSetting) -> str:
-    """The sentence on what the most accurate model costs in speed and memory, against the fastest."""
-    best, fastest = here.best, here.fastest
-    if fastest is None:
+    """The sentence on what the most accurate model costs in speed and memory, against the fastest of
+    those whose timings nothing disturbed; none where its own are disturbed."""
+    best, timed = here.best, here.timed
+    if best not in timed:
         return ""
+    fastest, *others = timed
     if fastest is best:
-        others = [cell for cell in here.ranked[1:] if cell.estimate(SPEED)]
-        second = max(others, key=_speed, default=None)
-        found = ratio(best, second, metric=SPEED) if second else None
-        return f"{_faster(best, second, found)}." if second and found else ""
+        found = ratio(best, others[0], metric=SPEED) if others else None
+        return f"{_faster(best, others[0], found)}." if found else ""
     found = ratio(fastest, best, metric=SPEED)
     if found is None:
         return ""
@@ -282,7 +286,7 @@ def _alone(here: AtSetting) -> str:
     seeds = plural(cell.n_of(ACCURACY), "seed")
     text = f"On {_where(here)}, {cell.model} reaches an accuracy of {_level(cell)} over {seeds}"
     speed, lost = cell.estimate(SPEED), _lost(here)
-    text += f" and trains on {plain(speed.mean)} samples a second." if speed else "."
+    text += f" and trains on {plain(speed.mean)} samples a second." if speed and _is_timed(cell) else "."
     return f"{text} {lost}." if lost else text
 
 
@@ -338,7 +342,7 @@ def _span_of(section: Section, axis: str) -> str:
 def _from_to(axis: str, first: Cell, last: Cell) -> str:
     ends = f"From {axis_label(axis)} {value_text(first.setting(axis))} to {value_text(last.setting(axis))}"
     text = f"{ends} its accuracy goes from {_level(first)} to {_level(last)}"
-    found = ratio(last, first, metric=SPEED)
+    found = ratio(last, first, metric=SPEED) if _is_timed(first) and _is_timed(last) else None
     if found is None:
         return f"{text}."
     how = "" if found.low is None else f" ({basis(found, apart='one ran after the other')})"

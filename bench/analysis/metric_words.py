@@ -22,7 +22,7 @@ def metric_called(name: str, *, measured: frozenset[str]) -> Metric:
 
 def said(verdict: Verdict, metric: Metric) -> str:
     """The word for `verdict`: `faster` is the better end of any metric, `slower` the worse one."""
-    if verdict in ("same", "ambiguous") or metric.unit in TIMED:
+    if verdict in ("same", "ambiguous", "doubtful") or metric.unit in TIMED:
         return verdict
     better = verdict == "faster"
     if not metric.built_in:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from bench.analysis.cells import Cell, Section, metrics_of, scale_for
+from bench.analysis.cells import Cell, Section, doubtful, metrics_of, scale_for
 from bench.analysis.conditions import conditions, seeds_text
 from bench.analysis.ratios import bases, basis, ratio
 from bench.analysis.table_columns import (
@@ -17,6 +17,7 @@ from bench.analysis.table_columns import (
     why_empty,
     why_not_ok,
 )
+from bench.analysis.trust import MARK, mark
 from bench.base.metrics import ACCURACY, BUILT_IN, SPEED, TABLE_OF_MODELS, Metric
 from bench.errors import BenchError, nearest
 from bench.present.doctor_text import cited
@@ -91,7 +92,8 @@ def _beside_speed(section: Section, baseline: str, doctor: Doctor | None, marks:
         columns.append((Column("n_timings", "n of timings"), lambda cell: count_cell(cell.n)))
     if model := baseline_of(section, baseline):
         found, column = _ratios(section, model), Column("ratio", f"×{model}", interval=True)
-        columns.append((column, lambda cell: _ratio_cell(cell, found, model, marks)))
+        against = _against(section, model)
+        columns.append((column, lambda cell: _marked(_ratio_cell(cell, found, model, marks), cell, against[cell])))
     if any(share_of_peak(cell, doctor) for cell in section.cells):
         columns.append((Column("share_of_peak", "of peak FLOP/s"), partial(_share_cell, doctor)))
     return columns
@@ -99,9 +101,20 @@ def _beside_speed(section: Section, baseline: str, doctor: Doctor | None, marks:
 
 def _ratios(section: Section, model: str) -> dict[Cell, Ratio | None]:
     """The speed of every other cell over that of `model` at the same settings, where it was measured there."""
-    against = {section.variant_of(cell): cell for cell in section.measured if cell.model == model}
-    pairs = ((cell, against.get(section.variant_of(cell))) for cell in section.cells)
+    pairs = _against(section, model).items()
     return {cell: ratio(cell, other, metric=SPEED) for cell, other in pairs if other not in (None, cell)}
+
+
+def _against(section: Section, model: str) -> dict[Cell, Cell | None]:
+    """Every cell with that of `model` at the same settings, where it was measured there."""
+    found = {section.variant_of(cell): cell for cell in section.measured if cell.model == model}
+    return {cell: found.get(section.variant_of(cell)) for cell in section.cells}
+
+
+def _marked(shown: TableCell, cell: Cell, other: Cell | None) -> TableCell:
+    """A ratio with the mark of disturbed timings, where those of a side are."""
+    doubt = other is not None and shown.number is not None and doubtful(BUILT_IN[SPEED], cell, other)
+    return replace(shown, text=f"{shown.text} {MARK}") if doubt else shown
 
 
 def _paired(ratios: Mapping[Cell, Ratio | None]) -> list[Ratio]:
@@ -160,7 +173,9 @@ def share_of_peak(cell: Cell, doctor: Doctor | None) -> float | None:
 
 def _share_cell(doctor: Doctor | None, cell: Cell) -> TableCell:
     share = share_of_peak(cell, doctor)
-    return TableCell(DASH) if share is None else TableCell(percent(share), number=share)
+    if share is None:
+        return TableCell(DASH)
+    return TableCell(percent(share) + mark(BUILT_IN[SPEED], cell.timings), number=share)
 
 
 def _n_cell(marks: Marks, cell: Cell) -> TableCell:
@@ -168,7 +183,6 @@ def _n_cell(marks: Marks, cell: Cell) -> TableCell:
     planned = len({row.trial.seed for row in cell.rows} | {result.trial.seed for result in cell.pool})
     text = f"{n}" if n == planned else f"{n} of {planned}"
     text += f" {marks.mark(why_not_ok(cell))}" if cell.not_ok else ""
-    text += f" ({len(cell.not_valid)} †)" if cell.not_valid else ""
     return TableCell(text, number=n)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Literal
 
-from bench.analysis.cells import Cell, Section, axis_label, metrics_of, value_text
+from bench.analysis.cells import Cell, Section, axis_label, doubtful, metrics_of, value_text
 from bench.analysis.conditions import conditions_short
 from bench.analysis.curves import BAND, CUT, LINES, ONE_SEED, PLACES, Curves, curves_of, pooled_as
 from bench.analysis.curves import NAMES as CURVE_NAMES
@@ -24,6 +24,7 @@ MEAN = "mean and 95 % interval (Student's t)"
 KEYS = {mark: f"small: one seed · {mark} with line: {MEAN}" for mark in ("large", "bar")}
 KEY_ONE = "one seed: no interval"
 KEY_FRONT = "ring: no other is both cheaper and more accurate, by the means (Pareto front)"
+HOLLOW = "hollow: most of its timings were disturbed"
 SMOOTHED = "training loss: of smoothed labels"
 MOST_MODELS = 16  # in one plot; the tables have all
 MOST_ROWS = 24  # of a strip
@@ -59,6 +60,10 @@ class Plot:
     @property
     def cells(self) -> list[Cell]:
         return [cell for _, group in self.panels for cell in group]
+
+    def hollow(self, *cells: Cell) -> bool:
+        """Whether the mark of a cell is hollow: it stands at timings that are disturbed. Of several: of any."""
+        return any(doubtful(metric, *cells) for metric in (self.metric, BUILT_IN.get(self.x)) if metric)
 
 
 def plots_of(sections: Sequence[Section]) -> Iterator[tuple[Section, Plot]]:
@@ -97,9 +102,10 @@ def _several_seeds(cells: Sequence[Cell], metric: Metric) -> bool:
     return any(cell.n_of(metric.name) > 1 for cell in cells)
 
 
-def key_of(cells: Sequence[Cell], metric: Metric, *, mark: str = "large") -> str:
-    """What the marks mean."""
-    return KEYS[mark] if _several_seeds(cells, metric) else KEY_ONE
+def key_of(cells: Sequence[Cell], metric: Metric, *, mark: str = "large", cost: Metric | None = None) -> str:
+    """What the marks mean; `cost` is what else they stand at."""
+    key = KEYS[mark] if _several_seeds(cells, metric) else KEY_ONE
+    return f"{key} · {HOLLOW}" if doubtful(metric, *cells) or (cost and doubtful(cost, *cells)) else key
 
 
 def panels_of(section: Section, metric: str, *, most: int) -> Panels:
@@ -190,7 +196,8 @@ def against(panels: Panels, cost: Metric, *, dataset: str, conditions: str) -> P
     """Accuracy against a cost, of cells that have both."""
     metric = BUILT_IN[ACCURACY]
     title = f"Accuracy on {dataset} against {cost.title}"
-    notes = conditions, key_of(_flat(panels), metric), KEY_FRONT
+    cells = _flat(panels)
+    notes = conditions, key_of(cells, metric, cost=cost), *(() if doubtful(cost, *cells) else (KEY_FRONT,))
     return Plot("against", f"accuracy-{file_word(cost)}", title, notes, panels, metric, x=cost.name)
 
 
@@ -228,6 +235,8 @@ def _learning(section: Section) -> Iterator[Plot]:
             conditions += f" · {SMOOTHED}"
         key = f"{LINES} · {BAND if _several_seeds(cells, metric) else ONE_SEED}"
         key += f" · {CUT}" if any(each.cut for each in curves.values()) else ""
+        if late := [cell.model for cell in cells if x != "epoch" and cell.disturbed]:
+            key += f" · seconds of {listing(list(dict.fromkeys(late)))}: disturbed"
         if few := list(_fewer(panels, curves, metric)):
             key += f" · curves of {listing(few)}"
         title = f"Learning curves on {section.dataset} against {words}"

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
-from bench.analysis.cells import Cell, Section, axis_label, is_number, paired_difference, value_text
-from bench.analysis.conditions import reasons, validity
+from bench.analysis.cells import Cell, Section, axis_label, doubtful, is_number, paired_difference, value_text
+from bench.analysis.conditions import reasons
 from bench.analysis.ratios import ratio
-from bench.base.metrics import Metric
+from bench.analysis.trust import mark, meaning, short
+from bench.base.metrics import BUILT_IN, SPEED, Metric
 from bench.present.format import DASH, plural
 from bench.present.tables import Column, Columns, TableCell
 from bench.results.frame import WHOLE
@@ -77,10 +78,9 @@ def mean_column(
     text: Callable[[Estimate], str],
     marks: Marks,
     comparable: bool = True,
-    doubtful: Callable[[Cell], str] = lambda _: "",
 ) -> Callable[[Cell | None], TableCell]:
-    """What makes the cells of a column of means, from text and what `doubtful` puts behind it. The best of `cells` is
-    marked, where they are `comparable`."""
+    """What makes the cells of a column of means, with the mark of disturbed timings. The best of `cells` is bold, where
+    they are `comparable`."""
     comparable = comparable and metric.built_in and metric.unit != "count"
     best = best_cell(list(cells), metric) if comparable else None
 
@@ -90,7 +90,7 @@ def mean_column(
             return marks.empty("not in the plan.")
         if found is None:
             return marks.empty(why_empty(cell, metric))
-        return TableCell(text(found) + doubtful(cell), found.mean, found.low, found.high, best=cell is best)
+        return TableCell(text(found) + mark(metric, cell.timings), found.mean, found.low, found.high, best=cell is best)
 
     return shown
 
@@ -142,12 +142,10 @@ def why_not_ok(cell: Cell) -> str:
 
 
 def doubt(cells: Iterable[Cell]) -> Iterator[str]:
-    """The note on trials that are not valid, where there are some."""
+    """The note on timings that were disturbed, where there are some."""
     cells = list(cells)
-    doubtful = [result for cell in cells for result in cell.not_valid]
-    if doubtful:
-        total = plural(sum(cell.n for cell in cells), "trial")
-        yield f"† not valid, {len(doubtful):,} of {total}: {validity(doubtful)}."
+    if text := short(result for cell in cells for result in cell.ok):
+        yield f"{meaning(mark(BUILT_IN[SPEED], cell.timings) for cell in cells)} {text}"
 
 
 def best_cell(cells: Sequence[Cell], metric: Metric) -> Cell | None:
@@ -161,8 +159,11 @@ def best_cell(cells: Sequence[Cell], metric: Metric) -> Cell | None:
 
 
 def shown_better(a: Cell, b: Cell, *, metric: Metric) -> bool:
-    """Whether the seeds show that `a` is better: timings by their ratio, what the seed decides by the difference over
-    the seeds that both have; rounds of one seed are no seeds. What is counted from the model needs none."""
+    """Whether the seeds show that `a` is better: timings by their ratio, and never where they are disturbed; what the
+    seed decides by the difference over the seeds that both have; rounds of one seed are no seeds. What is counted from
+    the model needs none."""
+    if doubtful(metric, a, b):
+        return False
     if metric.timing:
         found = ratio(a, b, metric=metric.name)
         shown = found is not None and found.over != "rounds" and found.excludes(1)

@@ -34,6 +34,8 @@ BOUNDS = {
     "J": _COST, "nats": _COST, "samples/s": _RATE, "seconds": _RATE,
 }  # fmt: skip
 
+TIMED = frozenset({"FLOP/s", "J", "samples/s", "seconds"})
+
 
 @dataclass(frozen=True, slots=True)
 class Metric:
@@ -64,6 +66,11 @@ class Metric:
             object.__setattr__(self, name, getattr(self, name) or text)
         if self.bounds == UNBOUNDED:
             object.__setattr__(self, "bounds", BOUNDS[self.unit])
+
+    @property
+    def timed(self) -> bool:
+        """Whether it is a time, or energy over one: what disturbs timings disturbs it. Memory and counts are not."""
+        return self.unit in TIMED
 
     @property
     def built_in(self) -> bool:

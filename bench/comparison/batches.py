@@ -45,7 +45,7 @@ class Best:
 
 def series_of(comparison: Comparison) -> list[BatchSeries]:
     """Returns a series for each setting that has a ratio at two batch sizes or more. There is none where the batch size
-    is what is compared."""
+    is what is compared, nor where the timings of a size are disturbed: none is chosen by those."""
     groups: dict[tuple[tuple[str, Json], ...], list[ComparedCell]] = {}
     for cell in comparison.compared:
         if AXIS in cell.pair.settings:
@@ -53,7 +53,7 @@ def series_of(comparison: Comparison) -> list[BatchSeries]:
             rest = tuple((name, value) for name, value in cell.pair.settings.items() if name != AXIS)
             groups.setdefault((*rest, machines), []).append(cell)
     found = [BatchSeries(tuple(sorted(cells, key=lambda cell: cell.a.trial.batch_size))) for cells in groups.values()]
-    return [each for each in found if len(each.cells) > 1]
+    return [each for each in found if len(each.cells) > 1 and not any(c.verdict == "doubtful" for c in each.cells)]
 
 
 def crossovers(comparison: Comparison) -> list[tuple[BatchSeries, Crossover]]:

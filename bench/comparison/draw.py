@@ -7,9 +7,10 @@ from typing import Any
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from bench.analysis.metric_words import said
+from bench.analysis.plots import HOLLOW
 from bench.comparison.pairs import Comparison
 from bench.comparison.tables import intervals_text, verdict_text
-from bench.present.axes import name_rows
+from bench.present.axes import mark_look, name_rows
 from bench.present.format import times
 from bench.present.names import short_names
 from bench.present.style import FAINT, INK, SMALL, Frame, figure_with_axes, text_inches
@@ -26,6 +27,7 @@ LOOKS = {
     "slower": ("#D55E00", "v"),
     "same": ("#0072B2", "s"),
     "ambiguous": ("#555555", "o"),
+    "doubtful": ("#555555", "o"),  # and hollow
 }
 NARROW, WIDE = 2.5, 64.0  # how many times the right end of the axis is the left one
 
@@ -53,7 +55,7 @@ def forest(comparison: Comparison) -> Any:
     _band(ax, comparison)
     _ratio_axis(ax, [ratio for _, ratio, *_ in found])
     for row, (_, ratio, verdict, _) in enumerate(found):
-        _row(ax, row, ratio, LOOKS[verdict], mean=row >= len(cells))
+        _row(ax, row, ratio, LOOKS[verdict], mean=row >= len(cells), hollow=verdict == "doubtful")
     name_rows(ax, [short[label] for label, *_ in found], texts)
     if len(found) > len(cells):
         ax.axhline(len(cells) - 0.5, color=FAINT, linewidth=0.8)
@@ -70,6 +72,8 @@ def _subtitles(comparison: Comparison) -> list[str]:
     texts = ["ratio B / A and its 95 % interval, one figure a process", *filter(None, [intervals_text(comparison)])]
     if any(cell.trains_differently for cell in comparison.compared):
         texts.append("≠ trains differently: the accuracies of the same seeds differ")
+    if comparison.count("doubtful"):
+        texts.append(HOLLOW)
     if any(cell.smallest is not None for cell in comparison.compared):
         texts.append("grey band: the smallest difference that can be told from noise here (bench doctor)")
     return texts
@@ -82,14 +86,16 @@ def _band(ax: Any, comparison: Comparison) -> None:
     ax.axvline(1, color=INK, linewidth=1.0)
 
 
-def _row(ax: Any, row: int, ratio: Ratio, look: tuple[str, str], *, mean: bool) -> None:
+def _row(ax: Any, row: int, ratio: Ratio, look: tuple[str, str], *, mean: bool, hollow: bool) -> None:
     colour, marker = look
     if ratio.low is not None and ratio.high is not None:
         ax.plot(
             [ratio.low, ratio.high], [row, row], color=colour, linewidth=2.2 if mean else 1.8, solid_capstyle="butt"
         )
         ax.plot([ratio.low, ratio.high], [row, row], "|", color=colour, markersize=9, markeredgewidth=1.6)
-    ax.plot([ratio.ratio], [row], "D" if mean else marker, color=colour, markersize=8, markeredgecolor="white")
+    ax.plot(
+        [ratio.ratio], [row], "D" if mean else marker, markersize=8, color=colour, **mark_look(colour, hollow=hollow)
+    )
 
 
 def _ratio_axis(ax: Any, ratios: Sequence[Ratio]) -> None:

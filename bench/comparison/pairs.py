@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from bench.analysis.cells import Cell, paired_difference
+from bench.analysis.cells import Cell, doubtful, paired_difference
 from bench.analysis.metric_words import DOCTORED, metric_called
 from bench.analysis.ratios import bases
 from bench.analysis.ratios import ratio as ratio_between
@@ -37,7 +37,8 @@ class ComparedCell:
     """One cell on both sides. Ratios are B over A, of one figure a process; accuracies B less A, paired by seed.
 
     `smallest`: the doctor's smallest difference of both machines, the larger one. `detectable`: the smallest ratio
-    that so many processes with such a spread would show in four of five cases. `why`: why there is no ratio.
+    that so many processes with such a spread would show in four of five cases. `why`: why there is no ratio. `verdict`:
+    doubtful where the timings of a side are disturbed.
     """
 
     pair: Pair
@@ -76,8 +77,8 @@ class Comparison:
 
     `overall` is the ratio of the only cell, or the geometric mean over those that have one, without an interval: cells
     share what changed between two runs, and an interval that does not know it excluded 1 in 24 to 43 % of comparisons
-    of a thing with itself. `verdict`: that of the cells where they agree, else `ambiguous`. `shown`: settings that tell
-    cells apart.
+    of a thing with itself. `verdict`: that of the cells where they agree, else `doubtful` where that of
+    one is, or `ambiguous`. `shown`: settings that tell cells apart.
     """
 
     a: Side
@@ -182,6 +183,8 @@ def _compared(pair: Pair, metric: Metric, doctors: Sequence[Doctor]) -> Compared
     said: Verdict
     if ratio is None:
         said = "ambiguous"
+    elif doubtful(metric, a, b):
+        said = "doubtful"
     elif not metric.timing and max(len(set(each)) for each in values) == 1:  # a count has no noise
         more: Verdict = "faster" if metric.higher_is_better else "slower"
         less: Verdict = "slower" if metric.higher_is_better else "faster"
@@ -261,7 +264,8 @@ def _overall(cells: Sequence[ComparedCell]) -> tuple[Ratio | None, Verdict]:
     """Returns what `Comparison` has of all cells together."""
     found = [cell for cell in cells if cell.ratio is not None]
     verdicts = {cell.verdict for cell in found}
-    said: Verdict = verdicts.pop() if len(verdicts) == 1 else "ambiguous"
+    mixed: Verdict = "doubtful" if "doubtful" in verdicts else "ambiguous"
+    said: Verdict = verdicts.pop() if len(verdicts) == 1 else mixed
     if len(found) < 2:
         return (found[0].ratio if found else None), said
     logs = [math.log(cell.ratio.ratio) for cell in found if cell.ratio is not None]

@@ -10,13 +10,14 @@ from bench.base.metrics import Metric
 from bench.comparison.matching import Pair, describe
 from bench.comparison.pairs import ComparedCell, Comparison
 from bench.comparison.sides import side_text
-from bench.comparison.tables import detectable_text, intervals_text
+from bench.comparison.tables import detectable_text, disturbed, intervals_text
 from bench.present.format import listing, percent, plural, ranges, span, times
 from bench.statistics.ratios import Verdict
 
 MOST_NAMED = 4
+DOUBTFUL = "Doubtful: most timings of a side were disturbed, so that nothing is said of their speeds."
 CHANCE_FROM = 5  # cells from which on it is said how many verdicts chance alone gives
-ORDER: tuple[Verdict, ...] = ("faster", "slower", "same", "ambiguous")
+ORDER: tuple[Verdict, ...] = ("faster", "slower", "same", "ambiguous", "doubtful")
 
 
 def answer(comparison: Comparison) -> str:
@@ -31,6 +32,8 @@ def _cell(comparison: Comparison) -> str:
     if found is None:
         whys = dict.fromkeys(cell.why for cell in comparison.cells if cell.why)
         return f"No ratio: {'; '.join(whys)}." if whys else f"No cell has {metric.name} on both sides."
+    if comparison.verdict == "doubtful":
+        return DOUBTFUL
     much = times(found.ratio, found.low, found.high)
     factor = factor_words(found.ratio, metric) if comparison.verdict in ("faster", "slower") else ""
     if found.low is None:
@@ -64,6 +67,8 @@ def _cells(comparison: Comparison) -> str:
 def _mean(comparison: Comparison) -> str:
     found, metric = comparison.overall, comparison.metric
     assert found is not None
+    if comparison.verdict == "doubtful":
+        return DOUBTFUL
     if comparison.count("faster") and comparison.count("slower"):
         return f"Their geometric mean, {times(found.ratio)}, stands for none of them."
     factor = factor_words(found.ratio, metric) if comparison.verdict in ("faster", "slower") else ""
@@ -102,9 +107,7 @@ def remarks(comparison: Comparison) -> Iterator[str]:
     sides = list(chain.from_iterable((cell.a, cell.b) for cell in comparison.cells))
     if left_out := [row for side in sides for row in side.not_ok]:
         yield f"Not in these figures: {reasons((row.status, row.reason) for row in left_out)}."
-    trials = {(each.trial_id, each.run_id, each.finished_at): each for side in sides for each in side.ok}
-    if doubtful := sum(each.valid is False for each in trials.values()):
-        yield f"{doubtful:,} of {plural(len(trials), 'trial')} not valid; see bench report of each side."
+    yield from disturbed(comparison)
     if shared := _shared(comparison.cells):
         yield f"The same measurement stands on both sides {plural(shared, 'time')}: it says nothing of a difference."
     if comparison.several:

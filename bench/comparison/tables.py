@@ -1,18 +1,19 @@
 """The tables of a comparison: cells, batch sizes, differences; and the frame with every number."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bench.analysis.cells import Cell, axis_label, value_text
 from bench.analysis.metric_words import said
+from bench.analysis.trust import happened
 from bench.comparison.batches import BatchSeries, Best, best_batches, crossovers
 from bench.comparison.differences import Difference
 from bench.comparison.matching import Pair
 from bench.comparison.pairs import ComparedCell, Comparison
-from bench.present.format import DASH, difference, number, plural, scale_of
+from bench.present.format import DASH, difference, number, scale_of
 from bench.present.tables import Column, Columns, Table, TableCell, count_cell, estimate_cell, ratio_cell, table_of
 from bench.statistics.intervals import Ratio
 from bench.statistics.ratios import Crossover
@@ -135,11 +136,14 @@ def _notes(comparison: Comparison) -> list[str]:
         notes.append(DIFFERENT)
     notes.append(DETECTABLE)
     notes += [f"{DASH} {why}." for why in dict.fromkeys(cell.why for cell in comparison.cells if cell.why)]
-    doubtful = sum(len(side.not_valid) for cell in comparison.cells for side in (cell.a, cell.b))
-    if doubtful:
-        total = sum(sum(cell.n) for cell in comparison.cells)
-        notes.append(f"{doubtful:,} of {plural(total, 'trial')} not valid; see the reports of the two sides.")
-    return notes
+    return [*notes, *disturbed(comparison)]
+
+
+def disturbed(comparison: Comparison) -> Iterator[str]:
+    """Yields for each side what disturbed its timings, where the metric is one of them."""
+    for name, sides in zip("AB", zip(*((cell.a, cell.b) for cell in comparison.cells), strict=True), strict=True):
+        if comparison.metric.timed and (text := happened(result for cell in sides for result in cell.ok)):
+            yield f"Timings of {name}: {text}."
 
 
 def best_table(comparison: Comparison) -> Table | None:

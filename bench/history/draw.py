@@ -3,9 +3,19 @@
 from collections.abc import Sequence
 from typing import Any
 
+from bench.analysis.plots import HOLLOW
 from bench.base.metrics import Metric
 from bench.history.steps import Run, Trend
-from bench.present.axes import label_right, panel_title, readable_ticks, scale_axis, seeds, spans_decades, whiskers
+from bench.present.axes import (
+    label_right,
+    mark_look,
+    panel_title,
+    readable_ticks,
+    scale_axis,
+    seeds,
+    spans_decades,
+    whiskers,
+)
 from bench.present.colours import Style
 from bench.present.format import Scale, axis_text, scale_of
 from bench.present.label_places import thinned
@@ -24,8 +34,9 @@ def history(trends: Sequence[Trend], metric: Metric, *, title: str, styles: dict
     shown = {name: group[:MOST_MODELS] for name, group in list(groups.items())[:MOST_PANELS]}
     names = {trend.model for group in shown.values() for trend in group}
     left_out = len(trends) - sum(map(len, shown.values()))
+    hollow = [HOLLOW] if any(run.disturbed for group in shown.values() for trend in group for run in trend.runs) else []
     figure, axes = figure_with_axes(
-        title, [KEY, *([f"{left_out} other series are in the table"] if left_out else [])],
+        title, [KEY, *hollow, *([f"{left_out} other series are in the table"] if left_out else [])],
         rows=len(shown), columns=1, panel_inches=2.6, gap_inches=0.95,
         frame=Frame(left=0.95, right=widest(names) + 0.5, bottom=0.75),
     )  # fmt: skip
@@ -60,8 +71,10 @@ def _line(ax: Any, trend: Trend, places: dict[str, int], scale: Scale, style: St
     for place, run in zip(x, trend.runs, strict=True):
         seeds(ax, place, [value / scale.divisor for value in run.point.values], style)
     ax.errorbar(x, means, yerr=ends if any(map(any, ends)) else None, color=style.colour, marker=style.marker,
-                capsize=3, markersize=6, elinewidth=1.2, markeredgecolor="white", markeredgewidth=0.5)  # fmt: skip
+                capsize=3, markersize=6, elinewidth=1.2, **mark_look(style.colour))  # fmt: skip
     for place, mean, run in zip(x, means, trend.runs, strict=True):
+        if run.disturbed:
+            ax.plot(place, mean, style.marker, markersize=6, zorder=5, **mark_look(style.colour, hollow=True))
         if run.change:
             ax.axvline(place - 0.5, color=style.colour, linestyle=(0, (3, 2)), linewidth=1.1)
             ax.annotate(

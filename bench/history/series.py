@@ -7,6 +7,7 @@ from functools import cached_property
 from bench.base.records import TOGETHER, Json, Result, Trial, canonical_json, digest
 from bench.present.names import short_names
 from bench.results.frame import pools
+from bench.results.timing import Timing, timings
 
 # Facts of an environment that an upgrade changes. All others are the machine: a series never goes across them.
 SAID = (
@@ -50,9 +51,10 @@ class Point:
         notes = self.first.environment.notes
         return f"{str(notes.get('commit') or '')[:8]}{'+' if notes.get('commit') and notes.get('dirty') else ''}"
 
-    @property
-    def not_valid(self) -> int:
-        return sum(result.valid is False for result in self.results)
+    @cached_property
+    def timings(self) -> list[Timing]:
+        """How far the timing of each result is to be trusted."""
+        return timings(self.results)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from bench.history.series import Point, Series, differences, series_of
 from bench.present.format import Scale, plural, printable, scale_of, signed, times
 from bench.results.doctor import Doctor, machine_id, newest
 from bench.results.frame import metric_names
+from bench.results.timing import mostly_disturbed
 from bench.statistics.changes import change_points
 from bench.statistics.intervals import Estimate, log_ratio, paired_t_interval, t_interval
 from bench.statistics.ratios import verdict
@@ -24,7 +25,8 @@ WORDS = {"faster": "better", "slower": "worse"}
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """How a run stands to the one before it: `better`, `worse`, `same` or `ambiguous`."""
+    """How a run stands to the one before it: `better`, `worse`, `same` or `ambiguous`; `doubtful` where the timings of
+    either are disturbed."""
 
     text: str
     verdict: str
@@ -36,13 +38,14 @@ class Step:
 @dataclass(frozen=True)
 class Run:
     """A run of a series beside the run before it: how it stands to that, and what differs. `change`: what changed,
-    where a new level begins here, else empty."""
+    where a new level begins here, else empty. `disturbed`: whether the timings that its mean is of are."""
 
     point: Point
     mean: Estimate
     step: Step | None
     differs: tuple[str, ...]
     change: str = ""
+    disturbed: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,12 +102,19 @@ def _group(series: Series, dataset: str, shown: Sequence[str], *, several: bool)
 
 def _runs(series: Series, metric: Metric, doctors: Sequence[Doctor], *, alpha: float) -> list[Run]:
     points = series.points
-    runs = [Run(points[0], t_interval(points[0].values, bounds=metric.bounds), None, ())]
-    for before, after in pairwise(points):
+    means = [t_interval(point.values, bounds=metric.bounds) for point in points]
+    disturbed = [metric.timed and mostly_disturbed(point.timings) for point in points]
+    runs = [Run(points[0], means[0], None, (), disturbed=disturbed[0])]
+    for index, (before, after) in enumerate(pairwise(points), start=1):
         step = _ratio(before, after, metric, doctors) if metric.timing else _difference(before, after, metric)
-        mean = t_interval(after.values, bounds=metric.bounds)
-        runs.append(Run(after, mean, step, tuple(differences(before, after))))
-    for index, change in _changes([run.mean.mean for run in runs], ratios=metric.timing, alpha=alpha):
+        if step and any(disturbed[index - 1 : index + 1]):
+            step = replace(step, verdict="doubtful")
+        differs = tuple(differences(before, after))
+        runs.append(Run(after, means[index], step, differs, disturbed=disturbed[index]))
+    # A disturbed run is no level: it would begin one, and end it.
+    whole = [index for index, run in enumerate(runs) if not run.disturbed]
+    for place, change in _changes([means[index].mean for index in whole], ratios=metric.timing, alpha=alpha):
+        index = whole[place]
         why = "; ".join(runs[index].differs) or "nothing that is recorded differs"
         runs[index] = replace(runs[index], change=f"{change}: {why}")
     return runs
@@ -138,7 +148,7 @@ def _difference(before: Point, after: Point, metric: Metric) -> Step | None:
 
 def _changes(levels: Sequence[float], *, ratios: bool, alpha: float) -> Iterator[tuple[int, str]]:
     """Yields the index of the first run of each new level, with size and p of the change."""
-    ratios = ratios and min(levels) > 0
+    ratios = ratios and min(levels, default=0) > 0
     scaled = [math.log(level) for level in levels] if ratios else levels
     found = change_points(scaled, alpha=alpha)
     ends = [0, *(change.index for change in found), len(levels)]

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bench.analysis.trust import mark, meaning, short
 from bench.base.metrics import Metric
 from bench.history.steps import ALPHA, Run, Trend
 from bench.present.columns import page_of, to_text, wrapped
@@ -19,7 +20,6 @@ NOTE = (
     "the two runs is not in it, so look again before you believe a small one."
 )
 PAIRED = "− before: the mean difference to the run before over the seeds that both have, with its verdict at 95 %."
-NOT_VALID = "†: a trial of the run is not valid; bench report says why."
 
 
 def history_table(trends: Sequence[Trend], metric: Metric, *, title: str) -> Table:
@@ -42,8 +42,8 @@ def _columns(trend: Trend, metric: Metric) -> Columns[Run]:
          lambda run: str(run.point.first.environment.facts.get("torch") or "")),
         (Column("n", "n"), lambda run: count_cell(len(run.point.values))),
         (Column(metric.name, metric.label, interval=True, place="files"),
-         lambda run: _mean_cell(run, trend, unit)),
-        (Column("mean", "mean", place="terminal"), lambda run: _mean_cell(run, trend, "")),
+         lambda run: _mean_cell(run, trend, metric, unit)),
+        (Column("mean", "mean", place="terminal"), lambda run: _mean_cell(run, trend, metric, "")),
         (Column("step", "× before" if metric.timing else "− before", interval=True), _step_cell),
         (Column("verdict", "verdict", numeric=False), lambda run: run.step.verdict if run.step else ""),
         (Column("change", "change point", numeric=False, place="files"), lambda run: run.change),
@@ -58,10 +58,10 @@ def _when(run: Run) -> str:
     return run.point.at[:16].replace("T", " ")
 
 
-def _mean_cell(run: Run, trend: Trend, unit: str) -> TableCell:
+def _mean_cell(run: Run, trend: Trend, metric: Metric, unit: str) -> TableCell:
     mean = run.mean
     text = f"{figure(mean.mean, trend.scale, ends=mean.ends)} {unit}".strip()
-    return TableCell(text + (" †" if run.point.not_valid else ""), mean.mean, mean.low, mean.high)
+    return TableCell(text + mark(metric, run.point.timings), mean.mean, mean.low, mean.high)
 
 
 def _step_cell(run: Run) -> TableCell:
@@ -87,6 +87,8 @@ def findings(trends: Sequence[Trend]) -> Iterator[str]:
         )
     elif not changed:
         yield f"No change point: {len(trends):,} series together, at {ALPHA:g}."
+    if disturbed := sum(run.disturbed for trend in trends for run in trend.runs):
+        yield f"Not looked at for change points: {plural(disturbed, 'run')} of a series whose timings were disturbed."
     if left_out := sum(trend.left_out for trend in trends):
         runs = plural(left_out, "run")
         yield f"Left out: {runs} in which some seeds do not have the figure; a mean needs all of them."
@@ -95,8 +97,9 @@ def findings(trends: Sequence[Trend]) -> Iterator[str]:
 def _keys(trends: Sequence[Trend], metric: Metric) -> Iterator[str]:
     """Yields what columns and marks mean."""
     yield NOTE if metric.timing else PAIRED
-    if any(run.point.not_valid for trend in trends for run in trend.runs):
-        yield NOT_VALID
+    runs = [run for trend in trends for run in trend.runs]
+    if marks := meaning(mark(metric, run.point.timings) for run in runs):
+        yield f"{marks} {short(result for run in runs for result in run.point.results)}"
 
 
 def history_text(trends: Sequence[Trend], metric: Metric, *, title: str) -> str:

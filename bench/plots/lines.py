@@ -7,6 +7,7 @@ from bench.analysis.cells import Cell, axis_label, scale_for
 from bench.analysis.plots import Plot
 from bench.present.axes import (
     label_right,
+    mark_look,
     mark_values,
     readable_ticks,
     scale_axis,
@@ -62,5 +63,8 @@ def _line(ax: Any, cells: Sequence[Cell], plot: Plot, divisor: float, *, style: 
         if len(values) > 1:
             seeds(ax, place, values, style)
     ax.errorbar(x, means, yerr=ends if any(map(any, ends)) else None, color=style.colour, marker=style.marker,
-                capsize=3, markersize=6, elinewidth=1.2, markeredgecolor="white", markeredgewidth=0.5)  # fmt: skip
+                capsize=3, markersize=6, elinewidth=1.2, **mark_look(style.colour))  # fmt: skip
+    for place, mean, cell in zip(x, means, cells, strict=True):
+        if plot.hollow(cell):
+            ax.plot(place, mean, style.marker, markersize=6, zorder=5, **mark_look(style.colour, hollow=True))
     return x[-1], means[-1]

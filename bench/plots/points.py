@@ -11,6 +11,7 @@ from bench.present.axes import (
     Named,
     label_beside,
     legend,
+    mark_look,
     name_rows,
     panel_title,
     readable_ticks,
@@ -53,7 +54,8 @@ def rows(plot: Plot, styles: Mapping[str, Style]) -> Any:
             values = [value / scale.divisor for value in cell.by_seed(metric.name).values()]
             if (found := cell.estimate(metric.name)) is not None:
                 draw = _bar if plot.kind == "bars" else _strip_row
-                draw(ax, row, values, found, divisor=scale.divisor, style=styles[plot.called(cell)])
+                look = styles[plot.called(cell)]
+                draw(ax, row, values, found, divisor=scale.divisor, style=look, hollow=plot.hollow(cell))
         name_rows(ax, [short[plot.called(cell)] for cell in group], [_text(cell, metric, scale) for cell in group])
     if plot.kind == "bars":
         axes[-1].set_xlim(left=0)
@@ -68,7 +70,9 @@ def _text(cell: Cell, metric: Metric, scale: Scale) -> str:
     return f"{figure(found.mean, scale, ends=found.ends)} {scale.unit}".strip() if found else ""
 
 
-def _strip_row(ax: Any, row: int, values: Sequence[float], found: Estimate, *, divisor: float, style: Style) -> None:
+def _strip_row(
+    ax: Any, row: int, values: Sequence[float], found: Estimate, *, divisor: float, style: Style, hollow: bool
+) -> None:
     """The seeds above the line of the row, their mean a little below it."""
     ax.plot(
         values, [row - 0.22] * len(values), style.marker, color=style.colour, markersize=5, alpha=0.7,
@@ -77,15 +81,17 @@ def _strip_row(ax: Any, row: int, values: Sequence[float], found: Estimate, *, d
     if found.half is not None:
         ax.errorbar(
             found.mean / divisor, row + 0.12, xerr=whiskers([found], divisor=divisor), fmt=style.marker,
-            color=style.colour, markersize=8, capsize=4, elinewidth=1.8, capthick=1.8, markeredgecolor="white",
-            markeredgewidth=0.6,
+            color=style.colour, markersize=8, capsize=4, elinewidth=1.8, capthick=1.8,
+            **mark_look(style.colour, hollow=hollow),
         )  # fmt: skip
 
 
-def _bar(ax: Any, row: int, values: Sequence[float], found: Estimate, *, divisor: float, style: Style) -> None:
+def _bar(
+    ax: Any, row: int, values: Sequence[float], found: Estimate, *, divisor: float, style: Style, hollow: bool
+) -> None:
     """The length of the mean, the values of the seeds upon it."""
     mean = found.mean / divisor
-    ax.barh(row, mean, height=0.55, color=style.colour, alpha=0.45, edgecolor=style.colour)
+    ax.barh(row, mean, height=0.55, color=style.colour, alpha=0.45, edgecolor=style.colour, fill=not hollow)
     if found.half is not None:
         ends = whiskers([found], divisor=divisor)
         ax.errorbar(mean, row, xerr=ends, fmt="none", ecolor=INK, capsize=4, elinewidth=1.4)
@@ -105,10 +111,11 @@ def against(plot: Plot, styles: Mapping[str, Style]) -> Any:
     anchors: list[list[Named]] = []
     for ax, (name, group) in zip(axes, panels, strict=True):
         panel_title(ax, name)
-        marks = [mark for cell in group if (mark := _Mark.of(cell, metric, cost, divisor=scale.divisor))]
-        _front(ax, marks)
+        marks = [mark for cell in group if (mark := _Mark.of(cell, plot, cost, divisor=scale.divisor))]
+        if not plot.hollow(*group):
+            _front(ax, marks)
         for mark in marks:
-            _point(ax, mark, metric, styles[mark.model])
+            _point(ax, mark, styles[mark.model])
         anchors.append([mark.named() for mark in marks])
         ax.set_xlabel(axis_text(cost, scale))
     axes[0].set_ylabel(axis_text(metric, Scale("")))
@@ -124,19 +131,22 @@ def against(plot: Plot, styles: Mapping[str, Style]) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class _Mark:
-    """A cell in a plot against a cost: where it stands, and the values of its seeds."""
+    """A cell in a plot against a cost: where it stands, the values of its seeds, and whether it is disturbed."""
 
     model: str
     place: float
     level: Estimate
     values: list[float]
+    hollow: bool
 
     @classmethod
-    def of(cls, cell: Cell, metric: Metric, cost: Metric, *, divisor: float) -> Self | None:
+    def of(cls, cell: Cell, plot: Plot, cost: Metric, *, divisor: float) -> Self | None:
+        metric = plot.metric
         found, level = cell.estimate(cost.name), cell.estimate(metric.name)
         if found is None or level is None:
             return None
-        return cls(cell.model, found.mean / divisor, level, list(cell.by_seed(metric.name).values()))
+        values = list(cell.by_seed(metric.name).values())
+        return cls(cell.model, found.mean / divisor, level, values, plot.hollow(cell))
 
     def named(self) -> Named:
         """Name, mean, and what of the cell its name should not cover."""
@@ -152,12 +162,13 @@ def _front(ax: Any, marks: Sequence[_Mark]) -> None:
         ax.plot(*zip(*front, strict=True), "o", color=FAINT, markersize=14, markerfacecolor="none", zorder=1)
 
 
-def _point(ax: Any, mark: _Mark, metric: Metric, style: Style) -> None:
+def _point(ax: Any, mark: _Mark, style: Style) -> None:
+    look = mark_look(style.colour, hollow=mark.hollow)
     if mark.level.half is None:
-        ax.plot(mark.place, mark.level.mean, style.marker, color=style.colour, markersize=8)
+        ax.plot(mark.place, mark.level.mean, style.marker, color=style.colour, markersize=8, **look)
     else:
         seeds(ax, mark.place, mark.values, style)
         ax.errorbar(
             mark.place, mark.level.mean, yerr=whiskers([mark.level]), fmt=style.marker, color=style.colour,
-            markersize=8, capsize=4, elinewidth=1.6, markeredgecolor="white", markeredgewidth=0.6,
+            markersize=8, capsize=4, elinewidth=1.6, **look,
         )  # fmt: skip

@@ -208,6 +208,13 @@ def seeds(ax: Any, x: float, values: Sequence[float], style: Style) -> None:
     ax.autoscale_view()
 
 
+def mark_look(colour: str, *, hollow: bool = False) -> dict[str, Any]:
+    """How the mark of a mean is filled: hollow where what it stands for is disturbed."""
+    if hollow:
+        return {"markerfacecolor": "white", "markeredgecolor": colour, "markeredgewidth": 1.6}
+    return {"markerfacecolor": colour, "markeredgecolor": "white", "markeredgewidth": 0.6}
+
+
 def legend_lines(models: Sequence[str]) -> int:
     """Lines of text that a legend of `models` takes."""
     return -(-len(models) // legend_columns(models))

@@ -9,6 +9,7 @@ from bench.analysis.cells import Section
 from bench.analysis.conditions import environment_lines
 from bench.analysis.findings import answer
 from bench.analysis.models_table import models_table
+from bench.analysis.trust import short
 from bench.base import files
 from bench.errors import nearest
 from bench.publish.markup import Markup
@@ -88,6 +89,8 @@ def _answer(request: Request) -> Iterator[str]:
     """Which model is best, whether the difference is real, what it costs: the report's own words."""
     sections = request.sections()
     texts = [text for section in sections if (text := answer(section))]
+    timings = short(result for section in sections for cell in section.cells for result in cell.ok)
+    texts = [*texts, timings] if texts and timings else texts
     yield from map(request.markup.text, texts or ["Nothing was measured yet: no trial is ok."])
     yield from map(request.markup.text, conditions_lines(sections))
     yield request.origin(sections)

@@ -6,6 +6,7 @@ from operator import itemgetter
 
 from bench.analysis.cells import Cell, Section, axis_label, metrics_of, scale_for, value_text
 from bench.analysis.table_columns import BOLD, Marks, doubt, interval_notes, mean_column, method
+from bench.analysis.trust import MARK
 from bench.base.metrics import ACCURACY, BUILT_IN, Metric, metric_named
 from bench.errors import nearest
 from bench.present.format import Scale, figure, head, listing, whole
@@ -115,7 +116,6 @@ def _column(
         text=text,
         marks=marks,
         comparable="dataset" not in layout.rows,  # data sets are not compared with each other
-        doubtful=lambda cell: " †" if cell.not_valid and metric.timing else "",
     )
     return lambda row: shown(column[row])
 
@@ -131,6 +131,6 @@ def _notes(cells: Sequence[Cell], table: Table, layout: Layout, marks: Marks) ->
         yield f"Ranges: 95 % interval of the mean over seeds ({method(cell for row in rows for cell in row)})."
     if any(cell.best for row in rows for cell in row):
         yield BOLD
-    if any("†" in text for text in texts):
+    if any(MARK in text for text in texts):
         yield from doubt(cells)
     yield from marks.notes(rows)

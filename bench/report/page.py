@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.analysis.cells import Section
-from bench.analysis.conditions import environment_lines, fact_text, notes, reasons, validity
+from bench.analysis.conditions import environment_lines, fact_text, notes, reasons
 from bench.analysis.findings import answer, nothing
 from bench.analysis.plots import Plot
-from bench.base.records import Json
+from bench.analysis.trust import alarm, state
+from bench.base.records import Json, Result
 from bench.present.files import table_section
 from bench.present.format import listing, plural, printable, ranges
 from bench.present.tables import Table, escape_markdown
@@ -70,6 +71,14 @@ class Report:
     def sections(self) -> list[Section]:
         return [part.section for part in self.parts]
 
+    @property
+    def ok(self) -> list[Result]:
+        return [row.result for row in self.latest.rows if row.result is not None and row.result.status == "ok"]
+
+    def alarm(self) -> tuple[str, str]:
+        """What disturbed timings, and the command that measures those anew; both empty where nothing did."""
+        return alarm(self.ok, again=command(self.suite) if self.suite is not None and self.suite.source else "")
+
     def answers(self) -> list[str]:
         """One paragraph a section."""
         return [text for section in self.sections if (text := answer(section))] or [NOTHING]
@@ -78,6 +87,8 @@ class Report:
 def page(report: Report) -> str:
     """The whole report as Markdown. Everything that comes from a suite or a result is escaped."""
     blocks = [f"# {escape_markdown(report.title)}", *map(escape_markdown, report.answers())]
+    if all(alarm := report.alarm()):
+        blocks += [f"**{escape_markdown(alarm[0])}**", "    " + printable(alarm[1])]
     blocks.append("## What to know about these figures")
     blocks.append("\n".join(f"- {escape_markdown(text)}" for text in caveats(report)))
     for part in report.parts:
@@ -98,9 +109,9 @@ def caveats(report: Report) -> Iterator[str]:
     measured = [row for section in sections if section.measured for cell in section.cells for row in cell.not_ok]
     if measured:
         yield f"In the tables below, not in any mean: {reasons((row.status, row.reason) for row in measured)}."
-    ok = [row.result for row in latest.rows if row.result is not None and row.result.status == "ok"]
-    if doubtful := [result for result in ok if result.valid is False]:
-        yield f"{len(doubtful):,} of {plural(len(ok), 'ok trial')} not valid (marked †): {validity(doubtful)}."
+    ok = report.ok
+    if text := state(ok):
+        yield text
     yield from notes(ok)
     yield from _mixtures(sections)
     if suite is not None and (suite.only or suite.shard):

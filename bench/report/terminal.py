@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from bench.analysis.cells import Cell, Section, Variant, scale_for
-from bench.analysis.conditions import reasons, validity
+from bench.analysis.cells import Cell, Section, Variant, doubtful, scale_for
+from bench.analysis.conditions import reasons
 from bench.analysis.findings import answer, nothing
 from bench.analysis.models_table import baseline_of
 from bench.analysis.ratios import basis, ratio
 from bench.analysis.sections import sections_of
+from bench.analysis.trust import MARK, alarm, mark, meaning, state
 from bench.base.metrics import ACCURACY, BUILT_IN, MEMORY, SPEED
 from bench.base.records import Result
 from bench.present.columns import aligned, page_of, wrapped
@@ -27,6 +28,7 @@ from bench.present.format import (
 )
 from bench.present.names import short_names
 from bench.present.names import width as width_of
+from bench.report.page import command
 from bench.results.frame import latest
 from bench.statistics.intervals import Estimate, Ratio
 from bench.suite.plan import Suite
@@ -44,7 +46,7 @@ def terminal_summary(
     width: int = 80,
     beside: str = "",
 ) -> str:
-    """Tables by data set, device and setting, then the answer in words, then where the report lies.
+    """What disturbed the timings, tables by data set, device and setting, the answer in words, where the report lies.
 
     `beside`: what is said of published figures, where the suite has some.
     """
@@ -53,7 +55,10 @@ def terminal_summary(
     measured = [section for section in sections if section.measured]
     short = short_names((section.dataset for section in measured), most=DATASET_WIDTH)
     blocks = [(section, variant) for section in measured for variant in section.variants]
-    parts = [
+    ok = [result for section in measured for cell in section.cells for result in cell.ok]
+    what, again = alarm(ok, again=command(suite) if suite is not None and suite.source else "")
+    parts = [[*wrapped(what, width=width), printable_line(f"  {again}")] if what else []]
+    parts += [
         _block(section, variant, short[section.dataset], baseline=baseline, width=width)
         for section, variant in blocks[:MOST_BLOCKS]
     ]
@@ -61,6 +66,7 @@ def terminal_summary(
         parts.append([f"… and {plural(len(blocks) - MOST_BLOCKS, 'other setting')}: see the report"])
     parts += [wrapped(nothing(section), width=width) for section in sections if not section.measured]
     parts += [wrapped(answer(section), width=width) for section in measured]
+    parts += [wrapped(state(ok), width=width)]
     parts += [wrapped(beside, width=width), [printable_line(f"report  {report_path}")] if report_path else []]
     return page_of(parts)
 
@@ -112,7 +118,10 @@ def _columns(cells: Sequence[Cell], against: str) -> Iterator[list[str]]:
     scale = scale_for(BUILT_IN[memory], cells) if any(cell.estimate(memory) for cell in cells) else Scale("MiB")
 
     def column(head: str, metric: str, text: Callable[[Estimate], str]) -> list[str]:
-        return [head, *(text(found) if (found := cell.estimate(metric)) else DASH for cell in cells)]
+        texts = [text(found) if (found := cell.estimate(metric)) else DASH for cell in cells]
+        whole = [cell.disturbed or metric == SPEED for cell in cells]  # how many seeds: said once in a row
+        marks = [mark(BUILT_IN[metric], cell.timings) if say else "" for cell, say in zip(cells, whole, strict=True)]
+        return [head, *_marked(texts, marks)]
 
     def figures(scale: Scale) -> Callable[[Estimate], str]:
         return lambda found: figure(found.mean, scale, ends=found.ends, form="mean")
@@ -123,7 +132,7 @@ def _columns(cells: Sequence[Cell], against: str) -> Iterator[list[str]]:
     yield column("samples/s", SPEED, figures(scale_of("samples/s", [])))
     if against:
         short = short_names({cell.model: None for cell in cells} | {against: None}, most=12)
-        yield [f"×{short[against]}", *(times(found.ratio) if found else DASH for found in _ratios(cells, against))]
+        yield [f"×{short[against]}", *_ratio_texts(cells, against)]
     yield column(f"memory ({scale.unit})", memory, figures(scale))
     yield column("fit (s)", "fit_seconds", figures(scale_of("", [])))
 
@@ -132,12 +141,25 @@ def _accuracy(cell: Cell) -> str:
     if not cell.n:
         return "/".join(dict.fromkeys(row.status for row in cell.rows))
     found = cell.estimate(ACCURACY)
-    return (accuracy(found.mean, found.ends) if found else DASH) + (" †" if cell.not_valid else "  ")
+    return accuracy(found.mean, found.ends) if found else DASH
 
 
 def _ratios(cells: Sequence[Cell], against: str) -> list[Ratio | None]:
     other = next((each for each in cells if each.model == against), None)
     return [ratio(cell, other, metric=SPEED) if other else None for cell in cells]
+
+
+def _ratio_texts(cells: Sequence[Cell], against: str) -> list[str]:
+    """Ratios with the mark of those of which a side is disturbed."""
+    bases = [cell for cell in cells if cell.model == against]
+    marks = [f" {MARK}" if doubtful(BUILT_IN[SPEED], cell, *bases) else "" for cell in cells]
+    return _marked([times(each.ratio) if each else DASH for each in _ratios(cells, against)], marks)
+
+
+def _marked(texts: Sequence[str], marks: Sequence[str]) -> list[str]:
+    """Figures with their marks behind them, so that the figures still stand below each other."""
+    room = max(map(len, marks))
+    return [f"{text}{each:{room}}" for text, each in zip(texts, marks, strict=True)]
 
 
 def _not_paired(cells: Sequence[Cell], against: str) -> Iterator[str]:
@@ -149,8 +171,6 @@ def _not_paired(cells: Sequence[Cell], against: str) -> Iterator[str]:
 
 
 def _footnotes(cells: Sequence[Cell]) -> list[str]:
-    doubtful = [result for cell in cells for result in cell.not_valid]
-    total = sum(len(cell.rows) for cell in cells)
-    notes = [f"† {len(doubtful)} of {plural(total, 'trial')} not valid: {validity(doubtful)}"] if doubtful else []
+    marks = meaning(mark(BUILT_IN[SPEED], cell.timings) for cell in cells)
     absent = [(row.status, row.reason) for cell in cells for row in cell.not_ok]
-    return notes + ([f"{DASH} {reasons(absent)}"] if absent else [])
+    return [note for note in (marks, f"{DASH} {reasons(absent)}" if absent else "") if note]

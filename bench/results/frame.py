@@ -14,7 +14,7 @@ from bench.base.records import (
     Trial,
     settings_by_name,
 )
-from bench.results.timing import timings
+from bench.results.timing import GOOD, timings
 from bench.suite.plan import Suite
 
 if TYPE_CHECKING:
@@ -122,10 +122,12 @@ def rows_frame(rows: Sequence[Row], *, axes: Sequence[str]) -> "pd.DataFrame":
         for name in metric_names(results)
     }
     columns |= {name: metrics[name] for name in BUILT_IN if name not in LATER}
-    columns["valid"] = pd.array([None if result is None else result.valid for result in results], dtype="boolean")
-    columns["validity_notes"] = [("" if result is None else "; ".join(result.validity_notes)) for result in results]
-    columns |= {name: metrics[name] for name in LATER}
-    columns |= _timing_columns(results)
+    found = timings(results)
+    notes = ["; ".join(each.notes) for each in found]
+    valid = pd.array([each.word == GOOD if each.word else None for each in found], dtype="boolean")
+    columns |= dict(zip(TAIL, (valid, notes), strict=True)) | {name: metrics[name] for name in LATER}
+    values = [each.word for each in found], notes, _column([each.half_width for each in found])
+    columns |= dict(zip(TIMING, values, strict=True))
     for name in (name for name in metrics if name not in BUILT_IN):
         column = name
         while column in OTHER_COLUMNS or column in columns:
@@ -181,12 +183,6 @@ def _setting_columns(trials: Sequence[Trial]) -> dict[str, Any]:
         "epochs": _column([None if trial.train.steps else trial.train.epochs for trial in trials], whole=True),
     }
     return columns | {name: [getattr(trial.train, name) for trial in trials] for name in TRAIN_COLUMNS}
-
-
-def _timing_columns(results: Sequence[Result | None]) -> dict[str, Any]:
-    found = timings(results)
-    values = [each.word for each in found], ["; ".join(each.notes) for each in found]
-    return dict(zip(TIMING, (*values, _column([each.half_width for each in found])), strict=True))
 
 
 def _column(values: Iterable[Any], *, whole: bool = False) -> Any:

@@ -9,7 +9,8 @@ from bench.base.metrics import SPEED
 from bench.base.records import Result
 
 ROUGH = 0.05  # a relative half-width above it
-DISTURBED = "disturbed"
+GOOD, DISTURBED = "good", "disturbed"
+OF_PRECISION = "half-width"  # how a note begins that says why a timing is rough
 # Kinds of `validity_notes` that tell of no disturbance: how jumpy or how few single blocks are, the half-width knows.
 OF_BLOCKS = frozenset({"unstable", "few samples"})
 
@@ -24,6 +25,15 @@ class Timing:
     word: str = ""
     notes: tuple[str, ...] = ()
     half_width: float | None = None
+
+
+def mostly_disturbed(found: Sequence[Timing]) -> bool:
+    """Whether a mean over trials with these timings is disturbed: more than half of them are.
+
+    Up to a half, the disturbed ones differ from the others, and the interval of the mean is as wide as that. Where most
+    are disturbed they may agree with each other: then the interval is narrow, and lies around a wrong value.
+    """
+    return 2 * sum(timing.word == DISTURBED for timing in found) > len(found)
 
 
 def timings(results: Sequence[Result | None]) -> list[Timing]:
@@ -58,13 +68,13 @@ def _timing(result: Result | None, half_width: float | None, blocks: int) -> Tim
         return Timing()
     disturbing = [note for note in result.validity_notes if note.partition(":")[0] not in OF_BLOCKS]
     rough = _why_rough(half_width, blocks)
-    word = DISTURBED if disturbing else "rough" if rough else "good"
+    word = DISTURBED if disturbing else "rough" if rough else GOOD
     return Timing(word, (*disturbing, *rough), half_width)
 
 
 def _why_rough(half_width: float | None, blocks: int) -> list[str]:
     if half_width is None:
         why = f"too few timed blocks for an interval, or too unequal ones ({blocks})" if blocks else "no timed blocks"
-        return [f"half-width unknown: {why}"]
+        return [f"{OF_PRECISION} unknown: {why}"]
     percent = f"{100 * half_width:.{0 if half_width >= 0.1 else 2}f} %"
-    return [f"half-width {percent}: the throughput is known less well than to ± 5 %"] if half_width > ROUGH else []
+    return [f"{OF_PRECISION} {percent}: the throughput is known less well than to ± 5 %"] if half_width > ROUGH else []

@@ -8,7 +8,8 @@ from typing import Literal
 
 from bench.statistics.intervals import Ratio
 
-Verdict = Literal["faster", "slower", "same", "ambiguous"]
+# `doubtful` says of what the ratio is of that it is no ground for a verdict: no interval gives it.
+Verdict = Literal["faster", "slower", "same", "ambiguous", "doubtful"]
 
 
 def verdict(ratio: Ratio, *, smallest_difference: float | None = None, higher_is_better: bool = True) -> Verdict:

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from bench.analysis.conditions import validity
 from bench.analysis.findings import answer
 from bench.analysis.models_table import models_table
 from bench.analysis.sections import sections_of
@@ -154,11 +153,6 @@ def test_an_axis_of_words_goes_from_nowhere_to_nowhere(make: ModuleType) -> None
     text = answer_of(plan, make.run_of(plan))
     assert "From" not in text
     assert "with optimizer adam." in text
-
-
-def test_why_results_are_not_valid_is_the_same_text_each_time(make: ModuleType) -> None:
-    result = make.result_of(next(make.Plan().trials()), valid=False, validity_notes=("b: x", "a: y", "c: z"))
-    assert validity([result, result]) == "a (2), b (2) and c (2)"
 
 
 def three(make: ModuleType, n: int, **more: Any) -> Any:

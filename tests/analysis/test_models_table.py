@@ -168,14 +168,36 @@ def test_some_failed_seeds_are_counted_beside_n(make: ModuleType) -> None:
     assert "(b) 1 missing: no result yet." in table.notes
 
 
-def test_not_valid_is_marked_and_counted(make: ModuleType) -> None:
+def test_disturbed_timings_are_marked_and_counted_and_accuracies_never(make: ModuleType) -> None:
     plan = make.Plan()
     results = make.run_of(plan)
-    results[0] = replace(results[0], valid=False, validity_notes=("not alone: threads waited 30 %",))
-    results[3] = replace(results[3], valid=False, validity_notes=("not alone: threads waited 12 %",))
+    whole = table_of(plan, results)
+    results = [
+        make.disturbed(each) if (each.trial.model.name, each.trial.seed) in spoilt else each
+        for each in results
+        for spoilt in [{("linear", 0), ("linear", 1), *(("cnn", seed) for seed in range(5))}]
+    ]
     table = table_of(plan, results)
-    assert column(table, "n")[0].text == "5 (2 †)"
-    assert "† not valid, 2 of 15 trials: not alone (2)." in table.notes
+    for metric in ("train_samples_per_second", "end_to_end_samples_per_second", "fit_seconds"):
+        before, after = ([cell.text for cell in column(each, metric)] for each in (whole, table))
+        assert after == [f"{before[0]} (2 †)", before[1], f"{before[2]} †"]
+        assert not any(cell.best for cell in column(table, metric))
+    for metric in ("test_accuracy", "n", "parameters", "host_peak_bytes"):
+        assert [each.text for each in column(table, metric)] == [each.text for each in column(whole, metric)]
+    assert [cell.text.endswith("†") for cell in column(table, "ratio")] == [False, False, True]
+    assert (
+        "†: timings that were disturbed; (2 †): those of 2 seeds. Disturbed timings: 7 of 15 trials ran beside other "
+        "programs. Accuracies are not affected." in table.notes
+    )
+    assert "†" not in to_csv(table)
+    assert "\\dag" in to_latex(table)
+    assert "†" not in to_markdown(whole)
+
+
+def test_of_a_disturbed_baseline_every_ratio_is_marked(make: ModuleType) -> None:
+    plan = make.Plan()
+    results = [make.disturbed(each) if each.trial.model.name == "linear" else each for each in make.run_of(plan)]
+    assert all(cell.text.endswith(" †") for cell in column(table_of(plan, results), "ratio"))
 
 
 def test_target_that_some_seeds_did_not_reach(make: ModuleType) -> None:

@@ -13,8 +13,12 @@ from typing import Any
 import pytest
 
 from bench.base.records import Component, Environment, Result, TrainSettings, Trial
+from bench.comparison.ask import failures
+from bench.comparison.batches import series_of
+from bench.comparison.draw import forest
 from bench.comparison.pairs import Comparison, compare_sides
 from bench.comparison.sides import Folder, split, whole
+from bench.comparison.tables import best_table, cells_frame, crossover_table
 from bench.comparison.text import comparison_text
 from bench.errors import BenchError
 from bench.results.doctor import Doctor, SelfComparison
@@ -51,6 +55,73 @@ def doctor(make: ModuleType, smallest: float, **changes: Any) -> Doctor:
     found = SelfComparison("mlp", "cpu", 2, [1.0], [1.0], 1.0, 0.9, 1.1, 0.02, smallest)
     own = {"environment": make.MACHINE, "environment_id": make.MACHINE.identity(threads=2)} | changes
     return Doctor(finished_at="2026-01-02", threads=2, findings=(), comparisons=(found,), peaks={}, advice=(), **own)
+
+
+def spoilt(make: ModuleType, results: list[Result], count: int) -> list[Result]:
+    return [make.disturbed(result) if index < count else result for index, result in enumerate(results)]
+
+
+@pytest.mark.parametrize(
+    ("of_a", "of_b", "metric", "word"),
+    [
+        (0, 0, SPEED, "faster"),
+        (2, 2, SPEED, "faster"),
+        (3, 0, SPEED, "doubtful"),
+        (0, 3, SPEED, "doubtful"),
+        (5, 5, SPEED, "doubtful"),
+        (5, 5, "step_seconds", "doubtful"),
+        (5, 5, "host_peak_bytes", "faster"),  # less memory: other programs do not change it
+        (5, 5, "test_accuracy", "faster"),
+    ],
+)
+def test_of_disturbed_timings_the_verdict_is_doubtful(
+    make: ModuleType, of_a: int, of_b: int, metric: str, word: str
+) -> None:
+    a = [measured(make, trial, 1e5 + trial.seed, host_peak_bytes=2e6 + trial.seed) for trial in trials(5)]
+    b = [
+        measured(make, trial, 2e5 + trial.seed, test_accuracy=0.99, host_peak_bytes=1e6 + trial.seed)
+        for trial in trials(5)
+    ]
+    found = compare(spoilt(make, a, of_a), spoilt(make, b, of_b), metric=metric)
+    assert (found.cells[0].verdict, found.verdict) == (word, word)
+    text = comparison_text(found)
+    assert ("doubtful" in text) == (word == "doubtful")
+    assert ("times its" in text) == (word == "faster")
+    assert failures(found, ["slower"]) == []
+
+
+def test_of_several_cells_only_the_disturbed_one_is_doubtful_and_so_is_what_is_said_of_all(make: ModuleType) -> None:
+    a, b = (
+        [measured(make, trial, speed + trial.seed) for model in ("linear", "mlp") for trial in trials(3, model=model)]
+        for speed in (1e5, 2e5)
+    )
+    found = compare(a, spoilt(make, b, 3))
+    assert [(cell.a.model, cell.verdict) for cell in found.cells] == [("linear", "doubtful"), ("mlp", "faster")]
+    assert found.verdict == "doubtful"
+    text = " ".join(comparison_text(found).split())
+    assert "Doubtful: most timings of a side were disturbed" in text
+    assert "mean" not in text.partition("Doubtful")[2].partition(".")[0]
+    assert "1 is faster and 1 is doubtful" in text
+    assert "B is faster" not in text
+    assert list(cells_frame(found)["verdict"]) == ["doubtful", "faster"]
+    forest(found)  # it draws
+
+
+def test_no_batch_size_is_chosen_by_disturbed_timings(make: ModuleType) -> None:
+    def side(by: float) -> list[Result]:
+        sizes = {64: 1e5, 256: 2e5 * by}
+        return [
+            measured(make, replace(trial, batch_size=size), speed + trial.seed)
+            for size, speed in sizes.items()
+            for trial in trials(3)
+        ]
+
+    a, b = side(1.0), side(1.5)
+    assert series_of(compare(a, b))
+    assert crossover_table(compare(a, b))
+    assert not series_of(compare(a, spoilt(make, b, 2)))
+    assert not best_table(compare(spoilt(make, a, 3), b))
+    assert not crossover_table(compare(spoilt(make, a, 3), b))
 
 
 def test_a_thing_against_itself_differs_in_6_5_per_cent_of_cases_at_most(

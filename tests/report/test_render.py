@@ -113,7 +113,9 @@ def test_what_is_not_right_is_said(make: ModuleType, tmp_path: Path) -> None:
     assert "Of 30 trials 14 are ok, 14 skipped, 1 failed and 1 missing." in text
     assert "cuda: no CUDA device on this machine" in text
     assert "1 failed: RuntimeError: boom" in text
-    assert "1 of 14 ok trials not valid (marked †): not alone (1)." in text
+    assert "**Accuracies are not affected. Timings: 1 of 14 trials ran beside other programs. End those" in text
+    assert "\n    python -m bench run baseline.toml --only model=linear,mlp,cnn --retry disturbed\n" in text
+    assert text.index("--retry disturbed") < text.index("## What to know")
     assert "mlp" in labels
     assert text.count("it is odd.") == text.count("and large.") == 1
     assert "1 older result of these trials" in text

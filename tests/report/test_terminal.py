@@ -37,7 +37,7 @@ def test_one_seed_has_no_interval(make: ModuleType) -> None:
 def test_what_is_not_right_is_marked(make: ModuleType) -> None:
     plan = make.Plan()
     results = make.run_of(plan)
-    results[0] = replace(results[0], valid=False, validity_notes=("not alone: 30 %",))
+    results[0] = make.disturbed(results[0])
     results = [
         make.result_of(each.trial, status="failed", reason="RuntimeError: boom")
         if each.trial.model.name == "cnn"
@@ -45,7 +45,8 @@ def test_what_is_not_right_is_marked(make: ModuleType) -> None:
         for each in results
     ]
     text = terminal_summary(results, plan)
-    assert "† 1 of 15 trials not valid: not alone (1)" in text
+    assert "Timings: 1 of 10 trials ran beside other programs." in " ".join(text.split())
+    assert "†: timings that were disturbed" in text
     assert "– 5 failed: RuntimeError: boom" in text
     assert any(line.split()[:3] == ["cnn", "–", "failed"] for line in text.splitlines())
 
@@ -86,13 +87,40 @@ def test_long_names_and_many_axes_fit_the_terminal(make: ModuleType) -> None:
     assert [line for line in lines if len(line) > 80] == []
     assert any(line.startswith("hdf5(") and "…" in line for line in lines)
     assert sum(line.split()[:1] == ["model"] for line in lines) == 8
-    assert any("† 1 of 6 trials not valid" in line for line in lines)
+    assert "1 of 47 trials was disturbed: 1 ran beside other programs and 1 was" in " ".join(lines)
 
 
 def test_counts_of_one(make: ModuleType) -> None:
     plan = make.Plan(seeds=(0,), models=(Component("mlp"),))
-    results = [replace(each, valid=False, validity_notes=("not alone: 30 %",)) for each in make.run_of(plan)]
-    assert "† 1 of 1 trial not valid" in terminal_summary(results, plan)
+    results = [make.disturbed(each, note="throttled: the GPU's clock was at 60%") for each in make.run_of(plan)]
+    assert "Timings: 1 of 1 trial was throttled. Let the" in terminal_summary(results, plan)
+
+
+def test_twenty_of_twenty_disturbed_say_so_once_above_the_table(make: ModuleType) -> None:
+    plan = make.Plan(batch_sizes=(64, 256), seeds=(0, 1, 2))
+    text = terminal_summary([make.disturbed(each) for each in make.run_of(plan)], plan)
+    lines = text.splitlines()
+    assert text.startswith("Accuracies are not affected. Timings: 18 of 18 trials ran beside other programs.\n")
+    assert lines[2] == "  python -m bench run baseline.toml --retry disturbed"
+    assert text.count("beside other programs") == 1
+    assert "times as fast" not in text
+    rows = [line for line in lines if line.startswith(("linear ", "mlp ", "cnn ")) and "±" in line]
+    assert len(rows) == 6
+    for row in rows:
+        assert "†" not in row[: row.index("±") + 8]  # the accuracy
+        assert row.count(" †") == 3  # samples/s, ratio, fit
+    assert all(len(line) <= 80 for line in lines)
+
+
+def test_the_state_of_undisturbed_timings_is_the_last_word(make: ModuleType) -> None:
+    plan = make.Plan(seeds=(0,))
+    steady = {"block_seconds": [0.02] * 20, "block_samples": [64.0] * 20}
+    results = [replace(each, samples=steady) for each in make.run_of(plan)]
+    assert terminal_summary(results, plan).endswith("\n\nTimings: good (3 of 3).\n")
+    results[0] = replace(results[0], samples={})
+    text = terminal_summary(results, plan)
+    assert "Timings: 2 of 3 good, 1 rough (half-width above 5 %, or not known;" in " ".join(text.split())
+    assert "†" not in text
 
 
 def test_seeds_of_timings_stand_beside_those_of_accuracies(make: ModuleType) -> None:
@@ -110,7 +138,7 @@ def test_seeds_of_timings_stand_beside_those_of_accuracies(make: ModuleType) -> 
     [
         (
             [Component("tagged", {"tag": f"block {each} with relu and dropout, wide variant"}) for each in (1, 2)],
-            ["tagged…1 with…", "tagged…2 with…"],
+            ["tagged…block 1 …", "tagged…block 2 …"],
         ),
         ([Component("net", {"a": a, "b": b, "c": 0.1}) for a in (1, 2) for b in (0.25, 0.5)], None),
         ([Component("tagged", {"tag": "長い名前" * 8 + each}) for each in ("甲", "乙", "丙甲", "丙乙")], None),

@@ -62,7 +62,7 @@ def test_a_plugin_metric_takes_no_column_away(make: ModuleType) -> None:
     metrics = {"status": 1.0, "valid": 2.0, "train.momentum": 3.0, "cell_id": 4.0, "timing": 5.0, "test_accuracy": 0.5}
     frame = trials_frame([make.result_of(trial, metrics=metrics) for trial in plan.trials()], plan)
     (row,) = frame.to_dict("records")
-    assert (row["status"], row["valid"], row["train.momentum"], row["test_accuracy"]) == ("ok", True, 0.5, 0.5)
+    assert (row["status"], row["valid"], row["train.momentum"], row["test_accuracy"]) == ("ok", None, 0.5, 0.5)
     assert [row[f"metric.{name}"] for name in ("status", "valid", "train.momentum", "cell_id", "timing")] == [
         1,
         2,
@@ -162,11 +162,17 @@ def test_whole_numbers_are_written_whole_and_others_in_full(make: ModuleType, tm
 def test_valid_is_true_false_or_empty(make: ModuleType, tmp_path: Path) -> None:
     plan = make.Plan(seeds=(0,))
     results = make.run_of(plan)
-    results[0] = replace(results[0], valid=False, validity_notes=("not alone: 30 %", "cold: no warm-up"))
+    steady = {"block_seconds": [0.02] * 20, "block_samples": [64.0] * 20}
+    notes = ("not alone: 30 %", "unstable: of an older bench", "cold: no warm-up")
+    results[0] = replace(results[0], samples=steady, valid=False, validity_notes=notes)
+    results[1] = replace(results[1], samples=steady, valid=False, validity_notes=notes[1:2])
     results[2] = make.result_of(results[2].trial, status="oom")
     rows = read(trials_frame(results, plan), tmp_path)
     assert [row["valid"] for row in rows] == ["false", "true", ""]
-    assert rows[0]["validity_notes"] == "not alone: 30 %; cold: no warm-up"
+    assert [row["validity_notes"] for row in rows] == ["not alone: 30 %; cold: no warm-up", "", ""]
+    assert all(row["validity_notes"] == row["timing_notes"] for row in rows)
+    (rough,) = read(trials_frame([replace(results[0], samples={}, validity_notes=(), valid=True)]), tmp_path)
+    assert (rough["valid"], rough["timing"]) == ("false", "rough")  # the one word decides, not what was stored
 
 
 def test_epochs_are_empty_where_steps_are_set(make: ModuleType, tmp_path: Path) -> None:

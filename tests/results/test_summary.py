@@ -132,8 +132,10 @@ def test_a_metric_that_a_seed_lacks_has_no_mean(make: ModuleType) -> None:
 
 def test_not_valid_is_counted_and_kept(make: ModuleType) -> None:
     plan, results = three_seeds(make)
-    doubtful = replace(results[0], valid=False, validity_notes=("not alone: 40 %",))
-    (row,) = summary_frame(trials_frame([doubtful, *results[1:]], plan)).to_dict("records")
+    steady = {"block_seconds": [0.02] * 20, "block_samples": [64.0] * 20}
+    speed = {"train_samples_per_second": 3200.0}
+    results = [replace(each, metrics={**each.metrics, **speed}, samples=steady) for each in results]
+    (row,) = summary_frame(trials_frame([make.disturbed(results[0]), *results[1:]], plan)).to_dict("records")
     assert (row["n"], row["not_valid"]) == (3, 1)
 
 
