@@ -85,8 +85,7 @@ def describe_ending(result: Result) -> str:
     if result.status != "ok":
         return f"{result.status}: {printable(result.reason)}"
     accuracy, seconds = result.metrics.get("test_accuracy"), result.metrics.get("total_seconds")
-    mark = "" if result.valid is not False else " †"
-    return f"accuracy {accuracy:.3f} in {seconds:.1f} s{mark}"
+    return f"accuracy {accuracy:.3f} in {seconds:.1f} s"
 
 
 class LiveVoice(Voice):

@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from bench.statistics.intervals import sample_of, t_quantile
 
-# What is taken for the noise before there is any: 10 %, the share from which on a timing is called unstable, worth as
-# much as five processes of one trial would say. It keeps two trials that agree by chance from promising everything.
+# What is taken for the noise before there is any: 10 %, worth as much as five processes of one trial would say. It
+# keeps two trials that agree by chance from promising everything.
 PRIOR_SD, PRIOR_FREEDOM = 0.1, 4
 
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from bench.base.records import Component, Result, TrainSettings, Trial
-from bench.execute.progress import LiveVoice, Voice, describe_trial, varying
+from bench.execute.progress import LiveVoice, Voice, describe_ending, describe_trial, varying
 from bench.suite.plan import Axis, Suite
 
 AXES = ("train.learning_rate", "train.pin_memory")
@@ -28,6 +28,14 @@ def test_a_trial_is_told_with_the_settings_that_vary() -> None:
 def test_settings_with_one_value_do_not_vary() -> None:
     axes = (Axis("seed", (0, 1)), Axis("train.learning_rate", (0.1, 1.0)), Axis("train.epochs", (2,)))
     assert varying(Suite("mine", "mine", axes)) == ("train.learning_rate",)
+
+
+def test_what_disturbed_the_timings_is_no_word_on_the_accuracy() -> None:
+    measured = {"test_accuracy": 0.978, "total_seconds": 0.94}
+    result = Result(
+        trial(), "0", "run", "env", "code", "ok", metrics=measured, valid=False, validity_notes=("cold: x",)
+    )
+    assert describe_ending(result) == "accuracy 0.978 in 0.9 s"
 
 
 def test_the_line_of_a_finished_trial(capsys: pytest.CaptureFixture[str]) -> None:

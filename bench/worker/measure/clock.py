@@ -71,13 +71,6 @@ class Blocks:
         full = [block for block in every if block[2] == block[1] * batch_size]
         return statistics.median(seconds / steps for seconds, steps, _ in full or every)
 
-    def relative_seconds(self) -> list[float]:
-        """Seconds of each block over the median of the blocks that did the same: as many steps of as many samples."""
-        alike: dict[tuple[int, int], list[float]] = {}
-        for seconds, *work in zip(self.seconds, self.steps, self.samples, strict=True):
-            alike.setdefault((work[0], work[1]), []).append(seconds)
-        return [second / statistics.median(group) for group in alike.values() for second in group]
-
     @property
     def samples_per_second(self) -> float | None:
         """All samples over the time of all blocks: a mean weighted by time, not a mean of rates."""

@@ -131,7 +131,7 @@ def fill(
     watch: Watch,
     models: int = 1,
 ) -> None:
-    """Puts everything that was timed and read into `outcome`, and whether it is valid.
+    """Puts everything that was timed and read into `outcome`, and whether something disturbed it.
 
     `models` train side by side: a full step has a batch of each.
     """
@@ -156,7 +156,6 @@ def fill(
     if any(number != NO_ROUND for number in blocks.rounds):
         outcome.samples["block_round"] = [float(number) for number in blocks.rounds]
     outcome.validity_notes = validity.notes(
-        blocks=blocks,
         contention_share=watch.contention.over_wall("wait_seconds"),
         pressure_share=watch.contention.over_wall("pressure_seconds"),
         throttled_share=watch.contention.over_wall("throttled_seconds"),
