@@ -15,6 +15,7 @@ from bench.base.records import NOT_IDENTITY, TOGETHER, Json, Result, Trial
 from bench.errors import BenchError, nearest
 from bench.present.tables import frame_csv, to_latex
 from bench.results.frame import Latest, latest, other_axes, rows_frame
+from bench.results.timing import GOOD, timings
 from bench.suite.plan import Suite
 
 if TYPE_CHECKING:
@@ -165,14 +166,16 @@ def _settings(trial: Trial) -> dict[str, Json]:
 
 def _extra(results: Sequence[Result]) -> dict[str, Json]:
     """Every figure of every seed, and where they come from."""
-    names = dict.fromkeys(name for result in results for name in result.metrics)
+    names, found = dict.fromkeys(name for result in results for name in result.metrics), timings(results)
     return {
         "seeds": [result.trial.seed for result in results],
         "trial_ids": [result.trial_id for result in results],
         "environment_id": results[0].environment_id,
         "code_id": results[0].code_id,
         "threads": results[0].threads,
-        "not_valid": sum(result.valid is False for result in results),
+        "not_valid": sum(timing.word != GOOD for timing in found),
+        "timing": [timing.word for timing in found],
+        "timing_notes": ["; ".join(timing.notes) for timing in found],
         "metrics": {name: [result.metrics.get(name) for result in results] for name in names},
     }
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from bench.base.records import NOT_IDENTITY, NOT_THERE, Json, Result, digest, non_defaults
 from bench.present.format import plural, printable
 from bench.results.frame import latest
+from bench.results.timing import GOOD, timings
 from bench.suite.plan import Suite
 
 Value = bool | int | float | str
@@ -76,6 +77,7 @@ def parameters(result: Result) -> dict[str, Value]:
 def tags(result: Result) -> dict[str, str]:
     """Where a result is from, and what became of it."""
     notes = result.environment.notes
+    (timing,) = timings([result])
     found = {
         "bench.key": key_of(result),
         "bench.trial_id": result.trial_id,
@@ -84,8 +86,9 @@ def tags(result: Result) -> dict[str, str]:
         "bench.code_id": result.code_id,
         "bench.status": result.status,
         "bench.reason": result.reason,
-        "bench.valid": "" if result.valid is None else str(result.valid).lower(),
-        "bench.validity_notes": "; ".join(result.validity_notes),
+        "bench.valid": str(timing.word == GOOD).lower() if timing.word else "",
+        "bench.timing": timing.word,
+        "bench.timing_notes": "; ".join(timing.notes),
         "bench.commit": str(notes.get("commit") or ""),
         "bench.torch": str(result.environment.facts.get("torch") or ""),
     }

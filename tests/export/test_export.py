@@ -176,7 +176,8 @@ def test_json_is_one_object_a_trial(folder: Path) -> None:
         assert row["trial_id"] == result.trial_id
         assert row["step_seconds"] == result.metrics["step_seconds"]  # to the last bit
         assert row["energy_joules"] is None
-        assert row["valid"] is True
+        assert (row["valid"], row["timing"]) == (False, "rough")  # no blocks: how well it is known nobody knows
+        assert row["timing_notes"] == row["validity_notes"] == "half-width unknown: no timed blocks"
         assert row["model_settings"] == {}
         assert type(row["parameters"]) is int
 

@@ -11,11 +11,13 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bench.base.records import Environment
+from bench.base.metrics import BUILT_IN
+from bench.base.records import Component, Environment
 from bench.cli.history import history as command
 from bench.errors import BenchError
 from bench.history.series import differences, series_of
 from bench.history.steps import metric_of, trends_of
+from bench.history.write import findings, history_text
 from bench.results.store import Store
 
 
@@ -51,6 +53,46 @@ def stored(folder: Path, results: list[Any]) -> Path:
 
 def history(folder: Path, metric: str = "train_samples_per_second", *, model: tuple[str, ...] = ()) -> int:
     return command(folder, metric=metric, model=list(model), results=folder)
+
+
+@pytest.mark.parametrize("spoilt", [1, 2, 3])
+@pytest.mark.parametrize("metric", ["train_samples_per_second", "fit_seconds", "host_peak_bytes", "test_accuracy"])
+def test_beside_a_disturbed_run_the_verdict_is_doubtful(make: ModuleType, spoilt: int, metric: str) -> None:
+    plan = make.Plan(models=(Component("mlp"),), seeds=(0, 1, 2))
+    results = runs(make, count=4, slower_from=9, plan=plan)
+    results = [
+        make.disturbed(each) if each.run_id == "run02" and each.trial.seed < spoilt else each for each in results
+    ]
+    (trend,) = trends_of(results, BUILT_IN[metric])
+    mostly = spoilt > 1 and metric in ("train_samples_per_second", "fit_seconds")
+    assert [run.disturbed for run in trend.runs] == [False, False, mostly, False]
+    words = [run.step.verdict for run in trend.runs if run.step]
+    assert [word == "doubtful" for word in words] == [False, mostly, mostly]
+    text = history_text([trend], BUILT_IN[metric], title="mine")
+    assert ("†" in text) == (metric in ("train_samples_per_second", "fit_seconds"))
+    assert ("(1 †)" in text) == ("†" in text and spoilt == 1)
+    assert ("other programs. Accuracies" in " ".join(text.split())) == ("†" in text)
+
+
+def test_a_disturbed_run_is_no_level_and_hides_none(make: ModuleType) -> None:
+    """Of twelve runs the third and fourth were half as fast, beside other programs; from the eighth on it is slower."""
+    plan = make.Plan(models=(Component("cnn"),), seeds=(0, 1, 2))
+    speed = "train_samples_per_second"
+    results = [
+        make.disturbed(replace(each, metrics={**each.metrics, speed: each.metrics[speed] / 2}))
+        if each.run_id in ("run02", "run03")
+        else each
+        for each in runs(make, count=12, slower_from=7, plan=plan)
+    ]
+    (trend,) = trends_of(results, BUILT_IN[speed])
+    assert [run.point.first.run_id for run in trend.runs if run.change] == ["run07"]
+    assert trend.runs[7].change.startswith("× 0.9")
+    assert "Not looked at for change points: 2 runs" in " ".join(findings([trend]))
+    (whole,) = trends_of([replace(each, validity_notes=()) for each in results], BUILT_IN[speed])
+    assert [run.point.first.run_id for run in whole.runs if run.change] != ["run07"]
+    everything = [make.disturbed(each) for each in results]
+    (trend,) = trends_of(everything, BUILT_IN[speed])
+    assert not any(run.change for run in trend.runs)
 
 
 def test_a_slow_down_is_found_with_its_cause(

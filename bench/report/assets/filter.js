@@ -10,8 +10,9 @@ const SEARCHED = TRIALS.map((trial) =>
     trial.reason,
     trial.id,
     trial.run,
+    trial.timing,
+    ...trial.timing_notes,
     ...(trial.notes || []),
-    trial.valid === false ? "not valid" : "",
   ]
     .join(" ")
     .toLowerCase(),

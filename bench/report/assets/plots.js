@@ -163,6 +163,7 @@ function cellPlot(points, { x, y, width, names, lines }) {
   const shown = points.slice(0, MOST_POINTS);
   shown.forEach((point) => {
     point.tip = tipOf(point, names);
+    point.hollow = point.cell.disturbed && names.some((name) => METRIC[name]?.timed);
   });
   const [yLow, yHigh] = [(d) => clamped(d.ys, y)[0], (d) => clamped(d.ys, y)[1]];
   const node = framed(axisOptions(x, width), axisOptions(y, 320), {
@@ -184,15 +185,25 @@ function cellPlot(points, { x, y, width, names, lines }) {
             strokeOpacity: 0.8,
           })
         : null,
-      Plot.dot(shown, { x: "x", y: "y", symbol: "model", fill: "model", r: 4.5 }),
+      Plot.dot(shown, {
+        x: "x",
+        y: "y",
+        symbol: "model",
+        stroke: "model",
+        fill: "model",
+        fillOpacity: (d) => (d.hollow ? 0 : 1),
+        strokeWidth: (d) => (d.hollow ? 2 : 0),
+        r: 4.5,
+      }),
       tipMark(shown),
     ],
   });
   hearPlot(node, shown, (point) => firstOf("summary", point.cell.index));
-  return {
-    node,
-    note: whole > shown.length ? `The first ${MOST_POINTS} of ${whole.toLocaleString("en-US")} rows are drawn.` : "",
-  };
+  const notes = [
+    whole > shown.length ? `The first ${MOST_POINTS} of ${whole.toLocaleString("en-US")} rows are drawn.` : "",
+    shown.some((point) => point.hollow) ? "Hollow: most of its timings were disturbed." : "",
+  ];
+  return { node, note: notes.filter(Boolean).join(" ") };
 }
 
 /** What is known of an axis: whether it is logarithmic is decided by the means, what fits on it by the intervals. */

@@ -2,7 +2,7 @@
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const { axes: AXES, metrics: METRICS, cells: CELLS, trials: TRIALS, models: MODELS } = DATA;
 const METRIC = Object.fromEntries(METRICS.map((metric, place) => [metric.name, { ...metric, place }]));
-const OWN_AXES = new Set(["seed", "status"]); // of a trial; all others are its cell's
+const OWN_AXES = new Set(["seed", "status", "timing"]); // of a trial; all others are its cell's
 
 const state = { view: "summary", search: "", chosen: {}, typed: {}, a: null, b: null, keep: false };
 

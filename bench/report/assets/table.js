@@ -18,7 +18,7 @@ const trialRows = () =>
     ...cellOf(trial).values,
     seed: trial.seed,
     status: trial.status,
-    valid: trial.valid == null ? "" : trial.valid ? "yes" : "no",
+    timing: trial.timing,
     ...Object.fromEntries(METRICS.map((metric, place) => [metric.name, trial.metrics?.[place] ?? null])),
   }));
 
@@ -29,10 +29,14 @@ function stateText(cell) {
     (group) => group.length,
     (trial) => trial.status,
   );
-  const doubtful = found.filter((trial) => trial.valid === false).length;
+  const disturbed = found.filter((trial) => trial.timing === "disturbed").length;
   const texts = counts.map(([status, count]) => (counts.length === 1 ? status : `${count} ${status}`));
-  return texts.join(", ") + (doubtful ? ` (${doubtful} †)` : "");
+  if (disturbed) texts.push(disturbed < found.length ? `${disturbed} disturbed` : "disturbed");
+  return texts.join(", ");
 }
+
+/** What was wrong with the timings of trials: each note once. */
+const timingTip = (trials) => [...new Set(trials.flatMap((trial) => trial.timing_notes))].join("; ") || null;
 
 /** Numbers by size, texts by the alphabet, what is empty last in both directions. */
 function byValue(a, b, rowA, rowB, column, direction) {
@@ -89,7 +93,8 @@ function metricColumns(formatter) {
 function meanText(metric, shown) {
   const cell = CELLS[shown.getData().id];
   const found = meanOf(cell, metric.name);
-  if (found) return element(found[4] ? "b" : "span", {}, found[3]);
+  const tip = metric.timed && found ? timingTip(trialsOf(cell)) : null;
+  if (found) return element(found[4] ? "b" : "span", { title: tip }, found[3]);
   const reasons = [
     ...new Set(
       trialsOf(cell)
@@ -100,19 +105,21 @@ function meanText(metric, shown) {
   return element("span", { class: "none", title: reasons.join("; ") || "not measured" }, "–");
 }
 
+const tipped = (cell, trials) => element("span", { title: timingTip(trials) }, cell.getValue());
+
 const summaryColumns = () => [
   modelColumn((index) => trialsOf(CELLS[index])[0]),
-  ...axisColumns(new Set(["model", "seed", "status"])),
+  ...axisColumns(new Set(["model", ...OWN_AXES])),
   number("n", "seeds"),
   ...metricColumns(meanText),
-  column("state", "state"),
+  column("state", "state", { formatter: (cell) => tipped(cell, trialsOf(CELLS[cell.getData().id])) }),
 ];
 
 const trialColumns = () => [
   modelColumn((index) => TRIALS[index]),
-  ...axisColumns(new Set(["model", "status"])),
+  ...axisColumns(new Set(["model", "status", "timing"])),
   column("status", "status"),
-  column("valid", "valid"),
+  column("timing", "timing", { formatter: (cell) => tipped(cell, [TRIALS[cell.getData().id]]) }),
   ...metricColumns((metric, cell) => document.createTextNode(shownFigure(metric, cell.getValue()))),
 ];
 

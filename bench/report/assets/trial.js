@@ -1,4 +1,4 @@
-// The section of a trial: figures, settings, diagnosis, validity, environment, log; a second trial beside it.
+// The section of a trial: figures, settings, diagnosis, timing, environment, log; a second trial beside it.
 
 /** Shows a trial: in the first place, or beside the one that was kept. */
 function openTrial(trial) {
@@ -25,7 +25,7 @@ function showTrials() {
       "div",
       { class: "two" },
       block("Figures", figuresTable(shown)),
-      element("div", {}, block("Validity", shown.map(validity)), block("Settings", pairTable(shown, settingsOf))),
+      element("div", {}, block("Timings", shown.map(timingOf)), block("Settings", pairTable(shown, settingsOf))),
     ),
     block("Diagnosis", diagnosis(shown)),
     block(
@@ -76,8 +76,8 @@ function headCard(trial, place) {
       {},
       element(
         "span",
-        { class: `status ${trial.status === "ok" && trial.valid !== false ? "good" : "bad"}` },
-        trial.status + (trial.valid === false ? ", not valid" : ""),
+        { class: `status ${trial.status === "ok" && trial.timing !== "disturbed" ? "good" : "bad"}` },
+        trial.status + (trial.timing === "disturbed" ? ", timings disturbed" : ""),
       ),
       trial.reason ? ` ${trial.reason}` : "",
     ),
@@ -236,21 +236,16 @@ function dashOf(point, shown) {
   return point.curve.startsWith("train") ? (second ? "9 2 2 2" : "3 3") : second ? "12 3" : "";
 }
 
-function validity(trial) {
-  const verdict =
-    trial.valid == null
-      ? "No verdict: it was not measured."
-      : trial.valid
-        ? "Valid: nothing was found that could have disturbed it."
-        : "Not valid:";
-  const notes = trial.notes?.length
-    ? element(
-        "ul",
-        {},
-        trial.notes.map((note) => element("li", {}, note)),
-      )
-    : null;
-  return element("div", {}, element("p", {}, named(trial), verdict), notes);
+const TIMINGS = {
+  good: "Good: nothing was found that could have disturbed them.",
+  rough: "Rough: nothing disturbed them, and they are known less well than to ± 5 %.",
+  disturbed: "Disturbed, so they are compared with no others; the accuracy is not affected.",
+};
+
+function timingOf(trial) {
+  const notes = [...trial.timing_notes, ...(trial.notes ?? [])].map((note) => element("li", {}, note));
+  const told = TIMINGS[trial.timing] ?? "Nothing was timed.";
+  return element("div", {}, element("p", {}, named(trial), told), notes.length ? element("ul", {}, notes) : null);
 }
 
 function logOf(trial) {

@@ -18,6 +18,7 @@ from bench.analysis.cells import (
 )
 from bench.analysis.conditions import environment_lines
 from bench.analysis.plots import page_plots
+from bench.analysis.trust import mark
 from bench.base.metrics import PAGE, Metric
 from bench.base.privacy import published
 from bench.base.records import Json, Result
@@ -28,7 +29,9 @@ from bench.present.tables import Table
 from bench.report.html.details import Details
 from bench.report.page import Extra, Report, caveats, command
 from bench.results.frame import Row
+from bench.results.timing import Timing, timings
 
+UNTIMED = "not timed"
 TICK = 14  # characters of a name below a plot
 DIGITS = 7  # significant ones of a figure: more than any clock gives
 CURVE_VALUES = 200_000  # of all curves together: about 1.5 MB
@@ -69,6 +72,7 @@ def _data(report: Report) -> dict[str, Json]:
     return {
         "title": report.title,
         "answers": report.answers(),
+        "alarm": report.alarm(),
         "caveats": list(caveats(report)),
         "left_out": shared.left_out(),
         "axes": axes,
@@ -121,6 +125,7 @@ def _metric(metric: Metric, scale: Scale) -> dict[str, Json]:
     return {
         "name": metric.name,
         "unit": metric.unit,
+        "timed": metric.timed,
         "higher_is_better": metric.higher_is_better,
         "meaning": metric.meaning,
         "label": metric.short,
@@ -144,7 +149,8 @@ def _figure(cell: Cell, metric: Metric, scale: Scale, *, best: set[str]) -> list
     if found is None:
         return None
     numbers = map(_short, (found.mean, found.low, found.high))
-    return [*numbers, mean_text(found, metric, scale=scale), int(metric.name in best)]
+    text = mean_text(found, metric, scale=scale) + mark(metric, cell.timings)
+    return [*numbers, text, int(metric.name in best)]
 
 
 def _row(cell: Cell, section: int, figures: Sequence[Json]) -> dict[str, Json]:
@@ -153,6 +159,7 @@ def _row(cell: Cell, section: int, figures: Sequence[Json]) -> dict[str, Json]:
         "model": cell.model,
         "values": _values(cell),
         "n": cell.n,
+        "disturbed": cell.disturbed,
         "figures": list(figures),
     }
 
@@ -173,9 +180,17 @@ def _axes(sections: Sequence[Section]) -> list[dict[str, Json]]:
                 found.setdefault(name, {})[value] = None
             found.setdefault("seed", {}).update(dict.fromkeys(row.trial.seed for row in cell.rows))
             found.setdefault("status", {}).update(dict.fromkeys(row.status for row in cell.rows))
+            found.setdefault("timing", {}).update(
+                dict.fromkeys(timing.word for timing in _timings(cell) if timing.word)
+            )
     if not any(section.several_codes for section in sections):
         found.pop("code", None)  # each model has its own
     return [_axis(name, list(values)) for name, values in found.items() if len(values) > 1]
+
+
+def _timings(cell: Cell) -> list[Timing]:
+    """One a row."""
+    return timings([row.result for row in cell.rows])
 
 
 def _axis(name: str, values: list[Json]) -> dict[str, Json]:
@@ -201,13 +216,15 @@ class _Trials:
 
     def of(self, cell: Cell, *, number: int) -> Iterator[dict[str, Json]]:
         """One object a row of `cell`, which is the row `number` of the summary."""
-        for row in cell.rows:
+        for row, timing in zip(cell.rows, _timings(cell), strict=True):
             own = {
                 "id": row.trial.trial_id,
                 "cell": number,
                 "seed": row.trial.seed,
                 "status": row.status,
                 "reason": row.reason,
+                "timing": timing.word or UNTIMED,
+                "timing_notes": list(timing.notes),
                 "settings": self._settings(row),
             }
             yield own if row.result is None else own | self._result(row.result)
@@ -229,8 +246,7 @@ class _Trials:
             "threads": result.threads,
             "finished": result.finished_at[:19],
             "metrics": [_short(result.metrics.get(name)) for name in self._names],
-            "valid": result.valid,
-            "notes": [*result.notes, *result.validity_notes],
+            "notes": list(result.notes),
             "commit": str(environment.notes.get("commit") or "")[:12],
             "instruments": dict(result.instruments),
             "traceback": published(result.traceback) if result.traceback else "",

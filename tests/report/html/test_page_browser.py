@@ -164,7 +164,7 @@ def test_the_filter_drives_table_and_plots(open_page: Open, hostile: Path) -> No
 def test_every_axis_has_a_filter(open_page: Open, hostile: Path) -> None:
     page = open_page(hostile)
     names = [each.get_attribute("data-axis") for each in page.locator("#axes details").all()]
-    assert set(names) == {"model", "device", "batch_size", "seed", "status"}
+    assert set(names) == {"model", "device", "batch_size", "seed", "status", "timing"}
 
 
 def test_pointing_at_a_plot_tells_and_a_click_opens(open_page: Open, hostile: Path) -> None:
@@ -199,7 +199,8 @@ def test_a_row_opens_its_trial_with_all_that_is_known(open_page: Open, hostile: 
     detail = page.locator("#detail")
     detail.locator(".card", has_text="linear").wait_for()
     assert "#trial=" in page.url
-    assert detail.locator(".status").inner_text() == "ok, not valid"
+    assert detail.locator(".status").inner_text() == "ok, timings disturbed"
+    assert "the accuracy is not affected" in detail.inner_text()
     assert "not alone: </script><script>" in detail.inner_text()
     assert "Most often taken: cat for <i>dog</i> (5)." in detail.inner_text()
     rows = [row.all_inner_texts() for row in (detail.locator(f".matrix tbody tr:nth-child({at}) td") for at in (1, 2))]
@@ -209,6 +210,39 @@ def test_a_row_opens_its_trial_with_all_that_is_known(open_page: Open, hostile: 
     assert detail.locator(".pair svg g[aria-label=line]").count() >= 2  # accuracy and loss
     assert "Intel(R) Xeon(R) Processor" in detail.inner_text()
     assert detail.locator("pre.log").inner_text().startswith("first line\n</script>")
+
+
+def test_disturbed_timings_are_told_above_the_table_marked_in_it_hollow_in_plots_and_filtered(
+    open_page: Open, make: ModuleType, write: Any, tmp_path: Path
+) -> None:
+    plan = make.Plan(seeds=(0, 1, 2))
+    results = [
+        make.disturbed(each) if each.trial.model.name != "linear" or not each.trial.seed else each
+        for each in make.run_of(plan)
+    ]
+    page = open_page(write(plan, results, tmp_path))
+    alarm = page.locator("p.warning").inner_text()
+    assert alarm.startswith("Accuracies are not affected. Timings: 7 of 9 trials ran beside other programs.")
+    assert alarm.endswith("python -m bench run baseline.toml --retry disturbed")
+    rows = page.locator("#summary .tabulator-row")
+    assert rows.first.locator("[tabulator-field=train_samples_per_second]").inner_text().endswith("(1 †)")
+    for row in (rows.nth(1), rows.nth(2)):
+        speed = row.locator("[tabulator-field=train_samples_per_second]")
+        assert speed.inner_text().endswith(" †")
+        assert "waited for a core 40% of the time" in (speed.locator("span").get_attribute("title") or "")
+        assert "†" not in row.locator("[tabulator-field=test_accuracy]").inner_text()
+        assert row.locator("[tabulator-field=state]").inner_text() == "ok, disturbed"
+    hollow = "g[aria-label=dot] > [fill-opacity='0']"
+    page.locator(f"#plot-throughput {hollow}").first.wait_for(state="attached")
+    assert page.locator(f"#plot-throughput {hollow}").count() == 2
+    assert page.locator("#plot-accuracy").get_by_text("Hollow: most of its timings were disturbed").count() == 1
+    assert page.locator(f"#plot-memory {hollow}").count() == 0
+    page.locator("details.drop[data-axis=timing] summary").click()
+    page.locator("input[data-axis=timing][value=rough]").check()
+    page.locator("#count", has_text="1 of 3 rows").wait_for()
+    page.locator("input[name=view][value=trials]").check(force=True)
+    page.locator("#count", has_text="2 of 9 trials").wait_for()
+    assert page.locator("#trials .tabulator-row [tabulator-field=timing]").all_inner_texts() == ["rough", "rough"]
 
 
 def test_two_trials_stand_side_by_side(open_page: Open, hostile: Path) -> None:
