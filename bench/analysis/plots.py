@@ -104,8 +104,9 @@ def _several_seeds(cells: Sequence[Cell], metric: Metric) -> bool:
 
 def key_of(cells: Sequence[Cell], metric: Metric, *, mark: str = "large", cost: Metric | None = None) -> str:
     """What the marks mean; `cost` is what else they stand at."""
-    key = KEYS[mark] if _several_seeds(cells, metric) else KEY_ONE
-    return f"{key} · {HOLLOW}" if doubtful(metric, *cells) or (cost and doubtful(cost, *cells)) else key
+    several = _several_seeds(cells, metric)
+    key, hollow = (KEYS[mark], f"mean {HOLLOW}") if several else (KEY_ONE, HOLLOW)
+    return f"{key} · {hollow}" if doubtful(metric, *cells) or (cost and doubtful(cost, *cells)) else key
 
 
 def panels_of(section: Section, metric: str, *, most: int) -> Panels:

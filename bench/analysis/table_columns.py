@@ -9,7 +9,7 @@ from typing import TypeVar
 from bench.analysis.cells import Cell, Section, axis_label, doubtful, is_number, paired_difference, value_text
 from bench.analysis.conditions import reasons
 from bench.analysis.ratios import ratio
-from bench.analysis.trust import mark, meaning, short
+from bench.analysis.trust import footnote, mark
 from bench.base.metrics import BUILT_IN, SPEED, Metric
 from bench.present.format import DASH, plural
 from bench.present.tables import Column, Columns, TableCell
@@ -143,9 +143,8 @@ def why_not_ok(cell: Cell) -> str:
 
 def doubt(cells: Iterable[Cell]) -> Iterator[str]:
     """The note on timings that were disturbed, where there are some."""
-    cells = list(cells)
-    if text := short(result for cell in cells for result in cell.ok):
-        yield f"{meaning(mark(BUILT_IN[SPEED], cell.timings) for cell in cells)} {text}"
+    if text := footnote([(cell.timings, cell.ok) for cell in cells], BUILT_IN[SPEED]):
+        yield text
 
 
 def best_cell(cells: Sequence[Cell], metric: Metric) -> Cell | None:

@@ -33,9 +33,15 @@ def mark(metric: Metric, found: Sequence[Timing]) -> str:
 def meaning(marks: Iterable[str]) -> str:
     """What those of `marks` mean that are there; empty where none is."""
     kinds = {each[:2] for each in marks if each}
-    some = f"(2 {MARK}): those of 2 seeds" if " (" in kinds else ""
-    every = f"{MARK}: timings that were disturbed" if kinds else ""
-    return f"{'; '.join(part for part in (every, some) if part)}." if kinds else ""
+    some = f"; (2 {MARK}): those of 2 seeds" if " (" in kinds else ""
+    return f"{MARK}: timings that were disturbed{some}." if kinds else ""
+
+
+def footnote(parts: Sequence[tuple[Sequence[Timing], Sequence[Result]]], metric: Metric) -> str:
+    """The note below a table on its marks: what they mean, and what happened. `parts`: what each figure is of."""
+    text = happened(result for _, results in parts for result in results)
+    marks = meaning(mark(metric, found) for found, _ in parts)
+    return f"{marks} {text[0].upper()}{text[1:]}. {UNTOUCHED}" if marks else ""
 
 
 def happened(results: Iterable[Result]) -> str:

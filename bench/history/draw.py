@@ -34,7 +34,11 @@ def history(trends: Sequence[Trend], metric: Metric, *, title: str, styles: dict
     shown = {name: group[:MOST_MODELS] for name, group in list(groups.items())[:MOST_PANELS]}
     names = {trend.model for group in shown.values() for trend in group}
     left_out = len(trends) - sum(map(len, shown.values()))
-    hollow = [HOLLOW] if any(run.disturbed for group in shown.values() for trend in group for run in trend.runs) else []
+    hollow = (
+        [f"mean {HOLLOW}"]
+        if any(run.disturbed for group in shown.values() for trend in group for run in trend.runs)
+        else []
+    )
     figure, axes = figure_with_axes(
         title, [KEY, *hollow, *([f"{left_out} other series are in the table"] if left_out else [])],
         rows=len(shown), columns=1, panel_inches=2.6, gap_inches=0.95,

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bench.analysis.trust import mark, meaning, short
+from bench.analysis.trust import footnote, mark
 from bench.base.metrics import Metric
 from bench.history.steps import ALPHA, Run, Trend
 from bench.present.columns import page_of, to_text, wrapped
@@ -97,9 +97,9 @@ def findings(trends: Sequence[Trend]) -> Iterator[str]:
 def _keys(trends: Sequence[Trend], metric: Metric) -> Iterator[str]:
     """Yields what columns and marks mean."""
     yield NOTE if metric.timing else PAIRED
-    runs = [run for trend in trends for run in trend.runs]
-    if marks := meaning(mark(metric, run.point.timings) for run in runs):
-        yield f"{marks} {short(result for run in runs for result in run.point.results)}"
+    points = [run.point for trend in trends for run in trend.runs]
+    if text := footnote([(point.timings, point.results) for point in points], metric):
+        yield text
 
 
 def history_text(trends: Sequence[Trend], metric: Metric, *, title: str) -> str:
