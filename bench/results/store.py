@@ -256,12 +256,15 @@ def newest(results: Iterable[Result]) -> dict[tuple[str, str, str], Result]:
 
 
 def to_repeat(results: Iterable[Result], asked: Collection[str]) -> set[tuple[str, str, str]]:
-    """Keys, as `newest` has them, of the newest results that `--retry` asks for: those of a status, or DISTURBED."""
+    """Keys, as `newest` has them, of the newest results that `--retry` asks for: those of a status, or DISTURBED with
+    all that shared their time by turns, so that they can share it anew."""
     found = newest(results)
     again = {key for key, result in found.items() if result.status in asked}
     if DISTURBED in asked:  # numpy, scipy: only where it is asked for
         words = timings(list(found.values()))
-        again |= {key for key, timing in zip(found, words, strict=True) if timing.word == DISTURBED}
+        disturbed = {key for key, timing in zip(found, words, strict=True) if timing.word == DISTURBED}
+        groups = {found[key].group_id for key in disturbed} - {""}
+        again |= disturbed | {key for key, result in found.items() if result.group_id in groups}
     return again
 
 

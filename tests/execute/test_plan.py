@@ -115,6 +115,25 @@ def test_retry_disturbed_leaves_what_is_rough_and_goes_together_with_a_status() 
         assert [each.trial.seed for each in found.to_run] == seeds
 
 
+def test_with_a_disturbed_trial_all_that_shared_its_time_run_again() -> None:
+    of = suite(seeds=range(6))
+    steady = {"metrics": {"train_samples_per_second": 3200.0}, "samples": STEADY}
+    a, b = "a" * 16, "b" * 16
+    results = [
+        replace(each, group_id=group, validity_notes=notes, **steady)
+        for each, group, notes in zip(
+            ended(of, catalogue(), "ok"),
+            (a, a, b, b, "", ""),
+            ((NOT_ALONE,), (), (), (), (NOT_ALONE,), ()),
+            strict=True,
+        )
+    ]
+    found = planned(of, catalogue(), results, retry=["disturbed"])
+    assert [each.trial.seed for each in found.to_run] == [0, 1, 4]  # of no group: alone
+    results[0] = replace(results[0], status="failed", reason="why")
+    assert [each.trial.seed for each in planned(of, catalogue(), results, retry=["failed"]).to_run] == [0]
+
+
 def test_what_was_measured_again_undisturbed_is_there() -> None:
     old, _ = ended(suite(), catalogue(), "ok", at="1")
     speed = {"train_samples_per_second": 1.0}
