@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from bench.analysis.cells import Cell, Section, Variant
+from bench.analysis.cells import Cell, Section, Variant, doubtful
 from bench.analysis.metric_words import metric_called
 from bench.analysis.ratios import ratio
 from bench.analysis.sections import sections_of
@@ -76,6 +76,11 @@ class Ranking:
         """The models that were measured on every data set."""
         return [model for model in self.models if all(model in cells for cells in self.table.values())]
 
+    @cached_property
+    def doubtful(self) -> bool:
+        """Whether timings that it would rank by are disturbed: then no model is ranked."""
+        return any(doubtful(self.metric, *cells.values()) for cells in self.table.values())
+
     def score(self, dataset: str, model: str) -> float:
         """The mean over seeds; NaN where there is none."""
         cell = self.table[dataset].get(model)
@@ -85,7 +90,7 @@ class Ranking:
     @cached_property
     def ranks(self) -> CriticalDifference | None:
         """The average ranks. None below six data sets, where no rank is claimed; see `profile`."""
-        if len(self.datasets) < FEWEST_DATASETS or len(self.complete) < 2:
+        if self.doubtful or len(self.datasets) < FEWEST_DATASETS or len(self.complete) < 2:
             return None
         scores = [[self.score(dataset, model) for model in self.complete] for dataset in self.datasets]
         return critical_difference(scores, self.complete, higher_is_better=self.metric.higher_is_better)
@@ -94,6 +99,8 @@ class Ranking:
     def profile(self) -> Profile | None:
         """The shares of data sets on which a model is within a factor of the best. None where a cost is zero: no factor
         leads to it."""
+        if self.doubtful:
+            return None
         costs = np.array([[self._cost(dataset, model) for model in self.models] for dataset in self.datasets])
         if len(self.models) < 2 or not bool(np.all(np.isnan(costs) | (costs > 0))):
             return None
@@ -119,12 +126,15 @@ class Ranking:
         return ", ".join(part for part in (section.device, section.describe(self.variant)) if part)
 
     def seed_pairs(self) -> Iterator[SeedPair]:
-        """Yields each pair of models on each data set, the better one first; no pair without a common seed."""
+        """Yields each pair of models on each data set, the better one first; none without a common seed, none of
+        disturbed timings."""
         sign = 1 if self.metric.higher_is_better else -1
         for dataset, cells in self.table.items():
             order = sorted(cells, key=lambda model: -sign * self.score(dataset, model))
             for index, first in enumerate(order):
                 for second in order[index + 1 :]:
+                    if doubtful(self.metric, cells[first], cells[second]):
+                        continue
                     found = seed_pair(dataset, cells[first], cells[second], metric=self.metric)
                     if found is not None:
                         yield found
@@ -180,7 +190,8 @@ def costs_of(ranking: Ranking) -> list[Metric]:
 
 
 def fronts(ranking: Ranking, cost: Metric) -> dict[str, list[str]]:
-    """Returns by data set the models that no other beats in both accuracy and `cost` (by means), the cheapest first."""
+    """Returns by data set the models that no other beats in both accuracy and `cost` (by means), the cheapest first;
+    nothing of a data set where that cost was disturbed."""
     found = {}
     for dataset, cells in ranking.table.items():
         known = [
@@ -188,7 +199,7 @@ def fronts(ranking: Ranking, cost: Metric) -> dict[str, list[str]]:
             for model, cell in cells.items()
             if (price := cell.estimate(cost.name)) and (level := cell.estimate(DEFAULT_METRIC))
         ]
-        if len(known) > 1:
+        if len(known) > 1 and not doubtful(cost, *cells.values()):
             indices = pareto_front([price for _, price, _ in known], [level for *_, level in known])
             found[dataset] = [known[index][0] for index in indices]
     return found

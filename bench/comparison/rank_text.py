@@ -37,7 +37,9 @@ def ranking_text(ranking: Ranking) -> str:
 def answer(ranking: Ranking) -> Iterator[str]:
     """Yields the sentences of the answer: what the data sets show of the models."""
     ranks = ranking.ranks
-    if ranks is None:
+    if ranking.doubtful:
+        yield "Doubtful: most timings of a model were disturbed, so nothing is ranked by them. Pairs are of the others."
+    elif ranks is None:
         yield (
             f"{plural(len(ranking.datasets), 'data set')}: no claim of rank is made below {FEWEST_DATASETS}. "
             "The profile below says how often a model is how near to the best; pairs of seeds say it of one data set."

@@ -77,6 +77,30 @@ def test_below_six_no_rank_is_claimed(make: ModuleType) -> None:
     assert "best 1.00 1.00 1.00 1.00 1.00" in text  # within every factor of the best: it is the best
 
 
+@pytest.mark.parametrize("metric", ["fit_seconds", "train_samples_per_second"])
+def test_nothing_is_ranked_by_disturbed_timings_and_everything_by_accuracies(make: ModuleType, metric: str) -> None:
+    whole = [
+        replace(each, metrics={**each.metrics, "train_samples_per_second": 1e3 / each.metrics["fit_seconds"]})
+        for each in results(make, 7)
+    ]
+    spoilt = [
+        make.disturbed(each) if (each.trial.dataset.name, each.trial.model.name) == ("set2", "good") else each
+        for each in whole
+    ]
+    assert ranked(whole, metric).ranks is not None
+    found = ranked(spoilt, metric)
+    assert (found.ranks, found.profile) == (None, None)
+    assert flat(found).count("Doubtful: ") == 1
+    assert "best average rank" not in flat(found)
+    assert {pair.dataset: 0 for pair in found.seed_pairs()}.keys() == {f"set{index}" for index in range(7)}
+    assert [{pair.first, pair.second} for pair in found.seed_pairs() if pair.dataset == "set2"] == [{"poor", "best"}]
+    by_accuracy = ranked(spoilt)
+    assert by_accuracy.ranks == ranked(whole).ranks
+    costs = {cost.name: fronts(by_accuracy, cost) for cost in costs_of(by_accuracy)}
+    assert "set2" not in costs["fit_seconds"]
+    assert costs["parameters"].keys() == costs["fit_seconds"].keys() | {"set2"}
+
+
 def test_alike_models_are_joined(make: ModuleType) -> None:
     draw = random.Random(1)
 
