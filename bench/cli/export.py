@@ -8,7 +8,8 @@ import typer
 
 from bench.base import files
 from bench.cli import options as opt
-from bench.errors import EXIT_OK, BenchError
+from bench.cli.streams import lost_output
+from bench.errors import EXIT_OK, EXIT_TRIALS, BenchError
 
 
 def export(
@@ -48,7 +49,10 @@ def export(
     content = exported.content
     if output is None:
         sys.stdout.write(content) if isinstance(content, str) else sys.stdout.buffer.write(content)
-        return EXIT_OK
+        if (error := lost_output()) is None:
+            return EXIT_OK
+        sys.stderr.write(f"the output cannot be written ({error.strerror}): it is not whole; try --output FILE\n")
+        return EXIT_TRIALS
     try:
         files.write(output, content, sync=True)
     except OSError as error:

@@ -8,11 +8,12 @@ from typing import Any
 from bench.errors import BenchError
 from bench.suite.document import SECTIONS
 from bench.suite.mistakes import Key, Mistake, key_text, published_path, shorten, show
-from bench.suite.toml_text import TOO_LONG, parse, too_large
+from bench.suite.toml_text import TOO_LONG, parse, too_large, whole_range
 
 _KEY = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){0,3}")
 _BARE_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
 _NUMBER = re.compile(r"[+-]?\.?[0-9][\w.+-]*")
+_WITH_COMMAS = re.compile(r"[+-]?[0-9][0-9.eE+-]*(,[0-9.eE+-]+)+")
 _QUOTED = re.compile(r"""(?P<quote>["'])(?P<text>[^"']*)(?P=quote)""")
 _INSTEAD = {"steps": "epochs", "epochs": "steps"}
 
@@ -82,13 +83,24 @@ def parse_set(text: str) -> tuple[tuple[str, ...], Any]:
         tables = parse(f"x = {value}")
     except Mistake as found:
         if found.text.endswith(TOO_LONG):
-            raise BenchError(f"{origin}: {TOO_LONG}; an integer lies between -2^63 and 2^63 - 1") from None
+            raise BenchError(f"{origin}: {TOO_LONG}; expected {whole_range(parts)}") from None
     if list(tables) != ["x"]:
-        how = "a number as 10, 0.5 or 1e-3" if _NUMBER.fullmatch(value) else f"a string as '{name}=\"text\"'"
-        raise BenchError(f"{origin}: {show(value)} is not a TOML value; write {how}")
-    for large in too_large(tables):
+        raise BenchError(f"{origin}: {_no_value(name, value)}")
+    for large in too_large(tables, under=parts):
         raise BenchError(f"{origin}: {key_text((*parts, *large.key[1:]))}: {large.text}")
     return parts, tables["x"]
+
+
+def _no_value(name: str, value: str) -> str:
+    """What is wrong with a value that is none of TOML, and what to write."""
+    if not value.strip():
+        return f"nothing stands behind the =; write a value, as in {name}=VALUE, or leave the option out"
+    if _WITH_COMMAS.fullmatch(value):
+        decimal = f"a number as {value.replace(',', '.')}, " if value.count(",") == 1 and "." not in value else ""
+        several = f"several values as '{name}=[{', '.join(value.split(','))}]'"
+        return f"{show(value)} is not a TOML value; write {decimal}{several}; no commas inside a number"
+    how = "a number as 10, 0.5 or 1e-3" if _NUMBER.fullmatch(value) else f"a string as '{name}=\"text\"'"
+    return f"{show(value)} is not a TOML value; write {how}"
 
 
 def published_set(text: str) -> str:

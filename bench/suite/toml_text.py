@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from bench.base.records import SEED_LIMIT
 from bench.errors import BenchError, escaped
 from bench.suite.mistakes import Key, Mistake, show
 
 LIMIT_BYTES = 1 << 20
 _LIMIT_DEPTH = 12
 TOO_LONG = "a number that is too long"
+SEEDS = f"an integer of at least 0 and under {SEED_LIMIT}"  # as a schema says it
 _LIMIT_DIGITS = 4300  # what Python converts; tomllib passes its ValueError on
 _INT64 = range(-(2**63), 2**63)
 # tomllib's time for a dotted key grows with the square of its parts: 32,000 of them took 18 s.
@@ -84,11 +86,16 @@ def _deepest(text: str) -> str:
     return "line 1, column 1"
 
 
-def too_large(tables: dict[str, Any]) -> Iterator[Mistake]:
-    """The integers of more than 64 bits (the limit of TOML)."""
+def whole_range(key: Key) -> str:
+    """What integers there can be at `key` of a suite."""
+    return SEEDS if "seed" in key else "an integer from -2^63 to 2^63 - 1"
+
+
+def too_large(tables: dict[str, Any], *, under: Key = ()) -> Iterator[Mistake]:
+    """The integers of more than 64 bits (the limit of TOML) in tables that stand under a key of a suite."""
     for key, value in _values(tables):
         if isinstance(value, int) and value not in _INT64:
-            yield Mistake(key, f"expected an integer from -2^63 to 2^63 - 1, found {show(value)}")
+            yield Mistake(key, f"expected {whole_range((*under, *key))}, found {show(value)}")
 
 
 def _values(tables: dict[str, Any]) -> Iterator[tuple[Key, Any]]:

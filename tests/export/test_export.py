@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ from pytest_benchmark.stats import Stats
 import bench
 from bench.cli.export import export as command
 from bench.cli.report import report
+from bench.cli.streams import Forgiving
 from bench.errors import BenchError
 from bench.export import formats as export
 from bench.results.store import Store
@@ -234,6 +236,25 @@ def test_a_file_that_cannot_be_written(folder: Path) -> None:
     (folder / "file").write_text("")
     with pytest.raises(BenchError, match="cannot be written"):
         exported(folder, "csv", folder / "file" / "below")
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "latex", "pytest-benchmark", "parquet"])
+def test_output_that_is_not_whole_is_said(
+    folder: Path, form: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a full disk, also for what is small enough to wait in a buffer; that nobody reads on is no mistake."""
+    for device, code in ((os.open("/dev/full", os.O_WRONLY), 1), (pipe_without_reader(), 0)):
+        stream = io.TextIOWrapper(io.BufferedWriter(Forgiving(device, "w")), encoding="utf-8")
+        monkeypatch.setattr(sys, "stdout", stream)
+        assert exported(folder, form) == code
+        said = "the output cannot be written (No space left on device): it is not whole; try --output FILE\n"
+        assert capfd.readouterr().err == (said if code else "")
+
+
+def pipe_without_reader() -> int:
+    reading, writing = os.pipe()
+    os.close(reading)
+    return writing
 
 
 def test_the_command_line(folder: Path) -> None:

@@ -121,7 +121,7 @@ CASES: dict[str, tuple[str, list[str]]] = {
         [
             f"grid.model[0]: unknown model 'liner'; did you mean linear? {MODELS}",
             "grid.model[1].hidden: expected an integer from -2^63 to 2^63 - 1, found 18446744073709551616",
-            "grid.seed[1]: expected an integer from -2^63 to 2^63 - 1, found 9223372036854775808",
+            "grid.seed[1]: expected an integer of at least 0 and under 9223372036854775808, found 9223372036854775808",
             "train.epochs: expected an integer from -2^63 to 2^63 - 1, found -9223372036854775809",
             "train.epoch: unknown key; did you mean train.epochs?",
         ],

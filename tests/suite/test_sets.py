@@ -1,5 +1,7 @@
 """`--set`: what it changes, and what it refuses."""
 
+# ruff: noqa: E501  # a table of messages reads best with few breaks
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -61,18 +63,20 @@ REFUSED = {
     "=": "--set =: expected KEY=VALUE with a dotted key, as in --set train.epochs=2",
     "name.x=2": "--set name.x=2: name is not a table",
     "grid.seed=[9223372036854775808]": "--set grid.seed=[9223372036854775808]: grid.seed[0]: expected an integer"
-    " from -2^63 to 2^63 - 1, found 9223372036854775808",
-    "grid.seed=18446744073709551616": "--set grid.seed=18446744073709551616: grid.seed: expected an integer from -2^63"
-    " to 2^63 - 1, found 18446744073709551616",
+    " of at least 0 and under 9223372036854775808, found 9223372036854775808",
+    "grid.seed=18446744073709551616": "--set grid.seed=18446744073709551616: grid.seed: expected an integer of at least 0"
+    " and under 9223372036854775808, found 18446744073709551616",
     "grid.train.epochs=[1, -9223372036854775809]": "--set grid.train.epochs=[1, -9223372036854775809]:"
     " grid.train.epochs[1]: expected an integer from -2^63 to 2^63 - 1, found -9223372036854775809",
     'grid.model=[{name="mlp", hidden=99999999999999999999}]': '--set grid.model=[{name="mlp",'
     " hidden=99999999999999999999}]: grid.model[0].hidden: expected an integer from -2^63 to 2^63 - 1, found"
     " 99999999999999999999",
     "grid.seed={count=1, start=9223372036854775808}": "--set grid.seed={count=1, start=9223372036854775808}:"
-    " grid.seed.start: expected an integer from -2^63 to 2^63 - 1, found 9223372036854775808",
-    f"train.epochs={'9' * 5000}": f"--set train.epochs={'9' * 46}…: a number that is too long; an integer lies between"
-    " -2^63 and 2^63 - 1",
+    " grid.seed.start: expected an integer of at least 0 and under 9223372036854775808, found 9223372036854775808",
+    f"train.epochs={'9' * 5000}": f"--set train.epochs={'9' * 46}…: a number that is too long; expected an integer from"
+    " -2^63 to 2^63 - 1",
+    f"grid.seed={'9' * 5000}": f"--set grid.seed={'9' * 49}…: a number that is too long; expected an integer of at least"
+    " 0 and under 9223372036854775808",
     "train.learning_rate=.5": "--set train.learning_rate=.5: '.5' is not a TOML value; write a number as 10, 0.5 or"
     " 1e-3",
     "train.learning_rate=1.": "--set train.learning_rate=1.: '1.' is not a TOML value; write a number as 10, 0.5 or"
@@ -86,7 +90,21 @@ REFUSED = {
     "grid.seed=[-1]": "--set grid.seed=[-1]: grid.seed[0]: expected an integer of at least 0 and under"
     " 9223372036854775808, found -1",
     "train.epochs=1.0": "--set train.epochs=1.0: train.epochs: expected an integer of at least 1, found 1.0",
-    "train.epochs=": "--set train.epochs=: '' is not a TOML value; write a string as 'train.epochs=\"text\"'",
+    **{
+        f"{key}={blank}": f"--set {key}={blank}: nothing stands behind the =; write a value, as in {key}=VALUE, or leave"
+        " the option out"
+        for key, blank in (("train.epochs", ""), ("train.optimizer", " "), ("name", ""))
+    },
+    "train.learning_rate=1,5": "--set train.learning_rate=1,5: '1,5' is not a TOML value; write a number as 1.5, several"
+    " values as 'train.learning_rate=[1, 5]'; no commas inside a number",
+    "train.epochs=1,000": "--set train.epochs=1,000: '1,000' is not a TOML value; write a number as 1.000,"
+    " several values as 'train.epochs=[1, 000]'; no commas inside a number",
+    "train.epochs=1.000,5": "--set train.epochs=1.000,5: '1.000,5' is not a TOML value; write several values as"
+    " 'train.epochs=[1.000, 5]'; no commas inside a number",
+    "grid.batch_size=16,64,256": "--set grid.batch_size=16,64,256: '16,64,256' is not a TOML value; write several values as"
+    " 'grid.batch_size=[16, 64, 256]'; no commas inside a number",
+    "train.learning_rate=0.1,0.01": "--set train.learning_rate=0.1,0.01: '0.1,0.01' is not a TOML value; write several"
+    " values as 'train.learning_rate=[0.1, 0.01]'; no commas inside a number",
     "train.epochs=1\nname='y'": "--set train.epochs=1\\nname='y': \"1\\nname='y'\" is not a TOML value;"
     " write a string as 'train.epochs=\"text\"'",
     "measure.warmup_steps=5": "--set measure.warmup_steps=5: no effect: the grid has an axis measure.warmup_steps;"

@@ -26,5 +26,6 @@ def ending(outcome: dict[str, Json] | None, *, wait_status: int, oom_kills_befor
         return Ending(None, "oom", "the kernel killed the process: the host has no more memory")
     if code < 0:
         return Ending(None, "crashed", f"the process was {killed_by(-code, oom_kills_before=oom_kills_before)}")
-    ended = f"the process ended with exit code {code} and no result"
-    return Ending(None, "crashed", f"{ended}; what it printed is in its log")
+    return Ending(
+        None, "crashed", f"the process ended with exit code {code} and no result; what it printed is in its log"
+    )
