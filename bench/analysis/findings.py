@@ -17,6 +17,7 @@ CHOSEN_OF_SEVERAL = "one of the settings with the highest mean accuracy, chosen 
 LOST = {"failed": "failed", "diverged": "diverged", "oom": "ran out of memory", "timeout": "timed out",
         "crashed": "crashed"}  # fmt: skip
 MOST_NAMED = 6  # models, in a sentence
+MOST_LOST = 3  # of which each says how many of its seeds came to nothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,10 +183,10 @@ def _lost(here: AtSetting) -> str:
         if counts and here.section.variant_of(cell) == here.variant:
             lost = listing([f"{count} {LOST[status]}" for status, count in counts.most_common()])
             texts.append(f"of {plural(len(cell.rows), 'seed')} of {cell.model} {lost}")
-    if not texts:
-        return ""
-    named = listing(texts if len(texts) <= MOST_NAMED else [*texts[:MOST_NAMED], "of others too"])
-    return f"{named[0].upper()}{named[1:]}"
+    if len(texts) > MOST_LOST:
+        return f"{len(texts)} models lost seeds, for example: {'; '.join(texts[:2])}"
+    named = listing(texts)
+    return f"{named[:1].upper()}{named[1:]}"
 
 
 def _difference(difference: Estimate) -> str:

@@ -131,13 +131,26 @@ def _placed(request: Request, path: Path, name: str) -> str:
             raise BlockError("say where the document finds the picture: results=FOLDER to link it, copy=FOLDER to copy")
         return f"{request.source.shown}/report/plots/{name}.png"
     copied = Path(folder) / f"{request.source.name}-{name}.png"
+    if folder.startswith("~") or not _may_hold((request.document / copied).parent, request):
+        where = "a folder of the document's own, relative to it: not above it, no link, no folder of results, no ~"
+        raise BlockError(f"copy={folder}: pictures go into {where}")
     try:
-        files.refuse_links((request.document / copied).parent, inside=request.document)
         request.copies[request.document / copied] = files.read(path, inside=request.source.folder)
-    except OSError as error:
-        where = f"copy={folder}: pictures go into a folder of the document's own, relative to it"
-        raise BlockError(f"{where}; {error.filename} {error.strerror}") from None
+    except OSError:
+        raise BlockError(f"{path}: the picture cannot be read; remove it and run bench report") from None
     return Path(normpath(copied)).as_posix()
+
+
+def _may_hold(folder: Path, request: Request) -> bool:
+    """Whether copies may be put into a folder: below the document, without a link, and neither one of results, in such
+    a one, nor the one that holds the block's."""
+    try:
+        files.refuse_links(folder, inside=request.document)
+    except OSError:
+        return False
+    below = [each for each in (folder, *folder.parents) if request.document in each.parents]
+    holds_results = folder.absolute() == request.source.folder.absolute().parent
+    return not holds_results and not any((each / "trials").is_dir() for each in below)
 
 
 @dataclass(frozen=True, slots=True)

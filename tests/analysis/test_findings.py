@@ -252,6 +252,25 @@ def test_seeds_that_came_to_nothing_are_named_and_not_compared(make: ModuleType)
     assert "Of 5 seeds of b 2 diverged and 1 failed." in answer_of(plan, alone)
 
 
+@pytest.mark.parametrize("count", [3, 4, 9, 40])
+def test_of_many_models_that_lost_seeds_two_are_examples(make: ModuleType, count: int) -> None:
+    names = [f"m{at}" for at in range(count)]
+    plan = make.Plan(models=tuple(map(Component, ["whole", *names])), seeds=range(3), baseline="")
+    results = [
+        make.result_of(trial, status="timeout", reason="slow") if trial.seed and trial.model.name != "whole" else
+        make.result_of(trial) for trial in plan.trials()
+    ]  # fmt: skip
+    text = answer_of(plan, results)
+    each = [f"of 3 seeds of {name} 2 timed out" for name in names]
+    said = (
+        f"{count} models lost seeds, for example: {each[0]}; {each[1]}; models are compared"
+        if count > 3
+        else (f"O{each[0][1:]}, {each[1]} and {each[2]}; models are compared")
+    )
+    assert said in text
+    assert text.count("timed out") == (2 if count > 3 else 3)
+
+
 def test_a_model_without_any_seed_is_named_too(make: ModuleType) -> None:
     plan = three(make, 3)
     results = [

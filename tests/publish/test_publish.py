@@ -279,11 +279,28 @@ def test_pictures_are_linked_or_copied(docs: Path, capsys: pytest.CaptureFixture
 
 @pytest.mark.parametrize(
     "copy",
-    ["..", "../..", "../pics", "pics/../../out", "a/../b", "/tmp", "linked", "linked/deep", "pics/linked"],
+    [
+        "..",
+        "../..",
+        "../pics",
+        "pics/../../out",
+        "a/../b",
+        "/tmp",
+        "linked",
+        "linked/deep",
+        "pics/linked",
+        "~",
+        "~/pics",
+        "~root",
+        "mine",
+        "mine/report/plots",
+        "mine/trials",
+    ],
 )
 def test_a_copy_stays_in_the_folder_of_the_document(copy: str, docs: Path) -> None:
     (docs / "here/pics").mkdir(parents=True)
     (docs / "out").mkdir()
+    (docs / "here/mine/trials").mkdir(parents=True)  # somebody's results
     for name in ("linked", "pics/linked"):
         (docs / "here" / name).symlink_to(docs / "out")
     page = written(docs / "here/page.md", block(f"plot results=../other name=accuracy-mnist-cpu copy={copy}"))

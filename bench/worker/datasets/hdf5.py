@@ -82,8 +82,7 @@ def _load(path: Path, keys: Keys, *, test: tuple[Path, Keys] | None) -> Arrays:
     sources |= {f"{part} keys": canonical_json(asdict(names)) for part, (_, names) in parts.items()}
 
     def decode() -> Arrays:
-        other = test[0] if test and test[0] != path else None
-        train = read(path, keys, other=other)
+        train = read(path, keys, other=test[0] if test else None)
         arrays: dict[str, npt.NDArray[Any]] = {"train_images": train.images, "train_labels": train.labels}
         names = train.facts.get("class_names") or [str(label) for label in range(train.classes)]
         if train.classes > max(MOST_IN_FEW, len(train.labels)):
@@ -93,7 +92,7 @@ def _load(path: Path, keys: Keys, *, test: tuple[Path, Keys] | None) -> Arrays:
         facts = {**train.facts, "class_names": names, "maximum": maximum}
         arrays["said"] = np.frombuffer(canonical_json(facts).encode(), dtype=np.uint8)
         if test:
-            tested = read(*test, other=path if other else None)
+            tested = read(*test, other=path if test[0] != path else None)
             _check_alike(train, tested, label=test[0].name)
             arrays |= {"test_images": tested.images, "test_labels": tested.labels}
         return arrays

@@ -63,7 +63,8 @@ class Layout(NamedTuple):
 def read(path: Path, keys: Keys, *, other: Path | None = None) -> Samples:
     """Read one file, checked. Raises DataError, one line that names the file and the array.
 
-    `other`: the file of the other part, whose names are told too where a name is not there.
+    `other`: the file of the other part, whose names are told too where a name is not there; of the training part it may
+    be the same file.
     """
     with _opened(path) as file:
         label = path.name  # reasons are published: no folder of this machine
@@ -134,15 +135,22 @@ def _opened(path: Path) -> "Iterator[h5py.File]":
 
 
 def _not_there(file: "h5py.File", name: str, keys: Keys, *, label: str, other: Path | None) -> str:
-    images, labels = keys.settings
-    beside = ""
-    if other is not None:
+    settings, beside = list(keys.settings), ""
+    if other is not None and other.samefile(file.filename):  # both parts are in this file
+        settings += ["test_images", "test_labels"]
+    elif other is not None:
         with _opened(other) as second:
             beside = f" ({other.name} has {_names(second)})"
     return (
-        f"{label}: found no array {name!r}, only {_names(file)}; set `{images}` and `{labels}` to names that are "
+        f"{label}: found no array {name!r}, only {_names(file)}; set {_listed(settings)} to names that are "
         f"there{beside}"
     )
+
+
+def _listed(names: list[str]) -> str:
+    """``` `a`, `b` and `c` ```"""
+    quoted = [f"`{name}`" for name in names]
+    return f"{', '.join(quoted[:-1])} and {quoted[-1]}"
 
 
 def _names(file: "h5py.File") -> str:

@@ -267,6 +267,19 @@ def test_a_name_that_only_one_file_has_can_be_followed(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("names", [{}, {"images": "train_x"}, {"labels": "train_y", "test_images": "x", "test_labels": "y"}])
+def test_where_both_parts_are_in_one_file_all_four_settings_are_named(tmp_path: Path, names: dict[str, str]) -> None:
+    path = write(tmp_path / "x.h5", names=("x", "y"))
+    with pytest.raises(DataError) as caught:
+        load(path, test_path=path, **names)
+    assert "only x, y; set `images`, `labels`, `test_images` and `test_labels` to names that are there" in (
+        str(caught.value)
+    )
+    assert "(x.h5 has" not in str(caught.value)
+    with pytest.raises(DataError, match=r"'no', only x, y; set `test_images` and `test_labels` to names"):
+        load(path, test_path=path, images="x", labels="y", test_images="no")
+
+
 def test_a_damaged_array_beside_others_ends_the_list_of_names(tmp_path: Path) -> None:
     path = write(tmp_path / "x.h5", names=("a", "b"))
     with h5py.File(path, "r+") as file:
