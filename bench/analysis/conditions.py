@@ -193,6 +193,8 @@ def _facts_of(results: Sequence[Result]) -> Iterator[str]:
             yield f"{name.removesuffix('_bytes').replace('_', ' ')}: {fact_text(name, facts[name])}"
     threads = sorted({result.threads for result in results if result.threads})
     yield f"threads: {ranges(threads) or 'unknown'}"
+    if switches := facts.get("switches"):
+        yield "switches: " + ", ".join(f"{name}={value}" for name, value in dict(switches).items())
     if versions := notes.get("versions"):
         yield "versions: " + ", ".join(f"{name} {version}" for name, version in dict(versions).items())
     if notes.get("governor"):

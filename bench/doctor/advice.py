@@ -13,10 +13,10 @@ from bench.base.records import Environment, Json
 
 CPUINFO = Path("/proc/cpuinfo")
 
-# Variables that change how threads work, and so timings, without being part of an environment.
+# Variables that change how threads work, and so timings.
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OMP_WAIT_POLICY", "OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY",
-    "KMP_AFFINITY", "KMP_BLOCKTIME", "OMP_DYNAMIC", "MKL_DYNAMIC",
+    "GOMP_SPINCOUNT", "KMP_AFFINITY", "KMP_BLOCKTIME", "OMP_DYNAMIC", "MKL_DYNAMIC",
 )  # fmt: skip
 BUSY_LOAD, BUSY_PRESSURE_PERCENT = 0.5, 5.0
 
@@ -69,7 +69,9 @@ def advice(found: Circumstances, environment: Environment, *, threads: int) -> I
     if governor and governor != "performance":
         yield f"the clock's governor is {governor!r}: 'performance' keeps the clock steady (cpupower frequency-set)"
     for name, value in found.variables.items():
-        yield f"{name}={value} is set: it changes timings and is not part of the environment's id; unset it"
+        known = name in facts.get("switches", {})
+        apart = "makes another environment" if known else "is not part of the environment's id"
+        yield f"{name}={value} is set: it changes timings and {apart}; unset it"
     logical = facts.get("logical_cores")
     if logical and threads > (facts.get("cores") or logical):
         yield f"{threads} threads on {facts['cores']} physical cores: two on one core slow each other down"

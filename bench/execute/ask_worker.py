@@ -5,6 +5,7 @@ and last the answer, or {"error": text}. The worker's side is bench.worker.commo
 """
 
 import os
+import platform
 import select
 import subprocess
 import sys
@@ -37,6 +38,15 @@ WORKER_ENVIRONMENT = {
     "PYTHONIOENCODING": "utf-8:backslashreplace",
 }
 
+# Beside other programs a thread that looks busily whether another one is done keeps the core that the other one needs.
+# libgomp looks 300,000 times before it sleeps (7 ms on an AMD EPYC), libomp and libiomp 200 ms long, into another
+# trial's turn. Fewer looks than the gaps between two parallel parts of a step take cost a trial that is alone:
+# `python -m tests.benchmarks spinning` measures both. A look takes 20 to 50 ns where x86 pauses, and 1 ns elsewhere.
+WAITING_THREADS = {"KMP_BLOCKTIME": "1"} | (  # ms, the least but none; not measured: no machine of ours has these two
+    {"GOMP_SPINCOUNT": "10000"} if platform.machine() in ("x86_64", "AMD64") else {}
+)
+# A user's own word on it stands: where one of these is set, the worker's environment says nothing of it.
+OWN_WORD = ("GOMP_SPINCOUNT", "KMP_BLOCKTIME", "OMP_WAIT_POLICY")
 
 # The worker's bench is the one that asks, wherever it lies, and what lies in the current folder comes last on its path
 # (-P leaves it out): a user's own random.py or bench/ takes no module's place, and plugins there are found.
@@ -113,11 +123,17 @@ class Question:
                 self._errors.truncate(0)  # it writes on at the same place, behind a hole
 
 
+def worker_environment() -> dict[str, str]:
+    """The environment of the worker's processes: the user's own, what they need, and how their threads wait."""
+    waits = {} if any(os.environ.get(name) for name in OWN_WORD) else WAITING_THREADS
+    return {**os.environ, **waits, **WORKER_ENVIRONMENT}
+
+
 def start_worker(module: str, *arguments: str, mark: str = "", **streams: Any) -> subprocess.Popen[bytes]:
     """Starts a process of the worker, in a session of its own; `mark` is in the environment of all that comes of it."""
     return subprocess.Popen(
         [sys.executable, "-P", "-c", START, str(PACKAGE), module, *arguments],
-        env={**os.environ, **WORKER_ENVIRONMENT, "BENCH_MARK": mark},
+        env=worker_environment() | {"BENCH_MARK": mark},
         start_new_session=True,
         **streams,
     )

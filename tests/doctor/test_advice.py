@@ -26,7 +26,14 @@ def test_a_quiet_machine_gets_none() -> None:
         (told(Circumstances(load=1.5)), "load 1.5 over the last minute"),
         (told(Circumstances(pressure_percent=30.0)), "waited for a core 30 %"),
         (told(notes={"governor": "powersave"}), "governor is 'powersave'"),
-        (told(Circumstances(variables={"OMP_NUM_THREADS": "1"})), "OMP_NUM_THREADS=1 is set"),
+        (
+            told(Circumstances(variables={"OMP_NUM_THREADS": "1"})),
+            "OMP_NUM_THREADS=1 is set: it changes timings and is not part of the environment's id; unset it",
+        ),
+        (
+            told(Circumstances(variables={"OMP_PLACES": "cores"}), switches={"OMP_PLACES": "cores"}),
+            "OMP_PLACES=cores is set: it changes timings and makes another environment; unset it",
+        ),
         (told(Circumstances(hypervisor=True, steal_percent=2.0)), "took 2.0 % of its time"),
         (told(container_limits={"cpu.max": "150000 100000"}), "set train.threads = 1"),
         (told(threads=8), "8 threads on 4 physical cores"),

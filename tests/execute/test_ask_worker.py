@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from bench.base import kernel
 from bench.errors import BenchError
 from bench.execute import ask_worker
 from bench.execute.ask_worker import Question
+from bench.worker.measure import environment
 
 WORKER = """
 import os, signal, sys, time
@@ -164,6 +166,7 @@ def test_a_worker_ends_with_its_parent(ask: Any, tmp_path: Path, wait_for: Any) 
     file = tmp_path / "half"
     code = f"""
 from bench.execute.ask_worker import Question
+from bench.worker.measure import environment
 Question("asked", request={{"do": "hang", "file": {str(file)!r}}}, failed="").answer()
 """
     parent = subprocess.Popen([sys.executable, "-c", code])
@@ -172,3 +175,57 @@ Question("asked", request={{"do": "hang", "file": {str(file)!r}}}, failed="").an
     parent.wait()
     if sys.platform == "linux":
         wait_for(lambda: not file.exists())
+
+
+WAITS = ("GOMP_SPINCOUNT", "KMP_BLOCKTIME", "OMP_WAIT_POLICY")
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, str]]:
+    """What of the variables on how threads wait a process of the worker is started with, by those of the user."""
+
+    def start(**users: str) -> dict[str, str]:
+        given: dict[str, str] = {}
+        for name in WAITS:
+            monkeypatch.delenv(name, raising=False)
+        for name, value in users.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(ask_worker.subprocess, "Popen", lambda *_, env, **__: given.update(env))
+        ask_worker.start_worker("bench.worker.catalogue")
+        return {name: given[name] for name in WAITS if name in given}
+
+    return start
+
+
+def test_threads_of_a_trial_wait_busily_for_a_short_time_only(started: Callable[..., dict[str, str]]) -> None:
+    assert started() == ask_worker.WAITING_THREADS
+    assert 0 < int(ask_worker.WAITING_THREADS["KMP_BLOCKTIME"]) < 20  # ms: no longer than a turn
+    if platform.machine() == "x86_64":
+        assert 0 < int(ask_worker.WAITING_THREADS["GOMP_SPINCOUNT"]) < 300_000  # what libgomp has by itself
+    assert started(OMP_WAIT_POLICY="") == {"OMP_WAIT_POLICY": ""} | ask_worker.WAITING_THREADS  # says nothing
+
+
+@pytest.mark.parametrize(
+    "users",
+    [
+        {"GOMP_SPINCOUNT": "300000"},
+        {"GOMP_SPINCOUNT": "infinity"},
+        {"OMP_WAIT_POLICY": "ACTIVE"},
+        {"OMP_WAIT_POLICY": "passive"},
+        {"KMP_BLOCKTIME": "200"},
+        {"KMP_BLOCKTIME": "0", "OMP_WAIT_POLICY": "PASSIVE"},
+    ],
+)
+def test_a_users_own_word_on_how_threads_wait_stands_alone(
+    users: dict[str, str], started: Callable[..., dict[str, str]]
+) -> None:
+    assert started(**users) == users
+
+
+def test_what_threads_wait_by_makes_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a fact of it, and so of its id: a timing with it and one without are not alike."""
+    for name in WAITS:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in ask_worker.worker_environment().items():
+        monkeypatch.setenv(name, value)
+    assert environment.system_facts()["switches"].items() >= ask_worker.WAITING_THREADS.items()

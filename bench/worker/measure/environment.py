@@ -20,14 +20,15 @@ import psutil
 
 from bench.base.kernel import cgroup_folders, text_of
 
-# Variables that change what torch and its libraries calculate, or how fast. None is set on most machines; those that
-# are make another environment.
+# Variables that change what torch and its libraries calculate, or how fast. How threads wait is set for the worker
+# (bench.execute.ask_worker) where the user's environment does not say; none of the others is set on most machines.
+# Those that are set make another environment.
 SWITCHES = (
     "CUBLAS_WORKSPACE_CONFIG", "CUDA_DEVICE_MAX_CONNECTIONS", "CUDA_LAUNCH_BLOCKING", "DNNL_MAX_CPU_ISA",
-    "GLIBC_TUNABLES", "GOMP_CPU_AFFINITY", "KMP_AFFINITY", "KMP_BLOCKTIME", "LD_PRELOAD", "MALLOC_ARENA_MAX",
-    "MALLOC_MMAP_THRESHOLD_", "MALLOC_TOP_PAD_", "MALLOC_TRIM_THRESHOLD_", "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS",
-    "NVIDIA_TF32_OVERRIDE", "OMP_PLACES", "OMP_PROC_BIND", "OMP_WAIT_POLICY", "PYTORCH_ALLOC_CONF",
-    "PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_ENABLE_MPS_FALLBACK", "PYTORCH_NO_CUDA_MEMORY_CACHING",
+    "GLIBC_TUNABLES", "GOMP_CPU_AFFINITY", "GOMP_SPINCOUNT", "KMP_AFFINITY", "KMP_BLOCKTIME", "LD_PRELOAD",
+    "MALLOC_ARENA_MAX", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TOP_PAD_", "MALLOC_TRIM_THRESHOLD_", "MKL_CBWR",
+    "MKL_ENABLE_INSTRUCTIONS", "NVIDIA_TF32_OVERRIDE", "OMP_PLACES", "OMP_PROC_BIND", "OMP_WAIT_POLICY",
+    "PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_ENABLE_MPS_FALLBACK", "PYTORCH_NO_CUDA_MEMORY_CACHING",
     "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
 )  # fmt: skip
 CPU = Path("/sys/devices/system/cpu/cpu0")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tabulate import tabulate
 
-from tests.benchmarks.beside import grid, scale, training
+from tests.benchmarks.beside import grid, scale, spinning, training
 from tests.benchmarks.beside.floors import floor_seconds
 from tests.benchmarks.beside.kept import Kept
 from tests.benchmarks.beside.measured import Json
@@ -56,14 +56,14 @@ def _short(held: Json) -> str:
 def conditions(kept: Kept) -> str:
     """One line a benchmark: where, when, with how many processes a side, of which commit."""
     lines = []
-    for name in ("training", "grid", "scale", "engines", "floors"):
+    for name in ("training", "grid", "scale", "engines", "floors", "spinning"):
         held = kept.load(name)
         if held is None:
             lines.append(f"- {name}: not measured yet")
             continue
         told = held["conditions"]
         commit = f"{told['commit'][:10]}{' with changes' if told['dirty'] else ''}" if told["commit"] else "unknown"
-        rounds = f"{told['rounds']} processes a side · " if name in ("training", "grid", "engines") else ""
+        rounds = f"{told['rounds']} processes a side · " if name in ("training", "grid", "engines", "spinning") else ""
         facts = told["facts"]
         software = f"Python {facts.get('python', '?')}, kernel {facts.get('kernel', '?')}"
         lines.append(f"- {name}: {_short(told)} · {rounds}{software} · {told['date']} · commit {commit}")
@@ -205,6 +205,24 @@ def floors_table(found: Json, rates: Json) -> str:
     return f"{peak}, {found['bytes_per_second'] / 1e9:.1f} GB/s (copies of 40 MB).\n\n{_table(rows, head)}"
 
 
+def spinning_table(found: Json) -> str:
+    """By setting and cell the rate as a multiple of that as it is: alone, then beside busy programs."""
+    titles = {"alone": "Alone", "beside": f"Beside {found['busy_programs']} busy programs"}
+    return "\n".join(part for where, title in titles.items() for part in _spinning(found, where, title))
+
+
+def _spinning(found: Json, where: str, title: str) -> Iterator[str]:
+    rates, ratios = found["rates"][where], spinning.ratios(found, where)
+    known = {cell: f"{statistics.median(own[spinning.AS_IT_IS]):,.0f}" for cell, own in rates.items()}
+    rows = [[f"{spinning.AS_IT_IS}, images/s", "", *known.values()]]
+    for side in [side for side in spinning.SIDES if side != spinning.AS_IT_IS]:
+        own = [ratios[cell, side] for cell in rates]
+        mean = statistics.geometric_mean([ratio["ratio"] for ratio in own])
+        rows.append([f"{side}, ×", f"{mean:.3f}", *map(_times, own)])
+    yield f"{title}, {found['threads']} threads, batch {found['batch_size']}:\n"
+    yield _table(rows, ["", "all", *rates])
+
+
 def _times(ratio: Json) -> str:
     """`1.02 [0.99, 1.05]`."""
     digits = 2 if ratio["ratio"] < 10 else 1
@@ -226,4 +244,5 @@ PARTS: dict[str, Callable[[Json], str]] = {
     "grid": grid_table,
     "scale": scale_table,
     "engines": engines_table,
+    "spinning": spinning_table,
 }
