@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.benchmarks.beside import document, engines, floors, grid, scale, spinning, training
+from tests.benchmarks.beside import document, engines, floors, grid, lead_in, scale, spinning, training
 from tests.benchmarks.beside.kept import Kept
 from tests.benchmarks.beside.measured import ROOT, Json, Settings, say
 
@@ -22,7 +22,7 @@ BENCHMARKS: dict[str, Callable[[Settings], Json]] = {
     "floors": floors.measure,
 }
 # Run where they are named only: long ones, which answer a question of their own.
-BY_NAME: dict[str, Callable[[Settings], Json]] = {"spinning": spinning.measure}
+BY_NAME: dict[str, Callable[[Settings], Json]] = {"spinning": spinning.measure, "lead-in": lead_in.measure}
 ROUNDS = 5
 
 

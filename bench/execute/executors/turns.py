@@ -18,6 +18,7 @@ from bench.execute.executors.watch import TemplateLost, Watch, look_at
 
 # Of the slowest trial, in turns of the length that its device asks for; the fastest has one such turn at least.
 MOST_TURNS = 3.0
+LEAST_ROUNDS = 5  # of trials that are timed together
 # A trial may come to hold so many times what the largest one holds that is set up; and so much of the memory that is
 # there is left alone.
 MEMORY_FACTOR, MEMORY_LEFT = 1.5, 0.1
@@ -103,8 +104,9 @@ class Group:
         return min(1.0, max(turn / min(seconds), MOST_TURNS * turn / max(seconds)))
 
     def _rounds_for_timing(self) -> int:
-        """So many that each has been timed for long enough."""
-        left = 0
+        """So many that each has been timed for long enough, and that there are pairs to compare speeds by."""
+        timing = len(self._members) > 1 and any(member.timing_seconds for member in self._members)
+        left = LEAST_ROUNDS - self._round if timing else 0
         for member in self._members:
             if member.waits and member.state is not None:
                 missing = member.timing_seconds - member.state.timed_seconds
