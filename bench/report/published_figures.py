@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.analysis.artifacts import by_class
-from bench.analysis.cells import Cell, Section
+from bench.analysis.cells import Cell, Section, doubtful
 from bench.analysis.sections import sections_of
 from bench.analysis.table_columns import Marks, cell_columns, why_empty
+from bench.analysis.trust import mark
 from bench.base.metrics import Metric, metric_named
 from bench.base.records import Result
 from bench.errors import BenchError
@@ -73,8 +74,9 @@ class Figure:
 
     @property
     def inside(self) -> bool | None:
-        """Whether the published figure (of a range: any of it) lies in our interval; None where we have none."""
-        if self.ours is None or self.ours.low is None or self.ours.high is None:
+        """Whether the published figure (of a range: any of it) lies in our interval; None where we have none, or
+        where it is of disturbed timings."""
+        if doubtful(self.metric, self.cell) or self.ours is None or self.ours.low is None or self.ours.high is None:
             return None
         slack = ROUNDING * abs(self.ours.mean)
         return self.published.low <= self.ours.high + slack and self.published.high >= self.ours.low - slack
@@ -136,7 +138,10 @@ def table_of_figures(figures: Sequence[Figure]) -> Table:
 
 def _ours_cell(each: Figure, marks: Marks) -> TableCell:
     found = each.ours
-    return TableCell(_ours(each, found), found.mean, found.low, found.high) if found else marks.empty(each.why)
+    if found is None:
+        return marks.empty(each.why)
+    text = _ours(each, found) + mark(each.metric, each.cell.timings)
+    return TableCell(text, found.mean, found.low, found.high)
 
 
 def _ours(each: Figure, ours: Estimate) -> str:
@@ -169,7 +174,8 @@ def sentence(figures: Sequence[Figure]) -> str:
     """How many published figures lie in our intervals, and the one that is furthest from ours, in words."""
     known = [each for each in figures if each.inside is not None]
     if not known:
-        return f"{plural(len(figures), 'published figure')}, and no interval of ours to set beside: it needs two seeds."
+        needs = "two seeds" + (" and undisturbed timings" if any(each.metric.timed for each in figures) else "")
+        return f"{plural(len(figures), 'published figure')}, and no interval of ours to set beside: it needs {needs}."
     inside = sum(each.inside is True for each in known)
     furthest = max(known, key=lambda each: abs(each.difference or 0) / (abs(each.published.high) or 1))
     ours = _ours(furthest, furthest.ours) if furthest.ours else DASH

@@ -96,6 +96,17 @@ def test_difference_and_whether_it_lies_in_our_interval(
     assert row["published"] == (f"{low:g} (a)" if low == high else f"{low:g} to {high:g} (a)")
 
 
+def test_disturbed_timings_are_set_beside_nothing_and_accuracies_are(
+    make: ModuleType, results: list[Result], tmp_path: Path
+) -> None:
+    suite = suite_of(Published(LINEAR, "test_accuracy", 0.9, 0.9, "x"), Published(LINEAR, "fit_seconds", 0, 9, "x"))
+    assert [row["inside"] for row in texts(table_of_figures(figures(results, suite, tmp_path)))] == ["yes", "yes"]
+    found = figures([make.disturbed(each) for each in results], suite, tmp_path)
+    rows = texts(table_of_figures(found))
+    assert [(row["inside"], row["ours"].endswith(" †")) for row in rows] == [("yes", False), ("–", True)]
+    assert "fit" not in sentence(found)
+
+
 def test_one_seed_has_no_interval_and_says_so(results: list[Result], tmp_path: Path) -> None:
     suite = suite_of(Published(LINEAR, "test_accuracy", 0.92, 0.92, "a book"))
     one = replace(suite, axes=tuple(Axis("seed", (0,)) if axis.name == "seed" else axis for axis in suite.axes))
