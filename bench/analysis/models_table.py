@@ -17,7 +17,7 @@ from bench.analysis.table_columns import (
     why_empty,
     why_not_ok,
 )
-from bench.analysis.trust import MARK, mark
+from bench.analysis.trust import MARK
 from bench.base.metrics import ACCURACY, BUILT_IN, SPEED, TABLE_OF_MODELS, Metric
 from bench.errors import BenchError, nearest
 from bench.present.doctor_text import cited
@@ -175,7 +175,7 @@ def _share_cell(doctor: Doctor | None, cell: Cell) -> TableCell:
     share = share_of_peak(cell, doctor)
     if share is None:
         return TableCell(DASH)
-    return TableCell(percent(share) + mark(BUILT_IN[SPEED], cell.timings), number=share)
+    return TableCell(percent(share) + (f" {MARK}" if cell.disturbed else ""), number=share)
 
 
 def _n_cell(marks: Marks, cell: Cell) -> TableCell:
