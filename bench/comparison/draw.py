@@ -7,7 +7,6 @@ from typing import Any
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from bench.analysis.metric_words import said
-from bench.analysis.plots import HOLLOW
 from bench.comparison.pairs import Comparison
 from bench.comparison.tables import intervals_text, verdict_text
 from bench.present.axes import mark_look, name_rows
@@ -36,7 +35,7 @@ def forest(comparison: Comparison) -> Any:
     """Draws the first 40 cells. Where there are more, the title says so; the tables have all."""
     cells = comparison.compared[:MOST_ROWS]
     rows = [(comparison.name_of(cell), cell.ratio, cell.verdict, verdict_text(cell, comparison)) for cell in cells]
-    if len(comparison.compared) > 1 and comparison.overall is not None:
+    if len(comparison.compared) > 1 and comparison.overall is not None and comparison.verdict != "doubtful":
         rows.append(
             ("geometric mean", comparison.overall, "ambiguous", "(no test)" if comparison.metric.timing else "")
         )
@@ -73,7 +72,7 @@ def _subtitles(comparison: Comparison) -> list[str]:
     if any(cell.trains_differently for cell in comparison.compared):
         texts.append("≠ trains differently: the accuracies of the same seeds differ")
     if comparison.count("doubtful"):
-        texts.append(HOLLOW)
+        texts.append("hollow: most timings of a side were disturbed")
     if any(cell.smallest is not None for cell in comparison.compared):
         texts.append("grey band: the smallest difference that can be told from noise here (bench doctor)")
     return texts

@@ -15,15 +15,15 @@ from bench.present.format import listing, percent, plural, ranges, span, times
 from bench.statistics.ratios import Verdict
 
 MOST_NAMED = 4
-DOUBTFUL = "Doubtful: most timings of a side were disturbed, so that nothing is said of their speeds."
+DOUBTFUL = "most timings of a side were disturbed, so that nothing is said of their speeds."
 CHANCE_FROM = 5  # cells from which on it is said how many verdicts chance alone gives
 ORDER: tuple[Verdict, ...] = ("faster", "slower", "same", "ambiguous", "doubtful")
 
 
 def answer(comparison: Comparison) -> str:
-    """Returns what the comparison shows, in one paragraph."""
+    """Returns what the comparison shows, in one paragraph, and what disturbed the timings of a side."""
     told = _cells(comparison) if len(comparison.compared) > 1 else _cell(comparison)
-    return " ".join(part for part in (told, _trains(comparison)) if part)
+    return " ".join(part for part in (told, _trains(comparison), *disturbed(comparison)) if part)
 
 
 def _cell(comparison: Comparison) -> str:
@@ -33,7 +33,7 @@ def _cell(comparison: Comparison) -> str:
         whys = dict.fromkeys(cell.why for cell in comparison.cells if cell.why)
         return f"No ratio: {'; '.join(whys)}." if whys else f"No cell has {metric.name} on both sides."
     if comparison.verdict == "doubtful":
-        return DOUBTFUL
+        return f"Doubtful: {DOUBTFUL}"
     much = times(found.ratio, found.low, found.high)
     factor = factor_words(found.ratio, metric) if comparison.verdict in ("faster", "slower") else ""
     if found.low is None:
@@ -68,7 +68,7 @@ def _mean(comparison: Comparison) -> str:
     found, metric = comparison.overall, comparison.metric
     assert found is not None
     if comparison.verdict == "doubtful":
-        return DOUBTFUL
+        return f"Where they are doubtful, {DOUBTFUL}"
     if comparison.count("faster") and comparison.count("slower"):
         return f"Their geometric mean, {times(found.ratio)}, stands for none of them."
     factor = factor_words(found.ratio, metric) if comparison.verdict in ("faster", "slower") else ""
@@ -107,7 +107,6 @@ def remarks(comparison: Comparison) -> Iterator[str]:
     sides = list(chain.from_iterable((cell.a, cell.b) for cell in comparison.cells))
     if left_out := [row for side in sides for row in side.not_ok]:
         yield f"Not in these figures: {reasons((row.status, row.reason) for row in left_out)}."
-    yield from disturbed(comparison)
     if shared := _shared(comparison.cells):
         yield f"The same measurement stands on both sides {plural(shared, 'time')}: it says nothing of a difference."
     if comparison.several:
