@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from bench.base import hdf5
+from bench.base import files, hdf5
 from bench.base.records import Result
 from bench.errors import BenchError
 
@@ -124,7 +124,8 @@ def _opened(path: Path, *, absent: str = ABSENT) -> "Iterator[h5py.File]":
         raise BenchError(f"{path}: {absent}") from error
     except hdf5.UNREADABLE as error:
         raise BenchError(
-            f"{path}: no file of a trial, cut off, or without a diagnosis ({error}); run the suite again with --fresh"
+            f"{path}: no file of a trial, cut off, or without a diagnosis ({files.why(error)}); "
+            "run the suite again with --fresh"
         ) from error
 
 

@@ -31,6 +31,13 @@ def is_device_name(name: str) -> bool:
     return _DEVICE.fullmatch(name) is not None
 
 
+def why(error: BaseException) -> str:
+    """What an error of the disk says, for a message that says what to do: no number, no name of a file."""
+    if isinstance(error, OSError) and error.errno in (errno.EEXIST, errno.ENOTDIR):
+        return "a file stands where a folder is needed"
+    return str(getattr(error, "strerror", None) or error)
+
+
 def refuse_links(path: Path, *, inside: Path) -> None:
     """Raises OSError where `path` is not below the folder `inside`, or a part of it there is a link."""
     parts = path.relative_to(inside).parts if path.is_relative_to(inside) else ("..",)

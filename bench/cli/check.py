@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bench.base import files
 from bench.cli import options as opt
 from bench.errors import EXIT_OK, EXIT_TRIALS, BenchError, escaped
 from bench.present.format import plural
@@ -49,7 +50,7 @@ def check(
         found = checks.check(folder, plan=plan)
     except OSError as error:
         raise BenchError(
-            f"{error.filename or folder}: cannot be read or written ({error.strerror}); "
+            f"{error.filename or folder}: cannot be read or written ({files.why(error)}); "
             "run it as a user who may, and nothing is lost"
         ) from error
     found.findings += wrong

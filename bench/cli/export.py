@@ -57,6 +57,6 @@ def export(
         files.write(output, content, sync=True)
     except OSError as error:
         raise BenchError(
-            f"{output}: cannot be written ({error.strerror}); choose another file with --output"
+            f"{output}: cannot be written ({files.why(error)}); choose another file with --output"
         ) from error
     return EXIT_OK

@@ -39,7 +39,7 @@ def log(results: Sequence[Result], *, folder: Path, suite_name: str) -> tuple[in
         if new:
             _write_experiment(root, results)
     except OSError as error:
-        raise BenchError(f"{root}: TensorBoard's files cannot be written there ({error.strerror or error})") from error
+        raise BenchError(f"{root}: TensorBoard's files cannot be written there ({files.why(error)})") from error
     return len(new), f"tensorboard --logdir {root}"
 
 

@@ -24,7 +24,7 @@ def writing(folder: Path, what: str, *, inside: Path | None = None, option: str 
         folder.mkdir(parents=True, exist_ok=True)
         yield
     except OSError as error:
-        why = error.strerror or error
+        why = files.why(error)
         raise BenchError(f"{folder}: {what} cannot be written there ({why}); choose another {option}") from error
 
 

@@ -112,7 +112,7 @@ def write(found: Refreshed) -> bool:
             else:
                 files.write(path, data, inside=found.path.parent, sync=True)
         except OSError as error:
-            raise BenchError(f"{path}: cannot be written ({error.strerror or error})") from error
+            raise BenchError(f"{path}: cannot be written ({files.why(error)})") from error
     return bool(changed)
 
 

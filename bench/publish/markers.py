@@ -55,7 +55,7 @@ def read_document(path: Path) -> Document:
     except UnicodeDecodeError as error:
         raise BenchError(f"{path}: not UTF-8 (byte {error.start}); save it as UTF-8") from None
     except OSError as error:
-        raise BenchError(f"{path}: cannot be read ({error.strerror or error})") from error
+        raise BenchError(f"{path}: cannot be read ({files.why(error)})") from error
     document = Document(path, syntax, _LINE.findall(text))
     document.blocks = _Markdown(document).blocks() if syntax == "md" else _Rst(document).blocks()
     return document

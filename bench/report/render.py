@@ -73,7 +73,7 @@ def render(
         for path in (target, target / "tables", target / "plots"):
             files.refuse_links(path, inside=folder)
     except OSError as error:
-        raise BenchError(f"{error.filename}: {error.strerror}; remove it and report again") from error
+        raise BenchError(f"{error.filename}: {files.why(error)}; remove it and report again") from error
     try:
         if written(target) == {"stamp": stamp, "files": _digests(target)}:
             return RenderOutcome(target / "report.md", rendered=False)
@@ -86,7 +86,7 @@ def render(
             shutil.rmtree(aside, ignore_errors=True)
     except OSError as error:
         raise BenchError(
-            f"{target}: the report cannot be written there ({error.strerror or error}); the results are safe"
+            f"{target}: the report cannot be written there ({files.why(error)}); the results are safe"
         ) from error
     return RenderOutcome(target / "report.md", rendered=True, notes=notes)
 

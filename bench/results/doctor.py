@@ -108,7 +108,7 @@ def save(doctor: Doctor, folder: Path) -> Path:
     try:
         files.write(path, canonical_json(doctor.to_json()) + "\n", inside=folder, sync=True)
     except OSError as error:
-        raise BenchError(f"{path}: the outcome cannot be written there ({error.strerror or error})") from error
+        raise BenchError(f"{path}: the outcome cannot be written there ({files.why(error)})") from error
     return path
 
 
@@ -136,5 +136,5 @@ def refuse_unwritable(folder: Path) -> None:
         files.write(probe, "", inside=folder)
         probe.unlink()
     except OSError as error:
-        why = f"the outcome cannot be written there ({error.strerror or error}); choose another folder with --results"
+        why = f"the outcome cannot be written there ({files.why(error)}); choose another folder with --results"
         raise BenchError(f"{folder}: {why}") from error

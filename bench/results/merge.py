@@ -70,7 +70,7 @@ def merge(out: Path, sources: Sequence[Path], *, plan: Path | None = None) -> Me
         if suite is not None:
             Store(out).save_suite(suite_to_json(suite))
     except OSError as error:
-        raise BenchError(f"{out}: cannot be written ({error.strerror or error}); choose another folder") from error
+        raise BenchError(f"{out}: cannot be written ({files.why(error)}); choose another folder") from error
     whole = Store(out)
     whole.refresh()
     merged.files, merged.results = len(whole.lines_files()), len(whole.results)

@@ -108,7 +108,7 @@ class Store:
                 with suppress(OSError):
                     probe.unlink()
         except OSError as error:
-            why = f"results cannot be written there ({error.strerror}); choose another folder with --results"
+            why = f"results cannot be written there ({files.why(error)}); choose another folder with --results"
             raise BenchError(f"{self.folder}: {why}") from error
 
     def writer(self, run_id: str) -> "Writer":
@@ -147,7 +147,7 @@ class Store:
         try:
             files.write(self.folder / SUITE_FILE, canonical_json(suite) + "\n", inside=self.folder, sync=True)
         except OSError as error:
-            raise cannot_write(self.folder, str(error.strerror)) from error
+            raise cannot_write(self.folder, files.why(error)) from error
 
     def load_suite(self) -> Json:
         """What `save_suite` kept; None where there is none. BenchError where it is damaged."""

@@ -13,7 +13,7 @@ import copy
 import importlib.util
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from bench.base import checkpoint_file, hdf5
+from bench.base import checkpoint_file, files, hdf5
 from bench.base.records import Json
 from bench.errors import BenchError, DataError
+from bench.registry import DATASETS, MODELS
 from bench.worker.common.answer import Say, answer, register_all
 from bench.worker.common.failures import first_line
 from bench.worker.common.inputs import give_own_memory
@@ -56,6 +57,7 @@ def export(wanted: Mapping[str, Json]) -> str:
         raise BenchError("--format onnx needs onnx, onnxscript and onnxruntime: pip install 'bench-models[onnx]'")
     register_all(wanted["plugins"])
     request = Request.from_json(wanted)
+    _refuse_unknown(request, wanted["plugins"])
     loaded = data.load(request, Cpu())
     trial = request.trial
     tried = Tried(trial.model, loaded.input_shape, len(loaded.class_names))
@@ -86,6 +88,18 @@ def export(wanted: Mapping[str, Json]) -> str:
     )
 
 
+def _refuse_unknown(request: Request, plugins: Sequence[str]) -> None:
+    """Raises BenchError where nobody here registers the trial's model or data set: a plugin of its suite did."""
+    named = ((MODELS, request.trial.model.name), (DATASETS, request.trial.dataset.name))
+    for registry, name in named:
+        if name not in registry:
+            given = f" beside {', '.join(Path(spec).name for spec in plugins)}" if plugins else ""
+            raise BenchError(
+                f"{registry.kind} {name!r}: a plugin registers it, and a folder of results loads none: name its file "
+                f"with --plugin FILE.py{given}, or give the suite file in place of the folder"
+            )
+
+
 def _load_stored(model: nn.Module, path: Path) -> np.ndarray:
     """Give `model` the weights in the HDF5 file of its trial; returns the logits (N, K) that lie there.
 
@@ -103,6 +117,10 @@ def _load_stored(model: nn.Module, path: Path) -> np.ndarray:
     except FileNotFoundError as error:
         raise BenchError(f"{path}: the trial's file is not there: run the suite again with --fresh") from error
     except hdf5.UNREADABLE as error:
+        if isinstance(error, OSError) and error.errno:  # of the system: it says nothing of what the file holds
+            raise BenchError(
+                f"{path}: cannot be read ({files.why(error)}); run the suite again with --fresh"
+            ) from error
         raise DataError(
             f"{path}: its weights are not those of this model ({first_line(error)}): its code was edited since, "
             "or the file is damaged; run the suite again with --fresh"

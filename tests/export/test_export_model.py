@@ -21,5 +21,5 @@ def test_the_command(project: Any) -> None:
     assert torch.load(out, weights_only=True)
     # A folder is not believed that it names code to run: the plugin has to be given.
     done = project.bench("export-model", trial, "-o", out)
-    assert (done.code, "unknown model 'good'" in done.err) == (2, True), done.err
+    assert (done.code, "model 'good': a plugin registers it" in done.err) == (2, True), done.err
     assert project.bench("export-model", trial, "-o", out, "--plugin", project.folder / "models.py").code == 0

@@ -155,7 +155,7 @@ def test_a_folder_that_may_not_be_written_is_found_out_before(project: Any, fres
 def test_a_file_in_the_place_of_the_folder_is_found_out_before(project: Any, fresh_cache: Path) -> None:
     (project.folder / "results").write_text("")
     line = refused_quickly(project, "run", project.suite("good"), "--results", project.results)
-    assert line.startswith(f"{project.results}/mine: results cannot be written there (Not a directory)")
+    assert line.startswith(f"{project.results}/mine: results cannot be written there (a file stands")
 
 
 def test_a_results_folder_that_is_removed_during_a_run_stops_it(project: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -166,6 +167,59 @@ def test_a_pipe_holds_no_command_up(name: str, folder: Path) -> None:
 
 LINKED = [("report", "report"), ("report", "report/plots"), ("report", "report/tables"), ("history", "report"),
           ("history", "report/history"), ("publish", "report/plots"), ("lr-find", "lr-find")]  # fmt: skip
+
+
+def a_socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(os.path.relpath(path))  # the name of a socket is short
+
+
+THINGS = {"pipe": os.mkfifo, "socket": a_socket, "file": Path.touch}
+PLACES = {
+    "report": ("report", report),
+    "tables": ("report/tables", report),
+    "history": ("report/history", history),
+}
+
+
+@pytest.mark.parametrize("thing", THINGS)
+@pytest.mark.parametrize("name", PLACES)
+def test_what_stands_in_the_place_of_a_folder_is_named_in_a_sentence(name: str, thing: str, folder: Path) -> None:
+    """And no number or name of an error of the system, which says nothing of what to do."""
+    place, command = PLACES[name]
+    in_place(folder / place, THINGS[thing])
+    with pytest.raises(
+        BenchError, match=r"cannot be written there \(a file stands where a folder is needed\); "
+    ) as told:
+        command(folder)
+    assert "Errno" not in str(told.value)
+
+
+@pytest.mark.parametrize("thing", ["pipe", "socket", "folder"])
+def test_what_stands_in_the_place_of_an_artifact_is_named_in_a_sentence(thing: str, folder: Path) -> None:
+    for artifact in list(folder.rglob("*.h5")):
+        in_place(artifact, Path.mkdir if thing == "folder" else THINGS[thing])
+    with pytest.raises(BenchError, match=r"\(is not a plain file\); run the suite again|is a link or a pipe") as told:
+        diagnose(folder)
+    assert "Errno" not in str(told.value)
+
+
+@pytest.mark.parametrize("thing", ["pipe", "socket"])
+def test_what_is_no_file_is_named_once_and_holds_nothing_up(
+    thing: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Wherever it lies: under trials, report, logs, or beside them."""
+    report(folder)
+    names = ["trials/x.jsonl", "report/x.md", "report/tables/x.csv", f"logs/{RUN}/x", "x"]
+    for name in names:
+        in_place(folder / name, THINGS[thing])
+    capsys.readouterr()
+    assert check(folder) == 1
+    said = capsys.readouterr().out
+    assert [said.count(f"foreign     {name}\n") for name in names] == [1] * len(names)
+    assert f"{len(names)} foreign\n" in said
+    for call in (report, status, history, lambda it: merge(folder.parent / "merged", [it])):
+        call(folder)
 
 
 @pytest.mark.parametrize(("name", "place"), LINKED)

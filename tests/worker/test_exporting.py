@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -145,6 +146,38 @@ def test_an_export_that_answers_otherwise_is_not_written(trained: Any, monkeypat
         exporting.export(asked)
     folder = Path(asked["output"]).parent
     assert not [path.name for path in folder.iterdir() if "exported" in path.name]
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "plugins", "told"),
+    [
+        ("model", "theirs", [], "model 'theirs': a plugin registers it, .* with --plugin FILE.py, or give the suite"),
+        ("model", "mlpp", [], "model 'mlpp': a plugin registers it"),
+        ("dataset", "their_set", [], "data set 'their_set': a plugin registers it"),
+        ("model", "theirs", ["/home/x/other.py"], "--plugin FILE.py beside other.py, or give the suite file in place"),
+    ],
+)
+def test_a_model_or_data_set_of_a_plugin_is_said_to_be_one(
+    monkeypatch: pytest.MonkeyPatch, part: str, name: str, plugins: list[str], told: str
+) -> None:
+    """The choices and the nearest one, as for a name in a suite, would lead to another model than was trained."""
+    monkeypatch.setattr("bench.worker.common.discover.load_plugin", lambda spec: None)
+    trial = Trial(DATA, Component("mlp"), 0, 64, "cpu", TrainSettings(**TRAIN)).to_json()
+    trial |= {part: {"name": name, "settings": {}}}
+    asked = {"trial": trial, "data_root": ".", "locations": {}, "plugins": plugins, "format": "state-dict"}
+    with pytest.raises(BenchError, match=told) as said:
+        exporting.export(asked)
+    assert "there are" not in str(said.value)
+
+
+@pytest.mark.parametrize("put", [os.mkfifo, Path.mkdir])
+def test_a_file_that_is_no_file_is_not_said_to_be_of_another_model(trained: Any, put: Any) -> None:
+    asked = trained("linear")
+    path = Path(asked["artifact"])
+    path.unlink()
+    put(path)
+    with pytest.raises(BenchError, match=r"h5: cannot be read \(is not a plain file\); run the suite again"):
+        exporting.export(asked)
 
 
 def test_weights_that_are_not_this_models_are_refused(trained: Any, register: Any, tmp_path: Path) -> None:
