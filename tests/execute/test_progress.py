@@ -9,6 +9,7 @@ import pytest
 
 from bench.base.records import Component, Result, TrainSettings, Trial
 from bench.execute.progress import LiveVoice, Voice, describe_ending, describe_trial, varying
+from bench.present.format import printable
 from bench.suite.plan import Axis, Suite
 
 AXES = ("train.learning_rate", "train.pin_memory")
@@ -106,6 +107,22 @@ def test_the_live_line_tells_models_apart(monkeypatch: pytest.MonkeyPatch) -> No
     voice.end()
     for number in (1, 2):
         assert f"no. {number}) · cpu · batch 64 · seed 3 · epoch 1/2 · loss 0.500" in terminal.getvalue()
+
+
+@pytest.mark.parametrize("name", ["two\nlines", "red \x1b[31m", "a\u2028b", "bell\x07"])
+def test_the_live_line_is_one_line_too(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("TERM", "xterm")
+    one = Trial(Component("digits"), Component("tagged", {"tag": name}), 3, 64, "cpu")
+    voice = LiveVoice()
+    voice.begin(1, names=["digits", one.model.label])
+    voice.trial_begins(one)
+    voice.progress(one, {"phase": "train", "epoch": 1, "epochs": 2, "loss": 0.5})
+    voice.end()
+    assert name not in terminal.getvalue()
+    assert f"{printable(name)[-5:]}) · cpu" in terminal.getvalue()
 
 
 @pytest.mark.parametrize(

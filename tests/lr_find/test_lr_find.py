@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -95,6 +96,11 @@ def test_cells_that_differ_in_rate_schedule_and_length_alone_have_one_curve() ->
     trials = [trial(5), trial(6), trial(5, learning_rate=0.5), trial(5, epochs=3), trial(5, schedule="cosine")]
     ((swept, rates),) = cells_of(iter(trials))
     assert (swept.seed, swept.train.schedule, rates) == (5, "none", (0.1, 0.5))
+    others: list[dict[str, Any]] = [
+        {"steps": 4}, {"early_stopping_patience": 3}, {"engine": "compiled"}, {"checkpoint_every_epochs": 1},
+        {"checkpoint_every_epochs": 1, "keep_checkpoints": True},
+    ]  # fmt: skip
+    assert len(cells_of(iter([trial(), *(trial(**each) for each in others)]))) == 1
     assert len(cells_of(iter([trial(), trial(momentum=0.9)]))) == 2
 
 
