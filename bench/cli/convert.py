@@ -70,7 +70,9 @@ def _refuse_paths(paths: Sequence[Path], *, force: bool) -> None:
         if whole.exists() and not force:
             raise BenchError(f"{path}: is there already; --force replaces it")
     if len({path.expanduser().resolve() for path in paths}) < len(paths):
-        raise BenchError(f"{paths[0]}: named for both parts; give --test-file another name")
+        raise BenchError(
+            f"{paths[0]}: the training and the test part would have this one name; give --test-file another"
+        )
 
 
 def _written(path: Path, told: "Mapping[str, Json]") -> str:

@@ -118,7 +118,7 @@ class Question:
                 yield from lines.read(pipe)
             has_to_go_on(self._process.pid)
             if lines.wrong:
-                raise BenchError(f"{self._failed}: its process said what is no answer: {lines.wrong}")
+                raise BenchError(f"{self._failed}: its process wrote something that is no answer: {lines.wrong}")
             if not lines.ended and os.fstat(self._errors.fileno()).st_blocks * 512 > MOST_PRINTED_BYTES:
                 self._errors.truncate(0)  # it writes on at the same place, behind a hole
 
@@ -158,7 +158,9 @@ def ask_catalogue(plugins: Sequence[str] = ()) -> Catalogue:
     try:
         return Catalogue.from_json(catalogue_question(plugins).answer())
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise BenchError(f"{NOT_LISTED}: a plugin says what is none ({type(error).__name__}: {error})") from error
+        raise BenchError(
+            f"{NOT_LISTED}: what a plugin registers cannot be read ({type(error).__name__}: {error})"
+        ) from error
 
 
 def absolute_plugins(specs: Sequence[str] | None) -> list[str]:

@@ -264,7 +264,9 @@ def _check_published(figures: Sequence[Mapping[str, Json]]) -> Iterator[Mistake]
         if low > high:
             yield Mistake((*key, "range"), f"expected [low, high], found [{low:g}, {high:g}]")
         if "seed" in (figure.get("where") or {}):
-            yield Mistake((*key, "where", "seed"), "the figure stands beside the mean over all seeds; leave it out")
+            yield Mistake(
+                (*key, "where", "seed"), "a published figure is compared with the mean over all seeds; leave out seed"
+            )
         if "class" in figure and figure.get("metric") not in BY_CLASS:
             yield Mistake((*key, "metric"), f"the metric of a class is one of {', '.join(BY_CLASS)}")
 

@@ -59,7 +59,7 @@ REFUSED = [
     ("convert digits x.h5 --set scaling=unit", r"--set scaling: pixels are written as they are"),
     ("convert digits x.h5 --set train_limit=5", r"digits: train_limit counts after the trial's seed"),
     ("convert digits x.h5 --test-file y.h5", r"digits: it has no test part of its own"),
-    ("convert digits x.h5 --test-file x.h5", r"x.h5: named for both parts"),
+    ("convert digits x.h5 --test-file x.h5", r"x.h5: the training and the test part would have this one name"),
     ("convert digits none/x.h5", r"none/x.h5: there is no folder none"),
     ("convert digits .", r".: is a folder"),
     ("convert digits there.h5", r"there.h5: is there already; --force replaces it"),

@@ -125,7 +125,7 @@ def test_of_a_silent_process_only_its_end_is_told(code: int, said: str, text: by
 
 
 def test_what_is_no_json_is_no_answer(ask: Any) -> None:
-    with pytest.raises(BenchError, match="it failed: its process said what is no answer: 'no answer'"):
+    with pytest.raises(BenchError, match="it failed: its process wrote something that is no answer: 'no answer'"):
         ask("garbage").answer()
 
 

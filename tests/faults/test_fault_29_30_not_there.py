@@ -116,7 +116,7 @@ RUDE = {
     "alarm": ("import os, signal; os.kill(os.getpid(), signal.SIGRTMIN)", "it ended its process (SIGRTMIN)"),
     "silent": ("class E(Exception):\n    def __str__(self): raise self\nraise E", "E"),
     "lies": ("import os\nfor fd in range(3, 64):\n    try: os.write(fd, b'{\"models\": 5}')\n    except OSError: pass",
-             "it said what is no answer"),
+             "it wrote something that is no answer"),
     "floods": ("import os\nwhile True:\n  for fd in range(3, 64):\n    try: os.write(fd, b'x' * 65536)\n"
                "    except OSError: pass", "it said more than 16,777,216 bytes"),
     "closes_all": ("import os; os.closerange(3, 256)", "it ended its process (exit code 1)"),

@@ -101,7 +101,7 @@ def test_what_only_leaves_out_has_no_figure(planned: Callable[..., Suite]) -> No
         (figure("", "range = [2, 1]"), "report.published[0].range: expected [low, high], found [2, 1]"),
         (figure("", "range = [2]"), "report.published[0].range: "),
         (figure("", "value = inf"), "report.published[0].value: "),
-        (figure("{ seed = 0 }"), "report.published[0].where.seed: the figure stands beside the mean over all seeds"),
+        (figure("{ seed = 0 }"), "report.published[0].where.seed: a published figure is compared with the mean"),
         (figure('{ modle = "linear" }'), "report.published[0].where.modle: unknown key; did you mean"),
         (figure('{ model = "liner" }'), "report.published[0].where.model: unknown model 'liner'; did you mean linear"),
         (figure("", 'value = 1\nmetric = "accuracy"'), "report.published[0].metric: unknown metric 'accuracy'"),

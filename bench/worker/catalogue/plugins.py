@@ -86,7 +86,7 @@ def _answer(pid: int, pipe: int, *, deadline: float, seconds: float) -> tuple[by
     if why or not text:
         how = killed_by(-code, oom_kills_before=before).removeprefix("killed by ") if code < 0 else f"exit code {code}"
         return b"", why or f"ended its process ({how})"
-    return text, "said what is no answer"
+    return text, "wrote something that is no answer"
 
 
 def _part(text: bytes) -> dict[str, Json] | None:
