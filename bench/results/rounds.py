@@ -22,6 +22,8 @@ def by_seed(results: Iterable[Result]) -> dict[int, InGroup]:
     for result in filter(lambda each: each.group_id, results):  # of the others nothing is read
         seconds, samples, rounds = (result.samples.get(name, ()) for name in BLOCKS)
         fit = len(seconds) == len(samples) == len(rounds) > 0 and min(*seconds, *samples) > 0
-        if fit:
-            found[result.trial.seed] = InGroup(result.group_id, rounds_of(seconds, samples, rounds))
+        # Of a resumed trial: what ran before it went on was timed in the rounds of another group.
+        kept = [block for block in zip(seconds, samples, rounds, strict=True) if block[2] >= 0] if fit else []
+        if kept:
+            found[result.trial.seed] = InGroup(result.group_id, rounds_of(*zip(*kept, strict=True)))
     return found
