@@ -82,6 +82,8 @@ def test_the_shape_of_a_result_is_that_of_the_golden_file() -> None:
         assert read_result(line).to_json() | {"bench": line["bench"]} == line
     ok = next(line for line in golden(SCHEMA) if line["status"] == "ok")
     assert len(ok["artifact_sha256"]) == 64
+    assert len(ok["group_id"]) == 16
+    assert len(ok["samples"]["block_round"]) == len(ok["samples"]["block_seconds"])
     assert (
         {type(value) for value in ok["samples"].values()} == {type(value) for value in ok["curves"].values()} == {list}
     )
