@@ -31,7 +31,7 @@ function stateText(cell) {
   );
   const disturbed = found.filter((trial) => trial.timing === "disturbed").length;
   const texts = counts.map(([status, count]) => (counts.length === 1 ? status : `${count} ${status}`));
-  if (disturbed) texts.push(disturbed < found.length ? `${disturbed} disturbed` : "disturbed");
+  if (disturbed) texts.push(`${disturbed < found.length ? `${disturbed} ` : ""}timings disturbed`);
   return texts.join(", ");
 }
 

@@ -117,7 +117,8 @@ function figuresTable([a, b]) {
   const rows = METRICS.filter((metric) => [a, b].some((trial) => trial && figureOf(trial, metric.name) != null)).map(
     (metric) => {
       const [x, y] = [a, b].map((trial) => (trial ? figureOf(trial, metric.name) : null));
-      const ratio = x > 0 && y != null ? `${plain(Number((y / x).toPrecision(3)))}` : "–";
+      const doubtful = metric.timed && [a, b].some((trial) => trial?.timing === "disturbed");
+      const ratio = !(x > 0 && y != null) ? "–" : doubtful ? "doubtful" : `${plain(Number((y / x).toPrecision(3)))}`;
       const how = a.instruments?.[metric.name];
       return element(
         "tr",

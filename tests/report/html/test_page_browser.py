@@ -231,7 +231,7 @@ def test_disturbed_timings_are_told_above_the_table_marked_in_it_hollow_in_plots
         assert speed.inner_text().endswith(" †")
         assert "waited for a core 40% of the time" in (speed.locator("span").get_attribute("title") or "")
         assert "†" not in row.locator("[tabulator-field=test_accuracy]").inner_text()
-        assert row.locator("[tabulator-field=state]").inner_text() == "ok, disturbed"
+        assert row.locator("[tabulator-field=state]").inner_text() == "ok, timings disturbed"
     hollow = "g[aria-label=dot] > [fill-opacity='0']"
     page.locator(f"#plot-throughput {hollow}").first.wait_for(state="attached")
     assert page.locator(f"#plot-throughput {hollow}").count() == 2
@@ -256,7 +256,9 @@ def test_two_trials_stand_side_by_side(open_page: Open, hostile: Path) -> None:
     assert speed[1] == "–"  # B failed
     page.locator("#detail .card").nth(1).get_by_role("button", name="1", exact=True).click()
     speed = page.locator("#detail .figures tr", has_text="trained samples/s").locator("td").all_inner_texts()
-    one, other, ratio = (float(text.replace(",", "")) for text in speed)
+    assert speed[2] == "doubtful"  # the timings of A were disturbed; its memory was not
+    memory = page.locator("#detail .figures tr", has_text="host memory").locator("td").all_inner_texts()
+    one, other, ratio = (float(text.replace(",", "")) for text in memory)
     assert ratio == pytest.approx(other / one, rel=0.01)
     assert page.locator("#detail .values tr.differs", has_text="model").count() == 1
     again = open_page(hostile)  # a link shows the same
