@@ -15,6 +15,9 @@ from bench.cli.publish import publish as command
 from bench.cli.report import report
 from bench.errors import BenchError
 from bench.present.format import Scale, figure
+from bench.publish.blocks import Request, content
+from bench.publish.markup import MARKUPS
+from bench.publish.source import Source
 from bench.report.render import _record
 from bench.results.store import Store
 
@@ -63,6 +66,34 @@ def block(marker: str, syntax: str = "md") -> str:
     if syntax == "rst":
         return f".. bench:{marker}\n.. /bench\n"
     return f"<!-- bench:{marker} -->\n<!-- /bench -->\n"
+
+
+def test_blocks_say_what_disturbed_timings_and_mark_no_accuracy(make: ModuleType, tmp_path: Path) -> None:
+    plan = make.Plan()
+    spoilt = {("linear", 0), ("linear", 1), *(("cnn", seed) for seed in range(5))}
+    results = [
+        make.disturbed(each) if (each.trial.model.name, each.trial.seed) in spoilt else each
+        for each in make.run_of(plan)
+    ]
+
+    def made(name: str, results: list[Any], **attributes: str) -> str:
+        return content(name, Request(attributes, Source(tmp_path, plan, results), MARKUPS["md"], tmp_path, check=True))
+
+    said = "7 of 15 trials ran beside other programs"
+    for name in ("answer", "models", "summary"):
+        assert "disturbed" not in made(name, make.run_of(plan))
+        assert (said in made(name, results)) == (name != "summary")  # of accuracies alone
+    assert f"Disturbed timings: {said}. Accuracies are not affected." in made("answer", results)
+    assert "cnn is the most accurate" in made("answer", results)
+    assert "trains" in made("answer", make.run_of(plan))
+    assert "trains" not in made("answer", results)
+    table = made("summary", results, metric="test_accuracy,train_samples_per_second", columns="batch_size")
+    rows = {line.split("|")[1].strip(): line.split("|")[2:4] for line in table.splitlines() if line.startswith("| ")}
+    marked = {name: ["†" in cell for cell in cells] for name, cells in rows.items() if name != "model"}
+    assert marked == {"linear": [False, True], "mlp": [False, False], "cnn": [False, True]}
+    assert "**" in rows["cnn"][0]
+    assert "**" not in "".join(cells[1] for cells in rows.values())
+    assert said in table
 
 
 def test_a_block_holds_the_table_and_where_it_is_from(docs: Path) -> None:

@@ -69,6 +69,47 @@ def plans(make: ModuleType) -> dict[str, Any]:
     }
 
 
+def marks_of(figure: Any) -> list[str]:
+    """`full` or `hollow` of each mark of a mean, the larger ones."""
+    lines = [line for ax in figure.axes for line in ax.lines if line.get_markersize() >= 6]
+    large = [line for line in lines if line.get_marker() not in ("None", "none", "", "_", "|")]
+    large = [line for line in large if line.get_markersize() < 14]  # no rings
+    return ["hollow" if line.get_markerfacecolor() == "white" else "full" for line in large]
+
+
+@pytest.mark.parametrize("spoilt", [2, 3])
+def test_means_of_disturbed_timings_are_hollow_and_their_accuracies_are_not(make: ModuleType, spoilt: int) -> None:
+    plan = make.Plan(batch_sizes=(64, 256))
+    results = [
+        make.disturbed(each) if each.trial.model.name == "mlp" and each.trial.seed < spoilt else each
+        for each in make.run_of(plan)
+    ]
+    hollow = spoilt > 2
+    found = {plot.name: plot for plot in chosen(plan, results)}
+    styles = styles_of(cell.model for plot in found.values() for cell in plot.cells)
+    for name, timed in {
+        "throughput-by-batch-size-cpu": True,
+        "accuracy-time-cpu": True,
+        "accuracy-cpu": False,
+        "accuracy-parameters-cpu": False,
+        "memory-by-batch-size-cpu": False,
+    }.items():
+        assert ("hollow" in marks_of(draw(found[name], styles))) == (timed and hollow), name
+        assert any("hollow" in note for note in found[name].notes) == (timed and hollow)
+    assert any(note.startswith("ring") for note in found["accuracy-time-cpu"].notes) != hollow
+    assert ("seconds of mlp: disturbed" in found["learning-seconds-cpu"].notes[1]) == hollow
+    assert "disturbed" not in found["learning-epochs-cpu"].notes[1]
+
+
+def test_bars_of_disturbed_timings_have_no_colour(make: ModuleType) -> None:
+    plan = make.Plan(models=(Component("linear"), Component("mlp")))
+    results = [make.disturbed(each) if each.trial.model.name == "mlp" else each for each in make.run_of(plan)]
+    found = {plot.name: plot for plot in chosen(plan, results)}
+    styles = styles_of(["linear", "mlp"])
+    for name, filled in {"throughput-cpu": [True, False], "memory-cpu": [True, True]}.items():
+        assert [bar.get_fill() for bar in draw(found[name], styles).axes[0].patches] == filled
+
+
 def test_the_baseline_has_them_all(make: ModuleType) -> None:
     plan = make.Plan(batch_sizes=(64, 256), devices=("cpu", "cuda", "mps"))
     assert names_of(plan, make.run_of(plan)) == [
