@@ -73,6 +73,7 @@ class Turns:
     """Those of a trial that has the machine for itself: one to train in, one for timing alone where its training was
     too short to be timed."""
 
+    shared = False
     round = NO_ROUND
     asleep_nanoseconds = 0
 
@@ -96,6 +97,8 @@ class Turns:
 
 class SharedTurns(Turns):
     """Those that the parent gives, through the channel that it hears of the trial by."""
+
+    shared = True
 
     def __init__(self, channel: Channel, *, timing_seconds: float) -> None:
         super().__init__(timing_seconds=timing_seconds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import h5py
@@ -305,3 +306,21 @@ def test_channels_last_reaches_every_batch_and_learns_the_same(
     last = trained(run_trial, tmp_path / "b.h5", train={"loader": loader, "memory_format": "channels_last"}, **asked)
     assert Seen.kinds == {(True, True)}
     assert all(np.abs(first[name] - last[name]).max() < 1e-5 for name in first)
+
+
+def test_what_was_trained_stands_where_going_on_for_timing_only_fails(
+    run_trial: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any) -> None:
+        raise MemoryError("no room for a second model")
+
+    whole = run_trial(measure={"timing_seconds": 0.05})
+    assert sum(whole.samples["block_seconds"]) >= 0.05
+    monkeypatch.setattr("bench.worker.trial.run.TimingOnly.run", fails)
+    told: list[dict[str, Any]] = []
+    channel = SimpleNamespace(progress=lambda **what: told.append(what))
+    outcome = run_trial(measure={"timing_seconds": 60}, channel=channel)
+    assert outcome.status == "ok"
+    assert outcome.curves["test_loss"] == whole.curves["test_loss"]
+    assert "timing_only_blocks" not in outcome.samples
+    assert any("no room for a second model" in what.get("note", "") for what in told)
