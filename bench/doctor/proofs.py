@@ -130,7 +130,8 @@ class Waits:
         self.steps_ms.append(1e3 * measured.metrics["step_seconds"])
         self.fastest_ms = min(self.fastest_ms, 1e3 * measured.fastest_step_seconds)
         # Work that takes a twentieth of the time is too little for a note, and more than is allowed here.
-        self.alone = self.alone and quiet and not measured.notes
+        jumpy = measured.half_width > DELAY_SHARE  # it does not know its own speed as well as is allowed
+        self.alone = self.alone and quiet and not measured.notes and not jumpy
 
     def __str__(self) -> str:
         return ", ".join(f"{each:.3f}" for each in self.steps_ms)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from bench.base.cache import cache_folder
 from bench.base.records import Component, Json, MeasureSettings, TrainSettings, Trial
 from bench.execute.executors.local import Executor
+from bench.statistics.batch_means import half_widths
 from bench.suite.catalogue import HOST, DeviceInfo
 
 INSTRUMENTS = "bench.worker.measure.instruments"
@@ -45,6 +46,12 @@ class Measured:
     def disturbed_by(self) -> list[str]:
         """The notes that say that something else was on the machine."""
         return [note for note in self.notes if note.startswith(("not alone", "throttled"))]
+
+    @property
+    def half_width(self) -> float:
+        """Of the 95 % interval of its steps a second, over those; NaN where its blocks give none."""
+        seconds, steps = self.samples["block_seconds"], self.samples["block_steps"]
+        return float(half_widths(seconds, steps, counts=[len(seconds)])[0])
 
     @property
     def samples_per_second(self) -> float:
@@ -90,7 +97,7 @@ class Bench:
             batch_size=batch_size,
             device=device,
             train=TrainSettings(**{"threads": 1, **train}),
-            measure=MeasureSettings(warmup_steps=warmup_steps),
+            measure=MeasureSettings(warmup_steps=warmup_steps, timing_seconds=0),  # what is counted is its training
         )
         known = self._devices.get(device)  # the instruments' own device is in no catalogue
         request: dict[str, Json] = {

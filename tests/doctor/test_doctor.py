@@ -98,16 +98,17 @@ def test_a_delay_that_is_off_is_wrong_where_that_is_certain(long: tuple[float, .
     assert proofs.judge_delay(waits(5, 5.20, 5.21, 5.22, alone=alone), waits(10, *long)) == verdict
 
 
-@pytest.mark.parametrize(("busy", "verdict"), [(0.0, "WRONG"), (1.9, "doubtful")])
-def test_a_delay_that_is_off_is_doubtful_beside_other_work(
-    busy: float, verdict: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("busy", "jump", "verdict"), [(0.0, 0, "WRONG"), (1.9, 0, "doubtful"), (0.0, 0.5, "doubtful")])
+def test_a_delay_that_is_off_is_doubtful_beside_other_work_or_in_blocks_that_jump(
+    busy: float, jump: float, verdict: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Less than a note needs, more than the proof allows: steps 5 % too long, with nothing said by the trials."""
     monkeypatch.setattr(proofs, "busy_cores", lambda: busy)
 
     def trial(milliseconds: float) -> Measured:
         step = 1e-3 * (0.2 + 1.05 * milliseconds)
-        return Measured({"step_seconds": step}, {"block_seconds": [step], "block_steps": [1]}, ())
+        blocks = [step, step * (1 + jump)] * 5
+        return Measured({"step_seconds": step}, {"block_seconds": blocks, "block_steps": [1.0] * 10}, ())
 
     assert proofs.added(5, trial, name="known delay", injected="").verdict == verdict
 
