@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.benchmarks.beside import document, engines, floors, grid, lead_in, scale, spinning, training
+from tests.benchmarks.beside import document, engines, floors, grid, lead_in, null, scale, spinning, training, turns
 from tests.benchmarks.beside.kept import Kept
 from tests.benchmarks.beside.measured import ROOT, Json, Settings, say
 
@@ -22,7 +22,12 @@ BENCHMARKS: dict[str, Callable[[Settings], Json]] = {
     "floors": floors.measure,
 }
 # Run where they are named only: long ones, which answer a question of their own.
-BY_NAME: dict[str, Callable[[Settings], Json]] = {"spinning": spinning.measure, "lead-in": lead_in.measure}
+BY_NAME: dict[str, Callable[[Settings], Json]] = {
+    "spinning": spinning.measure,
+    "lead-in": lead_in.measure,
+    "turns": turns.measure,
+    "null": null.measure,
+}
 ROUNDS = 5
 
 
@@ -35,7 +40,12 @@ def parsed() -> argparse.Namespace:
         help=f"which of {', '.join(BENCHMARKS)} [default: these], {', '.join(BY_NAME)}",
     )
     parser.add_argument("--quick", action="store_true", help="small sizes, two rounds, nothing published")
-    parser.add_argument("--rounds", type=int, default=0, help=f"processes a side [default: {ROUNDS}]")
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        default=0,
+        help=f"processes a side [default: {ROUNDS}]; repeats of turns [12], of null [200]",
+    )
     parser.add_argument("--results", type=Path, default=ROOT / "results/published/performance", metavar="DIR")
     parser.add_argument("--document", type=Path, default=ROOT / "docs/performance.md", metavar="FILE")
     parser.add_argument("--render", action="store_true", help="measure nothing: write the document from what is kept")
@@ -52,7 +62,7 @@ def main() -> None:
         if options.quick:  # figures of a trial run never stand in the published ones' place
             options.results, options.document = _aside(options)
         kept = Kept(options.results)
-        settings = Settings(options.quick, work, options.rounds or (2 if options.quick else ROUNDS))
+        settings = Settings(options.quick, work, options.rounds or (2 if options.quick else ROUNDS), options.rounds)
         for name in [] if options.render else options.names or BENCHMARKS:
             say(f"== {name}")
             kept.save(name, (BENCHMARKS | BY_NAME)[name](settings), quick=options.quick, rounds=settings.rounds)

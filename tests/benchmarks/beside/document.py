@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from tests.benchmarks.beside import grid, scale, spinning, training
+from tests.benchmarks.beside import grid, null, scale, spinning, training, turns
 from tests.benchmarks.beside.floors import floor_seconds
 from tests.benchmarks.beside.kept import Kept
 from tests.benchmarks.beside.measured import Json
@@ -56,7 +56,7 @@ def _short(held: Json) -> str:
 def conditions(kept: Kept) -> str:
     """One line a benchmark: where, when, with how many processes a side, of which commit."""
     lines = []
-    for name in ("training", "grid", "scale", "engines", "floors", "spinning"):
+    for name in ("training", "grid", "scale", "engines", "floors", "spinning", "turns", "null"):
         held = kept.load(name)
         if held is None:
             lines.append(f"- {name}: not measured yet")
@@ -220,7 +220,51 @@ def _spinning(found: Json, where: str, title: str) -> Iterator[str]:
         mean = statistics.geometric_mean([ratio["ratio"] for ratio in own])
         rows.append([f"{side}, ×", f"{mean:.3f}", *map(_times, own)])
     yield f"{title}, {found['threads']} threads, batch {found['batch_size']}:\n"
-    yield _table(rows, ["", "all", *rates])
+    yield _table(rows, ["", "geometric mean", *rates])
+
+
+def turns_table(found: Json) -> str:
+    """Spread of the ratios by cell, one after the other and by turns; and its geometric mean over the cells."""
+    rows, means = [], list[float]()
+    sds = {where: {manner: {cell: turns.sd(values) for cell, values in cells.items()} for manner, cells in own.items()}
+           for where, own in found["log_ratios"].items()}  # fmt: skip
+    for own in sds.values():
+        means += [statistics.geometric_mean(cells.values()) for cells in own.values()]
+    for cell in next(iter(sds["alone"].values())):
+        rows.append([cell, *_spreads([cells[cell] for own in sds.values() for cells in own.values()])])
+    rows.append(["**geometric mean**", *_spreads(means)])
+    head = ["sd of the log-ratio", *(f"{where}, {name}" for where in sds for name in (*turns.MANNERS, "÷"))]
+    least, most = _worst(sds["beside"])
+    return _table(rows, head) + (
+        f"\n{found['repeats']} repeats; beside: one program, busy for 0 to {found['busy_seconds']:g} s at random. "
+        f"There by turns ÷ one after the other: {least:.2f} (at most a third), at most {most:.2f} (0.6) in a cell.\n"
+    )
+
+
+def _spreads(values: Sequence[float]) -> list[str]:
+    """One after the other, by turns and the quotient: alone, then beside."""
+    pairs = zip(values[::2], values[1::2], strict=True)
+    return [text for one, turn in pairs for text in (f"{one:.3f}", f"{turn:.3f}", f"{turn / one:.2f}")]
+
+
+def _worst(own: Json) -> tuple[float, float]:
+    """Geometric mean and most of the quotients of the spreads."""
+    one, turn = (list(cells.values()) for cells in own.values())
+    quotients = [b / a for a, b in zip(one, turn, strict=True)]
+    return statistics.geometric_mean(quotients), max(quotients)
+
+
+def null_table(found: Json) -> str:
+    """By what was planted: how many comparisons, and how many intervals hold 1 or leave it out."""
+    rows = []
+    for case in found["cases"]:
+        timing = "default" if case["timing_seconds"] is None else f"{case['timing_seconds']:g}"
+        count, out = len(case["ratios"]), null.found_in(case)
+        middle = statistics.geometric_mean([ratio for ratio, _, _ in case["ratios"]])
+        rows.append([f"{100 * case['share']:.0f} %", str(case["seeds"]), timing, str(count), f"{middle:.3f}",
+                     str(count - out), f"{100 * out / count:.0f} %"])  # fmt: skip
+    head = ["planted wait", "seeds", "timing_seconds", "comparisons", "ratio", "hold 1", "leave 1 out"]
+    return _table(rows, head)
 
 
 def _times(ratio: Json) -> str:
@@ -245,4 +289,6 @@ PARTS: dict[str, Callable[[Json], str]] = {
     "scale": scale_table,
     "engines": engines_table,
     "spinning": spinning_table,
+    "turns": turns_table,
+    "null": null_table,
 }

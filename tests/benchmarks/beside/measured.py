@@ -26,11 +26,13 @@ Side = Callable[[int], float]  # number of the round → the figure of one proce
 
 @dataclass(frozen=True)
 class Settings:
-    """What the command line asks for. `quick` tries that everything works: its figures are worth nothing."""
+    """What the command line asks for. `quick` tries that everything works: its figures are worth nothing. `rounds`:
+    processes a side; `asked_rounds`: where the command line says it, else 0."""
 
     quick: bool
     work: Path
     rounds: int
+    asked_rounds: int = 0
 
 
 def say(line: str) -> None:
