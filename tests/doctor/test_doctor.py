@@ -107,7 +107,7 @@ def test_a_delay_that_is_off_is_doubtful_beside_other_work_or_in_blocks_that_jum
 
     def trial(milliseconds: float) -> Measured:
         step = 1e-3 * (0.2 + 1.05 * milliseconds)
-        blocks = [step, step * (1 + jump)] * 5
+        blocks = [step * (1 + jump * slow) for slow in (0, 0, 1, 0, 1, 1, 1, 1, 0, 0)]
         return Measured({"step_seconds": step}, {"block_seconds": blocks, "block_steps": [1.0] * 10}, ())
 
     assert proofs.added(5, trial, name="known delay", injected="").verdict == verdict
