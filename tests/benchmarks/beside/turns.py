@@ -23,6 +23,7 @@ MANNERS = {"one after the other": ["measure.turns=1"], "by turns": list[str]()}
 # A second or so each, at the rate that the machine of docs/performance.md has at batch 64.
 MODELS = {"linear": ('"linear"', 15), "mlp": ('"mlp"', 6), "cnn": ('"cnn"', 1),
           "mlp 104": ('{ name = "mlp", hidden = 104 }', 6)}  # fmt: skip
+LABELS = {"mlp 104": "mlp(hidden=104)"}  # as results call it
 PAIRS = (("mlp", "mlp 104"), ("linear", "mlp"), ("mlp", "cnn"))
 IMAGES = 12_800
 SUITE = """
@@ -69,12 +70,13 @@ def _ratios(settings: Settings, first: str, second: str, manner: str, number: in
     suite.write_text(_suite(first, second, quick=settings.quick), encoding="utf-8")
     results = settings.work / "turns"
     frame = bench.run(suite, results=results, sets=[*MANNERS[manner], f"grid.seed=[{number}]"])
-    shutil.rmtree(results)
     if list(frame["status"]) != ["ok"] * len(frame):
         raise SystemExit(f"a trial is {', '.join(frame['status'])}: {', '.join(frame['reason'].dropna())}")
-    for batch_size, rows in frame.groupby("batch_size", sort=True):
-        by_model = {_name(row): row["train_samples_per_second"] for row in rows.to_dict("records")}
-        yield f"{first} : {second}, {batch_size}", math.log(by_model[second] / by_model[first])
+    labels = tuple(LABELS.get(name, name) for name in (second, first))
+    compared = bench.compare(results / "turns", by="model", values=labels).frame
+    shutil.rmtree(results)
+    for row in compared.sort_values("batch_size").to_dict("records"):
+        yield f"{first} : {second}, {row['batch_size']}", math.log(row["ratio"])
 
 
 def _suite(first: str, second: str, *, quick: bool) -> str:
@@ -95,10 +97,6 @@ def dataset() -> str:
     if root and (Path(root) / "MNIST").is_dir():
         return f'{{ name = "mnist", train_limit = {IMAGES}, test_limit = 1000 }}'
     return f'{{ name = "synthetic", shape = [1, 28, 28], train = {IMAGES}, test = 1000 }}'
-
-
-def _name(row: Json) -> str:
-    return "mlp 104" if "104" in str(row["model_settings"]) else str(row["model"])
 
 
 def _last(own: Json) -> str:
