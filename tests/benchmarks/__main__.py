@@ -10,7 +10,19 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.benchmarks.beside import document, engines, floors, grid, lead_in, null, scale, spinning, training, turns
+from tests.benchmarks.beside import (
+    document,
+    engines,
+    floors,
+    grid,
+    lead_in,
+    null,
+    scale,
+    spinning,
+    timing,
+    training,
+    turns,
+)
 from tests.benchmarks.beside.kept import Kept
 from tests.benchmarks.beside.measured import ROOT, Json, Settings, say
 
@@ -27,6 +39,7 @@ BY_NAME: dict[str, Callable[[Settings], Json]] = {
     "lead-in": lead_in.measure,
     "turns": turns.measure,
     "null": null.measure,
+    "timing": timing.measure,
 }
 ROUNDS = 5
 
@@ -44,7 +57,7 @@ def parsed() -> argparse.Namespace:
         "--rounds",
         type=int,
         default=0,
-        help=f"processes a side [default: {ROUNDS}]; repeats of turns [12], of null [200]",
+        help=f"processes a side [default: {ROUNDS}]; repeats of turns [12], runs of null [40]",
     )
     parser.add_argument("--results", type=Path, default=ROOT / "results/published/performance", metavar="DIR")
     parser.add_argument("--document", type=Path, default=ROOT / "docs/performance.md", metavar="FILE")

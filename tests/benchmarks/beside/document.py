@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import statistics
 from collections.abc import Callable, Iterator, Sequence
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from tests.benchmarks.beside import grid, null, scale, spinning, training, turns
+from tests.benchmarks.beside import grid, null, scale, spinning, timing, training, turns
 from tests.benchmarks.beside.floors import floor_seconds
 from tests.benchmarks.beside.kept import Kept
 from tests.benchmarks.beside.measured import Json
@@ -56,14 +57,18 @@ def _short(held: Json) -> str:
 def conditions(kept: Kept) -> str:
     """One line a benchmark: where, when, with how many processes a side, of which commit."""
     lines = []
-    for name in ("training", "grid", "scale", "engines", "floors", "spinning", "turns", "null"):
+    for name in ("training", "grid", "scale", "engines", "floors", "spinning", "turns", "null", "timing"):
         held = kept.load(name)
         if held is None:
             lines.append(f"- {name}: not measured yet")
             continue
         told = held["conditions"]
         commit = f"{told['commit'][:10]}{' with changes' if told['dirty'] else ''}" if told["commit"] else "unknown"
-        rounds = f"{told['rounds']} processes a side · " if name in ("training", "grid", "engines", "spinning") else ""
+        rounds = (
+            f"{told['rounds']} processes a side · "
+            if name in ("training", "grid", "engines", "spinning", "timing")
+            else ""
+        )
         facts = told["facts"]
         software = f"Python {facts.get('python', '?')}, kernel {facts.get('kernel', '?')}"
         lines.append(f"- {name}: {_short(told)} · {rounds}{software} · {told['date']} · commit {commit}")
@@ -254,16 +259,35 @@ def _worst(own: Json) -> tuple[float, float]:
     return statistics.geometric_mean(quotients), max(quotients)
 
 
+def timing_table(found: Json) -> str:
+    """By timing_seconds: half-widths of the ratios, states of the timings, seconds of a run."""
+    rows = []
+    for value, side in found["sides"].items():
+        widths = [width for run in side["half_widths"] for width in run]
+        states = side["states"]
+        runs = len(side["seconds"])
+        bad = f"{(states.get('rough', 0) + states.get('disturbed', 0)) / runs:.1f} of {sum(states.values()) // runs}"
+        middle, most = (f"{100 * of(widths):.1f} %" if widths else "" for of in (statistics.median, max))
+        near = f"{sum(width <= timing.GOAL for width in widths)} of {len(widths)}"
+        rows.append([value, middle, most, near, bad, f"{statistics.median(side['seconds']):.1f}"])
+    head = ["timing_seconds", "half-width, median", "most", "at most 5 %", "rough or disturbed, a run", "a run, s"]
+    read = "; ".join(dict.fromkeys(found["readings"]))
+    return _table(rows, head) + f"\nBefore the rounds `--wait-quiet` read: {read}.\n"
+
+
 def null_table(found: Json) -> str:
     """By what was planted: how many comparisons, and how many intervals hold 1 or leave it out."""
     rows = []
     for case in found["cases"]:
-        timing = "default" if case["timing_seconds"] is None else f"{case['timing_seconds']:g}"
-        count, out = len(case["ratios"]), null.found_in(case)
-        middle = statistics.geometric_mean([ratio for ratio, _, _ in case["ratios"]])
-        rows.append([f"{100 * case['share']:.0f} %", str(case["seeds"]), timing, str(count), f"{middle:.3f}",
-                     str(count - out), f"{100 * out / count:.0f} %"])  # fmt: skip
-    head = ["planted wait", "seeds", "timing_seconds", "comparisons", "ratio", "hold 1", "leave 1 out"]
+        seconds = "default" if case["timing_seconds"] is None else f"{case['timing_seconds']:g}"
+        for seeds in case["seed_counts"]:
+            ratios = null.intervals(case, seeds)
+            count, out = len(ratios), null.found_in(ratios)
+            middle = statistics.geometric_mean([each.ratio for each in ratios])
+            half = statistics.median([math.log(each.high / each.low) / 2 for each in ratios if each.low and each.high])
+            rows.append([f"{100 * case['share']:.0f} %", str(seeds), seconds, str(count), f"{middle:.3f}",
+                         f"± {100 * half:.1f} %", str(count - out), f"{100 * out / count:.0f} %"])  # fmt: skip
+    head = ["planted wait", "seeds", "timing_seconds", "comparisons", "ratio", "half-width", "hold 1", "leave 1 out"]
     return _table(rows, head)
 
 
@@ -291,4 +315,5 @@ PARTS: dict[str, Callable[[Json], str]] = {
     "spinning": spinning_table,
     "turns": turns_table,
     "null": null_table,
+    "timing": timing_table,
 }
