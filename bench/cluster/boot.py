@@ -19,12 +19,12 @@ from typing import Any
 UNUSED_DAYS = 30  # after which an unpacked bundle is removed
 
 
-def job(bundle: list[Any], sha256: str, order: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """A Ray task with streaming returns: what happens to the job, as it happens. `bundle`: [reference to the zip]."""
+def group(bundle: list[Any], sha256: str, order: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A Ray task with streaming returns: what happens to a group, as it happens. `bundle`: [reference to the zip]."""
     import ray
 
     yield {"on": ray.get_runtime_context().get_node_id()}
-    yield from code(bundle, sha256).run_job(order)
+    yield from code(bundle, sha256).run_group(order)
 
 
 def look(bundle: list[Any], sha256: str, plugins: list[str], places: dict[str, str]) -> dict[str, Any]:

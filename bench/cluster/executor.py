@@ -1,4 +1,4 @@
-"""The Ray executor: one job is one Ray task. Ray finds the node; there the job runs as it does on this machine.
+"""The Ray executor: one group is one Ray task. Ray finds the node; there it runs as it does on this machine.
 
 A task asks for all CPUs of a node (the fewest that one has), the GPUs that its device takes, and one of a resource
 that every Ray node has one of without declaring it: so no node runs two at a time, whatever else it has. The lock of
@@ -19,7 +19,7 @@ from bench.base.records import Json
 from bench.cluster.bundle import Bundle, make_bundle
 from bench.errors import BenchError
 from bench.execute.executors.exit_status import Ending
-from bench.execute.executors.local import Executor
+from bench.execute.executors.local import Executor, Wanted
 from bench.execute.executors.watch import OnProgress
 from bench.execute.signals import signals_wait
 from bench.registry import executor
@@ -114,10 +114,10 @@ class RayExecutor(Executor):
         return self._remote("look", options, [reference], bundle.sha256, list(plugins), dict(bundle.plugins))
 
     def submit(self, order: dict[str, Json], needs: Needs) -> Any:
-        """Begin a job. What comes back generates references to what happens to it (see boot.job)."""
+        """Begin a group. What comes back generates references to what happens to it (see boot.group)."""
         reference, bundle = self._code(order["plugins"])
         options = {"num_returns": "streaming", **needs.options()}
-        return self._remote("job", options, [reference], bundle.sha256, order | {"places": dict(bundle.plugins)})
+        return self._remote("group", options, [reference], bundle.sha256, order | {"places": dict(bundle.plugins)})
 
     def _code(self, plugins: Sequence[str]) -> tuple[Any, Bundle]:
         """The code, where the nodes can fetch it. Raises BenchError where it is too much."""
@@ -141,7 +141,7 @@ class RayExecutor(Executor):
 
     def run(self, request: dict[str, Json], *, timeout_seconds: float, on_progress: OnProgress) -> Ending:
         """One job, to its end."""
-        order = order_of(request, timeout_seconds=timeout_seconds, given=request["data_root"])
+        order = order_of([Wanted(request, timeout_seconds, on_progress)], given=request["data_root"])
         self._bundle = None  # plugins may be others than those of the job before
         cpus = min(node["CPU"] for node in self.nodes().values())
         needs = Needs(cpus, request.get("ray_gpus", 0))
@@ -151,11 +151,12 @@ class RayExecutor(Executor):
                 on_progress(word["progress"])
             elif "ended" in word:
                 artifacts = [one.get("artifact") for one in (request, *request.get("others", ()))]
-                for number, content in word["files"].items():
+                ended = word["ended"][0]
+                for number, content in ended["files"].items():
                     files.write(Path(artifacts[number]), content)
-                if word["log"] and request.get("log"):
-                    files.write(Path(request["log"]), word["log"])
-                return Ending(**word["ended"])
+                if ended["log"] and request.get("log"):
+                    files.write(Path(request["log"]), ended["log"])
+                return Ending(**ended["ending"])
         return Ending(None, "crashed", "the task ended without a word")
 
     def close(self) -> None:
@@ -167,18 +168,26 @@ class RayExecutor(Executor):
             self._functions.clear()
 
 
-def order_of(
-    request: Mapping[str, Json], *, timeout_seconds: float, given: str | None, drivers: str = ""
-) -> dict[str, Json]:
-    """What a node is told of a job: the request without the places of this machine. `given`: --data-root."""
-    others = [{key: one[key] for key in ("trial", "attributes")} for one in request.get("others", ())]
-    own = {key: request[key] for key in ("trial", "attributes", "locations", "fork_is_safe") if key in request}
+def order_of(wanted: Sequence[Wanted], *, given: str | None, drivers: str = "") -> dict[str, Json]:
+    """What a node is told of a group: its requests without the places of this machine. `given`: --data-root."""
     return {
-        "request": own | {"others": others},
-        "timeout_seconds": timeout_seconds,
-        "plugins": list(request["plugins"]),
+        "jobs": [
+            {
+                "request": _without_places(each.request),
+                "timeout_seconds": each.timeout_seconds,
+                "timing_seconds": each.timing_seconds,
+            }
+            for each in wanted
+        ],
+        "plugins": list(wanted[0].request["plugins"]),
         "data_roots": {"given": given, "drivers": drivers},
     }
+
+
+def _without_places(request: Mapping[str, Json]) -> dict[str, Json]:
+    others = [{key: one[key] for key in ("trial", "attributes")} for one in request.get("others", ())]
+    own = {key: request[key] for key in ("trial", "attributes", "locations", "fork_is_safe") if key in request}
+    return own | {"others": others}
 
 
 def current_cluster() -> str | None:

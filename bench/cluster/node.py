@@ -1,4 +1,4 @@
-"""A job on a node of a cluster: the same isolated process as on this machine, under the same lock of the machine.
+"""A group on a node of a cluster: the same isolated processes as on this machine, under the same lock of the machine.
 
 Runs in a Ray worker, out of the bundle. The executor, and with it the template that trials are forked from, lives as
 long as the Ray worker: both die with it.
@@ -9,18 +9,18 @@ import os
 import queue
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from bench.base.cache import file_sha256
 from bench.base.records import Json, digest
 from bench.execute.ask_worker import GRACE_SECONDS, catalogue_question
 from bench.execute.executors.exit_status import Ending
-from bench.execute.executors.local import LocalExecutor
+from bench.execute.executors.local import LocalExecutor, Wanted
 from bench.execute.holder import Holder
 from bench.execute.jobs import tidy
 from bench.execute.lock import MeasureLock
@@ -33,14 +33,15 @@ _hand = ThreadPoolExecutor(max_workers=1, thread_name_prefix="bench")
 _executors: dict[str, LocalExecutor] = {}
 
 
-def run_job(order: dict[str, Json]) -> Iterator[dict[str, Json]]:
-    """What happens to the job: `waiting`, `began` with what the node has, `progress`, and `ended` with its files.
+def run_group(order: dict[str, Json]) -> Iterator[dict[str, Json]]:
+    """What happens to the jobs of a group: `waiting`, `began` with what the node has, `progress` with the `place` of a
+    job; last `ended` (how each ended, by place, with its files), with those that have to run again `alone`.
 
-    `order`: the `request` without places on a disk, `timeout_seconds`, `plugins` as the driver knows them, and where
-    data may lie. Raises BenchError where this node cannot run trials.
+    `order`: of each of the `jobs` the `request` without places on a disk, `timeout_seconds` and `timing_seconds`;
+    `plugins` as the driver knows them, and where data may lie. Raises BenchError where this node cannot run trials.
     """
     words: queue.SimpleQueue[dict[str, Json] | None] = queue.SimpleQueue()
-    done = _hand.submit(_job, order, words)
+    done = _hand.submit(_group, order, words)
     try:
         while (word := _next(words)) is not None:
             yield word
@@ -58,26 +59,47 @@ def _next(words: queue.SimpleQueue[dict[str, Json] | None]) -> dict[str, Json] |
             return words.get(timeout=WAKE_SECONDS)
 
 
-def _job(order: dict[str, Json], words: queue.SimpleQueue[dict[str, Json] | None]) -> None:
-    lock = MeasureLock(holder=Holder("a trial of a run on Ray"))
+def _group(order: dict[str, Json], words: queue.SimpleQueue[dict[str, Json] | None]) -> None:
+    lock = MeasureLock(holder=Holder("trials of a run on Ray"))
     try:
         lock.acquire(lambda: words.put({"waiting": True}))
         words.put({"began": catalogue(order["plugins"], order["places"])})
         with _folder() as folder:
-            request = _here(order, folder)
-            if why := _other_data(request):
-                ending = Ending(None, "skipped", why)
-            else:
-                ending = _executor().run(
-                    request,
-                    timeout_seconds=order["timeout_seconds"],
-                    on_progress=lambda what: words.put({"progress": what}),
-                )
-            left = _left(folder)
-        words.put({"ended": asdict(ending), **left})
+            endings: dict[int, Ending] = {}
+            wanted: dict[int, Wanted] = {}
+            for place, job in enumerate(order["jobs"]):
+                request = _here(order, job["request"], folder / str(place))
+                if why := _other_data(request):
+                    endings[place] = Ending(None, "skipped", why)
+                else:
+                    wanted[place] = Wanted(
+                        request,
+                        job["timeout_seconds"],
+                        on_progress=partial(_tell, words, place),
+                        timing_seconds=job["timing_seconds"],
+                    )
+            alone = _run(wanted, endings)
+            # Once no trial runs any more: sending files is work beside what is timed.
+            ended = {place: {"ending": asdict(each), **_left(folder / str(place))} for place, each in endings.items()}
+        words.put({"ended": ended, "alone": alone})
     finally:
         lock.release()
         words.put(None)
+
+
+def _tell(words: queue.SimpleQueue[dict[str, Json] | None], place: int, what: dict[str, Json]) -> None:
+    words.put({"progress": what, "place": place})
+
+
+def _run(wanted: Mapping[int, Wanted], endings: dict[int, Ending]) -> list[int]:
+    """Runs those jobs, by place, and adds how they ended. Returns the places of those that have to run again alone."""
+    places = list(wanted)
+
+    def told(number: int, ending: Ending) -> None:
+        endings[places[number]] = ending
+
+    alone = _executor().run_group(list(wanted.values()), told=told) if wanted else ()
+    return sorted(places[number] for number in alone)
 
 
 def in_bundle(plugins: Sequence[str], places: dict[str, str]) -> list[str]:
@@ -129,7 +151,7 @@ def _forget_threads_of_ray() -> None:
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    """A folder for one job. Those that a killed worker left are removed: we hold the lock, so nobody uses them."""
+    """A folder for one group. Those that a killed worker left are removed: we hold the lock, so nobody uses them."""
     mine = f"bench-ray-{os.getuid()}-{digest(str(MeasureLock().path))[:6]}-"
     for left in Path(tempfile.gettempdir()).glob(f"{mine}*"):
         shutil.rmtree(left, ignore_errors=True)
@@ -137,9 +159,9 @@ def _folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-def _here(order: dict[str, Json], folder: Path) -> dict[str, Json]:
-    """The request with the places of this node."""
-    request = dict(order["request"])
+def _here(order: dict[str, Json], request: dict[str, Json], folder: Path) -> dict[str, Json]:
+    """The request with the places of this node; what comes of it is to lie in `folder`, which is made."""
+    folder.mkdir()
     for number, one in enumerate([request, *request["others"]]):
         one["artifact"] = str(folder / f"{number}.h5")
     return request | {

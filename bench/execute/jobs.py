@@ -154,14 +154,11 @@ class Order:
     chooses = False
 
     def __init__(self, plan: Plan) -> None:
-        self._jobs = iter(jobs(plan.to_run))
-
-    def __iter__(self) -> Iterator[Job]:
-        return self._jobs
+        self._groups = iter(groups(jobs(plan.to_run)))
 
     def groups(self) -> Iterator[Group]:
-        """The jobs, those together that share the time."""
-        yield from groups(self)
+        """The jobs that are left, those together that share the time. May be asked again."""
+        return self._groups
 
     def limit_seconds(self, job: Job) -> float:
         """How long the job may take."""

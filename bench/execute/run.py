@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -214,9 +214,9 @@ class Runner:
             results += self._run_group(writer, again, order)
         return results
 
-    def _again(self, group: Group, endings: Mapping[int, Ending], alone: Collection[int]) -> Iterator[Group]:
+    def _again(self, group: Group, ended: Collection[int], alone: Collection[int]) -> Iterator[Group]:
         """The jobs that have not run: those that have to be by themselves, and the rest together."""
-        left = tuple(job for place, job in enumerate(group) if place not in endings and place not in alone)
+        left = tuple(job for place, job in enumerate(group) if place not in ended and place not in alone)
         yield from [(group[place],) for place in sorted(alone)]
         if left:
             yield left

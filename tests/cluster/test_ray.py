@@ -16,11 +16,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import h5py
 import pytest
 
 pytest.importorskip("ray", reason="needs the extra ray: pip install 'bench-models[ray]'")
 ROOT = Path(__file__).resolve().parents[2]
 NODES = 3
+
+
+WAITS = """
+def waits():
+    Path(FOLDER, "on-" + Path(os.environ["TMPDIR"]).name).touch()
+    while not Path(FOLDER, "go").exists():
+        time.sleep(0.05)
+
+make("waits", waits)
+"""
 
 
 @dataclass
@@ -85,6 +96,15 @@ def curves_of(folder: Path) -> dict[str, Any]:
     return {line["trial_id"]: [line["curves"][name] for name in wanted] for line in lines_of(folder)}
 
 
+def groups_of(folder: Path) -> set[frozenset[str]]:
+    """The trials that shared the time by turns."""
+    found: dict[str, set[str]] = {}
+    for line in lines_of(folder):
+        assert line["group_id"], line["trial_id"]
+        found.setdefault(line["group_id"], set()).add(line["trial_id"])
+    return {frozenset(trials) for trials in found.values()}
+
+
 def test_the_baseline_on_three_nodes_is_bitwise_that_of_this_machine(project: Any, cluster: Cluster) -> None:
     baseline = ROOT / "suites" / "baseline.toml"
     # One thread: three nodes share this machine, and threads that spin while they wait take its cores from each other.
@@ -100,6 +120,9 @@ def test_the_baseline_on_three_nodes_is_bitwise_that_of_this_machine(project: An
     identity = ("trial_id", "environment_id", "code_id")
     ids = [sorted([line[n] for n in identity] for line in lines_of(f / "baseline")) for f in (here, there)]
     assert ids[0] == ids[1]
+    one_seed, also_there = groups_of(here / "baseline"), groups_of(there / "baseline")
+    assert one_seed == also_there  # the same six of a seed had their turns together
+    assert sorted(map(len, also_there)) == [6] * 5
     for line in lines_of(there / "baseline"):
         assert line["artifact_sha256"]
         assert (there / "baseline/artifacts" / line["run_id"] / f"{line['trial_id']}.h5").is_file()
@@ -132,7 +155,7 @@ def test_sigint_ends_it_and_leaves_the_cluster_as_it_was(
 ) -> None:
     suite = project.suite("good", "hangs")
     arguments = ("run", suite, "--results", project.results, "--executor", "ray", "--address", cluster.address)
-    run = project.start(*arguments)
+    run = project.start(*arguments, "--set", "measure.turns=1")
     while "good" not in (line := run.stderr.readline()) or "accuracy" not in line:
         assert run.poll() is None
     assert cluster.trial_processes()
@@ -145,6 +168,30 @@ def test_sigint_ends_it_and_leaves_the_cluster_as_it_was(
     wait_for(lambda: not cluster.trial_processes())
     assert project.bench(*arguments, "--timeout", "1").code == 1  # the cluster takes the next run
     assert not list(cluster.folder.glob("nodes/*/bench-ray-*"))
+
+
+def test_sigint_ends_all_that_share_the_time_and_stores_them_as_interrupted(
+    project: Any, cluster: Cluster, wait_for: Callable[..., None]
+) -> None:
+    suite = project.suite("good", "waits", "chatty")
+    with (project.folder / "models.py").open("a") as file:
+        file.write(f"\nfrom pathlib import Path\nFOLDER = {str(project.folder)!r}\n{WAITS}")
+    arguments = ("run", suite, "--results", project.results, "--executor", "ray", "--address", cluster.address)
+    run = project.start(*arguments)
+    wait_for(lambda: list(project.folder.glob("on-*")))  # and "good", which was set up before, is asleep
+    run.send_signal(signal.SIGINT)
+    _, err = run.communicate(timeout=60)
+    assert run.returncode == 130, err
+    assert "Traceback" not in err
+    told = {
+        line["trial"]["model"]["name"]: (line["status"], line["reason"]) for line in lines_of(project.results / "mine")
+    }
+    assert told == dict.fromkeys(("good", "waits", "chatty"), ("interrupted", "the run was stopped by SIGINT"))
+    wait_for(lambda: not cluster.trial_processes())
+    (project.folder / "go").touch()
+    again = project.bench(*arguments)
+    assert again.code == 0, again.err
+    assert "3 to train" in again.err
 
 
 def test_the_code_of_plugins_travels_and_what_they_print_comes_back(project: Any, cluster: Cluster) -> None:
@@ -180,6 +227,31 @@ def test_a_cell_stays_on_one_kind_of_node(project: Any, cluster: Cluster) -> Non
     done = project.run(suite, "--executor", "ray", "--address", cluster.address, "--place", "environment")
     assert done.code == 0, done.err
     assert sorted(Counter(line["trial_id"] for line in lines_of(project.results / "mine")).values()) == [1] * 6
+    assert sorted(map(len, groups_of(project.results / "mine"))) == [2] * 3
+
+
+def test_trials_of_a_seed_take_turns_on_a_node_and_their_ratios_are_paired(project: Any, cluster: Cluster) -> None:
+    suite = project.suite("good", "chatty", seeds="0, 1")
+    done = project.run(suite, "--executor", "ray", "--address", cluster.address, report=True)
+    assert done.code == 0, done.err
+    groups = groups_of(project.results / "mine")
+    assert sorted(map(len, groups)) == [2, 2]
+    for line in lines_of(project.results / "mine"):
+        with h5py.File(project.results / "mine/artifacts" / line["run_id"] / f"{line['trial_id']}.h5") as file:
+            rounds = set(file["samples/block_round"][:])
+        assert len(rounds) >= 5  # those for timing alone count
+    assert "paired: both trained by turns, in the same rounds, 2 seeds" in done.out
+
+
+def test_a_trial_that_fails_leaves_the_others_of_its_group_theirs(project: Any, cluster: Cluster) -> None:
+    suite = project.suite("raises", "good", "dies", "chatty")
+    done = project.run(suite, "--executor", "ray", "--address", cluster.address)
+    assert done.code == 1
+    found = {line["trial"]["model"]["name"]: line for line in lines_of(project.results / "mine")}
+    assert {name: line["status"] for name, line in found.items()} == {
+        "raises": "failed", "good": "ok", "dies": "crashed", "chatty": "ok"
+    }  # fmt: skip
+    assert found["good"]["group_id"] == found["chatty"]["group_id"] != ""
 
 
 def test_a_cell_that_trains_side_by_side_is_one_task(project: Any, cluster: Cluster) -> None:
@@ -190,16 +262,6 @@ def test_a_cell_that_trains_side_by_side_is_one_task(project: Any, cluster: Clus
     assert sorted(line["trial"]["seed"] for line in found) == [0, 1, 2]
     assert len({line["started_at"] for line in found}) == 1
     assert all(line["artifact_sha256"] for line in found)
-
-
-WAITS = """
-def waits():
-    Path(FOLDER, "on-" + Path(os.environ["TMPDIR"]).name).touch()
-    while not Path(FOLDER, "go").exists():
-        time.sleep(0.05)
-
-make("waits", waits)
-"""
 
 
 def test_a_node_is_killed_and_each_trial_is_there_once(project: Any, cluster: Cluster) -> None:
@@ -213,7 +275,7 @@ def test_a_node_is_killed_and_each_trial_is_there_once(project: Any, cluster: Cl
             time.sleep(0.1)
         cluster.kill(1)
         # Not before: a worker may outlive its node by a second, and what it brings back then is a result.
-        while "its trial runs again" not in (line := run.stderr.readline()):
+        while "its trials run again" not in (line := run.stderr.readline()):
             assert line, "the loss was never told"
         (project.folder / "go").touch()
         _, err = run.communicate(timeout=300)

@@ -167,7 +167,7 @@ def plan() -> None:
 
 
 def ray_node() -> None:
-    list(node.run_job({"plugins": [], "places": {}}))
+    list(node.run_group({"plugins": [], "places": {}}))
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def ray_node() -> None:
         (doctor, "bench doctor"),
         (lr_find, "suite mine … bench lr-find"),
         (plan, "suite mine … bench plan"),
-        (ray_node, "a trial of a run on Ray"),
+        (ray_node, "trials of a run on Ray"),
     ],
 )
 def test_every_command_that_measures_is_named(
