@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import pytest
 
 pytest.importorskip("ray", reason="needs the extra ray: pip install 'bench-models[ray]'")
@@ -237,9 +236,7 @@ def test_trials_of_a_seed_take_turns_on_a_node_and_their_ratios_are_paired(proje
     groups = groups_of(project.results / "mine")
     assert sorted(map(len, groups)) == [2, 2]
     for line in lines_of(project.results / "mine"):
-        with h5py.File(project.results / "mine/artifacts" / line["run_id"] / f"{line['trial_id']}.h5") as file:
-            rounds = set(file["samples/block_round"][:])
-        assert len(rounds) >= 5  # those for timing alone count
+        assert len(set(line["samples"]["block_round"])) >= 5  # those for timing alone count
     assert "paired: both trained by turns, in the same rounds, 2 seeds" in done.out
 
 
