@@ -258,13 +258,12 @@ def test_what_is_lost_with_every_worker_is_told_from_the_rest_of_its_group(playe
     )
 
 
-def test_a_trial_that_had_too_little_memory_beside_others_runs_again_by_itself(played: Played) -> None:
-    played.ray.acts = [lambda names, node: [*begun(node), ended(names, alone="b")]]
+def test_trials_that_had_too_little_memory_beside_others_run_again_each_by_itself(played: Played) -> None:
+    played.ray.acts = [lambda names, node: [*begun(node), ended(names, alone="bc")]]
     found = played.run()
-    assert played.ray.handed == ["abc", "b"]
+    assert played.ray.handed == ["abc", "b", "c"]
     assert {result.status for result in found.values()} == {"ok"}
-    assert found["a"].group_id == found["c"].group_id != ""
-    assert found["b"].group_id == ""
+    assert {result.group_id for result in found.values()} == {""}  # the first one had nobody to be compared with
 
 
 def test_those_that_have_not_run_are_another_group(played: Played) -> None:

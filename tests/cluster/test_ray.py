@@ -237,7 +237,8 @@ def test_trials_of_a_seed_take_turns_on_a_node_and_their_ratios_are_paired(proje
     assert sorted(map(len, groups)) == [2, 2]
     for line in lines_of(project.results / "mine"):
         assert len(set(line["samples"]["block_round"])) >= 5  # those for timing alone count
-    assert "paired: both trained by turns, in the same rounds, 2 seeds" in done.out
+    report = (project.results / "mine/report/report.md").read_text()
+    assert "paired: both trained by turns, in the same rounds, 2 seeds" in report
 
 
 def test_a_trial_that_fails_leaves_the_others_of_its_group_theirs(project: Any, cluster: Cluster) -> None:
