@@ -44,7 +44,7 @@ warmup_steps = 0
 evaluate = "accuracy"
 """
 READINGS = (1, 10, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)
-NODES = ROOT / "tests" / "execute" / "ray_nodes.py"
+NODES = ROOT / "tests" / "cluster" / "ray_nodes.py"
 
 
 @dataclass
