@@ -224,7 +224,8 @@ class StatusFile:
                 again=self._again,
                 trials=tuple(planned.trial.trial_id for job, _, _ in at_work for planned in job),
                 began_at=min((began for _, began, _ in at_work), default=""),
-                limit_seconds=max((limit for _, _, limit in at_work), default=None),
+                # Jobs that share the time may take as long as all of them one after the other.
+                limit_seconds=sum(limit for _, _, limit in at_work) if at_work else None,
                 budget_seconds=self._budget_seconds,
             ),
         )

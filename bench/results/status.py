@@ -93,7 +93,7 @@ class Status:
     """The status of a run: since when, which process, which trials, and which results count as its plan's.
 
     `again`: the words of `--retry`: of what it runs again only this run's own results count ("*": of everything).
-    `trials`: those of the job in work, since `began_at`, for `limit_seconds` at most.
+    `trials`: those in work, since `began_at`, for `limit_seconds` at most.
     """
 
     run_id: str
@@ -111,7 +111,7 @@ class Status:
     budget_seconds: float | None = None
 
     def alive(self, *, at: datetime) -> bool:
-        """Whether the run goes on: its process is there; on another machine, its job is not over its limit."""
+        """Whether the run goes on: its process is there; on another machine, its trials are not over their limit."""
         lives = self.process.lives()
         if lives is not None:
             return lives

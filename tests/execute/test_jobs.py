@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bench.base.records import Component, MeasureSettings, Result, TrainSettings, Trial
 from bench.execute.executors.exit_status import Ending
-from bench.execute.jobs import Group, group_id, groups, jobs, outcomes, scratch, timeout_seconds
+from bench.execute.jobs import Group, StatusFile, group_id, groups, jobs, outcomes, scratch, timeout_seconds
 from bench.execute.plan import Planned, estimate_seconds
+from bench.results.status import statuses
+from bench.results.store import Store
 
 
 def planned(model: str, seed: int, engine: str = "vectorized", **changes: Any) -> Planned:
@@ -139,3 +142,17 @@ def test_a_cell_that_hangs_is_a_timeout_of_every_seed(project: Any) -> None:
     assert done.code == 1, done.err
     assert [row["status"] for row in project.rows()] == ["timeout", "timeout"]
     assert "not done after 4 s" in project.rows()[0]["reason"]
+
+
+def test_trials_that_share_the_time_are_not_silent_before_all_of_them_could_have_ended(tmp_path: Path) -> None:
+    file = StatusFile(Store(tmp_path), "20260101T000000Z-00000000", again=(), budget_seconds=None)
+    one, two = jobs([eager("a"), eager("b")])
+    for job in (one, two):
+        file.job_begins(job, limit_seconds=60.0)
+    (status,) = statuses(tmp_path)
+    assert status.limit_seconds == 120.0
+    assert len(status.trials) == 2
+    file.job_ends(one)
+    file.job_begins(two, limit_seconds=60.0)
+    (status,) = statuses(tmp_path)
+    assert status.limit_seconds == 60.0
