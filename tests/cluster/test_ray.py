@@ -230,7 +230,7 @@ def test_a_cell_stays_on_one_kind_of_node(project: Any, cluster: Cluster) -> Non
 
 
 def test_trials_of_a_seed_take_turns_on_a_node_and_their_ratios_are_paired(project: Any, cluster: Cluster) -> None:
-    suite = project.suite("good", "chatty", seeds="0, 1")
+    suite = project.suite("good", "chatty", seeds="0, 1", extra='[report]\nbaseline = "good"\n')
     done = project.run(suite, "--executor", "ray", "--address", cluster.address, report=True)
     assert done.code == 0, done.err
     groups = groups_of(project.results / "mine")
