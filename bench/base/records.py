@@ -7,7 +7,8 @@ History of the schema of results (`SCHEMA`); bench/results/validate.py makes old
   1  the first one.
   2  `artifact_sha256`, so that a damaged HDF5 file is found out; `bench`, the version that wrote the line.
   3  `notes`: what a reader of its accuracy has to know.
-  4  `group_id`: which trials shared the time by turns; `samples.block_round`, the round of each timed block.
+  4  `group_id`: which trials shared the time by turns; `samples.block_round`, the round of each timed block; `answers`:
+     which test examples were classified right.
 """
 
 import hashlib
@@ -20,6 +21,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias, get_args
 
 from annotated_types import Ge, Gt, Le, Len, Lt, MaxLen, MinLen
 
+from bench.base.answers import Answers
 from bench.base.version import __version__
 from bench.errors import BenchError
 
@@ -319,6 +321,7 @@ class Result:
     theirs (`block_round`) is the same stretch of time.
     curves: name → one number an epoch (`epoch`, `train_loss`, `test_loss`, `test_accuracy`, `train_seconds`, ...).
     notes: what a reader of its accuracy has to know, one line each; `validity_notes` are of its timings.
+    answers: which test examples were classified right; None where it was not stored.
     """
 
     trial: Trial
@@ -343,6 +346,7 @@ class Result:
     finished_at: Annotated[str, MaxLen(64)] = ""
     artifact_sha256: Annotated[str, Pattern("^([0-9a-f]{64})?$")] = ""  # of the trial's HDF5 file; empty: it wrote none
     group_id: Annotated[str, Pattern("^([0-9a-f]{16})?$")] = ""
+    answers: Answers | None = None
 
     def __post_init__(self) -> None:
         if self.status not in STATUSES:
@@ -359,4 +363,5 @@ class Result:
         own |= {"trial": self.trial.to_json(), "environment": self.environment.to_json()}
         own |= {"samples": dict(self.samples), "curves": dict(self.curves)}
         own |= {"validity_notes": list(self.validity_notes), "notes": list(self.notes)}
+        own["answers"] = None if self.answers is None else self.answers.to_json()
         return {"schema": SCHEMA, "bench": __version__} | own

@@ -33,7 +33,7 @@ from bench.execute.progress import Voice, describe_trial, varying
 from bench.execute.quiet import wait_until_quiet
 from bench.execute.signals import Stopped, signals_raise
 from bench.results.store import Store, Writer, cannot_write, newest
-from bench.results.validate import NOTES, SAID
+from bench.results.validate import NOTES, SAID, read_answers
 from bench.suite.plan import Suite, parse_time
 from bench.suite.read import SuiteFile
 from bench.suite.stored import suite_to_json
@@ -301,7 +301,7 @@ class Runner:
         """Returns what is stored of a trial that ran `where`, in turns with the others of `group_id`."""
         where = where or self.identifier
         own = {name: said[name] for name in SAID if name in said}
-        own |= {name: tuple(said.get(name, ())) for name in NOTES}
+        own |= {name: tuple(said.get(name, ())) for name in NOTES} | {"answers": read_answers(said)}
         return Result(
             trial=planned.trial,
             trial_id=planned.trial.trial_id,

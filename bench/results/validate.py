@@ -17,7 +17,8 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, create_model
 
-from bench.base.metrics import BUILT_IN
+from bench.base.answers import Answers
+from bench.base.metrics import ACCURACY, BUILT_IN
 from bench.base.records import (
     LONGEST_TRACEBACK,
     SCHEMA,
@@ -38,7 +39,7 @@ _CONFIG = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
 _FIELDS = tuple(f.name for f in fields(Result))
 # What a trial's process says of it that goes into the result as it is.
 NOTES, MOST_NOTES = ("validity_notes", "notes"), 100  # lists, which a record has as tuples
-SAID = ("status", "reason", "traceback", "metrics", "samples", "curves", "valid", *NOTES, "instruments")
+SAID = ("status", "reason", "traceback", "metrics", "samples", "curves", "valid", *NOTES, "instruments", "answers")
 _MOST_KEPT = 4096
 # Of a figure that is not 0. What lies beyond cannot be squared or divided by, and nothing that is measured comes near.
 SMALLEST, LARGEST = 1e-100, 1e100
@@ -72,7 +73,7 @@ def read_result(value: Json, *, known: Mapping[str, Any] | None = None) -> Resul
         if number and not SMALLEST < abs(number) < LARGEST:
             raise ValueError(f"a number beyond what is measured: {number!r}")
     check_bounds(own.get("metrics", {}))
-    own |= {name: tuple(value.get(name, ())) for name in NOTES}
+    own |= {name: tuple(value.get(name, ())) for name in NOTES} | {"answers": read_answers(value)}
     for field in ("metrics", "samples", "curves"):
         if isinstance(own.get(field), dict):
             own[field] = {sys.intern(name): item for name, item in own[field].items()}
@@ -138,6 +139,18 @@ def check_bounds(metrics: Mapping[str, float]) -> None:
                 raise ValueError(f"{name} is {number!r}, which cannot be")
 
 
+def read_answers(value: Mapping[str, Json]) -> Answers | None:
+    """What a result, or the outcome of a trial, says of its test examples; None where nothing. Raises ValueError where
+    that cannot be, or is not the accuracy that stands beside it."""
+    if value.get("answers") is None:
+        return None
+    found = read_record(Answers, value["answers"])
+    accuracy = value.get("metrics", {}).get(ACCURACY)
+    if accuracy is None or abs(found.count_right - accuracy * found.examples) > ROUNDING * found.examples:
+        raise ValueError(f"{found.count_right:,} of {found.examples:,} right with an accuracy of {accuracy!r}")
+    return found
+
+
 def check_said(value: Json) -> None:
     """Raises ValueError where `value` is no outcome of a trial, or of several (its `others`)."""
     checks = _checks(Result, frozenset(_FIELDS) - set(SAID))
@@ -148,6 +161,7 @@ def check_said(value: Json) -> None:
     for said in (value, *others):
         checks.model_validate(said)
         check_bounds(said.get("metrics", {}))
+        read_answers(said)
         reason = said.get("reason", "")
         names = (name for part in ("samples", "curves", "instruments") for name in said.get(part, {}))
         traceback_bytes = len(said.get("traceback", "").encode())  # what is no Unicode raises ValueError: of names, too
@@ -169,9 +183,14 @@ def _checks(record: type[Any], leave_out: frozenset[str] = frozenset()) -> type[
     own: dict[str, Any] = {
         f.name: (_in_json(types[f.name]), ... if f.default is f.default_factory is MISSING else None)
         for f in fields(record)
-        if f.name not in leave_out and not is_dataclass(types[f.name])
+        if f.name not in leave_out and not _is_record(types[f.name])
     }
     return create_model(record.__name__, __config__=_CONFIG, **own)
+
+
+def _is_record(kind: Any) -> bool:
+    """Whether a type is a record, or one or None."""
+    return any(isinstance(each, type) and is_dataclass(each) for each in (kind, *get_args(kind)))
 
 
 def _in_json(kind: Any) -> Any:
@@ -229,8 +248,9 @@ def _from_2(value: Mapping[str, Json]) -> dict[str, Json]:
 
 
 def _from_3(value: Mapping[str, Json]) -> dict[str, Json]:
-    """Schema 4 has the group of trials that shared the time; older trials ran one after the other."""
-    return {**value, "group_id": ""}
+    """Schema 4 has the group of trials that shared the time, and which test examples were right; older trials ran one
+    after the other, and stored the number of right ones alone."""
+    return {**value, "group_id": "", "answers": None}
 
 
 # From the schema that is the key to the next one. A change of the shape of a result raises SCHEMA in

@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests/results/golden"
 VERSIONS = range(1, SCHEMA + 1)
 # What each schema has that the one before had not.
-ADDED = {2: {"artifact_sha256", "bench"}, 3: {"notes"}, 4: {"group_id"}}
+ADDED = {2: {"artifact_sha256", "bench"}, 3: {"notes"}, 4: {"group_id", "answers"}}
 
 
 def golden(version: int) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
+from bench.base.answers import Answers
 from bench.base.records import Json, Trial, canonical_json
 
 PROGRESS_SECONDS = 0.5
@@ -89,11 +90,13 @@ class TrialOutcome:
     notes: list[str] = field(default_factory=list)
     instruments: dict[str, str] = field(default_factory=dict)
     threads: int = 0
+    answers: Answers | None = None
     others: "list[TrialOutcome]" = field(default_factory=list)
 
     def to_json(self) -> dict[str, Json]:
         measured = {name: value for name, value in self.metrics.items() if value is not None}
         own = {name: getattr(self, name) for name in self.__dataclass_fields__} | {"metrics": measured}
+        own["answers"] = None if self.answers is None else self.answers.to_json()
         return own | {"others": [other.to_json() for other in self.others]}
 
 

@@ -65,11 +65,12 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Mean cross-entropy (nats), share of right answers, logits (N, K) float32 on the host."""
+    """Mean cross-entropy (nats), share of right answers; on the host logits (N, K) float32, and which were right."""
 
     loss: float
     accuracy: float
     logits: torch.Tensor
+    right: torch.Tensor
 
 
 @torch.no_grad()
@@ -77,8 +78,8 @@ def evaluate(model: nn.Module, split: Held, *, batch_size: int, precision: str) 
     """Run `model` over `split` in eval mode, at the trial's batch size so that no new peak of memory comes of it."""
     logits = torch.cat(_answers(model, split, count=len(split), batch_size=batch_size, precision=precision)).float()
     loss = functional.cross_entropy(logits.double(), split.labels, reduction="mean")
-    right = (logits.argmax(1) == split.labels).sum()
-    return Evaluation(loss=float(loss), accuracy=int(right) / len(split), logits=logits.cpu())
+    right = (logits.argmax(1) == split.labels).cpu()
+    return Evaluation(loss=float(loss), accuracy=int(right.sum()) / len(split), logits=logits.cpu(), right=right)
 
 
 @torch.no_grad()

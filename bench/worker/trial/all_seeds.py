@@ -206,6 +206,6 @@ def evaluate(stack: Stack, split: SeedsSplit, *, batch_size: int, precision: str
     stack.train(True)
     logits, right = torch.cat(parts, 1).float(), torch.cat(labels, 1)
     each = losses(logits.double(), right).tolist()
-    hits = (logits.argmax(2) == right).sum(1).tolist()
-    host = logits.cpu()
-    return [Evaluation(loss, hit / len(split), host[k]) for k, (loss, hit) in enumerate(zip(each, hits, strict=True))]
+    hits, host = (logits.argmax(2) == right).cpu(), logits.cpu()
+    shares = [count / len(split) for count in hits.sum(1).tolist()]
+    return [Evaluation(*of_seed) for of_seed in zip(each, shares, host, hits, strict=True)]

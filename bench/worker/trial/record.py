@@ -10,11 +10,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from bench.base.answers import Answers
+from bench.base.metrics import ACCURACY
 from bench.base.records import Trial
 from bench.errors import BenchError, one_line
 from bench.registry import METRICS
 from bench.worker.common.messages import Metrics, Request, TrialOutcome
-from bench.worker.datasets.splits import Images
+from bench.worker.datasets.splits import Images, digest_of
 from bench.worker.devices.base import Device
 from bench.worker.engines.base import Learner
 from bench.worker.evaluate import diagnosis
@@ -194,6 +196,10 @@ def save(
     outcome.notes += on_outputs(last.logits)
     with _leaves(outcome, "the data was not looked at"):
         outcome.notes += data.notes(request.trial.seed)
+    if last.accuracy == outcome.metrics[ACCURACY]:  # a resumed trial that is not deterministic may give another one
+        with _leaves(outcome, "which test examples were right was not stored"):
+            test_set = digest_of(images, labels.numpy())
+            outcome.answers = Answers.of(last.right.numpy(), test_set=test_set, trained_on=data.train_size)
     found: dict[str, Any] = {} if before is None else {"first_batch/before": before}
     if request.trial.measure.evaluate == "full":
         with _leaves(outcome, "not diagnosed"):
