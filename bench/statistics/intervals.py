@@ -25,15 +25,23 @@ CHUNK_DRAWS = 2**22
 MOST_LOG = 700.0  # a float ends at exp(709)
 
 
+# What an interval of a mean is for: other seeds; of an accuracy other seeds on this very test set, new seeds and new test
+# images, new test images for the one model that was trained, or new seeds and new splits.
+Meaning = Literal["seeds", "test_set", "recipe", "examples", "split"]
+
+
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A mean (or a mean difference) of `n` values. `sd` (n - 1), `low` and `high` are None where n = 1."""
+    """A mean (or a mean difference) of `n` values. `sd` (n - 1), `low` and `high` are None where n = 1.
+
+    over: what its interval is for."""
 
     mean: float
     sd: float | None
     low: float | None
     high: float | None
     n: int
+    over: Meaning = "seeds"
 
     @property
     def ends(self) -> tuple[float, float] | None:
@@ -83,14 +91,24 @@ class Ratio:
 
 
 def interval_ends(
-    means: ArrayLike, sds: ArrayLike, n: ArrayLike, *, bounds: Bounds = UNBOUNDED, confidence: float = 0.95
+    means: ArrayLike,
+    sds: ArrayLike,
+    n: ArrayLike,
+    *,
+    bounds: Bounds = UNBOUNDED,
+    overlap: float = 0.0,
+    confidence: float = 0.95,
 ) -> tuple[Sample, Sample]:
     """Both ends of Student's t-intervals of `means`, of `n` values each with standard deviations `sds` (all (k,)):
     mean ± t(n - 1) · sd / √n (Student 1908), cut to `bounds`. Where these are logarithmic, that of the logarithm by the
-    delta method: mean · exp(± t · sd / (mean · √n)). NaN where n = 1, or where a mean or sd is."""
+    delta method: mean · exp(± t · sd / (mean · √n)). NaN where n = 1, or where a mean or sd is.
+
+    `overlap`: test over training images, where each value comes of a random split of one set: √(1/n + overlap) then
+    stands in place of 1/√n (Nadeau & Bengio 2003, Machine Learning 52:239-281): the splits share images, so that more
+    of them cannot narrow it beyond t · sd · √overlap."""
     means, sds, n = (np.asarray(each, dtype=np.float64) for each in (means, sds, n))
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        halves = stdtrit(n - 1, 0.5 + confidence / 2) * sds / np.sqrt(n)
+        halves = stdtrit(n - 1, 0.5 + confidence / 2) * sds * np.sqrt(1 / n + overlap)
         # No cut takes away the mean itself: what lies out of bounds was measured all the same.
         lows = np.minimum(means, np.maximum(means - halves, bounds.least))
         highs = np.maximum(means, np.minimum(means + halves, bounds.most))
@@ -101,28 +119,34 @@ def interval_ends(
     return lows, highs
 
 
-def t_interval(values: ArrayLike, *, bounds: Bounds = UNBOUNDED, confidence: float = 0.95) -> Estimate:
-    """Mean of `values` (n,) with Student's t-interval, within `bounds`: see `interval_ends`.
+def t_interval(
+    values: ArrayLike, *, bounds: Bounds = UNBOUNDED, overlap: float = 0.0, confidence: float = 0.95
+) -> Estimate:
+    """Mean of `values` (n,) with Student's t-interval, within `bounds`, of random splits with their `overlap`: see
+    `interval_ends`.
 
     At n = 3, 5, 10 it covers what it says, which percentile bootstrap and ± 1.96 SE do not. Equal values have an
     interval without width. Raises ValueError where `values` is empty or not finite.
     """
     sample = sample_of(values)
     n, mean = len(sample), float(sample.mean())
+    over: Meaning = "split" if overlap else "seeds"
     if n == 1:
-        return Estimate(mean, None, None, None, 1)
+        return Estimate(mean, None, None, None, 1, over)
     sd = sd_of(sample)
-    low, high = interval_ends(mean, sd, n, bounds=bounds, confidence=confidence)
-    return Estimate(mean, sd, float(low), float(high), n)
+    low, high = interval_ends(mean, sd, n, bounds=bounds, overlap=overlap, confidence=confidence)
+    return Estimate(mean, sd, float(low), float(high), n, over)
 
 
-def paired_t_interval(a: ArrayLike, b: ArrayLike, *, bounds: Bounds = UNBOUNDED, confidence: float = 0.95) -> Estimate:
+def paired_t_interval(
+    a: ArrayLike, b: ArrayLike, *, bounds: Bounds = UNBOUNDED, overlap: float = 0.0, confidence: float = 0.95
+) -> Estimate:
     """Mean of `a` - `b`, (n,) each, paired by position, with the t-interval of the differences. `bounds`: of the values
     themselves, so that shares differ by one at most.
 
     Raises ValueError where the two are not of the same length, empty, or not finite.
     """
-    return t_interval(_differences(a, b), bounds=bounds.of_differences, confidence=confidence)
+    return t_interval(_differences(a, b), bounds=bounds.of_differences, overlap=overlap, confidence=confidence)
 
 
 def probability_better(a: ArrayLike, b: ArrayLike) -> float:
