@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
+from bench.base.answers import Answers
 from bench.base.records import Component, Environment, Result, Trial, digest
 from bench.suite.plan import Axis, Suite
 
@@ -124,6 +127,23 @@ def in_turns(results: Sequence[Result], *, rounds: int = 12, group: str = "") ->
             "block_round": [float(number) for number in range(rounds)],
         }
         found.append(replace(result, group_id=digest(f"{seed}{group}"), samples={**result.samples, **blocks}))
+    return found
+
+
+def answered(
+    results: Sequence[Result], *, examples: int = 1000, trained_on: int = 4000, split: bool = False
+) -> list[Result]:
+    """`results` with which test examples were right, and the accuracies that come of it: all models find the same
+    examples hard, more or less. `split`: each seed draws its own test set."""
+    found = []
+    for result in results:
+        draw, seed = np.random.default_rng(int(result.trial_id, 16) % 2**32), result.trial.seed
+        hard = np.random.default_rng(seed if split else 0).normal(size=examples) + 0.3 * draw.normal(size=examples)
+        right = np.zeros(examples, dtype=np.bool_)
+        right[np.argsort(hard)[: round(result.metrics["test_accuracy"] * examples)]] = True
+        answers = Answers.of(right, test_set=digest(f"{seed if split else 0}"), trained_on=trained_on)
+        own = {**result.metrics, "test_accuracy": int(right.sum()) / examples}
+        found.append(replace(result, answers=answers, metrics=own))
     return found
 
 

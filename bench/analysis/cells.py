@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 
+from bench.base.answers import Answers
 from bench.base.metrics import ACCURACY, BUILT_IN, SPEED, Metric, metric_named
 from bench.base.records import (
     NOT_IDENTITY,
@@ -22,6 +23,8 @@ from bench.base.records import (
     digest,
 )
 from bench.present.format import Scale, printable, scale_of
+from bench.results.accuracy_intervals import accuracy
+from bench.results.accuracy_intervals import difference as accuracy_difference
 from bench.results.frame import Row, pools, threads_of
 from bench.results.rounds import InGroup
 from bench.results.rounds import by_seed as rounds_by_seed
@@ -114,12 +117,24 @@ class Cell:
         return rounds_by_seed(self.results_of(SPEED))
 
     def estimate(self, metric: str) -> Estimate | None:
-        """Mean and t-interval over the seeds; None where a seed lacks it: the rest would be other seeds' mean."""
+        """Mean with its interval (`over` says what for); None where a seed lacks it: the rest would be other seeds'
+        mean."""
         if metric not in self._known:
             values = list(self.by_seed(metric).values())
-            whole, bounds = bool(values) and len(values) == self.n_of(metric), metric_named(metric).bounds
-            self._known[metric] = t_interval(values, bounds=bounds) if whole else None
+            whole = bool(values) and len(values) == self.n_of(metric)
+            self._known[metric] = self._interval(metric, values) if whole else None
         return self._known[metric]
+
+    def _interval(self, metric: str, values: Sequence[float]) -> Estimate:
+        if metric == ACCURACY:
+            answers = self.answers_by_seed
+            return accuracy(values, [answers[seed] for seed in self.by_seed(metric)])
+        return t_interval(values, bounds=metric_named(metric).bounds)
+
+    @cached_property
+    def answers_by_seed(self) -> dict[int, Answers | None]:
+        """Seed → which test examples were right; None where that is not stored."""
+        return {result.trial.seed: result.answers for result in self.results_of(ACCURACY)}
 
     def setting(self, dotted: str) -> Json:
         """Value of a setting; `train.threads` is what it ran with."""
@@ -151,13 +166,16 @@ def doubtful(metric: Metric, *cells: Cell) -> bool:
 
 
 def paired_difference(a: Cell, b: Cell, *, metric: str) -> Estimate | None:
-    """`a` - `b` over the seeds that both have; None where there is none."""
+    """`a` - `b` over the seeds that both have, with its interval (`over` says what for); None where there is none."""
     first, second = a.by_seed(metric), b.by_seed(metric)
     seeds = [seed for seed in first if seed in second]
     if not seeds:
         return None
-    values = ([each[seed] for seed in seeds] for each in (first, second))
-    return paired_t_interval(*values, bounds=metric_named(metric).bounds)
+    one, other = ([each[seed] for seed in seeds] for each in (first, second))
+    if metric == ACCURACY:
+        answers = ([each.answers_by_seed[seed] for seed in seeds] for each in (a, b))
+        return accuracy_difference(one, other, *answers)
+    return paired_t_interval(one, other, bounds=metric_named(metric).bounds)
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bench.analysis.cells import Cell, Section, Variant, axis_label, paired_difference, value_text
 from bench.analysis.conditions import reasons
+from bench.analysis.interval_words import PAIRED
 from bench.analysis.ratios import basis, ratio
 from bench.base.metrics import ACCURACY, MEMORY, SPEED
 from bench.present.format import accuracy, figure, listing, plain, plural, scale_of, signed, supported, times
@@ -161,7 +162,7 @@ def _lead(here: AtSetting) -> str:
             "whether that difference is real"
         )
     if all(map(here.told_apart, here.others)):
-        paired = f"{interval(difference)}, paired over {plural(difference.n, 'seed')}"
+        paired = f"{interval(difference)}, paired over {plural(difference.n, 'seed')}{PAIRED[difference.over]}"
         who = who.removesuffix("has").removesuffix("have") + ("is" if len(here.leaders) == 1 else "are")
         return f"{who} the most accurate: {level}, {over} ({paired})"
     if difference.mean > 0 and not difference.includes(0):

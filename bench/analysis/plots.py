@@ -14,13 +14,14 @@ from bench.analysis.conditions import conditions_short
 from bench.analysis.curves import BAND, CUT, LINES, ONE_SEED, PLACES, Curves, curves_of, pooled_as
 from bench.analysis.curves import NAMES as CURVE_NAMES
 from bench.analysis.findings import chosen
+from bench.analysis.interval_words import SHORT, meanings
 from bench.analysis.metric_words import LEVELS
 from bench.analysis.sections import slugs_of
 from bench.base.metrics import ACCURACY, ACCURACY_AGAINST, BUILT_IN, PLOTTED_COSTS, PLOTTED_LEVELS, SPEED, Metric
 from bench.base.records import Json
 from bench.present.format import accuracy, listing, plural, span
 
-MEAN = "mean and 95 % interval (Student's t)"
+MEAN = "mean and 95 % interval"
 KEYS = {mark: f"small: one seed · {mark} with line: {MEAN}" for mark in ("large", "bar")}
 KEY_ONE = "one seed: no interval"
 KEY_FRONT = "ring: no other is both cheaper and more accurate, by the means (Pareto front)"
@@ -104,8 +105,9 @@ def _several_seeds(cells: Sequence[Cell], metric: Metric) -> bool:
 
 def key_of(cells: Sequence[Cell], metric: Metric, *, mark: str = "large", cost: Metric | None = None) -> str:
     """What the marks mean; `cost` is what else they stand at."""
-    several = _several_seeds(cells, metric)
-    key, hollow = (KEYS[mark], f"mean {HOLLOW}") if several else (KEY_ONE, HOLLOW)
+    overs = meanings(cell.estimate(metric.name) for cell in cells)
+    shown = f"{KEYS[mark]} ({'; '.join(SHORT[each] for each in overs)})"
+    key, hollow = (shown, f"mean {HOLLOW}") if overs else (KEY_ONE, HOLLOW)
     return f"{key} · {hollow}" if doubtful(metric, *cells) or (cost and doubtful(cost, *cells)) else key
 
 

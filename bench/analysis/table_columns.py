@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from bench.analysis.cells import Cell, Section, axis_label, doubtful, is_number, paired_difference, value_text
 from bench.analysis.conditions import reasons
+from bench.analysis.interval_words import meanings, purpose
 from bench.analysis.ratios import ratio
 from bench.analysis.trust import footnote, mark
 from bench.base.metrics import BUILT_IN, SPEED, Metric
@@ -81,8 +82,10 @@ def mean_column(
 ) -> Callable[[Cell | None], TableCell]:
     """What makes the cells of a column of means, with the mark of disturbed timings. The best of `cells` is bold, where
     they are `comparable`."""
+    cells = list(cells)
     comparable = comparable and metric.built_in and metric.unit != "count"
-    best = best_cell(list(cells), metric) if comparable else None
+    best = best_cell(cells, metric) if comparable else None
+    usual = next(iter(meanings(cell.estimate(metric.name) for cell in cells)), None)
 
     def shown(cell: Cell | None) -> TableCell:
         found = None if cell is None else cell.estimate(metric.name)
@@ -90,28 +93,44 @@ def mean_column(
             return marks.empty("not in the plan.")
         if found is None:
             return marks.empty(why_empty(cell, metric))
-        return TableCell(text(found) + mark(metric, cell.timings), found.mean, found.low, found.high, best=cell is best)
+        own = f" {marks.mark(f'{purpose([found.over])}.')}" if found.low is not None and found.over != usual else ""
+        words = f"{text(found)}{mark(metric, cell.timings)}{own}"
+        return TableCell(words, found.mean, found.low, found.high, best=cell is best, over=None if own else found.over)
 
     return shown
 
 
-def interval_notes(rows: Iterable[Sequence[TableCell]], columns: Sequence[Column]) -> Iterator[str]:
-    """What the intervals of means are, as far as they occur; not those of ratios, which stand in brackets too."""
+def interval_notes(
+    rows: Iterable[Sequence[TableCell]], columns: Sequence[Column], *, ranges: bool = False
+) -> Iterator[str]:
+    """What the intervals of means are for, as far as they occur; not those of ratios, which stand in brackets too.
+    `ranges`: they are written from end to end."""
+    marks = (" to ",) if ranges else ("±", " [")
     cells = [
         cell
         for row in rows
         for cell, column in zip(row, columns, strict=True)
-        if column.key != "ratio" and ("±" in cell.text or " [" in cell.text)
+        if column.key != "ratio" and any(mark in cell.text for mark in marks)
     ]
-    uneven = [cell for cell in cells if " [" in cell.text]
-    even = any("±" in cell.text for cell in cells)
-    interval = f"95 % interval of the mean over seeds ({method(cells)})"
+    uneven = [cell for cell in cells if " [" in cell.text and not ranges]
+    even = len(uneven) < len(cells)
+    intervals = "; ".join(_intervals(cells))
     if even:
-        yield f"±: {interval}."
+        yield f"{'Ranges' if ranges else '±'}: {intervals}."
     if uneven:
-        what = "both ends of that interval, where they are not equally far from it" if even else f"its {interval}"
+        what = "both ends of that interval, where they are not equally far from it" if even else f"its {intervals}"
         cut = "" if all(map(_is_logarithmic, uneven)) else " That of a share ends at 0 and 1."
         yield f"In brackets after a mean: {what}.{cut}"
+
+
+def _intervals(cells: Sequence[TableCell]) -> Iterator[str]:
+    """What each kind of interval is for: those of accuracies, then those over seeds alone."""
+    rest = [cell for cell in cells if cell.over in (None, "seeds")]
+    overs = [cell.over for cell in cells if cell.over not in (None, "seeds")]
+    if overs:
+        yield f"{'of accuracies the ' if rest else ''}{purpose([each for each in overs if each])}"
+    if rest:
+        yield f"{'of the rest the ' if overs else ''}95 % interval of the mean over seeds ({method(rest)})"
 
 
 def method(cells: Iterable[TableCell]) -> str:

@@ -12,7 +12,7 @@ from bench.analysis.cells import Cell, doubtful, paired_difference
 from bench.analysis.metric_words import DOCTORED, metric_called
 from bench.analysis.ratios import bases
 from bench.analysis.ratios import ratio as ratio_between
-from bench.base.metrics import Metric
+from bench.base.metrics import ACCURACY, Metric
 from bench.base.records import TOGETHER
 from bench.comparison.differences import Difference, differences, settings_apart
 from bench.comparison.matching import Match, Pair, describe, match
@@ -24,7 +24,6 @@ from bench.statistics.intervals import FEWEST, Estimate, Ratio, ratio_of, t_quan
 from bench.statistics.power import detectable_difference, detectable_ratio
 from bench.statistics.ratios import Verdict, verdict
 
-ACCURACY = "test_accuracy"
 DEFAULT_METRIC = "train_samples_per_second"
 LEARNT = ("test_accuracy", "test_loss", "train_loss")  # equal to the bit where training went the same way
 
@@ -178,22 +177,50 @@ def _compared(pair: Pair, metric: Metric, doctors: Sequence[Doctor]) -> Compared
     assert pair.b is not None
     a, b = pair.a, pair.b
     values, why = _values(a, b, metric.name)
-    ratio = ratio_between(b, a, metric=metric.name) if not why else None
+    accuracy = paired_difference(b, a, metric=ACCURACY)
+    of_accuracies = metric.name == ACCURACY
+    if of_accuracies and accuracy is None and not why:
+        why = "the two sides have no seed in common"
+    ratio = (
+        None if why else _of_accuracies(a, b, accuracy) if of_accuracies else ratio_between(b, a, metric=metric.name)
+    )
     share = _smallest([a, b], doctors)
     said: Verdict
     if ratio is None:
         said = "ambiguous"
     elif doubtful(metric, a, b):
         said = "doubtful"
+    elif of_accuracies:
+        said = _of_difference(accuracy, identical=_identical(a, b))
     elif not metric.timing and max(len(set(each)) for each in values) == 1:  # a count has no noise
         more: Verdict = "faster" if metric.higher_is_better else "slower"
         less: Verdict = "slower" if metric.higher_is_better else "faster"
         said = "same" if ratio.ratio == 1 else more if ratio.ratio > 1 else less
     else:
         said = verdict(ratio, smallest_difference=share, higher_is_better=metric.higher_is_better)
-    accuracy = paired_difference(b, a, metric=ACCURACY)
-    detectable = None if ratio is None else _detectable(ratio, *values)
+    detectable = None if ratio is None or of_accuracies else _detectable(ratio, *values)
     return ComparedCell(pair, a, b, ratio, why, said, share, detectable, accuracy, _training(a, b, accuracy))
+
+
+def _of_accuracies(a: Cell, b: Cell, difference: Estimate | None) -> Ratio | None:
+    """Returns the ratio of two accuracies over the seeds that both have, with the interval of their difference, A's
+    mean taken as it is: both exclude no difference at once. None where no seed is on both sides."""
+    if difference is None:
+        return None
+    known, other = a.by_seed(ACCURACY), b.by_seed(ACCURACY)
+    shared = [value for seed, value in known.items() if seed in other]
+    mean = math.fsum(shared) / len(shared)
+    low, high = (None if end is None else max(0.0, 1 + end / mean) for end in (difference.low, difference.high))
+    return Ratio(1 + difference.mean / mean, low, high, difference.n, "seeds")
+
+
+def _of_difference(accuracy: Estimate | None, *, identical: bool) -> Verdict:
+    """Returns the verdict on accuracies: paired by seed, over seeds and test images where that can be."""
+    if identical:
+        return "same"
+    if accuracy is None or not accuracy.excludes(0):
+        return "ambiguous"
+    return "faster" if accuracy.mean > 0 else "slower"
 
 
 def _values(a: Cell, b: Cell, metric: str) -> tuple[tuple[list[float], list[float]], str]:
@@ -246,7 +273,7 @@ def _training(a: Cell, b: Cell, accuracy: Estimate | None) -> Training:
         return "unknown"
     if _identical(a, b):
         return "identical"
-    if accuracy.low is None:
+    if accuracy.low is None or accuracy.n < 2:
         return "unknown"
     return "differently" if accuracy.excludes(0) else "alike"
 

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from bench.analysis.cells import Cell, Section, Variant, doubtful
+from bench.analysis.cells import Cell, Section, Variant, doubtful, paired_difference
 from bench.analysis.metric_words import metric_called
 from bench.analysis.ratios import ratio
 from bench.analysis.sections import sections_of
@@ -15,7 +15,7 @@ from bench.base.metrics import MEMORY, RANKING_COSTS, Metric
 from bench.comparison.sides import Folder
 from bench.errors import BenchError
 from bench.results.frame import latest
-from bench.statistics.intervals import Estimate, Ratio, paired_t_interval, probability_better
+from bench.statistics.intervals import Estimate, Ratio, probability_better
 from bench.statistics.ranking import (
     FEWEST_DATASETS,
     CriticalDifference,
@@ -146,13 +146,15 @@ def seed_pair(dataset: str, a: Cell, b: Cell, *, metric: Metric) -> SeedPair | N
     seeds = [seed for seed in first if seed in second]
     if not seeds:
         return None
+    difference = paired_difference(a, b, metric=metric.name)
+    assert difference is not None
     one, other = [first[seed] for seed in seeds], [second[seed] for seed in seeds]
     better = (one, other) if metric.higher_is_better else (other, one)
     return SeedPair(
         dataset,
         a.model,
         b.model,
-        paired_t_interval(one, other, bounds=metric.bounds),
+        difference,
         probability_better(*better),
         wilcoxon_exact(one, other),
         ratio(a, b, metric=metric.name) if metric.timing else None,

@@ -1,10 +1,13 @@
 """A ranking as tables: ranks, pairs of models by seeds, accuracy and costs."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 from bench.analysis.cells import Cell, scale_for
+from bench.analysis.interval_words import meanings, purpose
 from bench.analysis.ratios import bases
+from bench.analysis.table_columns import interval_notes
 from bench.base.metrics import BUILT_IN, Metric
 from bench.comparison.rank import DEFAULT_METRIC, Ranking, SeedPair, costs_of, fronts
 from bench.present.format import DASH, Scale, difference, figure, head, p_text, plural, scale_of
@@ -17,7 +20,7 @@ RANKS = (
     "Pairwise Wilcoxon signed-rank tests over data sets, each the mean of its seeds, p adjusted for the number of "
     "pairs by Holm (Benavoli, Corani & Mangili 2016). n: data sets on which the two differ."
 )
-PAIRED = "Differences are paired by seed: mean and 95 % interval (Student's t)."
+PAIRED = "Differences are paired by seed: mean and"
 RATIOS = "Ratio: first over second, with its 95 % interval, taken on logarithms"
 BY_SEED = (
     "P: the share of seeds in which the first is better, a tie counting half. p: Wilcoxon's signed-rank test, exact, "
@@ -89,8 +92,13 @@ def seed_pairs_table(seed_pairs: Sequence[SeedPair], metric: Metric) -> Table:
         (Column("smallest_p", "least p of n", place="files"), lambda pair: _p_cell(pair.test.smallest_p)),
     ]  # fmt: skip
     title = f"Pairs of models by seeds: {metric.label}"
-    how = f"{'; '.join([RATIOS, *bases(pair.ratio for pair in seed_pairs)])}." if metric.timing else PAIRED
+    how = f"{'; '.join([RATIOS, *bases(pair.ratio for pair in seed_pairs)])}." if metric.timing else _paired(seed_pairs)
     return table_of("seed-pairs", title, seed_pairs, columns, notes=[f"{how} {BY_SEED}", *_least_p(seed_pairs)])
+
+
+def _paired(seed_pairs: Sequence[SeedPair]) -> str:
+    overs = meanings(pair.difference for pair in seed_pairs)
+    return f"{PAIRED} {purpose(overs)}." if overs else "Differences are paired by seed; one seed has no interval."
 
 
 def _least_p(seed_pairs: Sequence[SeedPair]) -> Iterator[str]:
@@ -116,7 +124,7 @@ def _difference_cell(metric: Metric, pair: SeedPair) -> TableCell:
     else:
         scale = scale_of(metric.unit, [found.mean])
         text = f"{figure(found.mean, scale, ends=found.ends).replace('-', '−')} {scale.unit}".strip()
-    return TableCell(text, found.mean, found.low, found.high)
+    return TableCell(text, found.mean, found.low, found.high, over=found.over)
 
 
 def _p_cell(p: float, *, mark: str = "") -> TableCell:
@@ -142,7 +150,8 @@ def costs_table(ranking: Ranking) -> Table:
         column = Column(metric.name, head(metric, scale), interval=True)
         columns.append((column, partial(_level_cell, metric.name, scale)))
     columns.append((Column("front", "on the front against", numeric=False), fronts_of))
-    return table_of("costs", "Accuracy against cost", cells, columns, notes=[FRONT])
+    table = table_of("costs", "Accuracy against cost", cells, columns)
+    return replace(table, notes=(*interval_notes(table.rows, table.columns), FRONT))
 
 
 def _level_cell(metric: str, scale: Scale, row: tuple[str, str, Cell]) -> TableCell:

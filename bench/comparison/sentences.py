@@ -5,6 +5,7 @@ from itertools import chain
 
 from bench.analysis.cells import Cell
 from bench.analysis.conditions import dates, machine, reasons
+from bench.analysis.interval_words import meanings, purpose
 from bench.analysis.metric_words import DOCTORED, factor_words, said
 from bench.base.metrics import Metric
 from bench.comparison.matching import Pair, describe
@@ -93,6 +94,8 @@ def remarks(comparison: Comparison) -> Iterator[str]:
     """Yields what a reader has to know: power, the doctor's smallest difference, what is missing or was chosen."""
     if how := intervals_text(comparison):
         yield f"The intervals of the ratios: {how}."
+    if overs := meanings(cell.accuracy for cell in comparison.cells):
+        yield f"Accuracy B − A: paired by seed, {purpose(overs)}."
     yield from _power(comparison.compared)
     yield from _doctor(comparison)
     for name, pairs in (("A", comparison.only_a), ("B", comparison.only_b)):

@@ -7,23 +7,26 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bench.analysis.cells import Cell, axis_label, value_text
+from bench.analysis.interval_words import meanings, purpose
 from bench.analysis.metric_words import said
 from bench.analysis.trust import happened
+from bench.base.metrics import ACCURACY
 from bench.comparison.batches import BatchSeries, Best, best_batches, crossovers
 from bench.comparison.differences import Difference
 from bench.comparison.matching import Pair
 from bench.comparison.pairs import ComparedCell, Comparison
 from bench.present.format import DASH, difference, number, scale_of
 from bench.present.tables import Column, Columns, Table, TableCell, count_cell, estimate_cell, ratio_cell, table_of
-from bench.statistics.intervals import Ratio
+from bench.statistics.intervals import Estimate, Ratio
 from bench.statistics.ratios import Crossover
 
 if TYPE_CHECKING:
     import pandas as pd
 
 RATIOS = "Ratio: B / A, geometric means over processes; in brackets its 95 % interval, taken on logarithms"
+RATIO_OF_ACCURACIES = "Ratio: B / A of the means; in brackets from the interval of their difference."
 UNPAIRED = "‡"  # beside a ratio whose trials shared no time, where those of others did
-DIFFERENT = "≠ trains differently: accuracies of the same seeds differ (95 % t-interval); not simply faster or slower."
+DIFFERENT = "≠ trains differently: accuracies of the same seeds differ; it is not simply faster or slower."
 DETECTABLE = "Could show: the smallest ratio that so many processes would show in four of five cases, at their spread."
 SELECTED = (
     "Each side stands at the fastest of the batch sizes that were tried. That is a selection: a maximum of means is "
@@ -129,9 +132,12 @@ def _accuracy(cell: ComparedCell) -> TableCell:
 
 def _notes(comparison: Comparison) -> list[str]:
     """Returns what marks and columns mean, as far as they occur."""
-    even = any("±" in _accuracy(cell).text for cell in comparison.cells)
-    intervals = "±: 95 % interval over processes (Student's t). " if even else ""
-    notes = [f"A: {comparison.a.name}. B: {comparison.b.name}. {intervals}{_ratio_note(comparison)}"]
+    told = RATIO_OF_ACCURACIES if comparison.metric.name == ACCURACY else _ratio_note(comparison)
+    notes = [f"A: {comparison.a.name}. B: {comparison.b.name}. {told}"]
+    if found := meanings(each for cell in comparison.cells for each in _levels(cell, comparison.metric.name)):
+        notes.append(f"Means of A and B: {purpose(found)}.")
+    if found := meanings(cell.accuracy for cell in comparison.cells):
+        notes.append(f"Accuracy B − A: paired by seed, {purpose(found)}.")
     if any(cell.trains_differently for cell in comparison.cells):
         notes.append(DIFFERENT)
     notes.append(DETECTABLE)
@@ -223,9 +229,13 @@ def _absent_row(pair: Pair, side: str, comparison: Comparison) -> dict[str, Any]
     return own | settings | {"verdict": "", "why": f"only in {side}"}
 
 
+def _levels(cell: ComparedCell, metric: str) -> list[Estimate | None]:
+    return [side.estimate(metric) for side in (cell.a, cell.b)]
+
+
 def _frame_row(cell: ComparedCell, comparison: Comparison) -> dict[str, Any]:
     found, accuracies = cell.ratio, cell.accuracy
-    levels = [side.estimate(comparison.metric.name) for side in (cell.a, cell.b)]
+    levels = _levels(cell, comparison.metric.name)
     return {
         "dataset": cell.a.dataset, "model": _models(cell), "device": _devices(cell),
         **{name: cell.pair.settings.get(name) for name in _settings(comparison)},
@@ -237,7 +247,7 @@ def _frame_row(cell: ComparedCell, comparison: Comparison) -> dict[str, Any]:
         "accuracy_difference": accuracies and accuracies.mean, "accuracy_difference_low": accuracies and accuracies.low,
         "accuracy_difference_high": accuracies and accuracies.high, "training": cell.training,
         "environment_a": _environments(cell.a), "environment_b": _environments(cell.b),
-        "interval_over": found and found.over,
+        "interval_over": found and found.over, "accuracy_interval_over": accuracies and accuracies.over,
     }  # fmt: skip
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from bench.base.metrics import BUILT_IN
-from bench.comparison.pairs import ACCURACY, Comparison
+from bench.base.metrics import ACCURACY, BUILT_IN
+from bench.comparison.pairs import Comparison
 from bench.comparison.rank import seed_pair
 from bench.comparison.rank_text import MORE, seed_pairs_text
 from bench.comparison.sentences import answer, remarks, side_lines

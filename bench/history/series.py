@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from bench.base.answers import Answers
 from bench.base.records import TOGETHER, Json, Result, Trial, canonical_json, digest
 from bench.present.names import short_names
 from bench.results.frame import pools
@@ -37,6 +38,10 @@ class Point:
     @cached_property
     def by_seed(self) -> dict[int, float]:
         return {result.trial.seed: result.metrics[self.metric] for result in self.results}
+
+    @cached_property
+    def answers_by_seed(self) -> dict[int, Answers | None]:
+        return {result.trial.seed: result.answers for result in self.results}
 
     @cached_property
     def values(self) -> list[float]:

@@ -7,16 +7,17 @@ from itertools import pairwise
 
 from bench.analysis.cells import DOTTED, axis_label, hashable, labels_of, value_text
 from bench.analysis.conditions import machine, reasons
-from bench.base.metrics import BUILT_IN, Metric
+from bench.base.metrics import ACCURACY, BUILT_IN, Metric
 from bench.base.records import Result
 from bench.errors import BenchError, nearest
 from bench.history.series import Point, Series, differences, series_of
 from bench.present.format import Scale, plural, printable, scale_of, signed, times
+from bench.results.accuracy_intervals import accuracy, difference
 from bench.results.doctor import Doctor, machine_id, newest
 from bench.results.frame import metric_names
 from bench.results.timing import mostly_disturbed
 from bench.statistics.changes import change_points
-from bench.statistics.intervals import Estimate, log_ratio, paired_t_interval, t_interval
+from bench.statistics.intervals import Estimate, Meaning, log_ratio, paired_t_interval, t_interval
 from bench.statistics.ratios import verdict
 
 ALPHA = 0.05  # over all series together (Bonferroni)
@@ -33,6 +34,7 @@ class Step:
     low: float | None
     value: float
     high: float | None
+    over: Meaning | None = None  # of a difference: what its interval is for
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ def _group(series: Series, dataset: str, shown: Sequence[str], *, several: bool)
 
 def _runs(series: Series, metric: Metric, doctors: Sequence[Doctor], *, alpha: float) -> list[Run]:
     points = series.points
-    means = [t_interval(point.values, bounds=metric.bounds) for point in points]
+    means = [_mean(point, metric) for point in points]
     disturbed = [metric.timed and mostly_disturbed(point.timings) for point in points]
     runs = [Run(points[0], means[0], None, (), disturbed=disturbed[0])]
     for index, (before, after) in enumerate(pairwise(points), start=1):
@@ -118,6 +120,12 @@ def _runs(series: Series, metric: Metric, doctors: Sequence[Doctor], *, alpha: f
         why = "; ".join(runs[index].differs) or "nothing that is recorded differs"
         runs[index] = replace(runs[index], change=f"{change}: {why}")
     return runs
+
+
+def _mean(point: Point, metric: Metric) -> Estimate:
+    if metric.name == ACCURACY:
+        return accuracy(point.values, [result.answers for result in point.results])
+    return t_interval(point.values, bounds=metric.bounds)
 
 
 def _ratio(before: Point, after: Point, metric: Metric, doctors: Sequence[Doctor]) -> Step | None:
@@ -138,12 +146,16 @@ def _difference(before: Point, after: Point, metric: Metric) -> Step | None:
     seeds = [seed for seed in before.by_seed if seed in after.by_seed]
     if not seeds:
         return None
-    values = ([each.by_seed[seed] for seed in seeds] for each in (after, before))
-    found = paired_t_interval(*values, bounds=metric.bounds)
-    same = found.mean == 0 and found.half in (0, None)  # the same seed, and the same figure
+    one, other = ([each.by_seed[seed] for seed in seeds] for each in (after, before))
+    if metric.name == ACCURACY:
+        answers = ([each.answers_by_seed[seed] for seed in seeds] for each in (after, before))
+        found = difference(one, other, *answers)
+    else:
+        found = paired_t_interval(one, other, bounds=metric.bounds)
+    same = found.mean == 0 and found.sd in (0, None)  # the same seed, and the same figure
     better = (found.mean > 0) == metric.higher_is_better
     word = "same" if same else ("better" if better else "worse") if found.excludes(0) else "ambiguous"
-    return Step(signed(found.mean, decimals=4), word, found.low, found.mean, found.high)
+    return Step(signed(found.mean, decimals=4), word, found.low, found.mean, found.high, found.over)
 
 
 def _changes(levels: Sequence[float], *, ratios: bool, alpha: float) -> Iterator[tuple[int, str]]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bench.analysis.interval_words import meanings, purpose
 from bench.analysis.trust import footnote, mark
 from bench.base.metrics import Metric
 from bench.history.steps import ALPHA, Run, Trend
@@ -12,6 +13,7 @@ from bench.present.columns import page_of, to_text, wrapped
 from bench.present.files import save_figures, write_tables, writing
 from bench.present.format import figure, plural, slug
 from bench.present.tables import Column, Columns, Table, TableCell, count_cell, table_of
+from bench.statistics.intervals import Meaning
 
 FEWEST = 8  # runs: with fewer, no change point can be found
 MOST_RUNS, MOST_SERIES = 12, 12  # on a terminal
@@ -19,7 +21,7 @@ NOTE = (
     "× before: the ratio to the run before, with the 95 % interval over the processes of the two runs; drift between "
     "the two runs is not in it, so look again before you believe a small one."
 )
-PAIRED = "− before: the mean difference to the run before over the seeds that both have, with its verdict at 95 %."
+PAIRED = "− before: the mean difference to the run before over the seeds that both have"
 
 
 def history_table(trends: Sequence[Trend], metric: Metric, *, title: str) -> Table:
@@ -96,10 +98,20 @@ def findings(trends: Sequence[Trend]) -> Iterator[str]:
 
 def _keys(trends: Sequence[Trend], metric: Metric) -> Iterator[str]:
     """Yields what columns and marks mean."""
-    yield NOTE if metric.timing else PAIRED
+    if metric.timing:
+        yield NOTE
+    else:
+        overs = [run.step.over for trend in trends for run in trend.runs if run.step and run.step.low is not None]
+        yield f"{PAIRED}{_with_its([each for each in overs if each])}."
+    if found := meanings(run.mean for trend in trends for run in trend.runs):
+        yield f"Means: {purpose(found)}."
     points = [run.point for trend in trends for run in trend.runs]
     if text := footnote([(point.timings, point.results) for point in points], metric):
         yield text
+
+
+def _with_its(overs: Sequence[Meaning]) -> str:
+    return f", with its {purpose(overs)}" if overs else ""
 
 
 def history_text(trends: Sequence[Trend], metric: Metric, *, title: str) -> str:

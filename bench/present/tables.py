@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from bench.base import files
 from bench.present.format import DASH, Scale, figure, printable, raw, times
 from bench.registry import report_format
-from bench.statistics.intervals import Estimate, Ratio
+from bench.statistics.intervals import Estimate, Meaning, Ratio
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,13 +21,15 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class TableCell:
-    """What people read, and the number behind it (with its interval, in seconds, bytes, ...) for machines."""
+    """What people read, and the number behind it (with its interval, in seconds, bytes, ...) for machines. `over`: what
+    the interval of a mean is for, where the notes of the table say it."""
 
     text: str
     number: float | None = None
     low: float | None = None
     high: float | None = None
     best: bool = False
+    over: Meaning | None = None
 
 
 def count_cell(count: int) -> TableCell:
@@ -39,7 +41,8 @@ def estimate_cell(found: Estimate | None, scale: Scale) -> TableCell:
     """`0.912 ± 0.014`, in the unit of `scale`; a dash where there is none."""
     if found is None:
         return TableCell(DASH)
-    return TableCell(figure(found.mean, scale, ends=found.ends), found.mean, found.low, found.high)
+    text = figure(found.mean, scale, ends=found.ends)
+    return TableCell(text, found.mean, found.low, found.high, over=found.over)
 
 
 def ratio_cell(found: Ratio | None) -> TableCell:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from operator import itemgetter
 
 from bench.analysis.cells import Cell, Section, axis_label, metrics_of, scale_for, value_text
-from bench.analysis.table_columns import BOLD, Marks, doubt, interval_notes, mean_column, method
+from bench.analysis.table_columns import BOLD, Marks, doubt, interval_notes, mean_column
 from bench.analysis.trust import MARK
 from bench.base.metrics import ACCURACY, BUILT_IN, Metric, metric_named
 from bench.errors import nearest
@@ -126,9 +126,7 @@ def _notes(cells: Sequence[Cell], table: Table, layout: Layout, marks: Marks) ->
     if layout.columns or len(layout.metrics) == 1:
         meanings = (f"{head(metric, scale_for(metric, cells))}, {metric.meaning}" for metric in layout.metrics)
         yield f"Figures: {'; '.join(meanings)}."
-    yield from interval_notes(rows, table.columns)
-    if layout.form == "range":
-        yield f"Ranges: 95 % interval of the mean over seeds ({method(cell for row in rows for cell in row)})."
+    yield from interval_notes(rows, table.columns, ranges=layout.form == "range")
     if any(cell.best for row in rows for cell in row):
         yield BOLD
     if any(MARK in text for text in texts):

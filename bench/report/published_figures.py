@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bench.analysis.artifacts import by_class
 from bench.analysis.cells import Cell, Section, doubtful
+from bench.analysis.interval_words import meanings, purpose
 from bench.analysis.sections import sections_of
 from bench.analysis.table_columns import Marks, cell_columns, why_empty
 from bench.analysis.trust import mark
@@ -22,13 +23,13 @@ from bench.suite.plan import Published, Suite
 
 ROUNDING = 1e-12  # of a mean of equal figures
 WHAT = (
-    "ours: mean over n seeds. inside: whether the published figure lies in its 95 % "
-    "interval (Student's t). difference: ours − published, of a range from its nearer end."
+    "ours: mean over n seeds{interval}. inside: whether the published figure lies in that interval. difference: ours − "
+    "published, of a range from its nearer end."
 )
 LIMITS = (
-    "The interval holds what another seed would change, and nothing else. A published figure is one number, rounded, "
-    "mostly without an interval of its own; split, initial weights and versions of the software may differ. Outside "
-    "says that such a thing differs by more than the seed does; it does not say which, or who is right."
+    "The interval holds that, and nothing else. A published figure is one number, rounded, mostly without an interval "
+    "of its own; split, initial weights and versions of the software may differ. Outside says that such a thing "
+    "differs by more than what the interval is for; it does not say which, or who is right."
 )
 
 
@@ -133,7 +134,9 @@ def table_of_figures(figures: Sequence[Figure]) -> Table:
         (Column("inside", "inside", numeric=False), lambda row: words[row[2].inside]),
     ]
     table = table_of("published", "Beside published figures", rows, columns)
-    return replace(table, notes=(WHAT, LIMITS, *marks.notes(table.rows)))
+    found = meanings(each.ours for each in figures)
+    what = WHAT.format(interval=f", with its {purpose(found)}" if found else "")
+    return replace(table, notes=(what, LIMITS, *marks.notes(table.rows)))
 
 
 def _ours_cell(each: Figure, marks: Marks) -> TableCell:
@@ -141,7 +144,7 @@ def _ours_cell(each: Figure, marks: Marks) -> TableCell:
     if found is None:
         return marks.empty(each.why)
     text = _ours(each, found) + mark(each.metric, each.cell.timings)
-    return TableCell(text, found.mean, found.low, found.high)
+    return TableCell(text, found.mean, found.low, found.high, over=found.over)
 
 
 def _ours(each: Figure, ours: Estimate) -> str:

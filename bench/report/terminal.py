@@ -6,6 +6,7 @@ from pathlib import Path
 from bench.analysis.cells import Cell, Section, Variant, doubtful, scale_for
 from bench.analysis.conditions import reasons
 from bench.analysis.findings import answer, nothing
+from bench.analysis.interval_words import SHORT, meanings, purpose
 from bench.analysis.models_table import baseline_of
 from bench.analysis.ratios import basis, ratio
 from bench.analysis.sections import sections_of
@@ -66,6 +67,9 @@ def terminal_summary(
         parts.append([f"… and {plural(len(blocks) - MOST_BLOCKS, 'other setting')}: see the report"])
     parts += [wrapped(nothing(section), width=width) for section in sections if not section.measured]
     parts += [wrapped(answer(section), width=width) for section in measured]
+    cells = [cell for section in measured for cell in section.cells]
+    if overs := meanings(cell.estimate(ACCURACY) for cell in cells):
+        parts += [wrapped(f"± of accuracies: {purpose(overs)}.", width=width)]
     parts += [wrapped(state(ok), width=width)]
     parts += [wrapped(beside, width=width), [printable_line(f"report  {report_path}")] if report_path else []]
     return page_of(parts)
@@ -82,11 +86,14 @@ def _block(section: Section, variant: Variant, dataset: str, *, baseline: str, w
 
 
 def _counted(cells: Sequence[Cell], lines: Sequence[str]) -> str:
-    """`n = 5 seeds, ± 95 % (t)`, where a line has such an interval; the seeds of timings too where they are fewer."""
+    """`n = 5 seeds, ± 95 % (new seeds, new images)`, where a line has such an interval; the seeds of timings too where
+    they are fewer."""
     levels, timings = ([cell.n_of(name) for cell in cells if cell.n] for name in (ACCURACY, SPEED))
     seeds = plural(levels[0], "seed") if len(set(levels)) == 1 else f"{span(levels)} seeds"
     own = f" (timings {span(timings)})" if levels != timings else ""
-    return f"n = {seeds}{own}{', ± 95 % (t)' if any('±' in line for line in lines) else ''}"
+    overs = meanings(cell.estimate(ACCURACY) for cell in cells)
+    interval = f", ± 95 % ({SHORT[overs[0]]})" if overs and any("±" in line or " [" in line for line in lines) else ""
+    return f"n = {seeds}{own}{interval}"
 
 
 def _title(name: str, counted: str, *, used: int, width: int) -> list[str]:
@@ -173,4 +180,13 @@ def _not_paired(cells: Sequence[Cell], against: str) -> Iterator[str]:
 def _footnotes(cells: Sequence[Cell]) -> list[str]:
     marks = meaning(mark(BUILT_IN[SPEED], cell.timings) for cell in cells)
     absent = [(row.status, row.reason) for cell in cells for row in cell.not_ok]
-    return [note for note in (marks, f"{DASH} {reasons(absent)}" if absent else "") if note]
+    notes = [marks, f"{DASH} {reasons(absent)}" if absent else "", *_other_intervals(cells)]
+    return [note for note in notes if note]
+
+
+def _other_intervals(cells: Sequence[Cell]) -> Iterator[str]:
+    """What the intervals of accuracies are for that are not as the title says."""
+    found = {cell.model: cell.estimate(ACCURACY) for cell in cells}
+    for over in meanings(found.values())[1:]:
+        models = [model for model, each in found.items() if each and each.low is not None and each.over == over]
+        yield f"± of {listing(models)}: {purpose([over])}"

@@ -34,6 +34,7 @@ COUNTS = (*(status for status in STATUSES if status != "ok"), "missing", "not_va
 WHOLE = frozenset({"count", "bytes", "FLOP"})  # units of figures that are counted, not measured
 CELL = "cell_id"
 TORCH = "torch"  # frame.attrs[TORCH]: environment_id → version of torch, where it is known
+ANSWERS = "answers"  # frame.attrs[ANSWERS]: key of a row → which test examples were right, as a result has them in JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +135,24 @@ def rows_frame(rows: Sequence[Row], *, axes: Sequence[str]) -> "pd.DataFrame":
             column = f"metric.{column}"
         columns[column] = metrics[name]
     frame = pd.DataFrame(columns, index=pd.Index([trial.cell_id for trial in trials], name=CELL, dtype=object))
-    frame.attrs[TORCH] = {result.environment_id: torch_of(result) for result in results if result is not None}
+    known = [result for result in results if result is not None]
+    frame.attrs[TORCH] = {result.environment_id: torch_of(result) for result in known}
+    frame.attrs[ANSWERS] = _Shared(
+        (answers_key(each.trial_id, each.environment_id), each.answers.to_json()) for each in known if each.answers
+    )
     return frame
+
+
+class _Shared(dict[str, dict[str, Any]]):
+    """A dict that copies of a frame share: pandas copies `attrs` in depth with every step."""
+
+    def __deepcopy__(self, memo: Any) -> "_Shared":
+        return self
+
+
+def answers_key(trial_id: str, environment_id: str) -> str:
+    """What a row is called in frame.attrs[ANSWERS]: a frame has one result of a trial and environment."""
+    return f"{trial_id} {environment_id}"
 
 
 def torch_of(result: Result) -> str:

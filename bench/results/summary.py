@@ -3,15 +3,17 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from bench.base.metrics import metric_named
+from bench.base.answers import Answers
+from bench.base.metrics import ACCURACY, metric_named
 from bench.base.records import TOGETHER
-from bench.results.frame import CELL, COUNTS, SETTINGS, TAIL, TIMING, TORCH, pools
+from bench.results.accuracy_intervals import accuracy, agrees
+from bench.results.frame import ANSWERS, CELL, COUNTS, SETTINGS, TAIL, TIMING, TORCH, answers_key, pools
 from bench.statistics.intervals import interval_ends
 
 if TYPE_CHECKING:
     import pandas as pd
 
-STATISTICS = ("mean", "sd", "low", "high")
+STATISTICS, OVER_SEEDS = ("mean", "sd", "low", "high"), ("seeds_low", "seeds_high")
 GROUP, POOL, ORDER = "_group", "_pool", "_order"
 POOLED = "n_pooled"
 
@@ -28,7 +30,9 @@ def summary_frame(frame: "pd.DataFrame", *, confidence: float = 0.95) -> "pd.Dat
 
     The timings of seeds that one process trained at once (engine `vectorized`) are one measurement: `n` counts the
     seeds, but their mean is of one value a process. A metric that some of its seeds lack is left empty. `low`
-    and `high` are the t-interval within the metric's bounds; at n = 1 they and `sd` are empty.
+    and `high` are the t-interval within the metric's bounds; at n = 1 they and `sd` are empty. Those of the accuracy
+    hold new test images too, where `frame.attrs` has which were right (bench.results.accuracy_intervals); its
+    `seeds_low` and `seeds_high` are the t-interval.
     """
     import pandas as pd
 
@@ -38,6 +42,7 @@ def summary_frame(frame: "pd.DataFrame", *, confidence: float = 0.95) -> "pd.Dat
     metrics = names[names.index("test_accuracy") : names.index(TAIL[0])] + names[names.index(TAIL[-1]) + 1 :]
     metrics = [name for name in metrics if name not in TIMING]
     rows = frame.reset_index(drop=CELL not in frame.index.names)
+    rows.attrs = {}  # each step below would copy them
     if CELL not in rows:
         # Not by threads: a missing trial does not know them yet, and those of the others are in their environment.
         keys = [name for name in _cell_columns(axes) if name != "threads"]
@@ -48,7 +53,7 @@ def summary_frame(frame: "pd.DataFrame", *, confidence: float = 0.95) -> "pd.Dat
     ids = [*_cell_columns(axes), "environment_id", "code_id"]
     cells = rows.drop_duplicates(GROUP).set_index(GROUP)[ids]
     counts = _counts(rows)
-    figures = _figures(rows[rows["status"] == "ok"], metrics, torch=frame.attrs.get(TORCH, {}), confidence=confidence)
+    figures = _figures(rows[rows["status"] == "ok"], metrics, about=frame.attrs, confidence=confidence)
     found = pd.concat([cells, counts.reindex(cells.index, fill_value=0), figures.reindex(cells.index)], axis=1)
     found[POOLED] = found[POOLED].fillna(0).astype(int)
     return found.reset_index(drop=True)
@@ -85,10 +90,11 @@ def _counts(rows: "pd.DataFrame") -> "pd.DataFrame":
     return found.rename(columns={"ok": "n"})
 
 
-def _figures(ok: "pd.DataFrame", metrics: list[str], *, torch: Mapping[str, str], confidence: float) -> "pd.DataFrame":
+def _figures(ok: "pd.DataFrame", metrics: list[str], *, about: Mapping[Any, Any], confidence: float) -> "pd.DataFrame":
     """Statistics of every group: of its own rows for timings, of its pool's for the rest; then the pool's size."""
     import pandas as pd
 
+    torch = about.get(TORCH, {})
     ok = ok.assign(**{TORCH: ok["environment_id"].map(lambda name: torch.get(name, name))})
     ok[POOL] = ok.groupby([CELL, TORCH, "threads", "code_id"], dropna=False, sort=False).ngroup()
     pooled = ok.sort_values(ORDER).drop_duplicates([POOL, "seed"], keep="last")
@@ -98,9 +104,10 @@ def _figures(ok: "pd.DataFrame", metrics: list[str], *, torch: Mapping[str, str]
     measured = ok[~together | ~ok.duplicated([GROUP, "run_id"])] if together.any() else ok
     own = _statistics(measured, [name for name in metrics if not pools(name)], by=GROUP, confidence=confidence)
     shared = _statistics(pooled, [name for name in metrics if pools(name)], by=POOL, confidence=confidence)
+    _add_accuracies(shared, pooled, about.get(ANSWERS, {}), confidence=confidence)
     shared[POOLED] = pooled.groupby(POOL).size()
     shared = shared.reindex(pool_of).set_axis(pool_of.index)
-    names = [f"{name}_{part}" for name in metrics for part in STATISTICS]
+    names = [f"{name}_{part}" for name in metrics for part in (*STATISTICS, *(OVER_SEEDS if name == ACCURACY else ()))]
     return pd.concat([own, shared], axis=1)[[*names, POOLED]]
 
 
@@ -118,3 +125,22 @@ def _statistics(ok: "pd.DataFrame", metrics: list[str], *, by: str, confidence: 
         columns = zip(STATISTICS, (means[name], sds[name], *ends), strict=True)
         found |= {f"{name}_{part}": values for part, values in columns}
     return pd.DataFrame(found, index=sizes.index)
+
+
+def _add_accuracies(
+    shared: "pd.DataFrame", pooled: "pd.DataFrame", stored: Mapping[str, Any], *, confidence: float
+) -> None:
+    """Puts the t-intervals over seeds of the accuracy, one row a pool, into their own columns, and into `low` and
+    `high` what `stored` answers of the same rows give."""
+    ends = [f"{ACCURACY}_{part}" for part in ("low", "high")]
+    for end, over_seeds in zip(ends, OVER_SEEDS, strict=True):
+        shared[f"{ACCURACY}_{over_seeds}"] = shared[end]
+    if not stored:
+        return
+    for pool, rows in pooled.groupby(POOL):
+        keys = map(answers_key, rows["trial_id"], rows["environment_id"])
+        answers = [Answers(**found) if (found := stored.get(key)) else None for key in keys]
+        values = rows[ACCURACY].astype("float64").tolist()
+        if all(each is not None and agrees(each, value) for each, value in zip(answers, values, strict=True)):
+            found = accuracy(values, answers, confidence=confidence)
+            shared.loc[pool, ends] = [found.low, found.high]

@@ -25,8 +25,8 @@ CHUNK_DRAWS = 2**22
 MOST_LOG = 700.0  # a float ends at exp(709)
 
 
-# What an interval of a mean is for: other seeds; of an accuracy other seeds on this very test set, new seeds and new test
-# images, new test images for the one model that was trained, or new seeds and new splits.
+# What an interval of a mean is for: other seeds; of an accuracy other seeds on this very test set, new seeds and new
+# test images, new test images for the one model that was trained, or new seeds and new splits.
 Meaning = Literal["seeds", "test_set", "recipe", "examples", "split"]
 
 

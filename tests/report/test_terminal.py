@@ -18,7 +18,7 @@ def test_the_table_of_a_run(make: ModuleType) -> None:
     text = terminal_summary(make.run_of(plan), plan, report_path="results/baseline/report/report.md")
     lines = text.splitlines()
     assert lines[0].startswith("digits · cpu · batch size 64 ")
-    assert lines[0].endswith("n = 5 seeds, ± 95 % (t)")
+    assert lines[0].endswith("n = 5 seeds, ± 95 % (seeds alone)")
     assert lines[1].split()[:5] == ["model", "parameters", "accuracy", "samples/s", "×linear"]
     assert lines[3].split()[:3] == ["mlp", "7,510", "0.953"]
     assert max(map(len, lines)) <= 80
@@ -129,8 +129,8 @@ def test_seeds_of_timings_stand_beside_those_of_accuracies(make: ModuleType) -> 
     there = replace(make.MACHINE, facts={**make.FACTS, "kernel": "6.19"})
     results[4] = replace(results[4], environment=there, environment_id=there.identity(threads=2))
     text = terminal_summary(results, plan)
-    assert "n = 5 seeds (timings 4), ± 95 % (t)" in text
-    assert "n = 5 seeds (timings 1), ± 95 % (t)" in text
+    assert "n = 5 seeds (timings 4), ± 95 % (seeds alone)" in text
+    assert "n = 5 seeds (timings 1), ± 95 % (seeds alone)" in text
 
 
 @pytest.mark.parametrize(

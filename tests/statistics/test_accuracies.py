@@ -42,7 +42,7 @@ def test_an_accuracy_by_its_formula(seeds: int, examples: int) -> None:
         q * math.sqrt(mean * (1 - mean) / m + q**2 / (4 * m**2)) / (1 + q**2 / m),
     )
     found = accuracy_interval(right)
-    assert (found.low, found.high) == (pytest.approx(centre - half), pytest.approx(centre + half))
+    assert found.ends == pytest.approx((centre - half, centre + half))
     plain = t_interval(right.mean(axis=1))
     assert (found.mean, found.sd, found.n, found.over) == (
         pytest.approx(plain.mean), pytest.approx(plain.sd), seeds, "recipe",
@@ -55,9 +55,7 @@ def test_a_difference_by_its_formula(seeds: int, examples: int) -> None:
     variance, q = two_way(a.astype(float) - b)
     found = accuracy_difference(a, b)
     assert found.mean == pytest.approx(a.mean() - b.mean())
-    assert (found.low, found.high) == (
-        pytest.approx(found.mean - q * math.sqrt(variance)), pytest.approx(found.mean + q * math.sqrt(variance)),
-    )  # fmt: skip
+    assert found.ends == pytest.approx((found.mean - q * math.sqrt(variance), found.mean + q * math.sqrt(variance)))
     assert accuracy_difference(b, a).low == pytest.approx(-found.high if found.high else None)
 
 
@@ -65,7 +63,7 @@ def test_one_seed_has_wilsons_interval_over_examples() -> None:
     right = drawn(1, 200)
     reference = stats.binomtest(int(right.sum()), 200).proportion_ci(method="wilson")
     found = accuracy_interval(right)
-    assert (found.low, found.high) == (pytest.approx(reference.low), pytest.approx(reference.high))
+    assert found.ends == pytest.approx((reference.low, reference.high))
     assert (found.sd, found.n, found.over) == (None, 1, "examples")
 
 
@@ -73,7 +71,7 @@ def test_a_difference_of_one_seed_is_over_examples() -> None:
     a, b = drawn(1, 200), drawn(1, 200, seed=9)
     reference = stats.ttest_rel(a[0].astype(float), b[0].astype(float)).confidence_interval(0.95)
     found = accuracy_difference(a, b)
-    assert (found.low, found.high) == (pytest.approx(reference.low), pytest.approx(reference.high))
+    assert found.ends == pytest.approx((reference.low, reference.high))
     assert found.over == "examples"
     assert not found.excludes(0)  # whatever the examples say, one seed decides nothing
 
@@ -95,7 +93,7 @@ def test_all_right_and_all_wrong_have_an_interval_within_the_range(value: int) -
     """V is 0: Wilson's interval over the examples, of which seeds that agree make no more."""
     found = accuracy_interval(np.full((5, 100), value))
     reference = stats.binomtest(100 * value, 100).proportion_ci(method="wilson")
-    assert (found.low, found.high) == (pytest.approx(reference.low), pytest.approx(reference.high))
+    assert found.ends == pytest.approx((reference.low, reference.high))
     assert found.low is not None
     assert found.high is not None
     assert 0 <= found.low <= found.mean <= found.high <= 1
@@ -135,7 +133,7 @@ def test_ends_of_a_difference_stay_within_one() -> None:
 def test_one_example_is_over_seeds() -> None:
     a, b = np.array([[1], [1], [0], [0], [1], [0]]), np.array([[0], [1], [0], [0], [1], [1]])
     found, reference = accuracy_difference(a, b), paired_t_interval(a[:, 0], b[:, 0])
-    assert (found.mean, found.low) == (pytest.approx(reference.mean), pytest.approx(reference.low))
+    assert found.ends == pytest.approx(reference.ends)
     assert accuracy_interval(a).ends is not None
     assert accuracy_difference(a[:3], a[:3]).ends == (0.0, 0.0)
 
@@ -165,7 +163,7 @@ def test_splits_that_overlap_by_hand() -> None:
     values = [0.90, 0.93, 0.95]
     found = t_interval(values, overlap=0.25)
     half = stats.t.ppf(0.975, 2) * np.std(values, ddof=1) * math.sqrt(1 / 3 + 0.25)
-    assert (found.low, found.high) == (pytest.approx(np.mean(values) - half), pytest.approx(np.mean(values) + half))
+    assert found.ends == pytest.approx((np.mean(values) - half, np.mean(values) + half))
     assert found.over == "split"
     paired = paired_t_interval(values, [0.0, 0.01, 0.02], overlap=0.25)
     assert paired.over == "split"
