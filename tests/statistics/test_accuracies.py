@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -179,3 +180,20 @@ def test_more_splits_cannot_narrow_it_beyond_their_overlap() -> None:
 
 def test_the_one_seed_of_a_split_has_no_interval() -> None:
     assert t_interval([0.9], overlap=0.2) == Estimate(0.9, None, None, None, 1, "split")
+
+
+def test_the_example_of_the_documentation_is_so() -> None:
+    """docs/comparing.md, what ± means here: from the stored answers of thirty seeds of two models on MNIST."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "comparing.md").read_text(encoding="utf-8")
+    with np.load(Path(__file__).parent / "data" / "mnist_right.npz") as stored:
+        right = {name: np.unpackbits(stored[name], count=300_000).reshape(10_000, 30).T for name in stored}
+    for n in (5, 30):
+        models = {name: table[:n] for name, table in right.items()}
+        found = {name: (accuracy_interval(table), t_interval(table.mean(axis=1))) for name, table in models.items()}
+        mlp, linear = models["mlp"], models["linear"]
+        found["mlp − linear"] = (
+            accuracy_difference(mlp, linear), paired_t_interval(mlp.mean(axis=1), linear.mean(axis=1)),
+        )  # fmt: skip
+        for name, (both, seeds) in found.items():
+            ends = (f"{each.low:.4f} to {each.high:.4f}" for each in (seeds, both))
+            assert " | ".join([f"| {n}", name, f"{both.mean:.4f}", *ends]) in page
