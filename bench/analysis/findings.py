@@ -157,8 +157,9 @@ def _lead(here: AtSetting) -> str:
         return f"{who} the highest mean accuracy, {level}; it shares no seed with {rival.model}"
     over = f"{_difference(difference)} over {rival.model}"
     if difference.low is None or difference.high is None:
+        seeds = "one seed" if difference.n == 1 else f"{difference.n} seeds"
         return (
-            f"{who} the highest accuracy, {level}, {signed(difference.mean)} over {rival.model}; one seed cannot show "
+            f"{who} the highest accuracy, {level}, {signed(difference.mean)} over {rival.model}; {seeds} cannot show "
             "whether that difference is real"
         )
     if all(map(here.told_apart, here.others)):

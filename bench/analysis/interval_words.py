@@ -10,20 +10,18 @@ FOR: dict[Meaning, str] = {
     "recipe": "new seeds and new test images",
     "examples": "new test images alone: of one seed, what other seeds would give is not in it",
     "split": "new seeds and new splits of the data; splits overlap, so more seeds narrow it only so far",
-    "test_set": (
-        "other seeds on this very test set: which test images were right is not stored, so new images are not in it"
-    ),
+    "seeds_alone": "other seeds alone: which test images were right is not stored, so new images are not in it",
     "seeds": "other seeds (Student's t)",
 }
 # In a title, where there is no room: `± 95 % (…)`.
 SHORT: dict[Meaning, str] = {
     "recipe": "new seeds, new images", "examples": "new images", "split": "new seeds, new splits",
-    "test_set": "seeds alone", "seeds": "t",
+    "seeds_alone": "seeds alone", "seeds": "t",
 }  # fmt: skip
 # What a difference is paired over: `over 5 seeds …`.
 PAIRED: dict[Meaning, str] = {
     "recipe": " and the test images", "examples": " and the test images", "split": ", each with its own split",
-    "test_set": "", "seeds": "",
+    "seeds_alone": "", "seeds": "",
 }  # fmt: skip
 
 

@@ -38,7 +38,8 @@ def _cell(comparison: Comparison) -> str:
     much = times(found.ratio, found.low, found.high)
     factor = factor_words(found.ratio, metric) if comparison.verdict in ("faster", "slower") else ""
     if found.low is None:
-        return f"B has {much} times the {metric.label} of A, without an interval: a side has one process."
+        why = "a side has one process" if found.n < 2 else "these seeds give none"
+        return f"B has {much} times the {metric.label} of A, without an interval: {why}."
     if comparison.verdict == "ambiguous":
         return f"Ambiguous: B has {much} times the {metric.label} of A."
     return (

@@ -23,13 +23,13 @@ BOUNDS = BUILT_IN[ACCURACY].bounds
 def accuracy(values: Sequence[float], answers: Stored, *, confidence: float = 0.95) -> Estimate:
     """Mean of the accuracies `values` with its interval; `answers` are those of the same results.
 
-    `over`: "recipe" over seeds and examples, "examples" of one seed, "split" over random splits, "test_set" over seeds
-    alone, where the answers are not stored.
+    `over`: "recipe" over seeds and examples, "examples" of one seed, "split" over random splits, "seeds_alone" where
+    the answers are not stored.
     """
     known = _all(answers)
     plain = t_interval(values, bounds=BOUNDS, overlap=_overlap(known), confidence=confidence)
     if not known:
-        return replace(plain, over="test_set")
+        return replace(plain, over="seeds_alone")
     if plain.over == "split":
         return plain
     return _with_mean_of(plain, accuracy_interval(_table(known), confidence=confidence))
@@ -51,7 +51,7 @@ def difference(a: Sequence[float], b: Sequence[float], answers_a: Stored, answer
     overlap = max(_overlap(first), _overlap(second)) if known else 0.0
     plain = paired_t_interval(a, b, bounds=BOUNDS, overlap=overlap)
     if not known:
-        return replace(plain, over="test_set")
+        return replace(plain, over="seeds_alone")
     if plain.over == "split" or plain.n == 1:
         return plain
     return _with_mean_of(plain, accuracy_difference(_table(first), _table(second)))

@@ -25,9 +25,9 @@ CHUNK_DRAWS = 2**22
 MOST_LOG = 700.0  # a float ends at exp(709)
 
 
-# What an interval of a mean is for: other seeds; of an accuracy other seeds on this very test set, new seeds and new
-# test images, new test images for the one model that was trained, or new seeds and new splits.
-Meaning = Literal["seeds", "test_set", "recipe", "examples", "split"]
+# What an interval of a mean is for: other seeds; of an accuracy new seeds and new test images, new test images for the
+# one model that was trained, new seeds and new splits, or other seeds alone, because nothing else is known.
+Meaning = Literal["seeds", "seeds_alone", "recipe", "examples", "split"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,14 +30,14 @@ from bench.results.accuracy_intervals import accuracy
 from bench.results.frame import latest
 from bench.statistics.intervals import Meaning
 
-KINDS: tuple[Meaning, ...] = ("recipe", "split", "test_set")
+KINDS: tuple[Meaning, ...] = ("recipe", "split", "seeds_alone")
 EACH = pytest.mark.parametrize("over", KINDS)
 
 
 def results_of(make: ModuleType, over: Meaning, *, seeds: Sequence[int] = range(5)) -> tuple[Any, list[Result]]:
     plan = make.Plan(models=(Component("linear"), Component("mlp")), seeds=tuple(seeds), baseline="")
     found = make.run_of(plan)
-    return plan, found if over == "test_set" else make.answered(found, split=over == "split")
+    return plan, found if over == "seeds_alone" else make.answered(found, split=over == "split")
 
 
 def cells_of(plan: Any, results: Sequence[Result]) -> list[Cell]:
@@ -83,7 +83,7 @@ def test_a_cell_that_is_not_as_the_others_has_a_footnote(make: ModuleType) -> No
     table = models_table(section, name="models")
     marked = [cell.text for row in table.rows for cell in row if cell.text.endswith("(a)")]
     assert len(marked) == 1
-    assert f"(a) 95 % interval for {FOR['test_set']}." in table.notes
+    assert f"(a) 95 % interval for {FOR['seeds_alone']}." in table.notes
 
 
 @EACH
@@ -98,14 +98,14 @@ def test_a_terminal_says_it(make: ModuleType, over: Meaning) -> None:
 def test_a_terminal_names_those_that_are_not_as_the_title_says(make: ModuleType) -> None:
     plan, results = results_of(make, "recipe")
     old = [replace(each, answers=None) if each.trial.model.name == "mlp" else each for each in results]
-    assert f"± of mlp: 95 % interval for {FOR['test_set']}" in words(terminal_summary(old, plan))
+    assert f"± of mlp: 95 % interval for {FOR['seeds_alone']}" in words(terminal_summary(old, plan))
 
 
 def test_the_answer_says_what_the_models_are_paired_over(make: ModuleType) -> None:
     said = {
         "recipe": "5 seeds and the test images)",
         "split": "5 seeds, each with its own split)",
-        "test_set": "5 seeds)",
+        "seeds_alone": "5 seeds)",
     }
     for over, text in said.items():
         plan, results = results_of(make, over)  # type: ignore[arg-type]
@@ -162,7 +162,7 @@ def test_a_comparison_of_accuracies_is_paired(make: ModuleType, over: Meaning) -
 
 def test_more_than_the_seeds_show_is_not_decided(make: ModuleType) -> None:
     """All seeds agree that one is a little better, of 300 images too few to tell."""
-    _, results = results_of(make, "test_set")
+    _, results = results_of(make, "seeds_alone")
     metrics = {"linear": 0.900, "mlp": 0.904}
     close = [
         replace(each, metrics={**each.metrics, ACCURACY: metrics[each.trial.model.name] + 0.0005 * each.trial.seed})

@@ -82,22 +82,22 @@ def test_seeds_that_draw_the_split_are_corrected_for_their_overlap() -> None:
 def test_without_the_answers_of_a_seed_it_is_over_seeds(missing: list[int]) -> None:
     known = [None if place in missing else each for place, each in enumerate(stored(TABLE))]
     found = accuracy(shares(TABLE), known)
-    assert found.over == "test_set"
+    assert found.over == "seeds_alone"
     assert found.ends == t_interval(shares(TABLE)).ends
     for sides in ((known, stored(OTHER)), (stored(OTHER), known)):
         pair = difference(shares(TABLE), shares(OTHER), *sides)
-        assert pair.over == "test_set"
+        assert pair.over == "seeds_alone"
         assert pair.ends == paired_t_interval(shares(TABLE), shares(OTHER)).ends
 
 
 def test_another_test_set_is_no_pair_by_examples() -> None:
     other = [replace(each, test_set="f" * 16) for each in stored(OTHER) if each]
-    assert difference(shares(TABLE), shares(OTHER), stored(TABLE), other).over == "test_set"
+    assert difference(shares(TABLE), shares(OTHER), stored(TABLE), other).over == "seeds_alone"
 
 
 def test_one_name_for_two_sizes_is_not_believed() -> None:
     known = [*stored(TABLE)[:3], Answers.of(TABLE[3, :100], test_set="0" * 16, trained_on=800)]
-    assert accuracy(shares(TABLE), known).over == "test_set"
+    assert accuracy(shares(TABLE), known).over == "seeds_alone"
 
 
 def run(make: ModuleType, *, split: bool = False) -> tuple[object, list[Result]]:
