@@ -18,6 +18,7 @@ from bench.results.frame import WHOLE
 from bench.statistics.intervals import Estimate
 
 BOLD = "Bold: the best of its column, where it can be told from every other (95 % intervals of the differences)."
+INTERVALS = ("±", " [", " to ")  # what stands in the text of a mean that has one
 Item = TypeVar("Item")
 
 
@@ -93,9 +94,13 @@ def mean_column(
             return marks.empty("not in the plan.")
         if found is None:
             return marks.empty(why_empty(cell, metric))
-        own = f" {marks.mark(f'{purpose([found.over])}.')}" if found.low is not None and found.over != usual else ""
-        words = f"{text(found)}{mark(metric, cell.timings)}{own}"
-        return TableCell(words, found.mean, found.low, found.high, best=cell is best, over=None if own else found.over)
+        told = text(found)
+        other = found.over != usual and any(each in told for each in INTERVALS)
+        own = f" {marks.mark(f'{purpose([found.over])}.')}" if other else ""
+        words = f"{told}{mark(metric, cell.timings)}{own}"
+        return TableCell(
+            words, found.mean, found.low, found.high, best=cell is best, over=None if other else found.over
+        )
 
     return shown
 
@@ -105,7 +110,7 @@ def interval_notes(
 ) -> Iterator[str]:
     """What the intervals of means are for, as far as they occur; not those of ratios, which stand in brackets too.
     `ranges`: they are written from end to end."""
-    marks = (" to ",) if ranges else ("±", " [")
+    marks = INTERVALS[2:] if ranges else INTERVALS[:2]
     cells = [
         cell
         for row in rows

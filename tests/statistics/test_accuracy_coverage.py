@@ -25,7 +25,7 @@ from bench.statistics.intervals import Estimate, paired_t_interval, t_interval
 Right = NDArray[np.bool_]
 LEAST, MOST = 0.92, 0.97
 DIFFICULTY = 3.0  # of examples, in units of the noise of one answer: seeds agree on most of them
-# What a seed does to all of its answers: nothing; what it does on MNIST; enough to hide two points of accuracy.
+# What a seed does to all of its answers: nothing; a sd of about half a point of accuracy; of about three points.
 LUCK = pytest.mark.parametrize("luck", [0.0, 0.1, 0.5])
 SEEDS = pytest.mark.parametrize("seeds", [3, 5, 10])
 EXAMPLES = pytest.mark.parametrize("examples", [360, 2000])
