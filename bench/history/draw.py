@@ -1,8 +1,9 @@
 """The plot of a history: a panel for what may be compared, a line a model, a mark where the level changed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from bench.analysis.interval_words import SHORT, meanings
 from bench.analysis.plots import HOLLOW
 from bench.base.metrics import Metric
 from bench.history.steps import Run, Trend
@@ -22,7 +23,8 @@ from bench.present.label_places import thinned
 from bench.present.style import DPI, FAINT, SMALL, Frame, figure_with_axes, text_inches, widest
 
 MOST_PANELS, MOST_MODELS = 6, 8
-KEY = "small: every process · large: mean and 95 % interval · vertical line: change point, with its ratio and p"
+MEAN = "small: every process · large: mean and 95 % interval"
+CHANGE = "vertical line: change point, with its ratio and p"
 
 
 def history(trends: Sequence[Trend], metric: Metric, *, title: str, styles: dict[str, Style]) -> Any:
@@ -40,7 +42,7 @@ def history(trends: Sequence[Trend], metric: Metric, *, title: str, styles: dict
         else []
     )
     figure, axes = figure_with_axes(
-        title, [KEY, *hollow, *([f"{left_out} other series are in the table"] if left_out else [])],
+        title, [_means(shown.values()), *hollow, *([f"{left_out} other series are in the table"] if left_out else [])],
         rows=len(shown), columns=1, panel_inches=2.6, gap_inches=0.95,
         frame=Frame(left=0.95, right=widest(names) + 0.5, bottom=0.75),
     )  # fmt: skip
@@ -48,6 +50,13 @@ def history(trends: Sequence[Trend], metric: Metric, *, title: str, styles: dict
         _panel(ax, group, metric, styles)
         panel_title(ax, name)
     return figure
+
+
+def _means(groups: Iterable[Sequence[Trend]]) -> str:
+    """Returns what the marks mean, and what the intervals are for."""
+    overs = meanings(run.mean for group in groups for trend in group for run in trend.runs)
+    told = f" ({'; '.join(SHORT[over] for over in overs)})" if overs else ""
+    return f"{MEAN}{told} · {CHANGE}"
 
 
 def _panel(ax: Any, group: Sequence[Trend], metric: Metric, styles: dict[str, Style]) -> None:
