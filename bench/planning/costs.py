@@ -100,13 +100,20 @@ def _ran(result: Result) -> int:
 
 
 def _beside(results: Sequence[Result]) -> float:
-    """Seconds that a job takes beside those of its process: starting it, storing what it left. The (lower) median: the
-    first trial of a run also waits for the import of torch."""
-    found = []
+    """Seconds that a job takes beside those of its process: starting it, storing what it left; of `results`, one a job.
+    Jobs that took turns share what their group took beside all their turns. The (lower) median: the first trial of a
+    run also waits for the import of torch."""
+    groups: dict[tuple[str, ...], list[Result]] = {}
     for result in results:
+        alone = (result.run_id, result.trial_id, result.started_at)
+        groups.setdefault((result.run_id, result.group_id) if result.group_id else alone, []).append(result)
+    found: list[float] = []
+    for group in groups.values():
         with suppress(ValueError, TypeError):  # a result that does not say when
-            begun, ended = (datetime.fromisoformat(text) for text in (result.started_at, result.finished_at))
-            found.append((ended - begun).total_seconds() - result.metrics["total_seconds"])
+            begun = min(datetime.fromisoformat(each.started_at) for each in group)
+            ended = max(datetime.fromisoformat(each.finished_at) for each in group)
+            own = sum(each.metrics["total_seconds"] for each in group)
+            found += [((ended - begun).total_seconds() - own) / len(group)] * len(group)
     return max(0.0, statistics.median_low(found)) if found else 0.0
 
 

@@ -103,7 +103,7 @@ def test_a_model_that_fails_in_the_pilot_is_named(project: Any) -> None:
 
 def test_a_status_while_a_run_goes_on_and_when_it_was_killed(project: Any, suite: Any, wait_for: Any) -> None:
     path = suite("quick", "waits", seeds="0, 1", epochs=2)
-    process = project.start("run", path, "--results", project.results)
+    process = project.start("run", path, "--results", project.results, "--set", "measure.turns=1")
     folder = project.results / "mine"
 
     def look() -> Any:

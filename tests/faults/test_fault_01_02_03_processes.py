@@ -100,7 +100,8 @@ def test_a_signal_stores_what_was_under_way_and_the_run_goes_on(
     project: Any, wait_for: Any, number: signal.Signals, code: int
 ) -> None:
     suite = project.suite("good", "hangs", seeds="0")
-    process = project.start("run", suite, "--results", project.results)
+    # One after the other: of those that take turns, all are under way until the last has ended.
+    process = project.start("run", suite, "--results", project.results, "--set", "measure.turns=1")
     wait_for(lambda: "good" in by_model(project))
     time.sleep(0.5)
     process.send_signal(number)

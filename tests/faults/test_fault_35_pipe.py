@@ -87,7 +87,7 @@ def test_what_is_no_line_of_ours_is_dropped() -> None:
     os.close(reading)
 
 
-# Writes on every pipe that it has, as a model might that looks for one.
+# Writes on every pipe and socket that it has, as a model might that looks for one.
 WRITES = """
 import fcntl, os, time
 from torch import nn
@@ -97,7 +97,7 @@ def pipes():
     found = [int(name) for name in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{name}")]
     kinds = {fd: os.readlink(f"/proc/self/fd/{fd}") for fd in found}
     return [fd for fd, kind in kinds.items()
-            if kind.startswith("pipe:") and fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY]
+            if kind.startswith(("pipe:", "socket:")) and fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY]
 
 def writes(name, text, *, for_ever=False):
     @model(name)

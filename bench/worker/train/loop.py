@@ -60,8 +60,9 @@ class FitLog:
         return sum(epoch.seconds for epoch in self.epochs)
 
     def state_dict(self) -> dict[str, Any]:
-        """All but what the process itself has to measure."""
-        return {"blocks": checked.flat(self.blocks), "epochs": [checked.flat(epoch) for epoch in self.epochs]}
+        """All but what the process itself has to measure, and the rounds of its blocks: they are of this group."""
+        blocks = {name: values for name, values in checked.flat(self.blocks).items() if name != "rounds"}
+        return {"blocks": blocks, "epochs": [checked.flat(epoch) for epoch in self.epochs]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on behind what `state` holds. Raises ValueError where it is no log, and changes nothing then."""

@@ -116,7 +116,9 @@ def test_a_trial_runs_on_it_and_the_report_calls_it_by_its_name(
     assert on_it.metrics["test_loss"] == on_cpu.metrics["test_loss"]  # it calculates on the processor
     assert on_it.metrics["device_peak_allocated_bytes"] == 2**20
     assert on_it.instruments["device_peak_allocated_bytes"] == "a figure that is made up"
-    assert on_it.metrics["energy_joules"] == 2.0 * len(on_it.samples["block_seconds"])
+    # What is only timed, after the training, is in no other figure.
+    trained = len(on_it.samples["block_seconds"]) - on_it.samples["timing_only_blocks"][0]
+    assert on_it.metrics["energy_joules"] == 2.0 * trained
     assert on_it.instruments["energy_joules"] == "the counter of the accelerator, over the timed blocks"
     assert "throttled: the accelerator is at its power limit" in on_it.validity_notes
     report = (tmp_path / "results/made-up/report/report.md").read_text(encoding="utf-8")
