@@ -12,7 +12,7 @@ from pathlib import Path
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # of prctl(2)
 PRESSURE = Path("/proc/pressure/cpu")  # pressure stall information (Documentation/accounting/psi)
-END_SECONDS = 1.0  # for processes that were killed to be gone
+END_SECONDS = 5.0  # for processes that were killed to be gone: on a busy machine the kernel takes its time
 
 
 def die_with_parent(number: signal.Signals = signal.SIGKILL) -> None:

@@ -56,6 +56,14 @@ def test_two_lengths_say_what_a_third_takes() -> None:
     assert found.seconds == pytest.approx(FIXED + 10 * (TRAINING + EVALUATION) + 0.05)
 
 
+def test_of_trials_that_took_turns_each_takes_its_own_and_a_share_of_the_rest() -> None:
+    """Two of 4.5 s each, from one start to one end: 9.3 s together, so 0.15 s each beside their own turns."""
+    stamps = {"started_at": "2026-01-01T00:00:00+00:00", "finished_at": _after(9.3)}
+    metrics = {"total_seconds": 4.5, "fit_seconds": 2.0}
+    pair = [result(trial(model, epochs=2), group_id="one", metrics=metrics, **stamps) for model in ("mlp", "cnn")]
+    assert [job.seconds for job in past_jobs(pair)] == [pytest.approx(4.65)] * 2
+
+
 def test_only_what_came_to_its_end_counts() -> None:
     failed = result(trial(), status="timeout", reason="not done", metrics={"total_seconds": 600.0})
     assert costs(failed).job(kind_of(trial()), 10) is None
