@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -63,6 +64,19 @@ runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """What a worker runs in: a Python, and the folder of the bench that it imports. `side`: of a duel, A or B; each has
+    a template of its own, also where all else is the same."""
+
+    python: str = sys.executable
+    package: Path = PACKAGE
+    side: str = ""
+
+
+OWN = Interpreter()
+
+
 class Question:
     """One thing that a worker process is asked. It works from now on; the parent may do something else meanwhile.
 
@@ -76,6 +90,7 @@ class Question:
         failed: str,
         request: Mapping[str, Json] | None = None,
         limit_seconds: float | None = None,
+        interpreter: Interpreter = OWN,
     ) -> None:
         self._failed, self._limit_seconds, self._oom_kills = failed, limit_seconds, oom_kills()
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed in `answer`
@@ -83,7 +98,7 @@ class Question:
             asked.write(canonical_json(request or {}).encode())
             asked.seek(0)
             streams: dict[str, Any] = {"stdin": asked, "stdout": subprocess.PIPE, "stderr": self._errors}
-            self._process = start_worker(module, *arguments, **streams)
+            self._process = start_worker(module, *arguments, interpreter=interpreter, **streams)
 
     def answer(self, told: Callable[[dict[str, Json]], object] = lambda line: None) -> dict[str, Json]:
         """Wait for the last line; `told` gets each line as it comes. Raises BenchError with what went wrong."""
@@ -129,10 +144,12 @@ def worker_environment() -> dict[str, str]:
     return {**os.environ, **waits, **WORKER_ENVIRONMENT}
 
 
-def start_worker(module: str, *arguments: str, mark: str = "", **streams: Any) -> subprocess.Popen[bytes]:
+def start_worker(
+    module: str, *arguments: str, mark: str = "", interpreter: Interpreter = OWN, **streams: Any
+) -> subprocess.Popen[bytes]:
     """Starts a process of the worker, in a session of its own; `mark` is in the environment of all that comes of it."""
     return subprocess.Popen(
-        [sys.executable, "-P", "-c", START, str(PACKAGE), module, *arguments],
+        [interpreter.python, "-P", "-c", START, str(interpreter.package), module, *arguments],
         env=worker_environment() | {"BENCH_MARK": mark},
         start_new_session=True,
         **streams,
@@ -148,9 +165,15 @@ def wait_or_kill(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def catalogue_question(plugins: Sequence[str] = ()) -> Question:
+def catalogue_question(plugins: Sequence[str] = (), *, interpreter: Interpreter = OWN) -> Question:
     """Asks what there is: models, data sets, devices, settings, environment; `Catalogue.from_json` reads the answer."""
-    return Question("bench.worker.catalogue", *plugins, failed=NOT_LISTED, limit_seconds=CATALOGUE_SECONDS)
+    return Question(
+        "bench.worker.catalogue",
+        *plugins,
+        failed=NOT_LISTED,
+        limit_seconds=CATALOGUE_SECONDS,
+        interpreter=interpreter,
+    )
 
 
 def ask_catalogue(plugins: Sequence[str] = ()) -> Catalogue:

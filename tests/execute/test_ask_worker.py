@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 from bench.base import kernel
+from bench.base.version import PROTOCOL
 from bench.errors import BenchError
 from bench.execute import ask_worker
-from bench.execute.ask_worker import Question
+from bench.execute.ask_worker import Interpreter, Question
 from bench.worker.measure import environment
 
 WORKER = """
@@ -229,3 +230,20 @@ def test_what_threads_wait_by_makes_the_environment(monkeypatch: pytest.MonkeyPa
     for name, value in ask_worker.worker_environment().items():
         monkeypatch.setenv(name, value)
     assert environment.system_facts()["switches"].items() >= ask_worker.WAITING_THREADS.items()
+
+
+def test_a_worker_of_another_interpreter_imports_the_bench_that_is_given(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    started: list[list[str]] = []
+    monkeypatch.setattr(ask_worker.subprocess, "Popen", lambda words, **_: started.append(words))
+    ask_worker.start_worker("bench.worker", "spawn", "7")
+    ask_worker.start_worker("bench.worker", interpreter=Interpreter("/other/python", tmp_path, side="B"))
+    assert [[words[0], *words[4:]] for words in started] == [
+        [sys.executable, str(ask_worker.PACKAGE), "bench.worker", "spawn", "7"],
+        ["/other/python", str(tmp_path), "bench.worker"],
+    ]
+
+
+def test_the_catalogue_says_which_protocol_its_worker_speaks() -> None:
+    assert ask_worker.catalogue_question().answer()["protocol"] == PROTOCOL

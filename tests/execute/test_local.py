@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from bench.base.records import Component, TrainSettings, Trial
+from bench.execute.ask_worker import OWN, Interpreter
 from bench.execute.executors import local
 
 CORRUPTING = """
@@ -95,7 +96,7 @@ def raises(input_shape, num_classes):
 
 def children(executor: Any) -> set[int]:
     """The processes that the template has made and that have not ended."""
-    template = executor._template.process.pid
+    (template,) = [each.process.pid for each in executor._templates.values()]
     found = Path(f"/proc/{template}/task/{template}/children").read_text().split()
     return {int(child) for child in found}
 
@@ -187,7 +188,7 @@ def test_a_spawned_trial_gives_the_same_numbers(
     monkeypatch.setattr(local, "fork_is_safe", lambda: of == "the device")
     spawning = local.LocalExecutor()
     spawned = run(spawning, request_for(tmp_path, "mlp") | {"fork_is_safe": of == "the system"})
-    assert spawning._template is None
+    assert not spawning._templates
     spawning.close()
     assert spawned["status"] == "ok", spawned
     assert spawned["metrics"]["test_loss"] == forked["metrics"]["test_loss"]
@@ -258,3 +259,33 @@ def test_a_rehearsal_that_ends_its_process_ends_no_trial(tmp_path: Path, monkeyp
     finally:
         executor.close()
     assert [outcome["status"] for outcome in outcomes] == ["ok", "ok"]
+
+
+def test_each_side_of_a_duel_has_a_template_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[Any] = []
+    monkeypatch.setattr(local, "Template", lambda interpreter: begun.append(interpreter))
+    monkeypatch.setattr(local, "fork_is_safe", lambda: True)
+    sides = Interpreter(side="A"), Interpreter(side="B")
+    executor = local.LocalExecutor(*sides)
+    for _ in range(2):
+        executor.start()
+    assert begun == [*sides]
+    local.LocalExecutor().start()
+    assert begun[2:] == [OWN]
+
+
+def test_two_interpreters_take_turns(tmp_path: Path) -> None:
+    sides = Interpreter(side="A"), Interpreter(side="B")
+    executor = local.LocalExecutor(*sides)
+    endings: dict[int, Any] = {}
+    try:
+        request = request_for(tmp_path, "mlp", epochs=40, threads=1)
+        wanted = [local.Wanted(request, 120, lambda what: None, interpreter=side) for side in sides]
+        assert not executor.run_group(wanted, told=endings.__setitem__)
+        pids = {template.process.pid for template in executor._templates.values()}
+    finally:
+        executor.close()
+    a, b = (endings[place].outcome for place in (0, 1))
+    assert len(pids) == 2
+    assert a["metrics"]["test_loss"] == b["metrics"]["test_loss"]
+    assert len(set(a["samples"]["block_round"]) & set(b["samples"]["block_round"])) >= 2

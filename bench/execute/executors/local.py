@@ -16,7 +16,7 @@ from typing import IO, Any
 from bench.base import kernel
 from bench.base.records import Json, canonical_json
 from bench.errors import BenchError
-from bench.execute.ask_worker import start_worker, wait_or_kill, why_none
+from bench.execute.ask_worker import OWN, Interpreter, start_worker, wait_or_kill, why_none
 from bench.execute.executors.exit_status import Ending
 from bench.execute.executors.log import TrialLog
 from bench.execute.executors.turns import Group, Member
@@ -36,6 +36,7 @@ class Wanted:
     timeout_seconds: float
     on_progress: OnProgress
     timing_seconds: float = 0.0  # see MeasureSettings
+    interpreter: Interpreter = OWN
 
 
 class Executor(ABC):
@@ -68,14 +69,19 @@ class Executor(ABC):
 
 @executor("local")
 class LocalExecutor(Executor):
-    """An isolated process a trial, of which one at a time works; the parent asleep meanwhile."""
+    """An isolated process a trial, of which one at a time works; the parent asleep meanwhile.
 
-    def __init__(self) -> None:
-        self._template: Template | None = None
+    Each interpreter has a template of its own; those of `interpreters` begin with `start`.
+    """
+
+    def __init__(self, *interpreters: Interpreter) -> None:
+        self._interpreters = interpreters or (OWN,)
+        self._templates: dict[Interpreter, Template] = {}
 
     def start(self) -> None:
-        if fork_is_safe() and self._template is None:
-            self._template = Template()
+        if fork_is_safe():
+            for interpreter in self._interpreters:
+                self._template_of(interpreter)
 
     def run(self, request: dict[str, Json], *, timeout_seconds: float, on_progress: OnProgress) -> Ending:
         endings: list[Ending] = []
@@ -99,31 +105,33 @@ class LocalExecutor(Executor):
                 lost = error
             finally:
                 group.close()
-                if self._template is not None and (self._template.gone or any(map(_has_lost, members))):
+                if any(each.gone for each in self._templates.values()) or any(map(_has_lost, members)):
                     self.close()
         raise BenchError(f"the process that trials are forked from does not start: {lost}")
 
     def _begin(self, wanted: Wanted) -> Watch:
-        process, log = self._process(wanted.request), TrialLog(wanted.request.get("log"))
+        process, log = self._process(wanted), TrialLog(wanted.request.get("log"))
         return Watch(process, timeout_seconds=wanted.timeout_seconds, on_progress=wanted.on_progress, log=log)
 
-    def _process(self, request: dict[str, Json]) -> TrialProcess:
+    def _process(self, wanted: Wanted) -> TrialProcess:
         kernel.adopt_orphans()
-        if not (fork_is_safe() and request.get("fork_is_safe", True)):
-            return Spawned(request)
-        self.start()
-        assert self._template is not None
-        return Forked(request, self._template)
+        if not (fork_is_safe() and wanted.request.get("fork_is_safe", True)):
+            return Spawned(wanted.request, wanted.interpreter)
+        return Forked(wanted.request, self._template_of(wanted.interpreter))
+
+    def _template_of(self, interpreter: Interpreter) -> "Template":
+        if interpreter not in self._templates:
+            self._templates[interpreter] = Template(interpreter)
+        return self._templates[interpreter]
 
     def interrupt(self) -> None:
         """For another thread: end the trial under way, whose `run` then returns. The next one gets a new template."""
-        if self._template is not None:
-            self._template.process.terminate()  # and what it forked; only the socket tells when
+        for template in self._templates.values():
+            template.process.terminate()  # and what it forked; only the socket tells when
 
     def close(self) -> None:
-        if self._template is not None:
-            self._template.close()
-            self._template = None
+        while self._templates:
+            self._templates.popitem()[1].close()
 
 
 def turns_of(place: int, wanted: Sequence[Wanted]) -> dict[str, Json]:
@@ -147,10 +155,14 @@ class _Started:
     """A process of bench.worker that speaks on `descriptor`; what it prints goes to `out`. What comes from it has a
     mark in its environment, and comes to this process where the one that started it is gone."""
 
-    def __init__(self, role: str, descriptor: int, *, stdin: int, out: IO[bytes] | int) -> None:
+    def __init__(
+        self, role: str, descriptor: int, *, stdin: int, out: IO[bytes] | int, interpreter: Interpreter
+    ) -> None:
         self._mark = secrets.token_hex(8)
         streams: dict[str, Any] = {"stdin": stdin, "stdout": out, "stderr": out, "pass_fds": [descriptor]}
-        self.process = start_worker("bench.worker", role, str(descriptor), mark=self._mark, **streams)
+        self.process = start_worker(
+            "bench.worker", role, str(descriptor), mark=self._mark, interpreter=interpreter, **streams
+        )
 
     def end_what_is_left(self) -> None:
         """Once it has ended itself: ends what it has left running."""
@@ -161,11 +173,13 @@ class _Started:
 class Template:
     """The process that trials are forked from. It imports torch while the parent goes on."""
 
-    def __init__(self) -> None:
+    def __init__(self, interpreter: Interpreter = OWN) -> None:
         self.errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed in `close`
         self.link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         self._lines, self._oom_kills = Lines(), kernel.oom_kills()
-        self._started = _Started("template", theirs.fileno(), stdin=subprocess.DEVNULL, out=self.errors)
+        self._started = _Started(
+            "template", theirs.fileno(), stdin=subprocess.DEVNULL, out=self.errors, interpreter=interpreter
+        )
         self.process = self._started.process
         theirs.close()
         self.ready, self.gone = False, False
@@ -240,9 +254,11 @@ class Forked(TrialProcess):
 class Spawned(TrialProcess):
     """A trial in a process that was started for it: seconds slower, for where fork is not safe."""
 
-    def __init__(self, request: dict[str, Json]) -> None:
+    def __init__(self, request: dict[str, Json], interpreter: Interpreter) -> None:
         with _connection(self) as theirs:
-            self._started = _Started("spawn", theirs.fileno(), stdin=subprocess.PIPE, out=subprocess.DEVNULL)
+            self._started = _Started(
+                "spawn", theirs.fileno(), stdin=subprocess.PIPE, out=subprocess.DEVNULL, interpreter=interpreter
+            )
         self._process = self._started.process
         self.pid = self._process.pid
         assert self._process.stdin is not None

@@ -10,6 +10,7 @@ import time
 
 from bench.base.kernel import die_with_parent
 from bench.base.records import Json, canonical_json
+from bench.base.version import PROTOCOL
 from bench.errors import BenchError
 from bench.worker.catalogue import plugins
 from bench.worker.catalogue.entries import KINDS, registered
@@ -40,7 +41,7 @@ def main(wanted: list[str]) -> None:
     facts |= {name: device["facts"] for name, device in here.items() if device["facts"]}
     notes = environment.notes() | {"devices": {name: device["label"] for name, device in here.items()}}
     catalogue["environment"] = {"facts": facts, "notes": notes}
-    catalogue["worker_sha256"] = worker_digest()
+    catalogue |= {"worker_sha256": worker_digest(), "protocol": PROTOCOL}
     sys.stdout.write(canonical_json(catalogue) + "\n")
 
 
