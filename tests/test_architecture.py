@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # From the ground up. A file imports from its own folder, from floors below its own, and on its floor from folders that
 # stand before its own: but a feature imports no other feature.
-FEATURES = ("report", "comparison", "diagnose", "inspect", "history", "lr_find", "doctor", "publish", "export")
+FEATURES = ("report", "comparison", "diagnose", "inspect", "history", "lr_find", "doctor", "publish", "export", "duel")
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "base", "statistics"),
     ("registry", "suite"),

@@ -12,6 +12,7 @@ from bench.base.answers import Answers
 from bench.base.metrics import ACCURACY, BUILT_IN, SPEED, Metric, metric_named
 from bench.base.records import (
     NOT_IDENTITY,
+    SEED_LIMIT,
     Component,
     Environment,
     Json,
@@ -51,7 +52,7 @@ class Cell:
     trial: Trial  # of its first seed
     model: str  # how people call it
     dataset: str
-    rows: tuple[Row, ...]  # one a seed
+    rows: tuple[Row, ...]  # one a seed; in a duel, which repeats seeds, several
     machine: str
     code_id: str
     pool: tuple[Result, ...] = ()
@@ -72,8 +73,8 @@ class Cell:
 
         Of seeds that were trained at once there is one timing a process: its other seeds are no replicates.
         """
-        if pools(metric):
-            return self.pool if self.pool and self.ok else self.ok
+        if pools(metric):  # how a seed was learnt is one figure, however often it was run
+            return self.pool if self.pool and self.ok else list({r.trial.seed: r for r in self.ok}.values())
         return list({result.run_id: result for result in self.ok}.values()) if self.trial.together else self.ok
 
     def n_of(self, metric: str) -> int:
@@ -105,16 +106,30 @@ class Cell:
         return mostly_disturbed(self.timings)
 
     def by_seed(self, metric: str) -> dict[int, float]:
-        """Seed → value, of the seeds that are ok and have it."""
+        """Seed → value, of the seeds that are ok and have it; of timings, each repeat of a seed by a key of its own."""
         if metric not in self._values:
-            results = self.results_of(metric)
-            self._values[metric] = {r.trial.seed: r.metrics[metric] for r in results if metric in r.metrics}
+            key = _seed if pools(metric) else self._replicate
+            self._values[metric] = {key(r): r.metrics[metric] for r in self.results_of(metric) if metric in r.metrics}
         return self._values[metric]
+
+    @cached_property
+    def _repeats(self) -> dict[int, int]:
+        """The key of each result of a seed that has several, by its id(). Those that are not ok count too: the n-th on
+        one side of a duel is the n-th on the other one."""
+        counted, found = Counter[int](), dict[int, int]()
+        for row in self.rows:
+            if row.result is not None:
+                found[id(row.result)] = row.trial.seed + counted[row.trial.seed] * SEED_LIMIT
+                counted[row.trial.seed] += 1
+        return found
+
+    def _replicate(self, result: Result) -> int:
+        return self._repeats.get(id(result), result.trial.seed)
 
     @cached_property
     def rounds(self) -> dict[int, InGroup]:
         """Seed → its speed by round, of the trials that shared their time with others."""
-        return rounds_by_seed(self.results_of(SPEED))
+        return rounds_by_seed(self.results_of(SPEED), key=self._replicate)
 
     def estimate(self, metric: str) -> Estimate | None:
         """Mean with its interval (`over` says what for); None where a seed lacks it: the rest would be other seeds'
@@ -145,6 +160,10 @@ class Cell:
     @property
     def finished_at(self) -> str:
         return max((result.finished_at for result in self.ok), default="")
+
+
+def _seed(result: Result) -> int:
+    return result.trial.seed
 
 
 def short_ids(ids: Sequence[str]) -> str:

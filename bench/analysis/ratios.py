@@ -23,27 +23,30 @@ def _paired(a: Cell, b: Cell) -> Ratio | None:
     seeds = a.by_seed(SPEED).keys() & b.by_seed(SPEED).keys()
     one, other = a.rounds, b.rounds
     shared = sorted(seed for seed in one.keys() & other.keys() if one[seed].group_id == other[seed].group_id)
-    if not shared or a.trial.cell_id == b.trial.cell_id:  # one trial is no pair with itself
+    same = a.trial.cell_id == b.trial.cell_id and {r.run_id for r in a.ok} & {r.run_id for r in b.ok}
+    if not shared or same:  # one trial is no pair with itself
         return None
     found = paired_ratio([log_ratios(one[seed].rounds, other[seed].rounds) for seed in shared])
     over = 0 if found is None else found.n if found.over == "seeds" else 1
     return found if over >= min(FEWEST, len(seeds)) else None
 
 
-def basis(*found: Ratio, apart: str = "the models ran one after the other") -> str:
+def basis(*found: Ratio, apart: str = "the models ran one after the other", replicates: str = "seeds") -> str:
     """What the intervals of ratios of one kind are, in words. `apart`: how those ran that shared no time."""
     count, over = span(each.n for each in found), found[0].over
     if over == "seeds":
-        return f"paired: both trained by turns, in the same rounds, {count} seeds"
+        return f"paired: both trained by turns, in the same rounds, {count} {replicates}"
     if over == "rounds":
         return f"paired, over {count} rounds of one seed: both trained by turns; other seeds are not in it"
     return f"not paired: {apart}"
 
 
-def bases(found: Iterable[Ratio | None], *, apart: str = "the models ran one after the other") -> list[str]:
+def bases(
+    found: Iterable[Ratio | None], *, apart: str = "the models ran one after the other", replicates: str = "seeds"
+) -> list[str]:
     """The `basis` of each kind among ratios that have an interval."""
     kinds: dict[Over, list[Ratio]] = {}
     for each in found:
         if each is not None and each.low is not None:
             kinds.setdefault(each.over, []).append(each)
-    return [basis(*each, apart=apart) for each in kinds.values()]
+    return [basis(*each, apart=apart, replicates=replicates) for each in kinds.values()]

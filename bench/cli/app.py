@@ -15,6 +15,7 @@ from bench.cli.compare import compare
 from bench.cli.convert import convert
 from bench.cli.diagnose import diagnose
 from bench.cli.doctor import doctor
+from bench.cli.duel import duel
 from bench.cli.export import export
 from bench.cli.export_model import export_model
 from bench.cli.fetch import fetch
@@ -47,6 +48,7 @@ app = typer.Typer(
 app.command(no_args_is_help=True)(run)
 app.command(no_args_is_help=True)(report)
 app.command(no_args_is_help=True)(compare)
+app.command(no_args_is_help=True)(duel)
 app.command("list", no_args_is_help=True)(list_)
 app.command(no_args_is_help=True)(fetch)
 app.command(no_args_is_help=True)(export)

@@ -23,9 +23,8 @@ from bench.execute.jobs import Group, Job, Order, group_id, outcomes, request
 from bench.execute.plan import Identifier
 from bench.execute.prepare import find_data_root
 from bench.execute.progress import Voice
-from bench.execute.run import Runner, now
+from bench.execute.run import Runner, now, to_run_again
 from bench.execute.signals import Stopped, signals_wait
-from bench.results.store import Writer
 
 LOSSES = 3  # how often a group is lost with a worker or a node before its jobs run by themselves; once more each
 SAY_SECONDS = 10.0  # after which it is said that nothing begins
@@ -66,7 +65,6 @@ class ClusterRunner(Runner):
     """Keeps every node supplied, takes back what comes, and is the only one who writes."""
 
     identifier: ClusterIdentifier
-    writer: Writer
     order: Order
 
     def __init__(self, prepared: ClusterPrepared, voice: Voice) -> None:
@@ -81,8 +79,8 @@ class ClusterRunner(Runner):
         self.heard = time.monotonic()
         self.told: set[str] = set()
 
-    def train(self, writer: Writer, order: Order) -> int:
-        self.writer, self.order = writer, order
+    def train(self, order: Order) -> int:
+        self.order = order
         try:
             while self._draw() or self.flying:
                 if self.cluster.refresh():
@@ -272,7 +270,7 @@ class ClusterRunner(Runner):
         with signals_wait():  # what has come is stored, all of it
             kept = {place: ending for place, ending in endings.items() if place not in lacks and place not in full}
             self._store(flight, kept, files_of=told)
-        again = [flight.again(jobs) for jobs in self._again(flight.jobs, endings, word["alone"])]
+        again = [flight.again(jobs) for jobs in to_run_again(flight.jobs, endings, word["alone"])]
         if elsewhere := tuple(flight.jobs[place] for place in sorted({*full, *lacks})):
             again.append(flight.again(elsewhere, avoid=avoid))
         self._hand_out_next(again)

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.analysis.metric_words import said
 from bench.comparison.pairs import DEFAULT_METRIC, Comparison, compare_sides
-from bench.comparison.sides import Folder, read_folder, split, whole
+from bench.comparison.sides import Folder, of_duel, read_folder, split, whole
 from bench.comparison.tables import cells_frame
 from bench.comparison.text import comparison_text
 from bench.errors import BenchError, nearest
 from bench.execute.prepare import open_results
+from bench.results.duels import folders_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,19 +44,22 @@ def compare_folders(
     data_root: Path | None = None,
     plugins: Sequence[str] = (),
 ) -> ShownComparison:
-    """Compares folder `b` with `a`, or within `a` one value of the axis `by` with another. Raises BenchError where the
-    question is wrong, a folder has no results, or the two have no cell in common."""
-    if b is None and not by:
+    """Compares folder `b` with `a`, within `a` one value of the axis `by` with another, or both sides of the duel in
+    `a`. Raises BenchError where the question is wrong, a folder has no results, or the two have no cell in common."""
+    duel = folders_of(a) if b is None and not by else None
+    if b is None and not by and duel is None:
         raise BenchError("bench compare: a second folder is missing; within one folder say what by: --by environment")
     if b is not None and by:
         raise BenchError("bench compare: --by compares within one folder; give one folder, or two without --by")
     if values and not by:
         raise BenchError("bench compare: --values chooses values of --by AXIS, which is not given")
-    first = open_folder(a, results=results, data_root=data_root, plugins=plugins)
-    if b is None:
-        sides = split(first, by, values=values)
+    opened = partial(open_folder, results=results, data_root=data_root, plugins=plugins)
+    if duel is not None:
+        sides = of_duel(opened(duel[0])), of_duel(opened(duel[1]))
+    elif b is None:
+        sides = split(opened(a), by, values=values)
     else:
-        second = open_folder(b, results=results, data_root=data_root, plugins=plugins)
+        first, second = opened(a), opened(b)
         names = _names(a, b)
         sides = replace(whole(first), name=names[0]), replace(whole(second), name=names[1])
     found = compare_sides(*sides, metric=metric or DEFAULT_METRIC)

@@ -94,6 +94,11 @@ class Comparison:
     differences: tuple[Difference, ...]
     several: int
 
+    @property
+    def duel(self) -> bool:
+        """Whether they are the two sides of a duel."""
+        return self.a.duel and self.b.duel
+
     @cached_property
     def compared(self) -> list[ComparedCell]:
         """The cells that have a ratio."""
@@ -110,8 +115,9 @@ class Comparison:
         if not self.metric.timing:
             return []
         a, b = ({result.run_id for result in side.results} for side in (self.a, self.b))
-        drift = "" if a & b else "; drift between the two runs is not in it"
-        return bases(ratios, apart=f"the two sides ran one after the other (Welch){drift}")
+        drift = "" if a & b or self.duel else "; drift between the two runs is not in it"
+        replicates = "pairs of trials" if self.duel else "seeds"
+        return bases(ratios, apart=f"the two sides ran one after the other (Welch){drift}", replicates=replicates)
 
     def count(self, verdict: Verdict) -> int:
         return sum(cell.verdict == verdict for cell in self.compared)
@@ -232,8 +238,8 @@ def _values(a: Cell, b: Cell, metric: str) -> tuple[tuple[list[float], list[floa
         one = "A" if together[0] else "B"
         return (first, second), f"one process trained the seeds of {one} at once: its timings stand beside no others"
     for name, cell, values in (("A", a, first), ("B", b, second)):
-        if len(values) < (1 if alike else cell.n):
-            some = f"in {len(values)} of {cell.n} trials" if values else "in no trial"
+        if len(values) < (1 if alike else cell.n_of(metric)):
+            some = f"in {len(values)} of {cell.n_of(metric)} trials" if values else "in no trial"
             return (first, second), f"{name} has {metric} {some}"
         if min(values) <= 0:
             return (first, second), f"{name} has a {metric} of {min(values):g}"

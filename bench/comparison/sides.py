@@ -10,7 +10,7 @@ from bench.base.records import NOT_IDENTITY, Result, TrainSettings
 from bench.errors import BenchError, nearest
 from bench.present.format import listing
 from bench.results.doctor import Doctor, stored
-from bench.results.frame import Row, latest, threads_of
+from bench.results.frame import Row, age, latest, threads_of
 from bench.results.store import Store
 from bench.suite.plan import Suite
 
@@ -39,12 +39,13 @@ class Folder:
 @dataclass(frozen=True, eq=False)
 class Side:
     """One side: its name, its rows (a trial and its newest result in an environment), and the folder they are from.
-    `axis`: the setting by which it was split off, if it was."""
+    `axis`: the setting by which it was split off, if it was. Of a side of a duel every result is a row."""
 
     name: str
     rows: tuple[Row, ...]
     folder: Folder
     axis: str = ""
+    duel: bool = False
 
     @property
     def results(self) -> list[Result]:
@@ -77,6 +78,13 @@ def _schemas(store: Store) -> frozenset[int]:
 def whole(folder: Folder) -> Side:
     """Returns a whole folder as one side."""
     return Side(folder.name, latest(folder.results, folder.suite).rows, folder)
+
+
+def of_duel(folder: Folder) -> Side:
+    """Returns a side of a duel: its seeds may have been repeated, and each result is one of a pair."""
+    results = sorted(folder.results, key=age)
+    name = next((text for each in results if (text := str(each.environment.notes.get("duel") or ""))), folder.name)
+    return Side(name, tuple(Row(each.trial, each) for each in results), folder, duel=True)
 
 
 def split(folder: Folder, by: str, *, values: Sequence[str] = ()) -> tuple[Side, Side]:

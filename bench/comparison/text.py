@@ -20,12 +20,13 @@ def comparison_text(comparison: Comparison) -> str:
     return page_of(
         [
             _head(comparison),
+            *([_differences(comparison)] if comparison.duel else []),
             wrapped(answer(comparison)),
             to_text(cells_table(comparison), most_rows=MOST_ROWS, more=MORE),
             _pairs(comparison),
             *_batches(comparison),
             (line for text in remarks(comparison) for line in wrapped(text)),
-            _differences(comparison),
+            *([] if comparison.duel else [_differences(comparison)]),
         ]
     )
 

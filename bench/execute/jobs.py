@@ -47,11 +47,15 @@ def groups(all_jobs: Iterable[Job]) -> list[Group]:
     found: dict[object, list[Job]] = {}
     for number, job in enumerate(all_jobs):
         trial, most = job[0].trial, job[0].trial.measure.turns or MOST_TURNS
-        workers = trial.train.num_workers if trial.train.loader == "dataloader" else 0
-        shares = most > 1 and not trial.together and not workers
-        key = (trial.seed, trial.device, job[0].environment_id, most) if shares else number
+        key = (trial.seed, trial.device, job[0].environment_id, most) if shares(trial) else number
         found.setdefault(key, []).append(job)
     return [part for own in found.values() for part in _cut(own, own[0][0].trial.measure.turns or MOST_TURNS)]
+
+
+def shares(trial: Trial) -> bool:
+    """Whether it may share the time with others."""
+    workers = trial.train.num_workers if trial.train.loader == "dataloader" else 0
+    return trial.measure.turns != 1 and not trial.together and not workers
 
 
 def _cut(own: Sequence[Job], most: int) -> Iterator[Group]:
@@ -72,7 +76,7 @@ def _cut(own: Sequence[Job], most: int) -> Iterator[Group]:
         yield tuple(own[number * len(own) // count : (number + 1) * len(own) // count])
 
 
-def group_id(group: Group, run_id: str) -> str:
+def group_id(group: Sequence[Job], run_id: str) -> str:
     """What its trials have in common with nothing else; empty where there is one process alone."""
     return digest(" ".join([run_id, *(planned.trial.trial_id for job in group for planned in job)])) * (len(group) > 1)
 

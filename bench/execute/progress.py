@@ -61,12 +61,14 @@ class Voice:
     def progress(self, trial: Trial, what: Mapping[str, Json]) -> None:
         """Where the trial is: phase, epoch, epochs, loss."""
 
-    def trial_ends(self, result: Result) -> None:
-        """Say what became of it."""
+    def trial_ends(self, result: Result, *, side: str = "") -> None:
+        """Say what became of it; `side`: of a duel."""
         self.done += 1
-        trial = describe_trial(result.trial, self.axes)
-        self.say(f"[{self.done}/{self.total}] {trial}: {describe_ending(result)}")
+        self.say(f"[{self.done}/{self.total}] {self._called(result, side)}: {describe_ending(result)}")
         self.say_notes(result)
+
+    def _called(self, result: Result, side: str) -> str:
+        return " · ".join(filter(None, (side, describe_trial(result.trial, self.axes))))
 
     def say_notes(self, result: Result) -> None:
         """What has to be known of a result, once for each data set and model."""
@@ -138,11 +140,11 @@ class LiveVoice(Voice):
             where = f"epoch {what['epoch']}/{what['epochs']} · loss {what['loss']:.3f}"
         self._draw(trial, where)
 
-    def trial_ends(self, result: Result) -> None:
+    def trial_ends(self, result: Result, *, side: str = "") -> None:
         self.done += 1
         self._under_way.discard(result.trial_id)
         if result.status not in ("ok", "skipped"):
-            self.say(f"{describe_trial(result.trial, self.axes)}: {describe_ending(result)}")
+            self.say(f"{self._called(result, side)}: {describe_ending(result)}")
         self.say_notes(result)
         self._draw(None, "")
 

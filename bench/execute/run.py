@@ -2,19 +2,20 @@
 
 import secrets
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import TypeAlias, TypeVar
 
 from bench.base import files
 from bench.base.records import Environment, Json, Result, Trial
 from bench.errors import EXIT_OK, EXIT_TRIALS, one_line
+from bench.execute.ask_worker import OWN, Interpreter
 from bench.execute.executors.exit_status import Ending
 from bench.execute.executors.local import Executor, Wanted
 from bench.execute.holder import Holder
 from bench.execute.jobs import (
-    Group,
     Job,
     Order,
     StatusFile,
@@ -124,11 +125,21 @@ def ran_of(prepared: Prepared, trained: int) -> Ran:
 
 
 class Runner:
-    """Runs the trials of a plan one after the other and stores what became of each."""
+    """Runs the trials of a plan and stores what became of each. `writer` is there inside of `writing`."""
 
-    def __init__(self, prepared: Prepared, executor: Executor, voice: Voice) -> None:
-        self.prepared, self.executor, self.voice = prepared, executor, voice
-        self.run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+    writer: Writer
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        executor: Executor,
+        voice: Voice,
+        *,
+        interpreter: Interpreter = OWN,
+        run_id: str = "",
+    ) -> None:
+        self.prepared, self.executor, self.voice, self.interpreter = prepared, executor, voice, interpreter
+        self.run_id = run_id or f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
         again = ("*",) if prepared.options.fresh else tuple(parse_retry(prepared.options.retry))
         budget = prepared.suite.budget
         self.status_file = StatusFile(
@@ -165,63 +176,35 @@ class Runner:
 
     def run(self, plan: Plan, order: Order) -> int:
         """Runs the plan. Returns how many trials were started. Raises BenchError where the disk takes no more."""
-        writer, suite = self.prepared.store.writer(self.run_id), self.prepared.suite
-        try:
-            for planned in plan.settled:
-                writer.append(self._settled(planned))
+        suite = self.prepared.suite
+        with self.writing():
+            self.settle(plan.settled)
             if plan.to_run:
                 names = [*suite.axis("dataset").labels, *suite.axis("model").labels]
                 self.voice.begin(len(plan.to_run), axes=varying(suite), names=names)
                 self.status_file.begins(plan)
-            return self.train(writer, order)
-        except OSError as error:
-            raise cannot_write(writer.path, str(error.strerror)) from error
-        finally:
-            writer.close()
+            return self.train(order)
 
-    def train(self, writer: Writer, order: Order) -> int:
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Inside, results can be stored. Raises BenchError where the disk takes no more."""
+        self.writer = self.prepared.store.writer(self.run_id)
+        try:
+            yield
+        except OSError as error:
+            raise cannot_write(self.writer.path, str(error.strerror)) from error
+        finally:
+            self.writer.close()
+
+    def train(self, order: Order) -> int:
         """Run every job and store what became of it. Returns the number of trials that were started."""
         started = 0
         for group in order.groups():
             started += sum(map(len, group))
-            order.tell(self._run_group(writer, group, order))
+            order.tell(run_group([(self, job) for job in group], order))
         return started
 
-    def _run_group(self, writer: Writer, group: Group, order: Order) -> list[Result]:
-        """Runs the jobs of a group and stores what became of them. Those for which there was no memory beside the
-        others run after them."""
-        writer.refuse_lost()  # before it is trained for nothing
-        began, stopped = now(), None
-        endings: dict[int, Ending] = {}
-        alone: frozenset[int] = frozenset()
-        with ExitStack() as stack:
-            wanted = [self._wanted(job, order, stack) for job in group]
-            try:
-                alone = self.executor.run_group(wanted, told=endings.__setitem__)
-            except Stopped as signal:
-                stopped = signal
-                ending = Ending(None, "interrupted", f"the run was stopped by {signal}")
-                endings |= {place: ending for place in range(len(group)) if place not in endings}
-        results = []
-        for place in sorted(endings):
-            shared = group_id(group, self.run_id) if len(endings) > 1 else ""
-            results += self._put(
-                writer, group[place], endings[place], order, began=began, group_id=shared, stopped=stopped
-            )
-        if stopped is not None:
-            raise stopped
-        for again in self._again(group, endings, alone):
-            results += self._run_group(writer, again, order)
-        return results
-
-    def _again(self, group: Group, ended: Collection[int], alone: Collection[int]) -> Iterator[Group]:
-        """The jobs that have not run: those that have to be by themselves, and the rest together."""
-        left = tuple(job for place, job in enumerate(group) if place not in ended and place not in alone)
-        yield from [(group[place],) for place in sorted(alone)]
-        if left:
-            yield left
-
-    def _wanted(self, job: Job, order: Order, stack: ExitStack) -> Wanted:
+    def wanted(self, job: Job, order: Order, stack: ExitStack) -> Wanted:
         """What the process of a job is asked for; `stack` ends what is there for it alone."""
         trials = [planned.trial for planned in job]
         trial = trials[0]
@@ -240,11 +223,11 @@ class Runner:
             timeout_seconds=limit_seconds,
             on_progress=lambda what: self._progress(trial, what),
             timing_seconds=trial.measure.timing_seconds,
+            interpreter=self.interpreter,
         )
 
-    def _put(
+    def put(
         self,
-        writer: Writer,
         job: Job,
         ending: Ending,
         order: Order,
@@ -262,11 +245,11 @@ class Runner:
             for planned, said in zip(job, outcomes(ending, len(job)), strict=True)
         ]
         for result in results:
-            writer.append(result)
+            self.writer.append(result)
             if result.status == "ok" and not result.trial.train.keep_checkpoints:
                 self.prepared.store.remove_checkpoints(result.trial_id)
             if stopped is None:
-                self.voice.trial_ends(result)
+                self.voice.trial_ends(result, side=self.interpreter.side)
         for result in results:
             # By itself: the disk takes no more, and would not take the next one's either.
             if result.status == "interrupted" and not cut and stopped is None:
@@ -318,9 +301,55 @@ class Runner:
             group_id=group_id,
         )
 
-    def _settled(self, planned: Planned) -> Result:
-        status, reason = ("skipped", planned.skip) if planned.skip else ("failed", planned.fail)
-        return self.result(planned, {"status": status, "reason": reason}, began=now())
+    def settle(self, settled: Iterable[Planned]) -> list[Result]:
+        """Stores why trials cannot run."""
+        results = []
+        for planned in settled:
+            status, reason = ("skipped", planned.skip) if planned.skip else ("failed", planned.fail)
+            results.append(self.result(planned, {"status": status, "reason": reason}, began=now()))
+            self.writer.append(results[-1])
+        return results
+
+
+# Jobs that share the time, each with the runner that stores it.
+Parts: TypeAlias = Sequence[tuple[Runner, Job]]
+Part = TypeVar("Part")
+
+
+def run_group(parts: Parts, order: Order) -> list[Result]:
+    """Runs the jobs of a group and stores what became of them. Those for which there was no memory beside the others
+    run after them."""
+    for runner, _ in parts:
+        runner.writer.refuse_lost()  # before it is trained for nothing
+    began, stopped = now(), None
+    endings: dict[int, Ending] = {}
+    alone: frozenset[int] = frozenset()
+    with ExitStack() as stack:
+        wanted = [runner.wanted(job, order, stack) for runner, job in parts]
+        try:
+            alone = parts[0][0].executor.run_group(wanted, told=endings.__setitem__)
+        except Stopped as signal:
+            stopped = signal
+            ending = Ending(None, "interrupted", f"the run was stopped by {signal}")
+            endings |= {place: ending for place in range(len(parts)) if place not in endings}
+    shared = group_id([job for _, job in parts], parts[0][0].run_id) if len(endings) > 1 else ""
+    results = []
+    for place in sorted(endings):
+        runner, job = parts[place]
+        results += runner.put(job, endings[place], order, began=began, group_id=shared, stopped=stopped)
+    if stopped is not None:
+        raise stopped
+    for again in to_run_again(parts, endings, alone):
+        results += run_group(again, order)
+    return results
+
+
+def to_run_again(group: Sequence[Part], ended: Collection[int], alone: Collection[int]) -> Iterator[tuple[Part, ...]]:
+    """The parts of a group that have not run: those that have to be by themselves, and the rest together."""
+    left = tuple(part for place, part in enumerate(group) if place not in ended and place not in alone)
+    yield from [(group[place],) for place in sorted(alone)]
+    if left:
+        yield left
 
 
 def now() -> str:

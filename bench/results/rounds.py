@@ -1,6 +1,6 @@
 """How fast a trial was in each round of its group, from what is stored of it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from bench.base.records import Result
@@ -16,8 +16,11 @@ class InGroup(NamedTuple):
     rounds: Rounds
 
 
-def by_seed(results: Iterable[Result]) -> dict[int, InGroup]:
-    """Seed → the rounds of its trial; none of a trial that had the time for itself, or whose blocks do not fit."""
+def by_seed(
+    results: Iterable[Result], *, key: Callable[[Result], int] = lambda result: result.trial.seed
+) -> dict[int, InGroup]:
+    """Seed, or another `key`, → the rounds of its trial; none of a trial that had the time for itself, or whose blocks
+    do not fit."""
     found = {}
     for result in filter(lambda each: each.group_id, results):  # of the others nothing is read
         seconds, samples, rounds = (result.samples.get(name, ()) for name in BLOCKS)
@@ -25,5 +28,5 @@ def by_seed(results: Iterable[Result]) -> dict[int, InGroup]:
         # Of a resumed trial: what ran before it went on was timed in the rounds of another group.
         kept = [block for block in zip(seconds, samples, rounds, strict=True) if block[2] >= 0] if fit else []
         if kept:
-            found[result.trial.seed] = InGroup(result.group_id, rounds_of(*zip(*kept, strict=True)))
+            found[key(result)] = InGroup(result.group_id, rounds_of(*zip(*kept, strict=True)))
     return found

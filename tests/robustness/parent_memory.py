@@ -54,7 +54,7 @@ class Reader(Voice):
         self.began, self.count, self.finished = time.monotonic(), count, 0
         self.read: dict[int, int] = {}
 
-    def trial_ends(self, result: Result) -> None:
+    def trial_ends(self, result: Result, *, side: str = "") -> None:
         self.finished += 1
         if result.status != "ok":
             sys.exit(f"trial {self.finished} is {result.status}: {result.reason}")
