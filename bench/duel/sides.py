@@ -139,15 +139,12 @@ def _package_of(python: str) -> Path:
         )
         told = json.loads(done.stdout.splitlines()[-1])
         version, origin = tuple(told["version"]), told["bench"]
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no Python: it does not run Python's code"
-        raise BenchError(f"--against {python}: {why}; give a Python, as in .venv/bin/python") from error
+    except OSError as error:
+        raise BenchError(f"--against {python}: {error.strerror}; give a Python, as in .venv/bin/python") from error
     except subprocess.TimeoutExpired as error:
         raise BenchError(f"--against {python}: it does not answer within {PROBE_SECONDS:g} s") from error
-    except (IndexError, KeyError, TypeError) as error:
-        raise BenchError(
-            f"--against {python}: it is no Python: it said nothing; give one, as in .venv/bin/python"
-        ) from error
+    except (LookupError, TypeError, ValueError) as error:
+        raise BenchError(f"--against {python}: it is no Python; give one, as in .venv/bin/python") from error
     if version < OLDEST_PYTHON:
         needed = ".".join(map(str, OLDEST_PYTHON))
         raise BenchError(

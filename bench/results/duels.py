@@ -1,6 +1,5 @@
 """Where the results of duels lie: results/<suite>-duel/<moment>/A and …/B, each an ordinary folder of results."""
 
-import secrets
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,7 +8,7 @@ SIDES = ("A", "B")
 
 def new_folder(results: Path, suite: str) -> Path:
     """The folder of a duel that begins now; it is not made."""
-    return results / f"{suite}-duel" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+    return results / f"{suite}-duel" / f"{datetime.now(UTC):%Y%m%dT%H%M%S-%f}"
 
 
 def folders_of(folder: Path) -> tuple[Path, Path] | None:
