@@ -82,12 +82,12 @@ def _opened(
 
 
 def _refuse_other(folder: Path) -> None:
+    from bench.results.duels import instead_of
     from bench.results.store import SUITE_FILE
 
     if not folder.is_dir() or not any((folder / name).exists() for name in ("trials", SUITE_FILE)):
-        raise BenchError(
-            f"{folder}: no folder of results (no {SUITE_FILE}, no trials/); such a folder is results/<suite>"
-        )
+        why = f"no folder of results (no {SUITE_FILE}, no trials/); such a folder is results/<suite>"
+        raise BenchError(f"{folder}: {instead_of(folder) or why}")
 
 
 def _whole_plan(suite: "Suite") -> frozenset[str]:

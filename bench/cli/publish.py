@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +13,7 @@ from bench.errors import EXIT_OK, EXIT_TRIALS, BenchError
 
 if TYPE_CHECKING:
     from bench.publish.document import Opener, Refreshed
+    from bench.publish.source import Duel
 
 
 def publish(
@@ -31,7 +32,7 @@ def publish(
     """Put tables and figures between the markers of a document.
 
     \b
-    Blocks: models, summary, plot, answer, conditions. In the document:
+    Blocks: models, summary, plot, answer, conditions, duel. In the document:
       <!-- bench:summary rows=model columns=device metric=test_accuracy -->
       <!-- /bench -->
 
@@ -68,9 +69,12 @@ def _opener(results: Path, data_root: Path | None, plugins: Sequence[str]) -> "O
     """What reads results for blocks: each folder once."""
     from bench.execute.prepare import of_the_plan, open_results
     from bench.publish.source import Source
+    from bench.results.duels import folders_of
 
     @cache
     def opened(target: Path, shown: str) -> Source:
+        if folders_of(target) is not None:
+            return Source(target, None, (), shown, duel=partial(_duel, target))
         store, suite = open_results(target, results=results, data_root=data_root, plugins=plugins)
         store.refresh_some()
         planned, others = of_the_plan(store.results, suite)
@@ -83,6 +87,19 @@ def _opener(results: Path, data_root: Path | None, plugins: Sequence[str]) -> "O
         return Source(store.folder, suite, planned, shown, cache(render))
 
     return opened
+
+
+def _duel(folder: Path, metric: str) -> "Duel":
+    """What a block shows of the duel in `folder`, of several the newest."""
+    from dataclasses import replace
+
+    from bench.comparison.ask import compare_folders
+    from bench.comparison.tables import cells_table
+    from bench.comparison.write import sentences_of
+    from bench.publish.source import Duel
+
+    found = compare_folders(folder, metric=metric)
+    return Duel(replace(cells_table(found), notes=()), sentences_of(found))  # the sentences say more
 
 
 def _nothing(documents: Sequence[Path], given: Path | None, *, left: bool) -> str:

@@ -12,7 +12,7 @@ from bench.analysis.cells import Cell, doubtful, paired_difference
 from bench.analysis.metric_words import DOCTORED, metric_called
 from bench.analysis.ratios import bases
 from bench.analysis.ratios import ratio as ratio_between
-from bench.base.metrics import ACCURACY, Metric
+from bench.base.metrics import ACCURACY, BUILT_IN, SPEED, Metric
 from bench.base.records import TOGETHER
 from bench.comparison.differences import Difference, differences, settings_apart
 from bench.comparison.matching import Match, Pair, describe, match
@@ -115,9 +115,13 @@ class Comparison:
         if not self.metric.timing:
             return []
         a, b = ({result.run_id for result in side.results} for side in (self.a, self.b))
-        drift = "" if a & b or self.duel else "; drift between the two runs is not in it"
-        replicates = "pairs of trials" if self.duel else "seeds"
-        return bases(ratios, apart=f"the two sides ran one after the other (Welch){drift}", replicates=replicates)
+        apart, replicates = "the two sides ran one after the other (Welch)", "seeds"
+        if self.duel:
+            replicates = "pairs of trials"
+            apart = apart if self.metric.name == SPEED else f"only {BUILT_IN[SPEED].label} is, round by round (Welch)"
+        elif not a & b:
+            apart += "; drift between the two runs is not in it"
+        return bases(ratios, apart=apart, replicates=replicates)
 
     def count(self, verdict: Verdict) -> int:
         return sum(cell.verdict == verdict for cell in self.compared)

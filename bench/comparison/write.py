@@ -13,6 +13,7 @@ from bench.present.files import save_figures, table_section, write_tables, writi
 from bench.present.tables import Table, escape_markdown, to_markdown, write_frame
 
 PAGE = "compare.md"
+NOTHING_DIFFERS = "Nothing that is recorded differs: settings, environment, versions and code agree."
 MAYBE = ("best-batch", "crossover")  # tables that not every comparison has
 
 
@@ -31,6 +32,18 @@ def write_comparison(comparison: Comparison, folder: Path) -> Path:
         page = "\n\n".join(_page(comparison, tables, pictures)) + "\n"
         files.write(folder / PAGE, page)
     return folder / PAGE
+
+
+def sentences_of(comparison: Comparison) -> list[str]:
+    """Returns what is said beside the table of cells, in a document of the user's own: the answer first."""
+    differ = [str(each) for each in comparison.differences]
+    return [
+        answer(comparison),
+        f"B against A: {comparison.metric.label}; means and the ratio B / A with their 95 % intervals.",
+        *(f"{letter}: {side} · {conditions}." for letter, side, conditions in side_lines(comparison)),
+        f"What differs (A against B): {'; '.join(differ)}." if differ else NOTHING_DIFFERS,
+        *remarks(comparison),
+    ]
 
 
 def refuse_results(folder: Path) -> None:
@@ -62,7 +75,7 @@ def _page(comparison: Comparison, tables: list[Table], pictures: dict[str, str])
     if comparison.differences:
         yield to_markdown(differences_table(comparison)).rstrip()
     else:
-        yield "Nothing that is recorded differs: settings, environment, versions and code agree."
+        yield NOTHING_DIFFERS
     yield "Every cell with all its numbers: [tables/comparison.csv](tables/comparison.csv)."
 
 

@@ -49,7 +49,7 @@ def duel(options: Options, opponent: Opponent, *, rounds: int | None, voice: Voi
         sides = both_sides(options, file, opponent, folder=folder, stack=stack)
         executor = LocalExecutor(*(side.interpreter for side in sides))
         try:
-            with measuring(executor, voice, holder=Holder("bench duel", file.name, str(folder.absolute()))):
+            with measuring(executor, voice, holder=Holder("bench duel", file.name)):
                 return Fought(folder, _Duel(sides, executor, voice).run(folder, rounds))
         finally:
             voice.end()

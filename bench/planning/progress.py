@@ -7,6 +7,7 @@ from datetime import datetime
 from bench.base.records import NOT_THERE, Result, Trial
 from bench.errors import BenchError
 from bench.planning.costs import Costs, DeviceEstimate, estimate, kind_of, length_of, past_jobs
+from bench.results.duels import instead_of
 from bench.results.frame import age
 from bench.results.status import Status, age_seconds, now, statuses
 from bench.results.store import Store, to_repeat
@@ -70,10 +71,8 @@ def look(store: Store) -> tuple[Suite, Progress]:
     or it is damaged."""
     runs = statuses(store.folder)  # before the results: a run that ends in between has stored all of them
     if not store.folder.is_dir() or (stored := store.load_suite()) is None:
-        raise BenchError(
-            f"{store.folder}: no run has planned anything there (no suite.json); give results/NAME, or the suite file "
-            "with --results"
-        )
+        why = "no run has planned anything there (no suite.json); give results/NAME, or the suite file with --results"
+        raise BenchError(f"{store.folder}: {instead_of(store.folder) or why}")
     store.refresh()
     suite = suite_from_json(stored)
     return suite, progress_of(suite, store.results, runs, at=now())

@@ -105,6 +105,18 @@ def _conditions(request: Request) -> Iterator[str]:
         yield request.markup.bullets(lines)
 
 
+def _duel(request: Request) -> Iterator[str]:
+    """Which of the two sides of a duel is faster, cell by cell, with what differs between them."""
+    source = request.source
+    if source.duel is None:
+        raise BlockError("no duel lies there: bench duel keeps each in a folder results/SUITE-duel/MOMENT")
+    found = source.duel(request.attributes.get("metric", ""))
+    yield request.markup.table(found.table)
+    yield from map(request.markup.text, found.sentences)
+    if source.shown:
+        yield request.markup.text(f"Source: {source.shown}.")
+
+
 def _plot(request: Request) -> Iterator[str]:
     """Pictures of the report, linked or copied, with the conditions that they were measured under."""
     source, names = request.source, request.listed("name") or [""]
@@ -168,6 +180,7 @@ KINDS: dict[str, BlockKind] = {
     "plot": BlockKind(_plot, ("name", "copy", "alt"), filters=False),
     "answer": BlockKind(_answer),
     "conditions": BlockKind(_conditions),
+    "duel": BlockKind(_duel, ("metric",), filters=False),
 }
 
 
@@ -182,6 +195,8 @@ def content(name: str, request: Request) -> str:
             choices = [*own, *(AXES if kind.filters else ())]
             axes = ", and the axes of the suite, as in device=cpu" if kind.filters else ""
             raise BlockError(f"{key}: no such attribute{nearest(key, choices)} (there are: {', '.join(own)}{axes})")
+    if request.source.duel is not None and kind.make is not _duel:
+        raise BlockError("a duel lies there: bench:duel shows it; other blocks show one of its sides: results=…/A")
     if not request.check:
         request.source.render()  # what blocks link to is there, and says the same as they do
     return "\n\n".join(kind.make(request))

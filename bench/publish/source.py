@@ -12,6 +12,7 @@ from bench.analysis.sections import narrowed, sections_of
 from bench.base.records import Json, Result, canonical_json, digest
 from bench.errors import nearest
 from bench.present.format import listing, plural
+from bench.present.tables import Table
 from bench.results.doctor import Doctor, stored
 from bench.results.frame import latest
 from bench.suite.plan import Suite
@@ -26,15 +27,25 @@ class BlockError(Exception):
 
 
 @dataclass(frozen=True)
+class Duel:
+    """What a block shows of a duel: the table of its cells, and the sentences below it."""
+
+    table: Table
+    sentences: Sequence[str]
+
+
+@dataclass(frozen=True)
 class Source:
     """The results of one folder, for blocks of one document. `shown` is the folder as the document names it; empty
-    where it does not. `render` brings the report of the folder up to date."""
+    where it does not. `render` brings the report of the folder up to date. `duel`, by metric: of a folder that holds
+    the two sides of one, and no results itself."""
 
     folder: Path
     suite: Suite | None
     results: Sequence[Result]
     shown: str = ""
     render: Callable[[], None] = field(default=lambda: None)
+    duel: Callable[[str], Duel] | None = None
 
     @property
     def name(self) -> str:

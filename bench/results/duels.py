@@ -18,3 +18,11 @@ def folders_of(folder: Path) -> tuple[Path, Path] | None:
         if (a / "trials").is_dir() or (b / "trials").is_dir():
             return a, b
     return None
+
+
+def instead_of(folder: Path) -> str:
+    """What to give to a command that takes one folder of results and got that of a duel; empty where it is none."""
+    found = folders_of(folder)
+    if found is None:
+        return ""
+    return f"a duel lies there; bench compare {folder} shows it, and its two sides are {found[0]} and {found[1]}"

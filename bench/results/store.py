@@ -17,6 +17,7 @@ from pathlib import Path
 from bench.base import checkpoint_file, files
 from bench.base.records import Json, Result, canonical_json
 from bench.errors import BenchError
+from bench.results.duels import instead_of
 from bench.results.lines import read_line
 from bench.results.timing import DISTURBED, timings
 
@@ -42,7 +43,8 @@ class Store:
         """As `refresh`; BenchError where the folder holds no result at all."""
         new = self.refresh()
         if not self.results:
-            why = "no results there (no trials/*.jsonl); run the suite first, or give results/NAME"
+            why = instead_of(self.folder)
+            why = why or "no results there (no trials/*.jsonl); run the suite first, or give results/NAME"
             if self.damaged:
                 why = "no result there can be read (damaged, or a link, which is not followed): see bench check"
             raise BenchError(f"{self.folder}: {why}")
