@@ -58,7 +58,7 @@ def duel(
     try:
         fought = fight(options, Opponent(against, against_ref), rounds=rounds, voice=voice)
     except Stopped as stopped:
-        voice.say(f"stopped by {stopped}; what is done is stored, bench compare shows it")
+        voice.say(f"stopped by {stopped}; the same command begins a new duel")
         return stopped.exit_code
     try:
         print(compare_folders(fought.folder), end="")

@@ -1,9 +1,11 @@
 """Runs a duel: each trial of a suite on both sides at once, by turns; the sides take turns to begin, too."""
 
 import secrets
+import shlex
+import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +21,7 @@ from bench.execute.plan import Plan, Planned
 from bench.execute.prepare import Options, read
 from bench.execute.progress import Voice, varying
 from bench.execute.run import Runner, run_group
-from bench.execute.signals import signals_raise
+from bench.execute.signals import Stopped, signals_raise
 from bench.present.format import plural
 from bench.results import doctor
 from bench.results.duels import new_folder
@@ -48,11 +50,24 @@ def duel(options: Options, opponent: Opponent, *, rounds: int | None, voice: Voi
         Store(folder).refuse_unwritable()
         sides = both_sides(options, file, opponent, folder=folder, stack=stack)
         executor = LocalExecutor(*(side.interpreter for side in sides))
+        found = _Duel(sides, executor, voice)
         try:
             with measuring(executor, voice, holder=Holder("bench duel", file.name)):
-                return Fought(folder, _Duel(sides, executor, voice).run(folder, rounds))
+                return Fought(folder, found.run(folder, rounds))
+        except Stopped:
+            if found.measured:
+                voice.say(f"what is done is stored: python -m bench compare {shlex.quote(str(folder))}")
+            else:  # else `bench compare` would take it for the newest duel
+                _remove(folder)
+            raise
         finally:
             voice.end()
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):  # others lie there
+        folder.parent.rmdir()
 
 
 def repeats(trials: Sequence[Trial], rounds: int | None) -> Iterator[list[Trial]]:
@@ -80,6 +95,7 @@ class _Duel:
         self._begun = 0  # pairs
         self._lost: set[str] = set()  # cells with a trial that did not end well: they are not repeated
         self._whole = True
+        self.measured = False  # whether a trial has ended well
 
     def run(self, folder: Path, rounds: int | None) -> bool:
         """Runs all repeats. Returns whether every trial ended well, or was skipped."""
@@ -142,6 +158,7 @@ class _Duel:
                     self._took(result)
 
     def _took(self, result: Result) -> None:
+        self.measured |= result.status == "ok"
         if result.status != "ok":
             self._lost.add(result.trial.cell_id)
             self._whole &= result.status == "skipped"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.benchmarks.beside import (
     document,
+    duel,
     engines,
     floors,
     grid,
@@ -40,6 +41,7 @@ BY_NAME: dict[str, Callable[[Settings], Json]] = {
     "turns": turns.measure,
     "null": null.measure,
     "timing": timing.measure,
+    "duel": duel.measure,
 }
 ROUNDS = 5
 
@@ -57,7 +59,7 @@ def parsed() -> argparse.Namespace:
         "--rounds",
         type=int,
         default=0,
-        help=f"processes a side [default: {ROUNDS}]; repeats of turns [12], runs of null [40]",
+        help=f"processes a side [default: {ROUNDS}]; repeats of turns [12], runs of null [40], of duel [40]",
     )
     parser.add_argument("--results", type=Path, default=ROOT / "results/published/performance", metavar="DIR")
     parser.add_argument("--document", type=Path, default=ROOT / "docs/performance.md", metavar="FILE")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from tests.benchmarks.beside import grid, null, scale, spinning, timing, training, turns
+from tests.benchmarks.beside import duel, grid, null, scale, spinning, timing, training, turns
 from tests.benchmarks.beside.floors import floor_seconds
 from tests.benchmarks.beside.kept import Kept
 from tests.benchmarks.beside.measured import Json
@@ -57,7 +57,7 @@ def _short(held: Json) -> str:
 def conditions(kept: Kept) -> str:
     """One line a benchmark: where, when, with how many processes a side, of which commit."""
     lines = []
-    for name in ("training", "grid", "scale", "engines", "floors", "spinning", "turns", "null", "timing"):
+    for name in ("training", "grid", "scale", "engines", "floors", "spinning", "turns", "null", "timing", "duel"):
         held = kept.load(name)
         if held is None:
             lines.append(f"- {name}: not measured yet")
@@ -291,6 +291,20 @@ def null_table(found: Json) -> str:
     return _table(rows, head)
 
 
+def duel_table(found: Json) -> str:
+    """By what one side waits: duels, in how many a cell or every cell has a verdict, and what cells are called."""
+    rows = []
+    for case in found["cases"]:
+        duels, told = case["duels"], duel.verdicts(case["duels"])
+        middle = statistics.geometric_mean([cell[1] for cells in duels for cell in cells])
+        rows.append([f"{100 * case['share']:.0f} %", str(len(duels)), str(duel.decided(duels)), str(duel.agreed(duels)),
+                     str(told.total()), *(str(told[each]) for each in duel.VERDICTS),
+                     str(duel.left_out(duels)), f"{middle:.3f}"])  # fmt: skip
+    head = ["B waits", "duels", "a cell faster or slower", "every cell so", "cells", *duel.VERDICTS, "leave 1 out",
+            "ratio"]  # fmt: skip
+    return _table(rows, head)
+
+
 def _times(ratio: Json) -> str:
     """`1.02 [0.99, 1.05]`."""
     digits = 2 if ratio["ratio"] < 10 else 1
@@ -316,4 +330,5 @@ PARTS: dict[str, Callable[[Json], str]] = {
     "turns": turns_table,
     "null": null_table,
     "timing": timing_table,
+    "duel": duel_table,
 }
