@@ -28,7 +28,7 @@ def duel(
     data_root: opt.DataRoot = None,
     plugin: opt.Plugin = None,
 ) -> int:
-    """Train a suite by turns in two environments, and say which is faster.
+    """Train a suite by turns in two environments and compare them.
 
     A is this interpreter, B the other one. What differs stands above the table.
 
@@ -37,6 +37,10 @@ def duel(
       python -m bench duel suites/smoke.toml --against ~/torch-nightly/bin/python
       python -m bench duel suites/smoke.toml --against-ref main
       python -m bench duel suites/mnist.toml --against-ref HEAD~3 --only model=mlp
+
+    \b
+    Exit codes: 0 every trial ended well on both sides; 1 one did not; 2 for a
+    wrong command line, suite or other side.
     """
     from bench.comparison.ask import compare_folders
     from bench.duel.run import duel as fight

@@ -154,9 +154,10 @@ def _doctor(comparison: Comparison) -> Iterator[str]:
         shown = " to ".join(dict.fromkeys(percent(each) for each in (shares[0], shares[-1])))
         yield f"Smallest difference that can be told from noise here (bench doctor): {shown}."
     if any(cell.smallest is None for cell in comparison.compared):
+        where = "with each side's Python" if comparison.duel else "on each machine"
         yield (
             "Nothing is called the same without the doctor's smallest difference for both sides: "
-            "bench doctor --results DIR, on each machine."
+            f"bench doctor --results DIR, {where}."
         )
 
 

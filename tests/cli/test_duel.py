@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -14,13 +15,15 @@ from typing import Any
 
 import pytest
 
-from bench.base.records import Result, Trial
+from bench.base.records import Environment, Result, Trial
 from bench.duel import run as duels
 from bench.duel import sides
 from bench.duel.run import repeats
 from bench.execute.ask_worker import PACKAGE, Interpreter
 from bench.execute.executors.exit_status import Ending
 from bench.execute.executors.local import Executor, Wanted
+from bench.results import doctor
+from bench.results.doctor import SelfComparison
 from bench.results.duels import folders_of
 from bench.results.store import Store
 
@@ -185,6 +188,91 @@ def test_compare_shows_it_again_from_its_folder_and_from_that_of_several(
     apart = command("compare", newest[-1] / "A", newest[-1] / "B")
     assert apart.code == 0
     assert "paired: both trained by turns" in " ".join(apart.out.split())
+
+
+def test_other_figures_are_not_in_pairs(command: Any, suite: Path, played: Played) -> None:
+    command("duel", suite, "--against", sys.executable)
+    done = command("compare", "results/mine-duel", "--metric", "step_seconds")
+    assert "not paired: only training throughput is, round by round (Welch)." in " ".join(done.out.split())
+
+
+def test_with_the_doctors_word_of_both_sides_a_side_is_called_the_same(
+    command: Any, suite: Path, played: Played, registered: dict[str, Any], tmp_path: Path
+) -> None:
+    played.factor = 1.0
+    done = command("duel", suite, "--against", sys.executable)
+    assert "bench doctor --results DIR, with each side's Python." in " ".join(done.out.split())
+    environment = Environment.from_json(registered["environment"])
+    found = SelfComparison("mlp", "cpu", 2, [1.0], [1.0], 1.0, 0.9, 1.1, 0.02, 0.2)
+    doctor.save(
+        doctor.Doctor(
+            finished_at="2026-01-02T00:00:00+00:00",
+            environment=environment,
+            environment_id=environment.identity(threads=2),
+            threads=2,
+            findings=(),
+            comparisons=(found,),
+            peaks={},
+            advice=(),
+        ),
+        tmp_path / "results",
+    )
+    done = command("duel", suite, "--against", sys.executable)
+    assert {words[-3] for words in rows(done.out).values()} == {"same"}, done.out
+    assert "(bench doctor): 20" in " ".join(done.out.split())
+
+
+@pytest.mark.parametrize("words", [["report"], ["status"], ["check"], ["history"], ["diagnose"], ["export"]])
+@pytest.mark.parametrize("place", ["results/mine-duel", "results/mine-duel/*"])
+def test_what_takes_one_folder_of_results_says_that_a_duel_has_two(
+    words: list[str], place: str, command: Any, suite: Path, played: Played, tmp_path: Path
+) -> None:
+    command("duel", suite, "--against", sys.executable, "--rounds", 1)
+    (folder,) = (path.relative_to(tmp_path) for path in tmp_path.glob(place))
+    done = command(*words, folder)
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert done.err.startswith(f"{folder}: a duel lies there; bench compare {folder} shows it")
+    assert "/A and results/mine-duel/" in done.err
+
+
+def test_a_document_shows_a_duel(command: Any, suite: Path, played: Played, tmp_path: Path) -> None:
+    command("duel", suite, "--against", sys.executable)
+    document = tmp_path / "notes.md"
+    document.write_text("# Notes\n<!-- bench:duel results=results/mine-duel -->\n<!-- /bench -->\n")
+    assert command("publish", document).code == 0
+    text = document.read_text()
+    assert re.search(r"\| digits +\| mlp +\| cpu .*\| +0\.\d+ \S.*\| slower ", text), text
+    assert "5 pairs of trials" in text
+    assert "Source: results/mine-duel." in text
+    assert command("publish", "--check", document).code == 0
+    played.factor = 1.25
+    command("duel", suite, "--against", sys.executable)
+    assert command("publish", "--check", document).code == 1
+    document.write_text(text.replace("bench:duel results", "bench:duel metric=test_accuracy results"))
+    assert command("publish", document).code == 0
+    assert re.search(r"\| mlp .*\| +1\.00 ", document.read_text())
+
+
+@pytest.mark.parametrize(
+    ("block", "said"),
+    [
+        ("models results=results/mine-duel", "a duel lies there: bench:duel shows it; other blocks show one of its"),
+        ("duel results=results/mine", "no duel lies there: bench duel keeps each in a folder results/SUITE-duel/"),
+        ("duel results=results/mine-duel model=mlp", "model: no such attribute"),
+        ("duel results=results/mine-duel metric=speed", "speed"),
+    ],
+)
+def test_a_block_of_the_wrong_kind_is_refused_in_one_line(
+    block: str, said: str, command: Any, suite: Path, played: Played, tmp_path: Path
+) -> None:
+    command("duel", suite, "--against", sys.executable, "--rounds", 1)
+    (found,) = (tmp_path / "results/mine-duel").iterdir()
+    shutil.copytree(found / "A", tmp_path / "results/mine")
+    document = tmp_path / "notes.md"
+    document.write_text(f"<!-- bench:{block} -->\n<!-- /bench -->\n")
+    done = command("publish", document)
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert said in done.err
 
 
 def test_a_folder_beside_itself_is_no_pair(command: Any, suite: Path, played: Played, tmp_path: Path) -> None:

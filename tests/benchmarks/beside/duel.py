@@ -5,12 +5,15 @@ Each is a duel of the smoke suite, as `bench duel --against` runs it.
 
 from __future__ import annotations
 
+import math
 import shutil
 import sys
+import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.base.records import Result
 from bench.comparison.ask import compare_folders
 from bench.duel.run import duel
 from bench.duel.sides import Opponent
@@ -19,8 +22,10 @@ from bench.execute.progress import Voice
 from tests.benchmarks.beside.measured import ROOT, Json, Settings, say
 from tests.benchmarks.beside.slower import slower_python
 
-DUELS, PLANTED = 40, 8  # with itself; with a side that waits
+DUELS, PLANTED = 40, 5  # with itself; with a side that waits
 SHARE = 0.05  # of a step
+# No duel with itself begins later, unless it is said how many there are to be: fewer were run then, and that is told.
+MOST_SECONDS = 580.0
 VERDICTS = ("faster", "slower", "same", "ambiguous", "doubtful")
 
 
@@ -29,15 +34,18 @@ def measure(settings: Settings) -> Json:
     count = settings.asked_rounds or (2 if settings.quick else DUELS)
     few = max(1, count * PLANTED // DUELS)
     itself, waits = Path(sys.executable), slower_python(settings.work / "slower", share=SHARE)
-    found = []
-    for share, against, duels in ((0.0, itself, count), (SHARE, waits, few)):
-        cells = []
-        for number in range(duels):
+    stop = math.inf if settings.asked_rounds else time.monotonic() + MOST_SECONDS
+    found: list[Json] = []
+    for share, against, duels in ((SHARE, waits, few), (0.0, itself, count)):
+        cells: list[Json] = []
+        while len(cells) < duels and time.monotonic() < stop:
             cells.append(_cells(settings, against))
             told = ", ".join(f"{cell[0]} {cell[1]:.3f} {cell[4]}" for cell in cells[-1])
-            say(f"duel, {share:.0%} planted, {number + 1}/{duels}: {told}")
-        found.append({"share": share, "duels": cells})
-        say(f"duel, {share:.0%} planted: {counted(cells)}")
+            say(f"duel, {share:.0%} planted, {len(cells)}/{duels}: {told}")
+        if cells:
+            found.append({"share": share, "duels": cells})
+    for case in found:  # together, at the end
+        say(f"duel, {case['share']:.0%} planted: {counted(case['duels'])}")
     return {"cases": found}
 
 
@@ -71,12 +79,19 @@ def counted(duels: Sequence[Json]) -> str:
     )
 
 
+class Silent(Voice):
+    """Says only what keeps it waiting."""
+
+    def trial_ends(self, result: Result, *, side: str = "") -> None:
+        """Nothing."""
+
+
 def _cells(settings: Settings, against: Path) -> list[list[Json]]:
     """Runs one duel. Of each cell: model, ratio, its interval, verdict."""
     results = settings.work / "results"
     sets = ["train.epochs=1"] if settings.quick else []
     options = Options(suite=ROOT / "suites/smoke.toml", sets=sets, results=results, fresh=True)
-    fought = duel(options, Opponent(str(against)), rounds=None, voice=Voice())
+    fought = duel(options, Opponent(str(against)), rounds=None, voice=Silent())
     if not fought.whole:
         raise SystemExit(f"a trial has not ended well: {fought.folder}")
     rows = compare_folders(fought.folder).frame.to_dict("records")
