@@ -31,6 +31,11 @@ REFUSED = [
     ("compare none none --by device", r"bench compare: --by compares within one folder"),
     ("compare none none --values a,b", r"bench compare: --values chooses values of --by AXIS, which is not given"),
     ("compare none none --fail-on slow", r"--fail-on slow: unknown; did you mean slower\?"),
+    ("duel mine.toml", r"bench duel: against what\? give --against PYTHON, or --against-ref REF of the suite's"),
+    ("duel mine.toml --against none/python", r"--against none/python: No such file or directory; give a Python, as in"),
+    ("duel mine.toml --against-ref HEAD", r"--against-ref HEAD: mine.toml lies in no repository"),
+    ("duel mine.toml --against none --results file", r"file\S*: "),
+    ("duel mine.toml --against none --rounds few", r"invalid value for '--rounds'"),
     (
         "list model",
         r"list model: unknown; did you mean models\? \(there are: models, datasets, devices, metrics, suites",
@@ -105,5 +110,5 @@ def test_every_command_has_a_mistake_here() -> None:
 
     registered = [info.name or info.callback.__name__ for info in app.registered_commands if info.callback]
     registered += [str(info.name) for info in app.registered_groups]
-    assert len(registered) == 18
+    assert len(registered) == 19
     assert set(registered) - {words.partition(" ")[0] for words, _ in REFUSED} == set()
