@@ -162,7 +162,9 @@ def _catalogue(interpreter: Interpreter, plugins: Sequence[str], *, said: str) -
             raise BenchError("there is no bench in it")
         answer: dict[str, Json] = catalogue_question(plugins, interpreter=interpreter).answer()
     except BenchError as error:
-        raise BenchError(f"{said}: its bench takes no part in a duel: {error}") from error
+        lacks = "ModuleNotFoundError" in str(error)
+        cure = f"; install what it needs there: {interpreter.python} -m pip install -e CHECKOUT" if lacks else ""
+        raise BenchError(f"{said}: its bench takes no part in a duel: {error}{cure}") from error
     if answer.get("protocol") != PROTOCOL:
         what = "an older one" if answer.get("protocol", 0) < PROTOCOL else "a newer one"
         raise BenchError(

@@ -19,6 +19,7 @@ from bench.base.records import Environment, Result, Trial
 from bench.duel import run as duels
 from bench.duel import sides
 from bench.duel.run import repeats
+from bench.errors import BenchError
 from bench.execute.ask_worker import PACKAGE, Interpreter
 from bench.execute.executors.exit_status import Ending
 from bench.execute.executors.local import Executor, Wanted
@@ -434,6 +435,20 @@ def test_a_bench_that_speaks_otherwise_is_refused_in_one_line(
         f"--against {sys.executable}: its bench takes no part in a duel: it is {word} (protocol "
     )
     assert done.err.endswith(", this one's 1); bring both to one version\n")
+
+
+def test_a_bench_that_lacks_a_package_is_refused_in_one_line_with_the_cure(
+    command: Any, suite: Path, played: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked(*_: Any, **__: Any) -> None:
+        raise BenchError("models and devices cannot be listed: ModuleNotFoundError: No module named 'torch'")
+
+    monkeypatch.setattr(sides, "catalogue_question", asked)
+    done = command("duel", suite, "--against", sys.executable)
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert done.err.endswith(
+        f"No module named 'torch'; install what it needs there: {sys.executable} -m pip install -e CHECKOUT\n"
+    )
 
 
 @pytest.mark.parametrize("changes", [{"devices": {"cpu": {"odd": 1}}}, {"models": None}, {"environment": {}}])
