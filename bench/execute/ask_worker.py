@@ -44,7 +44,7 @@ WORKER_ENVIRONMENT = {
 # trial's turn. Fewer looks than the gaps between two parallel parts of a step take cost a trial that is alone:
 # `python -m tests.benchmarks spinning` measures both. A look takes 20 to 50 ns where x86 pauses, and 1 ns elsewhere.
 WAITING_THREADS = {"KMP_BLOCKTIME": "1"} | (  # ms, the least but none; not measured: no machine of ours has these two
-    {"GOMP_SPINCOUNT": "10000"} if platform.machine() in ("x86_64", "AMD64") else {}
+    {"GOMP_SPINCOUNT": "30000"} if platform.machine() in ("x86_64", "AMD64") else {}
 )
 # A user's own word on it stands: where one of these is set, the worker's environment says nothing of it.
 OWN_WORD = ("GOMP_SPINCOUNT", "KMP_BLOCKTIME", "OMP_WAIT_POLICY")

@@ -51,7 +51,7 @@ def test_settings_that_came_later_change_no_id_that_people_have() -> None:
         ("PYTORCH_ENABLE_MPS_FALLBACK", "1"),
         ("NVIDIA_TF32_OVERRIDE", "1"),
         ("OMP_WAIT_POLICY", "PASSIVE"),
-        ("GOMP_SPINCOUNT", "10000"),
+        ("GOMP_SPINCOUNT", "1000"),
         ("LD_PRELOAD", "/home/somebody/libtcmalloc.so"),
     ],
 )
