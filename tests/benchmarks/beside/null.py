@@ -23,7 +23,7 @@ from tests.benchmarks.beside.busy import beside
 from tests.benchmarks.beside.measured import Json, Settings, say
 from tests.benchmarks.beside.turns import BUSY_SECONDS, dataset
 
-RUNS = 40  # of A against A and of a wait of 10 %; half as many of each other
+RUNS = 40  # of A against A and of a wait of 10 %; a quarter as many of each other
 # (share of a step that is waited, seeds of a run, timing_seconds or None for the default, at how many seeds a
 # comparison is looked at)
 CASES: tuple[tuple[float, int, float | None, tuple[int, ...]], ...] = (
@@ -92,7 +92,7 @@ def measure(settings: Settings) -> Json:
     with beside(1, most_seconds=BUSY_SECONDS):
         for place, (share, seeds, timing_seconds, counts) in enumerate(CASES[:2] if settings.quick else CASES):
             case: Json = {"share": share, "timing_seconds": timing_seconds, "seed_counts": counts, "runs": []}
-            for number in range(count if place < 2 else max(2, count // 2)):
+            for number in range(count if place < 2 else max(2, count // 4)):
                 drawn = range(number * seeds, (number + 1) * seeds)
                 case["runs"].append(_rounds(settings, share, drawn, timing_seconds))
             found.append(case)
