@@ -148,10 +148,19 @@ def test_a_training_shorter_than_a_turn_is_one(play: Play) -> None:
 
 
 def test_what_was_too_short_to_be_timed_goes_on_and_the_others_with_it(play: Play) -> None:
-    play.run(0.05, 3.0, timing=0.2)
-    assert len(play.rounds("seconds")) == 8  # 0.15 s of turns of 20 ms
+    lines = play.run(0.05, 3.0, timing=0.2)
+    # Two rounds of training, and six in all: what it lacks, 0.15 s, in four turns; the other one has turns of 20 ms.
+    assert len(play.rounds("seconds")) == 4
     assert all(sorted(names) == ["a", "b"] for names in play.rounds("seconds"))
+    seconds = {name: [what["seconds"] for by, what in lines if by == name and "seconds" in what] for name in "ab"}
+    assert seconds == {"a": pytest.approx([0.0375] * 4), "b": [TURN] * 4}
     assert not Play().run(0.3, 3.0, timing=0.2)[-1][1].get("seconds")
+
+
+def test_turns_for_timing_alone_are_not_longer_than_five_others(play: Play) -> None:
+    lines = play.run(0.05, 3.0, timing=1.0)
+    seconds = [what["seconds"] for by, what in lines if by == "a" and "seconds" in what]
+    assert seconds == pytest.approx([0.095] * 10)  # 0.95 s
 
 
 def test_one_that_raises_or_stops_early_leaves_the_turns_to_the_others(play: Play) -> None:

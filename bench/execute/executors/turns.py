@@ -18,7 +18,8 @@ from bench.execute.executors.watch import TemplateLost, Watch, look_at
 
 # Of the slowest trial, in turns of the length that its device asks for; the fastest has one such turn at least.
 MOST_TURNS = 3.0
-LEAST_ROUNDS = 5  # of trials that are timed together
+LEAST_ROUNDS = 6  # of trials that are timed together: two for each batch of the interval over rounds
+MOST_TIMING_TURNS = 5.0  # of a turn for timing alone, in turns of the length that the device asks for
 # A trial may come to hold so many times what the largest one holds that is set up; and so much of the memory that is
 # there is left alone.
 MEMORY_FACTOR, MEMORY_LEFT = 1.5, 0.1
@@ -65,10 +66,10 @@ class Group:
                 if member.trains and member.state is not None and member.state.share < self._behind:
                     self._turn(member, {"share": self._behind})
             self._round += 1
-        for _ in range(self._rounds_for_timing()):
+        for left in range(self._rounds_for_timing(), 0, -1):
             for member in self._in_order():
                 if member.waits and member.state is not None:
-                    self._turn(member, {"seconds": member.state.turn_seconds})
+                    self._turn(member, {"seconds": max(member.state.turn_seconds, _missing(member) / left)})
             self._round += 1
         for member in self._members:
             while member.waits:
@@ -109,8 +110,7 @@ class Group:
         left = LEAST_ROUNDS - self._round if timing else 0
         for member in self._members:
             if member.waits and member.state is not None:
-                missing = member.timing_seconds - member.state.timed_seconds
-                left = max(left, math.ceil(missing / member.state.turn_seconds))
+                left = max(left, math.ceil(_missing(member) / (MOST_TIMING_TURNS * member.state.turn_seconds)))
         return left
 
     def _in_order(self) -> Iterator[Member]:
@@ -154,6 +154,12 @@ class Group:
         held = [_bytes_of(each.watch.process.pid) for each in self._members if each.waits and each.watch is not None]
         free = kernel.memory_free(psutil.virtual_memory().available)
         return not held or free * (1 - MEMORY_LEFT) >= MEMORY_FACTOR * max(held)
+
+
+def _missing(member: Member) -> float:
+    """Seconds that it has still to be timed for."""
+    assert member.state is not None
+    return max(0.0, member.timing_seconds - member.state.timed_seconds)
 
 
 def _ran_out_of_memory(ending: Ending, *, asleep: bool) -> bool:
