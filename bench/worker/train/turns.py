@@ -16,9 +16,9 @@ from bench.worker.common.messages import Channel
 from bench.worker.devices.base import Device
 from bench.worker.measure.watch import Watch
 
-# After a pause of 50 ms in which another process worked, steps of linear, mlp and cnn at batch 64 were back at their
-# speed after 1 to 4 ms (docs/measurement.md).
-LEAD_NANOSECONDS = 5_000_000
+# After a pause in which other processes worked, steps of linear, mlp and cnn at batch 64 were back at their speed after
+# 7 to 10 ms: python -m tests.benchmarks lead-in (docs/measurement.md).
+LEAD_NANOSECONDS = 8_000_000
 NO_ROUND = -1  # of blocks that were timed by no turn of this process's group
 
 UNKNOWN_STEP_SECONDS = 1e-3  # where nothing was warmed up: for the first turn

@@ -64,10 +64,10 @@ def begun(clock: Clock, *given: dict[str, Json], steps: int = 100) -> tuple[Shar
 def test_a_turn_ends_at_its_share_and_begins_with_steps_that_are_not_timed(clock: Clock) -> None:
     shared, parent = begun(clock, {"round": 0, "share": 0.4}, {"round": 1, "share": 0.8}, {"round": 2, "share": 1.0})
     parts = taken(shared, iter([list(range(50)), list(range(50))]), clock, step=2 * MILLISECOND)
-    lead = [(1, False)] * 3  # 5 ms of 2 ms each
-    assert [part[1:] for part in parts if part[0] == 0] == [*lead, (37, True)]
-    assert [part[1:] for part in parts if part[0] == 1] == [*lead, (7, True), (30, True)]  # a chunk ends in it
-    assert [part[1:] for part in parts if part[0] == 2] == [*lead, (17, True)]
+    lead = [(1, False)] * 4  # 8 ms of 2 ms each
+    assert [part[1:] for part in parts if part[0] == 0] == [*lead, (36, True)]
+    assert [part[1:] for part in parts if part[0] == 1] == [*lead, (6, True), (30, True)]  # a chunk ends in it
+    assert [part[1:] for part in parts if part[0] == 2] == [*lead, (16, True)]
     assert sum(count for _, count, _ in parts) == 100
     assert [told["share"] for told in parent.told] == [0.0, 0.4, 0.8]
     assert parent.told[0]["left_seconds"] == pytest.approx(0.2)
