@@ -65,7 +65,8 @@ def sd(log_ratios: list[float]) -> float:
 
 
 def _ratios(settings: Settings, first: str, second: str, manner: str, number: int) -> Iterator[tuple[str, float]]:
-    """Of one run: cell and log of how many times as many images a second the second model trains."""
+    """Of one run: cell and log of how many times as many images a second the first model trains as the second, as
+    `bench compare` has it."""
     suite = settings.work / "turns.toml"
     suite.write_text(_suite(first, second, quick=settings.quick), encoding="utf-8")
     results = settings.work / "turns"
