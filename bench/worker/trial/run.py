@@ -170,9 +170,7 @@ class TrainingRun(TrialRun):
             while seconds:
                 going.run(seconds)
                 seconds = self.turns.after_training(trained_seconds + sum(loop.log.timing_only.seconds))
-        except (
-            Exception
-        ) as error:  # what was trained is as true without it: memory for a second model, say, is not there
+        except Exception as error:  # memory for a second model, say; what was trained is as true without it
             why = one_line(f"{type(error).__name__}: {first_line(error, 110)}")
             self.channel.progress(note=f"timed no longer than it trained: going on for timing only failed ({why})")
             while self.turns.shared and self.turns.after_training(self.turns.timing_seconds):
