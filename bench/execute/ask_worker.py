@@ -42,7 +42,7 @@ WORKER_ENVIRONMENT = {
 # Beside other programs a thread that looks busily whether another one is done keeps the core that the other one needs.
 # libgomp looks 300,000 times before it sleeps (7 ms on an AMD EPYC), libomp and libiomp 200 ms long, into another
 # trial's turn. Fewer looks than the gaps between two parallel parts of a step take cost a trial that is alone:
-# `python -m tests.benchmarks spinning` measures both; 30,000 is the least that cost less than 2 % alone, on an Intel Xeon.
+# `python -m tests.benchmarks spinning` measures both. On an Intel Xeon 30,000 is the least that cost under 2 % alone.
 # How long a look takes is the processor's: nothing is set where it is no x86.
 WAITING_THREADS = {"KMP_BLOCKTIME": "1"} | (  # ms, the least but none; not measured: no machine of ours has these two
     {"GOMP_SPINCOUNT": "30000"} if platform.machine() in ("x86_64", "AMD64") else {}
