@@ -80,6 +80,9 @@ def test_a_lead_in_takes_no_more_than_half_of_a_turn(clock: Clock) -> None:
     parts = taken(shared, iter([list(range(6))]), clock, step=300 * MILLISECOND)
     assert [part[1:] for part in parts if part[0] == 0] == [(1, False), (1, True)]  # two steps at least
     assert [part[1:] for part in parts if part[0] == 1] == [(1, False), (3, True)]
+    shared, _ = begun(clock, {"round": 0, "share": 1.0}, steps=6)
+    parts = taken(shared, iter([list(range(6))]), clock, step=MILLISECOND)  # all six would be within the 8 ms
+    assert [part[1:] for part in parts] == [*[(1, False)] * 3, (3, True)]
 
 
 def test_untimed_steps_are_charged_as_the_timed_ones_of_their_turn_take() -> None:
