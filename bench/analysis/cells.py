@@ -25,12 +25,11 @@ from bench.base.records import (
 )
 from bench.present.format import Scale, printable, scale_of
 from bench.results.accuracy_intervals import accuracy
-from bench.results.accuracy_intervals import difference as accuracy_difference
 from bench.results.frame import Row, pools, threads_of
 from bench.results.rounds import InGroup
 from bench.results.rounds import by_seed as rounds_by_seed
 from bench.results.timing import Timing, mostly_disturbed, timings
-from bench.statistics.intervals import Estimate, paired_t_interval, t_interval
+from bench.statistics.intervals import Estimate, t_interval
 
 Variant = tuple[Json, ...]  # the values of a section's axes, in their order
 COSTS = frozenset({"train.threads", "train.num_workers"})  # numbers that move timings, not the accuracy
@@ -182,19 +181,6 @@ def labels_of(components: Iterable[Component]) -> dict[str, str]:
 def doubtful(metric: Metric, *cells: Cell) -> bool:
     """Whether nothing may be said of how `cells` compare in `metric`: it is timed, and one of them is disturbed."""
     return metric.timed and any(cell.disturbed for cell in cells)
-
-
-def paired_difference(a: Cell, b: Cell, *, metric: str) -> Estimate | None:
-    """`a` - `b` over the seeds that both have, with its interval (`over` says what for); None where there is none."""
-    first, second = a.by_seed(metric), b.by_seed(metric)
-    seeds = [seed for seed in first if seed in second]
-    if not seeds:
-        return None
-    one, other = ([each[seed] for seed in seeds] for each in (first, second))
-    if metric == ACCURACY:
-        answers = ([each.answers_by_seed[seed] for seed in seeds] for each in (a, b))
-        return accuracy_difference(one, other, *answers)
-    return paired_t_interval(one, other, bounds=metric_named(metric).bounds)
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,8 +5,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bench.analysis.cells import Cell, Section, Variant, axis_label, paired_difference, value_text
+from bench.analysis.cells import Cell, Section, Variant, axis_label, value_text
 from bench.analysis.conditions import reasons
+from bench.analysis.differences import paired_difference
 from bench.analysis.interval_words import PAIRED
 from bench.analysis.ratios import basis, ratio
 from bench.base.metrics import ACCURACY, MEMORY, SPEED

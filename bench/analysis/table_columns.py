@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
-from bench.analysis.cells import Cell, Section, axis_label, doubtful, is_number, paired_difference, value_text
+from bench.analysis.cells import Cell, Section, axis_label, doubtful, is_number, value_text
 from bench.analysis.conditions import reasons
+from bench.analysis.differences import paired_difference
 from bench.analysis.interval_words import meanings, purpose
 from bench.analysis.ratios import ratio
 from bench.analysis.trust import footnote, mark

@@ -8,7 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from bench.analysis.cells import Cell, doubtful, paired_difference
+from bench.analysis.cells import Cell, doubtful
+from bench.analysis.differences import paired_difference
 from bench.analysis.metric_words import DOCTORED, metric_called
 from bench.analysis.ratios import bases
 from bench.analysis.ratios import ratio as ratio_between

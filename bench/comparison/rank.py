@@ -7,7 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from bench.analysis.cells import Cell, Section, Variant, doubtful, paired_difference
+from bench.analysis.cells import Cell, Section, Variant, doubtful
+from bench.analysis.differences import paired_difference
 from bench.analysis.metric_words import metric_called
 from bench.analysis.ratios import ratio
 from bench.analysis.sections import sections_of

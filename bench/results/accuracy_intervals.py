@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from bench.base.answers import Answers
 from bench.base.metrics import ACCURACY, BUILT_IN
-from bench.statistics.accuracies import accuracy_difference, accuracy_interval
+from bench.statistics.accuracies import accuracy_difference, accuracy_evidence, accuracy_interval
+from bench.statistics.evidence import Evidence, evidence_of
 from bench.statistics.intervals import ROUNDING, Estimate, paired_t_interval, t_interval
 
+Table: TypeAlias = NDArray[np.bool_]  # (S, N)
 Stored: TypeAlias = Sequence[Answers | None]  # of each seed; None where a result says nothing of its test examples
 BOUNDS = BUILT_IN[ACCURACY].bounds
 
@@ -46,15 +48,32 @@ def difference(a: Sequence[float], b: Sequence[float], answers_a: Stored, answer
     `over` as of `accuracy`. Both need the answers, and of each seed the same test set. One seed has no interval: how
     two trained models differ on its examples says nothing of what other seeds would give.
     """
-    first, second = _all(answers_a), _all(answers_b)
-    known = [each.test_set for each in first] == [each.test_set for each in second] and bool(first)
-    overlap = max(_overlap(first), _overlap(second)) if known else 0.0
-    plain = paired_t_interval(a, b, bounds=BOUNDS, overlap=overlap)
-    if not known:
+    overlap, tables = _pairing(answers_a, answers_b)
+    plain = paired_t_interval(a, b, bounds=BOUNDS, overlap=overlap or 0.0)
+    if overlap is None:
         return replace(plain, over="seeds_alone")
-    if plain.over == "split" or plain.n == 1:
+    if tables is None or plain.n == 1:
         return plain
-    return _with_mean_of(plain, accuracy_difference(_table(first), _table(second)))
+    return _with_mean_of(plain, accuracy_difference(*tables))
+
+
+def evidence(a: Sequence[float], b: Sequence[float], answers_a: Stored, answers_b: Stored) -> Evidence:
+    """What the accuracies `a` less `b`, seed by seed, say of the difference at any level; chosen as by `difference`."""
+    overlap, tables = _pairing(answers_a, answers_b)
+    if tables is not None and len(a) > 1:
+        return accuracy_evidence(*tables)
+    found = evidence_of(np.subtract(a, b), overlap=overlap or 0.0)
+    return replace(found, over="seeds_alone") if overlap is None else found
+
+
+def _pairing(a: Stored, b: Stored) -> tuple[float | None, tuple[Table, Table] | None]:
+    """The overlap of random splits, 0 where there is one test set, None where nothing is known; and of one test set
+    which answers were right on both sides."""
+    first, second = _all(a), _all(b)
+    if not first or [each.test_set for each in first] != [each.test_set for each in second]:
+        return None, None
+    overlap = max(_overlap(first), _overlap(second))
+    return overlap, None if overlap else (_table(first), _table(second))
 
 
 def _all(answers: Stored) -> list[Answers]:
@@ -70,7 +89,7 @@ def _overlap(answers: Sequence[Answers]) -> float:
     return max(each.examples / each.trained_on for each in answers) if drawn else 0.0
 
 
-def _table(answers: Sequence[Answers]) -> NDArray[np.bool_]:
+def _table(answers: Sequence[Answers]) -> Table:
     return np.stack([each.each() for each in answers])
 
 

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
-from bench.statistics.intervals import Estimate, sd_of, t_quantile
+from bench.statistics.evidence import Evidence
+from bench.statistics.intervals import Estimate, sd_of
 
 Table = NDArray[np.int8]  # (S, N): 0 or 1, or as a difference of two such -1 to 1
 
@@ -31,9 +32,10 @@ def accuracy_interval(right: ArrayLike, *, confidence: float = 0.95) -> Estimate
     seeds, examples = table.shape
     means, mean = table.mean(axis=1), float(table.mean())
     size, quantile = float(examples), float(ndtri(0.5 + confidence / 2))
-    if seeds > 1 and (found := _two_way(table, confidence)):
+    found = _two_way(table)
+    if seeds > 1 and found.variance > 0 and (half := found.half(confidence)) is not None:
         inside = min(max(mean, 0.5 / table.size), 1 - 0.5 / table.size)
-        size, quantile = min(table.size, inside * (1 - inside) / found[0]), found[1]
+        size, quantile = min(table.size, inside * (1 - inside) / found.variance), half / math.sqrt(found.variance)
     low, high = _wilson(mean, size, quantile)
     return Estimate(mean, sd_of(means) if seeds > 1 else None, low, high, seeds, _over(seeds))
 
@@ -42,55 +44,48 @@ def accuracy_difference(a: ArrayLike, b: ArrayLike, *, confidence: float = 0.95)
     """Accuracy of `a` less that of `b`, with an interval for new seeds and new test images.
 
     Both (S, N): the same seeds, the same examples, in the same order. Mean ± q · √V, with V and q of the differences
-    a - b of each seed and example (`_two_way`). Where V is 0 the models answered alike everywhere, and the interval has
-    no width; there is none where they differ in every example. Of one seed (`over` is "examples") it is over examples:
-    it judges these two trained models.
+    a - b of each seed and example (`accuracy_evidence`). Where V is 0 the models answered alike everywhere, and the
+    interval has no width; there is none where they differ in every example. Of one seed (`over` is "examples") it is
+    over examples: it judges these two trained models.
     Raises ValueError where the two are no tables of zeros and ones, or not of one shape.
     """
+    found = accuracy_evidence(a, b)
+    low, high = found.interval(confidence) or (None, None)
+    if low is not None and high is not None:
+        low, high = max(-1.0, low), min(1.0, high)
+    return Estimate(found.mean, found.sd, low, high, found.n, found.over)
+
+
+def accuracy_evidence(a: ArrayLike, b: ArrayLike) -> Evidence:
+    """What the same seeds and examples say of the accuracy of `a` less that of `b`: see `accuracy_difference`."""
     first, second = _table(a), _table(b)
     if first.shape != second.shape:
         raise ValueError(f"pairs need the same seeds and examples, not {first.shape} and {second.shape}")
-    table = first - second
-    seeds = len(table)
-    means, mean = table.mean(axis=1), float(table.mean())
-    sd = sd_of(means) if seeds > 1 else None
-    found = _two_way(table, confidence)
-    if found is None:
-        end = 0.0 if mean == 0 else None
-        return Estimate(mean, sd, end, end, seeds, _over(seeds))
-    half = found[1] * math.sqrt(found[0])
-    return Estimate(mean, sd, max(-1.0, mean - half), min(1.0, mean + half), seeds, _over(seeds))
+    return _two_way(first - second)
 
 
-def _two_way(table: Table, confidence: float) -> tuple[float, float] | None:
-    """Variance V of the grand mean of `table` (S, N) over seeds and examples, and the quantile q for its root; None
-    where V is 0. Of one row it is over examples.
+def _two_way(table: Table) -> Evidence:
+    """The grand mean of `table` (S, N) with its variance over seeds and examples; of one row over examples alone.
 
-    V = s²/S + cov: s² is the variance of the seeds' means, cov the covariance of two seeds' means, which is that of two
-    seeds on one example over N. With v the variance over examples of the mean over seeds, and w the mean over seeds of
-    the variance over examples, S·v is w + (S - 1) · N · cov in expectation. V is at least v/N, what the examples alone
-    leave. q is t's, with degrees of freedom by Satterthwaite (1946); but q · √V is at least t(S - 1) · s/√S, the
-    interval over seeds alone: where three seeds happen to lie close together, Satterthwaite's covered .92 for .95.
+    `own` is s²/S, s² the variance of the seeds' means; `shared` the covariance of two seeds' means, which is that of
+    two seeds on one example over N. With v the variance over examples of the mean over seeds, and w the mean over seeds of
+    the variance over examples, S·v is w + (S - 1) · N · shared in expectation. Their sum is at least v/N, what the
+    examples alone leave. `Evidence` keeps the interval as wide as over seeds alone, t(S - 1) · s/√S: where three
+    seeds happen to lie close together, Satterthwaite's covered .92 for .95.
     """
     seeds, examples = table.shape
-    means = table.mean(axis=1)
-    own = sd_of(means) ** 2 / seeds if seeds > 1 else 0.0
+    means, mean, over = table.mean(axis=1), float(table.mean()), _over(seeds)
+    sd = sd_of(means) if seeds > 1 else None
+    own = sd**2 / seeds if sd is not None else 0.0
     if examples < 2:
-        return (own, t_quantile(seeds - 1, confidence=confidence)) if own > 0 else None
+        return Evidence(mean, sd, seeds, own, 0.0, examples if own == 0 else 0, over)
     of_examples = float((table.sum(axis=0, dtype=np.int64) / seeds).var(ddof=1))
     if seeds < 2:
-        found = of_examples / examples
-        return (found, t_quantile(examples - 1, confidence=confidence)) if found > 0 else None
+        return Evidence(mean, None, 1, 0.0, of_examples / examples, examples, over)
     # Values are -1, 0 and 1: their squares are their sizes, and no copy of the table in floats is needed.
     within = float((np.abs(table).mean(axis=1) - means**2).mean()) * examples / (examples - 1)
     shared = max(0.0, (seeds * of_examples - within) / ((seeds - 1) * examples))
-    variance = max(own + shared, of_examples / examples)
-    if variance == 0:
-        return None
-    parts = own**2 / (seeds - 1) + shared**2 / (examples - 1)
-    freedom = variance**2 / parts if parts > 0 else examples - 1.0
-    over_seeds = t_quantile(seeds - 1, confidence=confidence) * math.sqrt(own / variance)
-    return variance, max(t_quantile(freedom, confidence=confidence), over_seeds)
+    return Evidence(mean, sd, seeds, own, shared, examples, over, least=of_examples / examples)
 
 
 def _wilson(mean: float, size: float, quantile: float) -> tuple[float, float]:

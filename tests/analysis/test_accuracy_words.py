@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from bench.analysis.cells import Cell, paired_difference
+from bench.analysis.cells import Cell
+from bench.analysis.differences import paired_difference
 from bench.analysis.findings import answer
 from bench.analysis.interval_words import FOR, SHORT
 from bench.analysis.models_table import models_table

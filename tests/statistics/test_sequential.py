@@ -1,0 +1,84 @@
+"""The test that may be looked at after every seed: by its formula, and by simulation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from scipy import integrate, stats
+
+from bench.statistics.sequential import G, half_width_factor, sequential_test
+
+DRAW = np.random.default_rng(4)
+
+
+def mixture(values: np.ndarray) -> float:
+    """The likelihood ratio as an integral over the prior of mean / sd: density of t, noncentral over central."""
+    n = len(values)
+    t = math.sqrt(n) * values.mean() / values.std(ddof=1)
+
+    def weighed(effect: float) -> float:
+        return float(stats.nct.pdf(t, n - 1, math.sqrt(n) * effect) * stats.norm.pdf(effect, scale=math.sqrt(G)))
+
+    found, _ = integrate.quad(weighed, -12, 12, limit=400)
+    return float(found / stats.t.pdf(t, n - 1))
+
+
+@pytest.mark.parametrize("n", [4, 6, 12])
+def test_at_the_end_of_its_interval_the_mixture_reaches_one_over_alpha(n: int) -> None:
+    values, alpha = DRAW.normal(0.3, 1, n), 0.1
+    found = sequential_test(values, alpha=alpha)
+    assert found.low is not None
+    assert found.high is not None
+    for end in (found.low, found.high):
+        assert mixture(values - end) == pytest.approx(1 / alpha, rel=1e-4)
+
+
+def test_what_it_says() -> None:
+    noise = DRAW.normal(0, 1, 20)
+    noise -= noise.mean()
+    assert sequential_test(noise + 3).outcome == "different"
+    assert sequential_test(noise, within=0.1).outcome == "undecided"
+    assert sequential_test(noise, within=5).outcome == "alike"
+    assert sequential_test(noise + 3, within=5).outcome == "different"  # alike is said of what holds 0
+
+
+@pytest.mark.parametrize("values", [[1.0], [1.0, 1.1], [2.0] * 30, [0.0] * 30])
+def test_too_few_and_equal_differences_decide_nothing(values: list[float]) -> None:
+    found = sequential_test(values, within=10)
+    assert (found.low, found.high, found.outcome) == (None, None, "undecided")
+
+
+def test_a_smaller_alpha_needs_more() -> None:
+    factors = [half_width_factor(10, alpha) for alpha in (0.1, 0.05, 0.01)]
+    assert factors == sorted(factors)
+    assert half_width_factor(10, 0.05) > stats.t.ppf(0.975, 9)
+
+
+@pytest.mark.parametrize("alpha", [0, 1, -0.1])
+def test_alpha_is_a_probability(alpha: float) -> None:
+    with pytest.raises(ValueError, match="alpha"):
+        sequential_test([1, 2, 3], alpha=alpha)
+
+
+def test_looked_at_after_each_of_30_seeds_it_is_false_in_less_than_5_per_cent(rounds: Callable[..., int]) -> None:
+    """A t-interval that is looked at as often: about 26 %."""
+    repeats = rounds(20_000, few=2_000)
+    values = DRAW.normal(0, 1, (repeats, 30))
+    false = np.zeros(repeats, dtype=bool)
+    looked = np.zeros(repeats, dtype=bool)
+    for n in range(2, 31):
+        part = values[:, :n]
+        errors = np.abs(part.mean(axis=1)) / (part.std(axis=1, ddof=1) / math.sqrt(n))
+        false |= errors > half_width_factor(n, 0.05)
+        looked |= errors > stats.t.ppf(0.975, n - 1)
+    assert 0.005 < false.mean() <= 0.05
+    assert looked.mean() > 0.2
+    for row in values[:20]:  # the product's own word is that of the factor
+        said = [sequential_test(row[:n]).outcome for n in range(2, 31)]
+        expected = [
+            abs(row[:n].mean()) > half_width_factor(n, 0.05) * row[:n].std(ddof=1) / math.sqrt(n) for n in range(2, 31)
+        ]
+        assert [each == "different" for each in said] == expected
