@@ -68,10 +68,10 @@ def _two_way(table: Table) -> Evidence:
     """The grand mean of `table` (S, N) with its variance over seeds and examples; of one row over examples alone.
 
     `own` is s²/S, s² the variance of the seeds' means; `shared` the covariance of two seeds' means, which is that of
-    two seeds on one example over N. With v the variance over examples of the mean over seeds, and w the mean over seeds of
-    the variance over examples, S·v is w + (S - 1) · N · shared in expectation. Their sum is at least v/N, what the
-    examples alone leave. `Evidence` keeps the interval as wide as over seeds alone, t(S - 1) · s/√S: where three
-    seeds happen to lie close together, Satterthwaite's covered .92 for .95.
+    two seeds on one example over N. With v the variance over examples of the mean over seeds, and w the mean over seeds
+    of the variance over examples, S·v is w + (S - 1) · N · shared in expectation. Their sum is at least v/N, what the
+    examples alone leave. `Evidence` keeps the interval as wide as over seeds alone, t(S - 1) · s/√S: where three seeds
+    happen to lie close together, Satterthwaite's covered .92 for .95.
     """
     seeds, examples = table.shape
     means, mean, over = table.mean(axis=1), float(table.mean()), _over(seeds)
