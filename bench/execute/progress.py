@@ -1,10 +1,11 @@
 """What a person sees of a run: a live line on a terminal, plain lines elsewhere. All of it goes to stderr."""
 
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from bench.base.records import Json, Result, Trial
 from bench.errors import numberless, one_line
@@ -13,10 +14,9 @@ from bench.present.names import short_names
 from bench.suite.mistakes import setting_text
 from bench.suite.plan import Suite, label
 
-if TYPE_CHECKING:
-    from rich.progress import Progress
-
 NAME = 20  # columns of a name beside the bar
+BAR = 16
+CLEAR = "\r\x1b[K"  # to the line's start, and erase to its end
 NOTHING: Mapping[str, str] = MappingProxyType({})
 REDRAW_SECONDS = 0.5  # between two redraws where several trials have something to say
 
@@ -91,42 +91,31 @@ def describe_ending(result: Result) -> str:
 
 
 class LiveVoice(Voice):
-    """A bar with the trial under way, redrawn only when the trial has something to say: at most twice a second."""
+    """A bar with the trial under way, redrawn only when the trial has something to say: at most twice a second.
+
+    Drawn by hand: beside a trial that keeps the caches busy, a redraw of rich's bar took 15 ms, more than the parent is
+    allowed (1 % of a core).
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self._bar: Progress | None = None
-        self._under_way: set[str] = set()  # trial_id; several on a cluster
+        self._line: str | None = None  # what stands there; None before the first trial and after the last one
+        self._under_way: set[str] = set()  # trial_id; several where they take turns, or on a cluster
         self._drawn = float("-inf")
 
     def begin(self, total: int, *, axes: Sequence[str] = (), names: Sequence[str] = ()) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-        from rich.table import Column
-
         super().begin(total, axes=axes)
         self._short = short_names(map(printable, names), most=NAME)
         self._started = time.monotonic()
-        wide = Column(no_wrap=True, overflow="ellipsis", ratio=1)
-        # No thread that redraws: while a trial is measured, the parent sleeps.
-        self._bar = Progress(
-            BarColumn(bar_width=16),
-            MofNCompleteColumn(),
-            TextColumn("{task.description}", markup=False, table_column=wide),
-            TextColumn("{task.fields[left]}", table_column=Column(no_wrap=True)),
-            console=Console(stderr=True),
-            auto_refresh=False,
-            transient=True,
-            expand=True,
-        )
-        self._bar.start()
-        self._task = self._bar.add_task("", total=total, left="")
+        self._draw(None, "")
 
     def say(self, line: str) -> None:
-        if self._bar is None:
-            super().say(line)
-        else:
-            self._bar.console.print(printable_lines(line), markup=False, highlight=False)
+        standing, self._line = self._line, None
+        if standing is not None:
+            sys.stderr.write(CLEAR)
+        super().say(line)
+        if standing is not None:
+            self._show(standing)
 
     def trial_begins(self, trial: Trial) -> None:
         self._under_way.add(trial.trial_id)
@@ -148,25 +137,52 @@ class LiveVoice(Voice):
         self.say_notes(result)
         self._draw(None, "")
 
+    def end(self) -> None:
+        if self._line is not None:
+            self._line = None
+            sys.stderr.write(CLEAR)
+            sys.stderr.flush()
+
     def _draw(self, trial: Trial | None, where: str) -> None:
-        assert self._bar is not None
-        left = description = ""
+        description = left = ""
         if trial is not None:
             what = describe_trial(trial, self.axes, short=self._short)
             description = f"{what.partition(' · ')[2]} · {where}" if where else what
         if self.done:
-            seconds = (time.monotonic() - self._started) / self.done * (self.total - self.done)
-            left = clock_text(seconds)
+            left = clock_text((time.monotonic() - self._started) / self.done * (self.total - self.done))
         if description and len(self._under_way) > 1:
             description = f"{len(self._under_way)} at once · {description}"
         self._drawn = time.monotonic()
-        self._bar.update(self._task, completed=self.done, description=description, left=left)
-        self._bar.refresh()
+        self._show(live_line(self.done, self.total, description, left, columns=_columns()))
 
-    def end(self) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
+    def _show(self, line: str) -> None:
+        self._line = line
+        sys.stderr.write(CLEAR + line)
+        sys.stderr.flush()
+
+
+def live_line(done: int, total: int, description: str, left: str, *, columns: int) -> str:
+    """`━━━━━━──────────  19/30  cnn · batch 64 · seed 3 · epoch 4/10    0:06`, one column short of `columns`: at a
+    full line some terminals go on to the next. A description that is too long is cut."""
+    from rich.cells import cell_len, set_cell_size  # knows how many columns a character takes
+
+    full = BAR * done // max(1, total)
+    start = f"{'━' * full}{'─' * (BAR - full)}  {done}/{total}  "
+    end = f"  {left}" if left else ""
+    room = max(0, columns - 1 - len(start) - len(end))
+    if cell_len(description) > room:
+        description = set_cell_size(description, max(0, room - 1)).rstrip() + "…"
+    return set_cell_size(start + (set_cell_size(description, room) if end else description) + end, columns - 1).rstrip()
+
+
+def _columns() -> int:
+    """Of the terminal that stderr is; `COLUMNS` in the environment counts first, as elsewhere."""
+    given = os.environ.get("COLUMNS", "")
+    if given.isdigit() and int(given):
+        return int(given)
+    with suppress(ValueError, OSError):
+        return os.get_terminal_size(sys.stderr.fileno()).columns or 80
+    return 80
 
 
 def clock_text(seconds: float) -> str:
@@ -177,5 +193,5 @@ def clock_text(seconds: float) -> str:
 
 
 def make_voice() -> Voice:
-    """A live one where stderr is a terminal."""
-    return LiveVoice() if sys.stderr.isatty() else Voice()
+    """A live one where stderr is a terminal that can erase a line."""
+    return LiveVoice() if sys.stderr.isatty() and os.environ.get("TERM") != "dumb" else Voice()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import sys
+import unicodedata
 
 import pytest
 
 from bench.base.records import Component, Result, TrainSettings, Trial
-from bench.execute.progress import LiveVoice, Voice, describe_ending, describe_trial, varying
+from bench.execute.progress import LiveVoice, Voice, describe_ending, describe_trial, live_line, varying
 from bench.present.format import printable
 from bench.suite.plan import Axis, Suite
 
@@ -123,6 +124,38 @@ def test_the_live_line_is_one_line_too(name: str, monkeypatch: pytest.MonkeyPatc
     voice.end()
     assert name not in terminal.getvalue()
     assert f"{printable(name)[-5:]}) · cpu" in terminal.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("done", "left", "columns", "expected"),
+    [
+        (0, "", 60, "────────────────  0/30  cnn · batch 64 · seed 3"),
+        (15, "0:06", 60, "━━━━━━━━────────  15/30  cnn · batch 64 · seed 3       0:06"),
+        (30, "0:00", 45, "━━━━━━━━━━━━━━━━  30/30  cnn · batch…   0:00"),
+        (30, "0:00", 20, "━━━━━━━━━━━━━━━━  3"),
+    ],
+)
+def test_the_live_line_fits(done: int, left: str, columns: int, expected: str) -> None:
+    assert live_line(done, 30, "cnn · batch 64 · seed 3", left, columns=columns) == expected
+
+
+def test_wide_characters_are_counted_by_their_columns() -> None:
+    line = live_line(1, 2, "手書き数字 · cnn · batch 64", "0:06", columns=48)
+    assert line.endswith("  0:06")
+    assert sum(2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in line) == 47
+
+
+def test_what_is_said_stands_above_the_live_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("COLUMNS", "60")
+    voice = LiveVoice()
+    voice.begin(1)
+    voice.trial_begins(trial())
+    voice.say("note: it is odd")
+    voice.end()
+    drawn = [line.rpartition("\r\x1b[K")[2] for line in terminal.getvalue().split("\n")]
+    assert drawn == ["note: it is odd", ""]  # and nothing is left of the line itself
 
 
 @pytest.mark.parametrize(
