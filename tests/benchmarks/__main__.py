@@ -8,6 +8,8 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from tests.benchmarks.beside import (
@@ -80,7 +82,8 @@ def main() -> None:
         settings = Settings(options.quick, work, options.rounds or (2 if options.quick else ROUNDS), options.rounds)
         for name in [] if options.render else options.names or BENCHMARKS:
             say(f"== {name}")
-            kept.save(name, (BENCHMARKS | BY_NAME)[name](settings), quick=options.quick, rounds=settings.rounds)
+            keep = partial(kept.save, name, quick=options.quick, rounds=settings.rounds)
+            keep((BENCHMARKS | BY_NAME)[name](replace(settings, keep=keep)))
     document.write(kept, options.document)
     say(f"written: {options.document}")
 

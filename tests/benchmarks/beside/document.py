@@ -232,18 +232,25 @@ def turns_table(found: Json) -> str:
     """Spread of the ratios by cell, one after the other and by turns; and its geometric mean over the cells."""
     rows, means = [], list[float]()
     sds = {where: {manner: {cell: turns.sd(values) for cell, values in cells.items()} for manner, cells in own.items()}
-           for where, own in found["log_ratios"].items()}  # fmt: skip
+           for where, own in found["log_ratios"].items() if _repeats(own) > 1}  # fmt: skip
     for own in sds.values():
         means += [statistics.geometric_mean(cells.values()) for cells in own.values()]
-    for cell in next(iter(sds["alone"].values())):
+    for cell in next(iter(sds["beside"].values())):
         rows.append([cell, *_spreads([cells[cell] for own in sds.values() for cells in own.values()])])
     rows.append(["**geometric mean**", *_spreads(means)])
     head = ["sd of the log-ratio", *(f"{where}, {name}" for where in sds for name in (*turns.MANNERS, "÷"))]
     least, most = _worst(sds["beside"])
+    repeats = ", ".join(f"{where} {_repeats(found['log_ratios'][where])}" for where in sds)
     return _table(rows, head) + (
-        f"\n{found['repeats']} repeats; beside: one program, busy for 0 to {found['busy_seconds']:g} s at random. "
+        f"\nRepeats: {repeats}. Beside: one "
+        f"program, busy for 0 to {found['busy_seconds']:g} s at random. "
         f"There by turns ÷ one after the other: {least:.2f} (at most a third), at most {most:.2f} (0.6) in a cell.\n"
     )
+
+
+def _repeats(own: Json) -> int:
+    """How many repeats every cell has, in both manners."""
+    return min((len(values) for cells in own.values() for values in cells.values()), default=0)
 
 
 def _spreads(values: Sequence[float]) -> list[str]:
@@ -281,7 +288,8 @@ def null_table(found: Json) -> str:
     for case in found["cases"]:
         seconds = "default" if case["timing_seconds"] is None else f"{case['timing_seconds']:g}"
         for seeds in case["seed_counts"]:
-            ratios = null.intervals(case, seeds)
+            if not (ratios := null.intervals(case, seeds)):
+                continue
             count, out = len(ratios), null.found_in(ratios)
             middle = statistics.geometric_mean([each.ratio for each in ratios])
             half = statistics.median([math.log(each.high / each.low) / 2 for each in ratios if each.low and each.high])

@@ -40,6 +40,7 @@ def measure(settings: Settings) -> Json:
         cells: list[Json] = []
         while len(cells) < duels and time.monotonic() < stop:
             cells.append(_cells(settings, against))
+            settings.keep({"cases": [*found, {"share": share, "duels": cells}]})
             told = ", ".join(f"{cell[0]} {cell[1]:.3f} {cell[4]}" for cell in cells[-1])
             say(f"duel, {share:.0%} planted, {len(cells)}/{duels}: {told}")
         if cells:

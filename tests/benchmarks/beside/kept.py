@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
+from bench.base.records import Environment
 from bench.execute.ask_worker import ask_catalogue
 from tests.benchmarks.beside.measured import Json
 
@@ -16,9 +18,13 @@ class Kept:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
+    @cached_property
+    def _environment(self) -> Environment:
+        return ask_catalogue().environment
+
     def save(self, name: str, found: Json, *, quick: bool, rounds: int) -> None:
         """Write the figures beside the conditions of this machine. Neither user nor host name is in them."""
-        environment = ask_catalogue().environment
+        environment = self._environment
         conditions = {
             "facts": dict(environment.facts),
             "commit": environment.notes.get("commit", ""),

@@ -27,12 +27,14 @@ Side = Callable[[int], float]  # number of the round → the figure of one proce
 @dataclass(frozen=True)
 class Settings:
     """What the command line asks for. `quick` tries that everything works: its figures are worth nothing. `rounds`:
-    processes a side; `asked_rounds`: where the command line says it, else 0."""
+    processes a side; `asked_rounds`: where the command line says it, else 0. `keep` saves what was found so far: one
+    that takes half an hour is stopped at times."""
 
     quick: bool
     work: Path
     rounds: int
     asked_rounds: int = 0
+    keep: Callable[[Json], None] = lambda found: None
 
 
 def say(line: str) -> None:

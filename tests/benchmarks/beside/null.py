@@ -92,10 +92,11 @@ def measure(settings: Settings) -> Json:
     with beside(1, most_seconds=BUSY_SECONDS):
         for place, (share, seeds, timing_seconds, counts) in enumerate(CASES[:2] if settings.quick else CASES):
             case: Json = {"share": share, "timing_seconds": timing_seconds, "seed_counts": counts, "runs": []}
+            found.append(case)
             for number in range(count if place < 2 else max(2, count // 4)):
                 drawn = range(number * seeds, (number + 1) * seeds)
                 case["runs"].append(_rounds(settings, share, drawn, timing_seconds))
-            found.append(case)
+                settings.keep({"cases": found, "busy_seconds": BUSY_SECONDS})
             for looked in counts:
                 ratios = intervals(case, looked)
                 say(f"null, {share:.0%} planted, {looked} seeds: {found_in(ratios)} of {len(ratios)} leave out 1")

@@ -40,6 +40,7 @@ def measure(settings: Settings) -> Json:
             side["half_widths"].append(_half_widths(results / "baseline"))
             widths = ", ".join(f"{100 * width:.1f}" for width in side["half_widths"][-1])
             say(f"timing_seconds {seconds:g}: {timed.seconds:.1f} s; half-widths of the ratios {widths} %")
+        settings.keep(found)
     return found
 
 

@@ -45,10 +45,11 @@ evaluate = "accuracy"
 def measure(settings: Settings) -> Json:
     """The logarithms of the ratios by circumstance, manner and cell, one a repeat."""
     repeats = settings.asked_rounds or (2 if settings.quick else REPEATS)
-    found: Json = {where: {manner: {} for manner in MANNERS} for where in ("alone", "beside")}
+    found: Json = {where: {manner: {} for manner in MANNERS} for where in ("beside", "alone")}
     pairs = PAIRS[:1] if settings.quick else PAIRS
-    for number in range(repeats):
-        for where, own in found.items():
+    told: Json = {"log_ratios": found, "busy_seconds": BUSY_SECONDS}
+    for where, own in found.items():
+        for number in range(repeats):
             manners = list(MANNERS) if number % 2 == 0 else list(MANNERS)[::-1]
             with beside(where == "beside", most_seconds=BUSY_SECONDS):
                 for first, second in pairs:
@@ -56,7 +57,8 @@ def measure(settings: Settings) -> Json:
                         for cell, log_ratio in _ratios(settings, first, second, manner, number):
                             own[manner].setdefault(cell, []).append(log_ratio)
             say(f"turns {where}, repeat {number + 1}/{repeats}: " + _last(own))
-    return {"log_ratios": found, "repeats": repeats, "busy_seconds": BUSY_SECONDS}
+            settings.keep(told)
+    return told
 
 
 def sd(log_ratios: list[float]) -> float:
