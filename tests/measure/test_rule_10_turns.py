@@ -54,7 +54,8 @@ def learned(results: list[Result], folder: Path) -> dict[str, tuple[object, ...]
 
 @pytest.mark.parametrize("what", SETTINGS)
 def test_weights_losses_and_accuracies_are_those_of_a_trial_alone(bench: Bench, what: str) -> None:
-    text = f"{GRID}\nseed = [0, 1]\n{SETTINGS[what]}\n[train]\nepochs = 6\nthreads = 1\nlearning_rate = 0.01\n"
+    seeds = "0, 1" if what == "precision" else "0"  # of one of them two groups, which know nothing of each other
+    text = f"{GRID}\nseed = [{seeds}]\n{SETTINGS[what]}\n[train]\nepochs = 6\nthreads = 1\nlearning_rate = 0.01\n"
     together = bench.run(text)
     by_turns = learned(together, bench.folder)
     assert all(result.group_id for result in together)
