@@ -21,6 +21,7 @@ class Watch:
     instruments: dict[str, str] = field(default_factory=dict)
     _before: Counters = field(default_factory=Counters)
     _began: int = 0
+    _counts: bool = True
 
     @classmethod
     def over(cls, device: Device, *, energy: bool) -> "Watch":
@@ -30,15 +31,24 @@ class Watch:
             watch.instruments["device_process_bytes"] = how
         return watch
 
-    def stretch_begins(self) -> None:
-        """Called where an epoch begins, or a turn in its midst."""
+    def stretch_begins(self, *, leads_in: bool = False) -> None:
+        """Called where an epoch begins, or a turn in its midst; `leads_in`: with steps that are not timed."""
         self.device.stretch_begins()
-        self._before, self._began = contention.read(), time.perf_counter_ns()
+        self._begin(counts=not leads_in)
+
+    def lead_in_ends(self) -> None:
+        """Called where timed steps begin. What the threads waited before disturbed nothing that is timed: they wake
+        while whoever gave the turn is still awake."""
+        self._begin(counts=True)
 
     def stretch_ends(self) -> None:
-        wall_seconds = (time.perf_counter_ns() - self._began) / 1e9
-        self.contention.add(before=self._before, after=contention.read(), wall_seconds=wall_seconds)
+        if self._counts:
+            wall_seconds = (time.perf_counter_ns() - self._began) / 1e9
+            self.contention.add(before=self._before, after=contention.read(), wall_seconds=wall_seconds)
         self.device.stretch_ends()
+
+    def _begin(self, *, counts: bool) -> None:
+        self._counts, self._before, self._began = counts, contention.read(), time.perf_counter_ns()
 
     @property
     def reads_blocks(self) -> bool:

@@ -140,7 +140,7 @@ class Loop:
         epoch = len(self.log.epochs)
         while (epoch < self.epochs if self.steps is None else self.log.steps < self.steps) and not self.is_over():
             epoch += 1
-            self.watch.stretch_begins()
+            self.watch.stretch_begins(leads_in=self.turns.leads_in)
             entry = self._epoch(epoch)
             self.watch.stretch_ends()
             self.log.epochs.append(entry)

@@ -19,18 +19,22 @@ class TimingOnly:
 
     def run(self, seconds: float) -> None:
         """Takes its lead-in, then as many blocks as last for `seconds`."""
-        self._loop.watch.stretch_begins()
+        watch, leads_in = self._loop.watch, True
+        watch.stretch_begins(leads_in=True)
         timed, began, round = 0, time.perf_counter_ns(), self._loop.turns.round
         while timed < seconds * 1e9:
             chunk = next(self._chunks)
             if time.perf_counter_ns() - began < LEAD_NANOSECONDS:
                 self._take(chunk[:1])
                 continue
+            if leads_in:
+                leads_in = False
+                watch.lead_in_ends()
             block = self._take(chunk)
             timed += block
             samples = sum(ready.samples for ready in chunk)
             self._loop.log.timing_only.add(nanoseconds=block, steps=len(chunk), samples=samples, round=round)
-        self._loop.watch.stretch_ends()
+        watch.stretch_ends()
 
     def _take(self, chunk: Sequence[Ready]) -> int:
         began = clock.read(self._loop.device)

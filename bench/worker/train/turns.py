@@ -75,7 +75,8 @@ class Turns:
 
     shared = False
     round = NO_ROUND
-    asleep_nanoseconds = 0
+    asleep_nanoseconds = 0  # and of what is read before and after
+    leads_in = False  # whether the next step belongs to a lead-in
 
     def __init__(self, *, timing_seconds: float) -> None:
         self.timing_seconds = timing_seconds
@@ -117,7 +118,9 @@ class SharedTurns(Turns):
         while chunk:
             if self._done >= self._stop:
                 self._sleep(watch)
-            leads = self._leads()
+            if self.leads_in and not self._leads():
+                self._lead_in_ends(watch)
+            leads = self.leads_in
             count = 1 if leads else int(min(len(chunk), self._stop - self._done))
             part, chunk = chunk[:count], chunk[count:]
             self._done += count
@@ -137,12 +140,21 @@ class SharedTurns(Turns):
         return within and self._done - self._first < most // 2
 
     def _sleep(self, watch: Watch) -> None:
+        before, asleep = time.perf_counter_ns(), self.asleep_nanoseconds
         self.lead.turn_ends()
-        watch.stretch_ends()
         if self._done > self._first:
-            self._step_seconds = (time.perf_counter_ns() - self._began) / 1e9 / (self._done - self._first)
-        self._take(self._wait(timed_seconds=0.0))
-        watch.stretch_begins()
+            self._step_seconds = (before - self._began) / 1e9 / (self._done - self._first)
+        watch.stretch_ends()
+        turn = self._wait(timed_seconds=0.0)
+        watch.stretch_begins(leads_in=True)
+        self._take(turn)
+        self.asleep_nanoseconds = asleep + time.perf_counter_ns() - before
+
+    def _lead_in_ends(self, watch: Watch) -> None:
+        before = time.perf_counter_ns()
+        watch.lead_in_ends()
+        self.leads_in = False
+        self.asleep_nanoseconds += time.perf_counter_ns() - before
 
     def _take(self, turn: Turn) -> None:
         share = 1.0 if turn.share is None else turn.share
@@ -150,6 +162,7 @@ class SharedTurns(Turns):
         # Two steps at least: one leads in.
         self._stop = math.inf if share >= 1 else max(round(share * self._steps), self._done + 2)
         self._began = time.perf_counter_ns()
+        self.leads_in = self._leads()
 
     def _wait(self, *, timed_seconds: float) -> Turn:
         """Says that the turn is over; sleeps until the next one."""

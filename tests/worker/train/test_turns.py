@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from bench.base.records import Json
 from bench.worker.devices.cpu import Cpu
+from bench.worker.measure import contention
 from bench.worker.measure.watch import Watch
-from bench.worker.train import turns
+from bench.worker.train import timing_only, turns
+from bench.worker.train.loop import FitLog
+from bench.worker.train.timing_only import TimingOnly
 from bench.worker.train.turns import Lead, SharedTurns, Turns
 
 MILLISECOND = 1_000_000
@@ -43,11 +47,13 @@ class Parent:
         return self.given.pop(0)
 
 
-def taken(shared: Turns, chunks: Iterator[list[int]], clock: Clock, *, step: int) -> list[tuple[int, int, bool]]:
+def taken(
+    shared: Turns, chunks: Iterator[list[int]], clock: Clock, *, step: int, watch: Watch | None = None
+) -> list[tuple[int, int, bool]]:
     """Trains: (round, number of steps, timed) of every part; each step takes so long."""
     found = []
     for chunk in chunks:
-        for part, timed in shared.parts(chunk, Watch()):
+        for part, timed in shared.parts(chunk, watch or Watch()):
             clock.now += step * len(part)
             shared.lead.add(nanoseconds=step * len(part), samples=64 * len(part), timed=timed)
             found.append((shared.round, len(part), timed))
@@ -73,6 +79,50 @@ def test_a_turn_ends_at_its_share_and_begins_with_steps_that_are_not_timed(clock
     assert parent.told[0]["left_seconds"] == pytest.approx(0.2)
     assert parent.told[1]["left_seconds"] == pytest.approx(60 * 0.002)
     assert shared.asleep_nanoseconds == 3000 * MILLISECOND
+
+
+def test_what_threads_wait_in_a_lead_in_disturbs_nothing(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every reading takes 3 ms here: neither that nor a lead-in is part of a stretch."""
+
+    def read() -> contention.Counters:
+        clock.now += 3 * MILLISECOND
+        return contention.Counters(wait_seconds=clock.now / 1e9)
+
+    monkeypatch.setattr(contention, "read", read)
+    shared, _ = begun(clock, {"round": 0, "share": 0.4}, {"round": 1, "share": 1.0})
+    watch, asleep = Watch(), shared.asleep_nanoseconds
+    watch.stretch_begins(leads_in=shared.leads_in)
+    began = clock.now
+    parts = taken(shared, iter([list(range(100))]), clock, step=2 * MILLISECOND, watch=watch)
+    assert clock.now - began - (shared.asleep_nanoseconds - asleep) == 200 * MILLISECOND
+    watch.stretch_ends()
+    timed = [0.002 * count for _, count, is_timed in parts if is_timed]
+    assert timed == pytest.approx([0.074, 0.112])  # of the first 8 ms a reading took 3
+    assert watch.contention.wall_seconds == pytest.approx(timed)
+
+
+def test_a_stretch_that_is_all_lead_in_is_not_counted(clock: Clock) -> None:
+    shared, _ = begun(clock, {"round": 0, "share": 1.0})
+    watch = Watch()
+    watch.stretch_begins(leads_in=shared.leads_in)
+    assert [timed for _, _, timed in taken(shared, iter([[0, 1]]), clock, step=MILLISECOND, watch=watch)] == [False] * 2
+    watch.stretch_ends()
+    assert watch.contention.wall_seconds == []
+
+
+def test_timing_only_leaves_out_its_lead_in(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    def step(fetch: object) -> None:
+        clock.now += 2 * MILLISECOND
+
+    monkeypatch.setattr(timing_only.clock, "read", lambda device: clock.now)
+    chunk = [SimpleNamespace(fetch=None, samples=64)] * 5
+    loop: Any = SimpleNamespace(
+        watch=Watch(), turns=Turns(timing_seconds=0.1), device=Cpu(), log=FitLog(), steps_per_block=5,
+        source=SimpleNamespace(epoch=lambda *, steps_per_chunk: iter([chunk] * 10)),
+    )  # fmt: skip
+    TimingOnly(step, loop).run(0.05)  # type: ignore[arg-type]
+    assert loop.log.timing_only.seconds == pytest.approx([0.01] * 5)
+    assert loop.watch.contention.wall_seconds == pytest.approx([0.05])
 
 
 def test_a_lead_in_takes_no_more_than_half_of_a_turn(clock: Clock) -> None:
