@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import signal
 import subprocess
 import time
@@ -15,6 +14,8 @@ import numpy as np
 import pytest
 
 from bench.base.records import Result
+from bench.results.rounds import by_seed
+from bench.statistics.paired_ratios import log_ratios, paired_ratio
 
 if TYPE_CHECKING:
     from tests.measure.conftest import Bench
@@ -115,13 +116,12 @@ def test_a_model_that_is_slow_only_in_the_first_milliseconds_after_a_pause_is_no
     threads = 1
     """
     results = bench.run(grid, plugin=SLOW_AFTER_A_PAUSE)
-    speeds: dict[object, list[float]] = {}
-    for result in results:
-        speeds.setdefault(result.trial.model.canonical, []).append(result.metrics["train_samples_per_second"])
-    sleepy, awake = (speeds[name] for name in sorted((n for n in speeds if "wakes" in str(n)), key=str, reverse=True))
-    ratio = math.exp(np.mean(np.log(sleepy)) - np.mean(np.log(awake)))
+    waking = [result for result in results if result.trial.model.name == "wakes"]
+    sleepy, awake = (by_seed([r for r in waking if bool(r.trial.model.settings) is how]) for how in (True, False))
+    found = paired_ratio([log_ratios(sleepy[seed].rounds, awake[seed].rounds) for seed in (0, 1, 2)])
+    assert found is not None
     # Without a lead-in it would be 0.9: 3 of some 25 ms a turn at a quarter of the speed.
-    assert 0.97 < ratio < 1.03
+    assert 0.97 < found.ratio < 1.03
 
 
 DIES = """
