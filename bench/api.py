@@ -20,8 +20,8 @@ def run(suite: str | Path, *, results: str | Path = "results", **options: Any) -
     """Run a suite file as `bench run` does and give its trials, one row each (see `load`).
 
     `options`: sets, only, data_root, executor, shard, fresh, retry, plugins, timeout_seconds, budget ("30m"),
-    wait_quiet ("5m"), address, place, as on the command line. Raises BenchError for a mistake in the suite. No report
-    is rendered.
+    wait_quiet ("5m"), until_decided, address, place, as on the command line. Raises BenchError for a mistake in the
+    suite. No report is rendered.
     """
     from bench.execute.prepare import Options
     from bench.execute.progress import make_voice

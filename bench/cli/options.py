@@ -25,4 +25,12 @@ Only = Annotated[
 ]
 Plugin = Annotated[Strings, typer.Option("--plugin", metavar="FILE|MODULE", help="Load this plugin, too.")]
 Shard = Annotated[str | None, typer.Option(metavar="K/N", help="Only part K of N parts of the plan: 3/16.")]
+UntilDecided = Annotated[
+    bool | None,
+    typer.Option(
+        "--until-decided/--no-until-decided",
+        help="Seeds go on until each pair of models is decided [default: where the suite has [decide]].",
+        show_default=False,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")]

@@ -11,7 +11,7 @@ from bench.errors import EXIT_OK
 
 if TYPE_CHECKING:
     from bench.base.records import Json
-    from bench.execute.pilot import Preview
+    from bench.execute.pilot import Further, Preview
     from bench.planning.costs import DeviceEstimate
 
 SCHEMA = 1  # of what --json prints
@@ -37,6 +37,7 @@ def plan(
     price: Annotated[
         opt.Strings, typer.Option(metavar="DEVICE=PRICE", help="What an hour costs: cuda=2.5; may be given again.")
     ] = None,
+    until_decided: opt.UntilDecided = None,
     json_: opt.Json = False,
 ) -> int:
     """Estimate time, memory and money of a run.
@@ -66,6 +67,7 @@ def plan(
         shard=shard,
         fresh=fresh,
         plugins=plugin or (),
+        until_decided=until_decided,
     )
     voice = Voice()
     try:
@@ -80,6 +82,8 @@ def plan(
     for line in [*counts(found.plan), *_known_from(found)]:
         print("\n".join(wrapped(line)))
     print("\n" + plan_text(found.estimate, pretty=sys.stdout.isatty()))
+    if found.further is not None:
+        print("\n".join(wrapped(further_line(found.further))))
     return EXIT_OK
 
 
@@ -94,6 +98,16 @@ def _known_from(preview: "Preview") -> list[str]:
         )
         found += [f"  not ok in the pilot: {text}" for text in done.problems]
     return found
+
+
+def further_line(found: "Further") -> str:
+    """How many seeds it is going to take until it is decided, in a sentence."""
+    from bench.planning.text import further_text
+
+    if not found.cells:
+        return "until it is decided: nothing more, every pair is"
+    seeds = min(each.low for each in found.cells.values()), max(each.high for each in found.cells.values())
+    return further_text(seeds, found.trials, found.seconds, known=found.known)
 
 
 def _preview_json(preview: "Preview") -> "Json":
@@ -124,6 +138,20 @@ def _preview_json(preview: "Preview") -> "Json":
         "total": _part_json(estimate.all),
         "kinds": rows,
         "upper_bound": estimate.upper,
+        "until_decided": None if preview.further is None else _further_json(preview.further),
+    }
+
+
+def _further_json(found: "Further") -> "Json":
+    from bench.planning.progress import span_json
+
+    return {
+        "cells": {
+            cell: {"low": each.low, "high": each.high, "planned": each.planned} for cell, each in found.cells.items()
+        },
+        "more_trials": list(found.trials),
+        "seconds": [None if each is None else span_json(each) for each in found.seconds],
+        "known": found.known,
     }
 
 

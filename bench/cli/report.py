@@ -57,16 +57,17 @@ def render_and_print(store: "Store", suite: "Suite | None", *, plugin_errors: Se
         sys.stderr.write(printable_line(line) + "\n")
     beside = told(planned, suite, folder=store.folder)
     print(terminal_summary(planned, suite, report_path=outcome.report_path, beside=beside))
-    tell_budget(planned, suite)
+    tell_seeds(planned, suite)
     for note in outcome.notes:
         sys.stderr.write(f"{printable_line(note)}\n")
 
 
-def tell_budget(planned: "Sequence[Result]", suite: "Suite | None") -> None:
-    """Print what a budget left out, where there was one."""
+def tell_seeds(planned: "Sequence[Result]", suite: "Suite | None") -> None:
+    """Print what was decided, and what a budget left out, where the run chose its seeds."""
     from bench.present.columns import wrapped
-    from bench.report.page import budget_sentences
+    from bench.report.decided import seeds_sentences
     from bench.results.frame import latest
 
-    if text := budget_sentences(suite, latest(planned, suite)):
-        print("\n".join(wrapped(text)))
+    texts = ["\n".join(wrapped(text)) for text in seeds_sentences(suite, latest(planned, suite))]
+    if texts:
+        print("\n\n".join(texts))

@@ -51,6 +51,7 @@ def run(
             metavar="TIME", help="Stop after 90s, 30m, 1h30m: all cells once, then the seeds that decide most."
         ),
     ] = None,
+    until_decided: opt.UntilDecided = None,
     wait_quiet: Annotated[
         str | None,
         typer.Option(metavar="TIME", help="Begin when other programs leave the machine alone; after TIME in any case."),
@@ -67,6 +68,7 @@ def run(
       python -m bench run suites/mnist.toml --set train.epochs=2 --only model=mlp
       python -m bench run suites/mnist.toml --dry-run
       python -m bench run suites/mnist.toml --budget 30m
+      python -m bench run suites/mnist.toml --until-decided
       python -m bench run suites/mnist.toml --wait-quiet 5m
       python -m bench run my/suite.toml --plugin my/models.py --retry failed
       python -m bench run suites/mnist.toml --retry disturbed
@@ -93,6 +95,7 @@ def run(
         place=place,
         budget=budget,
         wait_quiet=wait_quiet,
+        until_decided=until_decided,
     )
     voice = make_voice()
     if dry_run:
@@ -123,7 +126,7 @@ def _load_report() -> None:
 
 def _tell(ran: "Ran", *, report: bool) -> None:
     """Render the report, or say where the results lie; then log the trials where `[report] sinks` of the suite say."""
-    from bench.cli.report import render_and_print, tell_budget
+    from bench.cli.report import render_and_print, tell_seeds
     from bench.execute.prepare import of_the_plan
     from bench.present.format import printable_line
 
@@ -132,8 +135,8 @@ def _tell(ran: "Ran", *, report: bool) -> None:
         render_and_print(store, suite, plugin_errors=ran.plugin_errors)
     else:
         print(f"results: {store.folder} (python -m bench report {shlex.quote(str(store.folder))})")
-        if suite.budget is not None:
-            tell_budget(of_the_plan(store.results, suite)[0], suite)
+        if suite.budget is not None or suite.decide is not None:
+            tell_seeds(of_the_plan(store.results, suite)[0], suite)
     if suite.sinks:
         from bench.export.sinks import log
 
@@ -163,7 +166,22 @@ def _show(prepared: "Prepared") -> int:
         print(f"  {trial.trial_id}  {state:5}  {describe_trial(trial, axes)}")
     if plan.total > DRY_RUN_TRIALS:
         print(f"  … and {plan.total - DRY_RUN_TRIALS:,} more")
+    if suite.decide is not None:
+        _show_further(prepared)
     return EXIT_OK
+
+
+def _show_further(prepared: "Prepared") -> None:
+    """Print how many seeds it is going to take, where they go on until it is decided."""
+    from bench.cli.plan import further_line
+    from bench.execute.opening_lines import wrapped
+    from bench.execute.pilot import further_of
+    from bench.planning.costs import Costs, past_jobs
+
+    costs = Costs()
+    costs.add(past_jobs(prepared.store.results))
+    if (found := further_of(prepared, costs)) is not None:
+        print("\n".join(wrapped(further_line(found))))
 
 
 def _ends(labels: Sequence[str]) -> str:

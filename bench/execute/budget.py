@@ -1,42 +1,93 @@
 """Which jobs a run with a budget takes: every cell once, then the seeds that are expected to decide most.
 
-The order comes from bench.statistics.allocation, by the accuracy on the test set. Choosing by results has a price,
-which the report says: where one stops once a pair is told apart, an interval holds the truth less often than 95 %.
+The order comes from bench.statistics.allocation, by the accuracy on the test set; when a pair is decided is said by
+bench.results.decisions, which may be asked after every seed.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from bench.base.records import Component, Result, Trial
+from bench.base.records import Result
 from bench.execute.jobs import Group, Job, Order, jobs
 from bench.execute.plan import Plan
 from bench.planning.costs import Costs, kind_of, length_of, past_jobs
-from bench.statistics.allocation import Contestant, decisions_per_second, open_pairs
-from bench.suite.plan import Budget, Suite, Why, time_text
+from bench.results.decisions import Pair, Scored, gives_up, ladder_of, paired, pairs_of, score
+from bench.statistics.allocation import Contestant, Open, decisions_per_second
+from bench.suite.plan import WITHIN, Budget, Decision, Suite, Why, time_text
 
-METRIC = "test_accuracy"
-INDIFFERENCE = 0.001  # of accuracy: models that are known to be as near as that are alike
+MOST_NEEDED = 1000  # seeds; who needs more is not going to be told apart
 # Kept for the report and the end of the process: so many times what starting took (on a machine where that took 6 s for
 # other work, the report took 14), so many seconds at least, and no larger a share than that.
 RESERVE_STARTS, LEAST_RESERVE_SECONDS, MOST_RESERVE_SHARE = 2.0, 2.0, 0.2
 OVER_SHARE = 0.05  # of the budget: how far a job may go beyond it before it is ended
 
 
+class TimeLimit:
+    """What is left of a budget, less what is kept for the report; and what jobs are expected to take of it.
+
+    `results`: those that tell what trials cost here.
+    """
+
+    def __init__(self, budget: Budget, *, results: Iterable[Result], left_seconds: Callable[[], float]) -> None:
+        self.budget, self._left_seconds = budget, left_seconds
+        starting = budget.seconds - left_seconds()
+        self._reserve = min(max(LEAST_RESERVE_SECONDS, RESERVE_STARTS * starting), MOST_RESERVE_SHARE * budget.seconds)
+        self._costs = Costs()
+        self._costs.add(past_jobs(results))
+        self._shortened: set[str] = set()
+        self.ran_out = False  # while a job ran
+
+    @property
+    def left_seconds(self) -> float:
+        return self._left_seconds() - self._reserve
+
+    def limit_seconds(self, job: Job, own: float) -> float:
+        """Returns its `own` limit, or what is left of the budget and a little more: so the run ends in time."""
+        most = max(1.0, self.left_seconds + OVER_SHARE * self.budget.seconds)
+        if most < own:
+            self._shortened.add(job[0].trial.trial_id)
+        return min(own, most)
+
+    def cut(self, job: Job) -> str:
+        """Why a job that took too long was ended, where it was for the budget; else an empty string."""
+        if job[0].trial.trial_id not in self._shortened:
+            return ""
+        self.ran_out = True
+        return f"the budget of {time_text(self.budget.seconds)} was spent while it ran; the same command runs it again"
+
+    def tell(self, results: Sequence[Result]) -> None:
+        self._costs.add(past_jobs(results))
+
+    def seconds(self, job: Job) -> float | None:
+        """Returns the seconds that a job is expected to take; None where nothing like it has run."""
+        trial = job[0].trial
+        known = self._costs.job(kind_of(trial, seeds=len(job)), length_of(trial))
+        return known.seconds if known else None
+
+    def spent(self, seconds: float, *, why: Why, open_pairs: int) -> Budget:
+        """The budget with what became of it; `seconds`: how long the run took."""
+        return Budget(self.budget.seconds, round(seconds, 1), why, open_pairs)
+
+
 @dataclass
 class _Cell:
-    """Replicates of one combination: jobs that are left, and the accuracies that are there."""
+    """Replicates of one combination: jobs that are left, its seeds in order, and the scores that are there."""
 
-    arena: object
     jobs: deque[Job] = field(default_factory=deque)
-    scores: dict[int, float] = field(default_factory=dict)
+    planned: list[int] = field(default_factory=list)
+    scores: dict[int, Scored | None] = field(default_factory=dict)  # None: it has ended without one
     there: bool = False  # some of it has a result, be it a failure
     under_way: int = 0  # seeds
 
+    @property
+    def done(self) -> int:
+        return sum(each is not None for each in self.scores.values())
+
 
 class Budgeted(Order):
-    """An order that chooses each job by the results of those before, while `left_seconds()` lasts. It may be asked
-    again when it had nothing: results of what was under way may have opened a pair.
+    """An order that chooses each job by the results of those before, while its time lasts. It may be asked again when
+    it had nothing: results of what was under way may have opened a pair.
 
     `results`: those that lie in the folder; what is there of the plan counts, and tells what trials cost.
     """
@@ -52,24 +103,23 @@ class Budgeted(Order):
         results: Sequence[Result],
         left_seconds: Callable[[], float],
     ) -> None:
-        self._budget, self._left_seconds = budget, left_seconds
-        starting = budget.seconds - left_seconds()
-        self._reserve = min(max(LEAST_RESERVE_SECONDS, RESERVE_STARTS * starting), MOST_RESERVE_SHARE * budget.seconds)
-        self._arena = _arena_of(suite)
+        here = [result for result in results if result.environment_id in plan.environments]
+        self._limit = TimeLimit(budget, results=here, left_seconds=left_seconds)
         self._cells: dict[str, _Cell] = {}
+        ladders: dict[object, dict[str, None]] = {}
+        ladder = ladder_of(suite)
         wanted = {planned.trial.trial_id for planned in plan.to_run}
         for trial in suite.trials():
-            cell = self._cells.setdefault(trial.cell_id, _Cell(self._arena(trial)))
+            cell = self._cells.setdefault(trial.cell_id, _Cell())
             cell.there = cell.there or trial.trial_id not in wanted
+            cell.planned.append(trial.seed)
+            ladders.setdefault(ladder(trial), {})[trial.cell_id] = None
+        most = len(suite.axis("seed"))
+        self._pairs = pairs_of(map(list, ladders.values()), within=WITHIN, most_seeds=most)
         for job in jobs(plan.to_run):
             self._cells[job[0].trial.cell_id].jobs.append(job)
-        here = [result for result in results if result.environment_id in plan.environments]
-        self._costs = Costs()
-        self._costs.add(past_jobs(here))
         self._count(result for result in here if result.code_id in plan.codes and result.trial_id not in wanted)
         self._first = self._first_round()
-        self._shortened: set[str] = set()
-        self._out_of_time = False
         self.why: Why = ""
 
     def __iter__(self) -> Iterator[Job]:
@@ -83,21 +133,13 @@ class Budgeted(Order):
             yield (job,)
 
     def limit_seconds(self, job: Job) -> float:
-        """Returns its own limit, or what is left of the budget and a little more: so the run ends in time."""
-        own = super().limit_seconds(job)
-        most = max(1.0, self._left_seconds() - self._reserve + OVER_SHARE * self._budget.seconds)
-        if most < own:
-            self._shortened.add(job[0].trial.trial_id)
-        return min(own, most)
+        return self._limit.limit_seconds(job, super().limit_seconds(job))
 
     def cut(self, job: Job) -> str:
-        if job[0].trial.trial_id not in self._shortened:
-            return ""
-        self._out_of_time = True
-        return f"the budget of {time_text(self._budget.seconds)} was spent while it ran; the same command runs it again"
+        return self._limit.cut(job)
 
     def tell(self, results: Sequence[Result]) -> None:
-        self._costs.add(past_jobs(results))
+        self._limit.tell(results)
         self._count(results)
         for result in results:
             cell = self._cells[result.trial.cell_id]
@@ -105,11 +147,17 @@ class Budgeted(Order):
 
     def spent(self, seconds: float) -> Budget:
         """The budget with what became of it; `seconds`: how long the run took."""
-        open_now = sum(len(open_pairs(arena, indifference=INDIFFERENCE)) for arena in self._arenas())
-        return Budget(self._budget.seconds, round(seconds, 1), self.why, open_now)
+        return self._limit.spent(seconds, why=self.why, open_pairs=sum(pair.is_open for pair in self._told()))
+
+    def decisions(self) -> tuple[Decision, ...]:
+        """What was decided of each pair that has accuracies on both sides, and what is open."""
+        return tuple(pair.decision() for pair in self._told())
+
+    def _told(self) -> list[Pair]:
+        return [pair for pair in self._pairs if self._cells[pair.first].done and self._cells[pair.second].done]
 
     def _next(self) -> _Cell | None:
-        left = self._left_seconds() - self._reserve
+        left = self._limit.left_seconds
         fitting = (cell for cell in self._first if left > 0 and (self._seconds(cell) or 0.0) <= left)
         if (cell := next(fitting, None)) is None:
             return self._most_decisive(left)
@@ -118,56 +166,62 @@ class Budgeted(Order):
 
     def _most_decisive(self, left: float) -> _Cell | None:
         """The cell whose next seed is expected to decide most for its time, of those that end in time."""
-        rates: dict[str, float] = {}
-        for arena in self._arenas():
-            rates |= decisions_per_second(arena, indifference=INDIFFERENCE)
+        rates = decisions_per_second(self._open())
         for name in sorted(rates, key=lambda name: -rates[name]):
             if (self._seconds(self._cells[name]) or 0.0) <= left:
                 return self._cells[name]
-        self.why = "time" if rates or self._first or self._out_of_time else "settled"
+        self.why = "time" if rates or self._first or self._limit.ran_out else "settled"
         return None
 
     def _first_round(self) -> list[_Cell]:
         """Cells that have no result, in the order of the plan; the cheapest first where they do not all fit."""
         found = [cell for cell in self._cells.values() if cell.jobs and not cell.there]
         costs = [self._seconds(cell) for cell in found]
-        if sum(seconds or 0.0 for seconds in costs) > self._left_seconds() - self._reserve:
+        if sum(seconds or 0.0 for seconds in costs) > self._limit.left_seconds:
             found.sort(key=lambda cell: self._seconds(cell) or 0.0)
         return found
 
-    def _arenas(self) -> Iterable[list[Contestant[str]]]:
-        found: dict[object, list[Contestant[str]]] = {}
-        for name, cell in self._cells.items():
-            if cell.scores:
-                seconds = self._seconds(cell) if cell.jobs else None
-                if cell.jobs and seconds is None:
-                    seconds = 1.0  # nothing like it has told its time; then all count alike
-                found.setdefault(cell.arena, []).append(Contestant(name, cell.scores, seconds, cell.under_way))
-        return found.values()
+    def _open(self) -> Iterator[Open[str]]:
+        contestants = {name: self._contestant(name, cell) for name, cell in self._cells.items() if cell.done}
+        for pair in self._told():
+            if pair.is_open:
+                count = pair.needed(MOST_NEEDED, *self._both(pair)) or MOST_NEEDED
+                yield Open(contestants[pair.first], contestants[pair.second], max(count, pair.seeds + 1))
+
+    def _contestant(self, name: str, cell: _Cell) -> Contestant[str]:
+        seconds = None
+        if cell.jobs and not gives_up(cell.scores):
+            # Where nothing like it has told its time, all count alike.
+            seconds = found if (found := self._seconds(cell)) is not None else 1.0
+        return Contestant(name, cell.done, seconds, cell.under_way)
 
     def _seconds(self, cell: _Cell) -> float | None:
         """Returns the seconds that the cell's next job is expected to take; None where nothing like it has run."""
-        job = cell.jobs[0]
-        trial = job[0].trial
-        known = self._costs.job(kind_of(trial, seeds=len(job)), length_of(trial))
-        return known.seconds if known else None
+        return self._limit.seconds(cell.jobs[0])
 
     def _count(self, results: Iterable[Result]) -> None:
+        changed = set()
         for result in results:
             cell = self._cells.get(result.trial.cell_id)
-            if cell is not None and result.status == "ok" and METRIC in result.metrics:
-                cell.scores[result.trial.seed] = result.metrics[METRIC]
+            if cell is not None and result.status != "interrupted":
+                cell.scores[result.trial.seed] = score(result)
+                changed.add(result.trial.cell_id)
+        for pair in self._pairs:
+            if pair.is_open and changed & {pair.first, pair.second}:
+                self._look(pair)
 
+    def _look(self, pair: Pair) -> None:
+        """Looks after each seed of both."""
+        first, second = self._both(pair)
+        for count in range(pair.seeds + 1, len(first) + 1):
+            pair.look(first[:count], second[:count])
 
-def _arena_of(suite: Suite) -> Callable[[Trial], object]:
-    """What two trials have in common whose models are compared: all axes but model and seed. Where there is one model,
-    its settings are what is compared, on one data set and device."""
-    names = [axis.name for axis in suite.axes if axis.name not in ("model", "seed")]
-    if len(suite.axis("model")) == 1:
-        names = ["dataset", "device"]
-
-    def value(trial: Trial, name: str) -> object:
-        found = getattr(trial, name) if "." not in name else trial.setting(name)
-        return found.canonical if isinstance(found, Component) else found
-
-    return lambda trial: tuple(value(trial, name) for name in names)
+    def _both(self, pair: Pair) -> tuple[list[Scored], list[Scored]]:
+        """The scores of both, in the order of the plan: what has overtaken others waits for them."""
+        a, b = self._cells[pair.first], self._cells[pair.second]
+        order = [seed for seed in a.planned if seed in set(b.planned)]
+        ended = [seed for seed in order if seed in a.scores and seed in b.scores]
+        if ended != order[: len(ended)]:
+            gap = next(place for place, seed in enumerate(order) if seed not in ended)
+            ended = order[:gap]
+        return paired(a.scores, b.scores, ended)

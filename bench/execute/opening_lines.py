@@ -10,7 +10,7 @@ from bench.execute.plan import Plan, estimate_seconds
 from bench.present.format import plural, printable_line
 from bench.suite.catalogue import Catalogue
 from bench.suite.mistakes import axis_text
-from bench.suite.plan import Suite
+from bench.suite.plan import Decide, Suite
 
 COLUMNS = 80
 _GLUE, _SHORT = "\u00a0", 24  # textwrap breaks at no such space
@@ -25,10 +25,19 @@ def head(suite: Suite, plan: Plan, *, catalogue: Catalogue, results: Sequence[Re
         title_line(suite),
         f"{plural(plan.total, 'trial')} = {axes_text(suite)}",
         *counts(plan),
+        *([decide_text(suite.decide)] if suite.decide is not None else []),
         *(f"plugin: {escaped(plugin.error)}" for plugin in catalogue.plugins.values() if plugin.error),
         machine_text(catalogue, trials) + time_text(plan, results),
     ]
     return [part for line in lines for part in wrapped(line)]
+
+
+def decide_text(decide: Decide) -> str:
+    """What the seeds go on for."""
+    return (
+        f"  then a seed a round for each model that is open, until each pair is decided, at most {decide.most_seeds} "
+        f"seeds; differences below {decide.within:g} do not matter"
+    )
 
 
 def title_line(suite: Suite) -> str:
@@ -95,4 +104,6 @@ def axes_text(suite: Suite) -> str:
         if there
     ]
     text = " × ".join(axis_text(name, axes[name]) for name in names)
-    return text + (f", less what {', '.join(left_out)} leaves out" if left_out else "")
+    text += f", less what {', '.join(left_out)} leaves out" if left_out else ""
+    more = sum(suite.decide.more.values()) if suite.decide is not None else 0
+    return text + (f", and {more:,} of further seeds" if more else "")

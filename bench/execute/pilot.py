@@ -8,7 +8,7 @@ import math
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -33,7 +33,9 @@ from bench.planning.costs import (
     read_prices,
 )
 from bench.present.format import plural
+from bench.results.decisions import Ahead, ahead_of
 from bench.results.store import Store
+from bench.statistics.forecast import Span
 
 MOST_KINDS = 12  # that a pilot runs; the times of the others are estimated from these
 STEPS_SHARE = 8  # a pilot of a trial of N steps has N / 8 and N / 4
@@ -55,6 +57,20 @@ class PilotRun:
 
 
 @dataclass(frozen=True, slots=True)
+class Further:
+    """The seeds that are going to be planned beyond those of the plan: which cells have how many, and what the trials
+    take, the fewest and the most that are expected. `known`: whether results say it."""
+
+    cells: Mapping[str, Ahead]
+    trials: tuple[int, int]
+    seconds: tuple[Span | None, Span | None]
+
+    @property
+    def known(self) -> bool:
+        return all(each.known for each in self.cells.values())
+
+
+@dataclass(frozen=True, slots=True)
 class Preview:
     """What a run of a suite would take here, and what that is known from: `earlier` jobs on file, a pilot."""
 
@@ -63,6 +79,7 @@ class Preview:
     estimate: RunEstimate
     earlier: int
     pilot: PilotRun | None
+    further: Further | None = None  # where seeds go on until it is decided
 
 
 def preview(options: Options, *, prices: Sequence[str], pilot: bool | None, voice: Voice) -> Preview:
@@ -84,7 +101,25 @@ def preview(options: Options, *, prices: Sequence[str], pilot: bool | None, voic
         piloted = _Pilot(prepared, voice).run(unknown, costs)
     trials, there = _counted(prepared, plan)
     found = estimate([_trials(job) for job in ahead], costs, trials=trials, there=there, prices=priced)
-    return Preview(prepared, plan, found, len(earlier), piloted)
+    return Preview(prepared, plan, found, len(earlier), piloted, further_of(prepared, costs))
+
+
+def further_of(prepared: Prepared, costs: Costs) -> Further | None:
+    """The seeds beyond those of the plan that are expected until it is decided; None where seeds do not go on."""
+    if (decide := prepared.suite.decide) is None:
+        return None
+    rounds = prepared.rounds()
+    cells = ahead_of(rounds, most_seeds=decide.most_seeds)
+    trials: list[int] = []
+    seconds: list[Span | None] = []
+    for end in ("low", "high"):
+        more = {cell: max(0, getattr(each, end) - each.planned) for cell, each in cells.items()}
+        ahead = [[rounds.trials[cell]] for cell, count in more.items() for _ in range(count)]
+        none = {job[0].device: 0 for job in ahead}
+        trials.append(len(ahead))
+        found = estimate(ahead, costs, trials=none, there={}, prices={}).all
+        seconds.append(None if found.unknown or not ahead else found.seconds)
+    return Further(cells, (trials[0], trials[1]), (seconds[0], seconds[1]))
 
 
 def _trials(job: Job) -> list[Trial]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.base.records import Json, Result
 from bench.errors import BenchError, nearest
@@ -15,12 +15,19 @@ from bench.results.store import Store
 from bench.suite.catalogue import Catalogue
 from bench.suite.components import Builder, ResolvedComponent
 from bench.suite.mistakes import Mistake
-from bench.suite.plan import Suite, parse_budget, parse_time
+from bench.suite.plan import Decide, Suite, Why, parse_budget, parse_time
 from bench.suite.read import SuiteFile, check_installed
 from bench.suite.resolve import read_whole, resolve
 from bench.suite.set_option import parse_set
 from bench.suite.stored import suite_from_json
 
+if TYPE_CHECKING:
+    from bench.results.decisions import Rounds
+
+NOT_BY_SHARDS = (
+    "--shard: models that lie in two shards cannot be compared while they run, so that nothing is decided; leave it "
+    "out, or run the seeds of the grid alone with --no-until-decided"
+)
 PLACES = ("any", "environment")  # --place: trials of a cell on any node, or on nodes of one environment
 
 
@@ -43,6 +50,7 @@ class Options:
     place: str = "any"  # there: PLACES
     budget: str | None = None
     wait_quiet: str | None = None  # at most so long
+    until_decided: bool | None = None  # None: where the suite has [decide]
 
 
 @dataclass(slots=True)
@@ -55,8 +63,11 @@ class Prepared:
     options: Options
 
     def plan(self) -> Plan:
-        """Returns what is to run now; reads results that others have written meanwhile."""
+        """Returns what is to run now; reads results that others have written meanwhile. Where seeds go on until it is
+        decided, the rounds that have begun are in it, and the next one."""
         self.store.refresh()
+        if self.suite.decide is not None:
+            self.rounds()
         return make_plan(
             self.suite.trials(),
             self.identifier(),
@@ -64,6 +75,27 @@ class Prepared:
             fresh=self.options.fresh,
             retry=parse_retry(self.options.retry),
         )
+
+    def rounds(self) -> "Rounds":
+        """Returns the rounds of seeds as far as the results go, the next one begun, and takes them up in the suite."""
+        from bench.execute.until_decided import rounds_of  # numpy, scipy
+
+        found = rounds_of(
+            self.suite,
+            self.identifier(),
+            results=self.store.results,
+            fresh=self.options.fresh,
+            retry=parse_retry(self.options.retry),
+        )
+        found.next_round()
+        self.take_up(found)
+        return found
+
+    def take_up(self, rounds: "Rounds", *, why: Why = "") -> None:
+        """Says in the suite which seeds were planned beyond its grid, and what is decided."""
+        assert self.suite.decide is not None
+        decide = replace(self.suite.decide, more=dict(rounds.more), why=why)
+        self.suite = replace(self.suite, decide=decide, decisions=rounds.decisions())
 
     def identifier(self) -> Identifier:
         """Returns what completes the identity of trials where they are going to run."""
@@ -83,6 +115,8 @@ def read(options: Options) -> SuiteFile:
     """Reads the suite file, and refuses what can be refused before a process starts. Raises BenchError: one line."""
     parse_retry(options.retry)
     parse_budget(options.budget)
+    if options.until_decided and options.shard:
+        raise BenchError(NOT_BY_SHARDS)
     if options.place not in PLACES:
         near = nearest(options.place, PLACES)
         raise BenchError(f"--place {options.place}: unknown{near} (there are: {', '.join(PLACES)})")
@@ -114,7 +148,13 @@ def prepare(options: Options, file: SuiteFile, *, catalogue: Catalogue | None = 
     )
     store = Store(options.results / suite.name)
     store.refresh()
-    return Prepared(replace(suite, budget=parse_budget(options.budget)), catalogue, store, options)
+    decide = suite.decide or (Decide() if options.until_decided else None)
+    if options.until_decided is False:
+        decide = None
+    elif decide is not None and options.shard:
+        raise BenchError(NOT_BY_SHARDS)
+    suite = replace(suite, budget=parse_budget(options.budget), decide=decide)
+    return Prepared(suite, catalogue, store, options)
 
 
 def open_results(
@@ -125,17 +165,23 @@ def open_results(
         file = read_whole(target, ask_catalogue, plugins=plugins)
         catalogue = ask_catalogue(file.plugins)
         suite = resolve(file, catalogue, data_root=find_data_root(data_root))
-        store, budget = Store(results / suite.name), None
+        store = Store(results / suite.name)
         with suppress(BenchError):  # a damaged plan; the one that is asked for comes from the suite file
-            # The budget is that of the run that stored its plan last: a suite file does not say it.
             if (planned := store.load_suite()) is not None:
-                budget = suite_from_json(planned).budget
-        return store, replace(suite, budget=budget)
+                suite = _with_choice_of(suite_from_json(planned), suite)
+        return store, suite
     if not target.is_dir():
         raise BenchError(f"{target}: no such suite file or folder of results; give suites/NAME.toml or results/NAME")
     store = Store(target)
     stored = store.load_suite()
     return store, None if stored is None else suite_from_json(stored)
+
+
+def _with_choice_of(stored: Suite, suite: Suite) -> Suite:
+    """The suite with what the run that stored its plan last says of its seeds: a suite file does not say it."""
+    same = list(stored.axis("seed").values) == list(suite.axis("seed").values)
+    decide = stored.decide if same else suite.decide
+    return replace(suite, budget=stored.budget, decide=decide, decisions=stored.decisions)
 
 
 def of_the_plan(results: Sequence[Result], suite: Suite | None) -> tuple[list[Result], int]:

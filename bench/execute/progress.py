@@ -55,6 +55,10 @@ class Voice:
         those of their data sets and models."""
         self.total, self.done, self.axes = total, 0, tuple(axes)
 
+    def goes_on(self, count: int) -> None:
+        """So many trials more are going to run."""
+        self.total += count
+
     def trial_begins(self, trial: Trial) -> None:
         """A trial's process is being started."""
 
@@ -116,6 +120,11 @@ class LiveVoice(Voice):
         super().say(line)
         if standing is not None:
             self._show(standing)
+
+    def goes_on(self, count: int) -> None:
+        super().goes_on(count)
+        if self._bar is not None:
+            self._bar.update(self._task, total=self.total)
 
     def trial_begins(self, trial: Trial) -> None:
         self._under_way.add(trial.trial_id)

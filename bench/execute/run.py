@@ -158,20 +158,53 @@ class Runner:
         self.identifier = self.prepared.identifier()
 
     def run_all(self, plan: Plan, *, began: float) -> int:
-        """Run the plan in its order, or as its budget chooses; `began`: time.monotonic() when its time began."""
+        """Run the plan in its order, or as its budget chooses, or until it is decided.
+
+        `began`: time.monotonic() when its time began."""
         suite, store, budget = self.prepared.suite, self.prepared.store, self.prepared.suite.budget
+        if suite.decide is not None:
+            return self._run_until_decided(plan, began=began)
         if budget is None:
             return self.run(plan, Order(plan))
         from bench.execute.budget import Budgeted  # numpy, scipy
 
-        def left_seconds() -> float:
-            return began + budget.seconds - time.monotonic()
-
-        order = Budgeted(plan, suite=suite, budget=budget, results=store.results, left_seconds=left_seconds)
+        order = Budgeted(
+            plan, suite=suite, budget=budget, results=store.results, left_seconds=_left(budget.seconds, began)
+        )
         trained = self.run(plan, order)
         # What became of the budget is stored beside the plan: the report says what was left out for it.
-        self.prepared.suite = replace(suite, budget=order.spent(time.monotonic() - began))
+        spent = order.spent(time.monotonic() - began)
+        self.prepared.suite = replace(suite, budget=spent, decisions=order.decisions())
         store.save_suite(suite_to_json(self.prepared.suite))
+        return trained
+
+    def _run_until_decided(self, plan: Plan, *, began: float) -> int:
+        """Run the plan, then one round of seeds after the other. The plan beside the results has every round before it
+        runs, so that a run that is killed leaves a plan of what it has done."""
+        from bench.execute.budget import TimeLimit  # numpy, scipy
+        from bench.execute.until_decided import UntilDecided, round_text
+
+        prepared, budget = self.prepared, self.prepared.suite.budget
+        rounds, limit = prepared.rounds(), None
+        if budget is not None:
+            here = [result for result in prepared.store.results if result.environment_id in plan.environments]
+            limit = TimeLimit(budget, results=here, left_seconds=_left(budget.seconds, began))
+
+        def begins(planned: Sequence[Planned]) -> None:
+            prepared.take_up(rounds)
+            prepared.store.save_suite(suite_to_json(prepared.suite))
+            plan.to_run += planned
+            self.voice.goes_on(len(planned))
+            self.voice.say(round_text(rounds, planned))
+
+        order = UntilDecided(plan, rounds, planned=self.identifier.planned, begins=begins, limit=limit)
+        trained = self.run(plan, order)
+        prepared.take_up(rounds, why=order.why)
+        if limit is not None:
+            still = sum(pair.is_open for pair in rounds.pairs)
+            spent = limit.spent(time.monotonic() - began, why=order.why, open_pairs=still)
+            prepared.suite = replace(prepared.suite, budget=spent)
+        prepared.store.save_suite(suite_to_json(prepared.suite))
         return trained
 
     def run(self, plan: Plan, order: Order) -> int:
@@ -309,6 +342,11 @@ class Runner:
             results.append(self.result(planned, {"status": status, "reason": reason}, began=now()))
             self.writer.append(results[-1])
         return results
+
+
+def _left(seconds: float, began: float) -> Callable[[], float]:
+    """A function that gives what is left of `seconds`."""
+    return lambda: began + seconds - time.monotonic()
 
 
 # Jobs that share the time, each with the runner that stores it.

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from bench.planning.costs import ALLOCATED, HOST, RESERVED, DeviceEstimate, KindEstimate, RunEstimate
 from bench.planning.progress import Progress, RunningJob, RunState, TrialCounts
 from bench.present.columns import WIDTH, aligned, wrapped
-from bench.present.format import DASH, plural, printable, scale_of, significant
+from bench.present.format import DASH, plural, printable, scale_of, significant, span
 from bench.present.names import short_names
 from bench.statistics.forecast import Span
 
@@ -68,6 +68,24 @@ def plan_text(found: RunEstimate, *, pretty: bool) -> str:
     if len(found.rows) > 1:
         parts.append(table(list(_kinds(found.rows)), pretty=pretty))
     return "\n\n".join([*parts, "\n".join(_notes(found))])
+
+
+def further_text(
+    seeds: tuple[int, int], trials: tuple[int, int], seconds: tuple[Span | None, Span | None], *, known: bool
+) -> str:
+    """How many seeds it is going to take until it is decided, the fewest and the most; `trials`, `seconds`: beyond
+    those of the plan."""
+    if not trials[1]:
+        return "until it is decided: no seeds beyond these are expected"
+    low, high = seconds
+    time = "" if high is None else f", {_one(high.value)}"
+    if low is not None and high is not None and not known:
+        time = f", {_one(low.value)} to {_one(high.value)}"
+    if not known:
+        most = f"{span(trials)} more trials{time}"
+        return f"until it is decided: {span(seeds)} seeds a model, no results say how many yet; {most}"
+    how = "if their differences stay what they are (an even chance)"
+    return f"until it is decided: about {span(seeds)} seeds a model, {how}; {trials[1]:,} more trials{time}"
 
 
 def _devices(found: RunEstimate) -> Iterator[list[str]]:

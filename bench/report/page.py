@@ -15,13 +15,12 @@ from bench.base.records import Json, Result
 from bench.present.files import table_section
 from bench.present.format import listing, plural, printable, ranges
 from bench.present.tables import Table, escape_markdown
+from bench.report.decided import seeds_sentences
 from bench.results.doctor import Doctor
 from bench.results.frame import Latest
-from bench.suite.plan import Budget, Suite, time_text
+from bench.suite.plan import Suite
 
 NOTHING = "Nothing was measured yet: no trial of this plan is ok."
-LEFT_OUT = ("missing", "interrupted")
-RULE = "every cell once, then the seeds that are expected to decide most pairs by test accuracy for their time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +115,7 @@ def caveats(report: Report) -> Iterator[str]:
     yield from _mixtures(sections)
     if suite is not None and (suite.only or suite.shard):
         yield f"Only a part of the suite was planned: {' '.join(_narrowed(suite))}."
-    if text := budget_sentences(suite, latest):
-        yield text
+    yield from seeds_sentences(suite, latest)
     if latest.superseded:
         stay = "stays" if latest.superseded == 1 else "stay"
         yield f"{plural(latest.superseded, 'older result')} of these trials {stay} on file; the newest is shown."
@@ -190,6 +188,7 @@ def command(suite: Suite) -> str:
     """What runs the suite again as it was run, on one line, quoted for a shell."""
     added = (("--set", suite.sets), ("--plugin", suite.plugins_added))
     options = [part for name, texts in added for text in texts for part in (name, shlex.quote(text))]
+    options += ["--until-decided"] if suite.decide is not None else []
     return " ".join(" ".join(["python -m bench run", shlex.quote(suite.source), *options, *_narrowed(suite)]).split())
 
 
@@ -203,29 +202,3 @@ def _again(report: Report) -> Iterator[str]:
     else:
         yield f"{named.capitalize()}."
     yield "Every trial: [tables/trials.csv](tables/trials.csv); every cell: [tables/summary.csv](tables/summary.csv)."
-
-
-def budget_sentences(suite: Suite | None, latest: Latest) -> str:
-    """What the budget left out, in sentences; empty where there was no budget, or where it left out nothing."""
-    budget: Budget | None = getattr(suite, "budget", None)
-    left_out = sum(row.status in LEFT_OUT for row in latest.rows)
-    if budget is None or not left_out:
-        return ""
-    ran = {row.trial.cell_id for row in latest.rows if row.status not in LEFT_OUT}
-    never = len({row.trial.cell_id for row in latest.rows} - ran)
-    cells = f", {plural(never, 'cell')} of the grid did not run at all" if never else ""
-    return (
-        f"Left out by the budget of {time_text(budget.seconds)}: {plural(left_out, 'trial')}{cells}. "
-        f"Rule: {RULE}. {_ending(budget)} "
-        "Seeds were chosen by the results before them, so intervals are somewhat too narrow (optional stopping)."
-    )
-
-
-def _ending(budget: Budget) -> str:
-    if budget.spent_seconds is None:
-        return "The run was stopped before its budget was spent."
-    spent = time_text(round(budget.spent_seconds))
-    if budget.why == "settled":
-        return f"The run ended after {spent}: no pair was open any more."
-    still = f" Still open: {plural(budget.open_pairs, 'pair')}." if budget.open_pairs else ""
-    return f"The run ended after {spent}: nothing that was left would have ended in time.{still}"

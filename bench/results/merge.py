@@ -14,14 +14,14 @@ from bench.base.records import canonical_json, digest
 from bench.errors import BenchError
 from bench.results import doctor
 from bench.results.store import SUITE_FILE, Store
-from bench.suite.plan import Axis, Suite
+from bench.suite.plan import Axis, Decide, Suite
 from bench.suite.stored import suite_from_json, suite_to_json
 
 BESIDE = ("artifacts", "logs")
 # What may differ between two runs of one plan: how it was called, and which part of it was run.
 FREE = frozenset({
     "title", "source", "plugins", "plugins_added", "sets", "baseline", "only", "shard", "keep", "budget", "published",
-    "weights",
+    "weights", "decide", "decisions",
 })  # fmt: skip
 
 
@@ -135,7 +135,18 @@ def _narrowed(a: Suite, b: Suite, notes: list[str]) -> Suite:
     if (a.only, a.keep) != (b.only, b.keep):
         notes.append("the folders were run with different --only: the merged folder has the whole plan")
         a = replace(a, only=(), keep=())
-    return replace(a, budget=a.budget or b.budget)
+    same = a.axis("seed") == b.axis("seed")
+    # What was decided by a part of the results is not what was decided by all of them.
+    return replace(a, budget=a.budget or b.budget, decide=_decide(a, b) if same else None, decisions=())
+
+
+def _decide(a: Suite, b: Suite) -> Decide | None:
+    """That of either, with the seeds that either planned beyond the grid."""
+    if a.decide is None or b.decide is None:
+        return a.decide or b.decide
+    cells = sorted({*a.decide.more, *b.decide.more})
+    more = {cell: max(a.decide.more.get(cell, 0), b.decide.more.get(cell, 0)) for cell in cells}
+    return replace(a.decide, more=more, why="")
 
 
 def _joined(a: Suite, b: Suite, notes: list[str], *, places: tuple[str, str]) -> Suite:

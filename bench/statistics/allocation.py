@@ -1,62 +1,31 @@
-"""Where one more seed decides most: which pairs of contestants are open, and what it will take to tell them apart.
+"""Where one more seed decides most: of the pairs of contestants that are open, by what it will take to decide them.
 
-Contestants are compared by seed (common random numbers), by the t-interval of the differences. After Chen, Lin,
-Yücesan & Chick (2000), "Simulation budget allocation for further enhancing the efficiency of ordinal optimization",
-Discrete Event Dynamic Systems 10: a pair needs replicates in proportion to (sd / difference)², so time goes to pairs
-that are close and noisy. After Kim & Nelson (2001), "A fully sequential procedure for indifference-zone selection in
-simulation", ACM TOMACS 11: a difference that nobody cares for need not be resolved. What they guarantee of a correct
-selection is not claimed: the order here is greedy, and looks again after every seed.
+After Chen, Lin, Yücesan & Chick (2000), "Simulation budget allocation for further enhancing the efficiency of ordinal
+optimization", Discrete Event Dynamic Systems 10: a pair needs replicates in proportion to (sd / difference)², so time
+goes to pairs that are close to being decided, and cheap. What they guarantee of a correct selection is not claimed: the
+order here is greedy, and looks again after every seed. When a pair is decided is not said here.
 """
 
-import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
-
-from bench.statistics.intervals import Estimate, paired_t_interval, t_quantile
-
-MOST_NEEDED = 1000  # seeds; who needs more is not going to be told apart
-NO_SPREAD = 1e-9  # differences that are the same but for their last bits
 
 Name = TypeVar("Name", bound=Hashable)
 
 
 @dataclass(frozen=True)
 class Contestant(Generic[Name]):
-    """Scores by seed; what one more seed costs, None where it has no seed left; how many seeds are under way."""
+    """How many seeds it has; what one more costs, None where it has none left; how many are under way."""
 
     name: Name
-    scores: Mapping[int, float]
+    done: int
     next_seconds: float | None
     under_way: int = 0
 
     @property
     def seeds(self) -> int:
         """Those that it has, and is going to have."""
-        return len(self.scores) + self.under_way
-
-
-def difference(a: Mapping[int, float], b: Mapping[int, float]) -> Estimate | None:
-    """`a` less `b` over the seeds that both have; None where they share none."""
-    shared = sorted(a.keys() & b.keys())
-    return paired_t_interval([a[seed] for seed in shared], [b[seed] for seed in shared]) if shared else None
-
-
-def needed(found: Estimate | None, *, indifference: float) -> int:
-    """Seeds that a pair needs to be decided, if its mean and sd stay what they are, at most MOST_NEEDED; not more than
-    `found.n` where it is decided: its 95 % interval does not hold 0, or lies within ± `indifference`."""
-    if found is None or found.sd is None:
-        return 2
-    if found.sd < NO_SPREAD:  # two differences may be equal by chance
-        return 3
-    n = found.n
-    while True:
-        half = t_quantile(n - 1) * found.sd / math.sqrt(n)
-        if half < abs(found.mean) or abs(found.mean) + half <= indifference:
-            return n
-        if n >= MOST_NEEDED:
-            return MOST_NEEDED
-        n = max(n + 1, n * 11 // 10)  # one by one at first, then in steps of a tenth
+        return self.done + self.under_way
 
 
 @dataclass(frozen=True)
@@ -83,23 +52,11 @@ class Open(Generic[Name]):
         return one.seeds < other.seeds or (one.seeds == other.seeds and other.next_seconds is not None)
 
 
-def open_pairs(arena: Sequence[Contestant[Name]], *, indifference: float) -> list[Open[Name]]:
-    """The pairs of contestants that are not decided."""
-    found = []
-    for index, first in enumerate(arena):
-        for second in arena[index + 1 :]:
-            estimate = difference(first.scores, second.scores)
-            count = needed(estimate, indifference=indifference)
-            if estimate is None or count > estimate.n:
-                found.append(Open(first, second, count))
-    return found
-
-
-def decisions_per_second(arena: Sequence[Contestant[Name]], *, indifference: float) -> dict[Name, float]:
+def decisions_per_second(pairs: Iterable[Open[Name]]) -> dict[Name, float]:
     """Who can go on, with what a seed of it brings: the sum over the open pairs that it advances of one decision over
     the seconds that the pair still costs. Who decides nothing is not in it."""
     found: dict[Name, float] = {}
-    for pair in open_pairs(arena, indifference=indifference):
+    for pair in pairs:
         seconds = pair.seconds
         for one in (pair.first, pair.second):
             if seconds and one.next_seconds is not None and pair.advanced_by(one):

@@ -8,6 +8,7 @@ probability that it ever reaches 1 / alpha is at most alpha (Ville 1939; Lai 197
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -68,3 +69,32 @@ def half_width_factor(n: int, alpha: float) -> float:
     if ratio >= room:
         return math.inf
     return math.sqrt((n - 1) * (ratio - 1) / (1 - ratio / room))
+
+
+def fewest_seeds(alpha: float) -> int:
+    """With fewer differences than that nothing is decided: 4 for alpha = .05."""
+    n = 2
+    while math.isinf(half_width_factor(n, alpha)):
+        n += 1
+    return n
+
+
+def seeds_to_decide(differences: Sequence[float], *, alpha: float, within: float, most: int) -> int | None:
+    """How many differences, those (n,) that are there among them, would decide a pair if mean and spread stayed what
+    they are; None where `most` would not. It is an even chance: the next ones scatter, too."""
+    low, high = max(len(differences), fewest_seeds(alpha)), most
+    if len(differences) < 2:
+        return low if low <= most else None
+    sample = sample_of(differences)
+    mean, sd = abs(float(sample.mean())), sd_of(sample)
+
+    def decides(n: int) -> bool:
+        half = half_width_factor(n, alpha) * sd / math.sqrt(n)
+        return half < mean or mean + half < within
+
+    if high < low or not decides(high):
+        return None
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if decides(middle) else (middle + 1, high)
+    return low

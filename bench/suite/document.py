@@ -9,10 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from bench.base.records import SEED_LIMIT, MeasureSettings, TrainSettings, settings_by_name
 from bench.suite.mistakes import inline
+from bench.suite.plan import FEWEST_SEEDS, MOST_SEEDS, WITHIN
 
 SinkName = Literal["tensorboard", "mlflow"]  # tools that trials can be logged to; each is the name of its package
 BY_CLASS = ("f1", "precision", "recall")  # metrics of one class of a data set
 LIMIT_TRIALS = 1_000_000
+MOST_MOST_SEEDS = 1000
 SECTIONS = {"train": TrainSettings, "measure": MeasureSettings}
 # Every setting by its dotted name, with its type.
 SETTINGS: dict[str, Any] = {
@@ -144,6 +146,20 @@ class Override(Table):
     set: Set
 
 
+class Decide(Table):
+    """Seeds go on, a round of all models that are still open at a time, until each pair of models is decided."""
+
+    within: Annotated[float, Ge(0), Lt(1), Field(description="Differences of accuracy below this do not matter.")] = (
+        WITHIN
+    )
+    most_seeds: Annotated[
+        int,
+        Ge(FEWEST_SEEDS),
+        Le(MOST_MOST_SEEDS),
+        Field(description="No model gets more seeds, the grid's among them."),
+    ] = MOST_SEEDS
+
+
 class PublishedFigure(Table):
     """A figure from elsewhere, to stand beside ours in the report; no part of what a trial is."""
 
@@ -179,6 +195,7 @@ class Document(Table):
     override: list[Override] = []
     train: Train | None = None
     measure: Measure | None = None
+    decide: Decide | None = None
     report: Report | None = None
 
 

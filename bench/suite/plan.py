@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Annotated, Any, Literal, TypeAlias
 
-from annotated_types import Ge, Gt
+from annotated_types import Ge, Gt, Lt
 
-from bench.base.records import Component, Json, MeasureSettings, TrainSettings, Trial
+from bench.base.records import SEED_LIMIT, Component, Json, MeasureSettings, TrainSettings, Trial
 from bench.errors import BenchError
 from bench.suite.mistakes import shorten
 
@@ -18,9 +18,14 @@ UNITS_SECONDS = (3600.0, 60.0, 1.0)
 SHARD = re.compile(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,5})")
 INNER = ("dataset", "batch_size", "device", "model")  # the order of the loops inside that over the seeds
 Settings: TypeAlias = tuple[TrainSettings, MeasureSettings]
-# Why a run with a budget ended. "time": nothing that was left would have ended in time. "settled": every pair was
-# decided. "": it is not at its end.
+# Why a run that chooses its seeds ended. "time": nothing that was left would have ended in time. "settled": every pair
+# was decided, or no seed was left. "": it is not at its end.
 Why = Literal["", "time", "settled"]
+# What was decided of a pair of models by their accuracies. different: told apart. alike: as near as does not matter.
+# equal: not one answer differs. more_data: the seeds differ, the test examples cannot tell, nor would more seeds.
+# failed: seeds of one of them fail. open: not decided.
+Verdict = Literal["different", "alike", "equal", "more_data", "failed", "open"]
+WITHIN, MOST_SEEDS, FEWEST_SEEDS = 0.005, 30, 4  # of [decide]; with fewer seeds than that nothing is ever decided
 
 
 @dataclass(frozen=True)
@@ -95,6 +100,29 @@ class Budget:
     open_pairs: Annotated[int, Ge(0)] = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was decided of two cells (their ids), by so many `seeds` of both. `difference`: mean accuracy of the first
+    less that of the second then; None where there is none."""
+
+    first: str
+    second: str
+    verdict: Verdict
+    seeds: Annotated[int, Ge(0)] = 0
+    difference: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decide:
+    """Seeds until the ranking is decided: differences up to `within` do not matter, no cell gets more than
+    `most_seeds`. `more`: cell_id -> seeds beyond the grid's that were planned for it by now. `why` the run ended."""
+
+    within: Annotated[float, Ge(0), Lt(1)] = WITHIN
+    most_seeds: Annotated[int, Ge(FEWEST_SEEDS)] = MOST_SEEDS
+    more: Mapping[str, Annotated[int, Ge(0)]] = field(default_factory=dict)
+    why: Why = ""
+
+
 @dataclass(frozen=True)
 class Suite:
     """A resolved suite. Equal suites plan equal trials in equal order.
@@ -118,6 +146,8 @@ class Suite:
     shard: str | None = None
     source: str = ""
     budget: Budget | None = field(default=None, compare=False)
+    decide: Decide | None = field(default=None, compare=False)
+    decisions: tuple[Decision, ...] = field(default=(), compare=False)  # of a run that chose its seeds
     plugins_written: tuple[str, ...] = ()
     # Of the command line, so that it can be shown: what they change stands in the axes and settings above.
     sets: tuple[str, ...] = field(default=(), compare=False)
@@ -140,6 +170,8 @@ class Suite:
 
     def count(self) -> int:
         """Exact number of trials; without expanding anything where no rule and no shard leaves trials out."""
+        if self.decide is not None and self.decide.more:
+            return replace(self, decide=None).count() + sum(self.decide.more.values())
         if not (self.exclude or self.override or self.keep or self.shard):
             return math.prod(len(axis) for axis in self.axes)
         if self._seed_matters():
@@ -157,6 +189,16 @@ class Suite:
         once = _once if self.override else iter
         for place, seed in enumerate(self.axis("seed").values):
             yield from keep(once(plan.of_seed(place, seed)))
+        more = self.decide.more if self.decide is not None else {}
+        for number in range(1, 1 + max(more.values(), default=0)):
+            yield from (trial for trial in self.further_trials(number) if more.get(trial.cell_id, 0) >= number)
+
+    def further_trials(self, number: int) -> Iterator[Trial]:
+        """The trials of the seed `number` places after the largest of the grid, which no rule asks for; of every cell
+        of the grid that none of its own seeds alone makes. None where there is no such seed any more."""
+        seeds = self.axis("seed").values
+        if (seed := max(seeds) + number) < SEED_LIMIT:
+            yield from _once(_Expansion(self).of_seed(len(seeds) + number - 1, seed))
 
     def _seed_matters(self) -> bool:
         rules = (*self.exclude, *(override.rule for override in self.override))

@@ -43,6 +43,7 @@ class SuiteFile:
     override: Sequence[Mapping[str, Mapping[str, Json]]] = ()
     train: Mapping[str, Json] = field(default_factory=dict)
     measure: Mapping[str, Json] = field(default_factory=dict)
+    decide: Mapping[str, Json] | None = None
     baseline: str = ""
     sinks: tuple[str, ...] = ()
     weights: bool = False

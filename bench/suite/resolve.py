@@ -15,7 +15,7 @@ from bench.suite.components import Builder, ResolvedComponent
 from bench.suite.document import BY_CLASS, LISTS
 from bench.suite.mistakes import Found, Key, Mistake, published_path, show
 from bench.suite.only_option import apply_only
-from bench.suite.plan import Axis, Override, Published, Rule, Suite, check_shard
+from bench.suite.plan import Axis, Decide, Override, Published, Rule, Suite, check_shard
 from bench.suite.read import Refused, SuiteFile, as_written, in_order, read_suite
 
 _COMPONENTS = ("dataset", "model")
@@ -117,6 +117,7 @@ class _Resolver:
             sinks=file.sinks,
             published=published,
             weights=file.weights,
+            decide=None if file.decide is None else Decide(**file.decide),
             only=tuple(only),
             source=published_path(file.path),
             plugins=file.plugins,

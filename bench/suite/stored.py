@@ -17,7 +17,7 @@ from bench.base.records import Component, Json, MeasureSettings, TrainSettings, 
 from bench.errors import BenchError
 from bench.suite.document import LIMIT_TRIALS, SETTINGS, BatchSize, Seed, SeedRange, Source, SuiteName
 from bench.suite.mistakes import shorten
-from bench.suite.plan import Axis, Budget, Override, Published, Rule, Suite, check_shard
+from bench.suite.plan import Axis, Budget, Decide, Decision, Override, Published, Rule, Suite, check_shard
 
 SCHEMA = 1
 # The types of the values of axes; the first ones are in every suite, in this order.
@@ -44,6 +44,8 @@ class _Suite(BaseModel):
     only: tuple[str, ...] = ()
     shard: str | None = None
     budget: Budget | None = None  # of the run; a suite without one has no such key
+    decide: Decide | None = None
+    decisions: tuple[Decision, ...] = ()
     axes: tuple[_Axis, ...]
     train: TrainSettings
     measure: MeasureSettings
@@ -71,6 +73,8 @@ def suite_to_json(suite: Suite) -> dict[str, Json]:
     # Plans without these are as they were before there were any.
     later = {
         "budget": suite.budget and asdict(suite.budget),
+        "decide": suite.decide and asdict(suite.decide),
+        "decisions": [asdict(each) for each in suite.decisions],
         "published": [asdict(each) | {"rule": _rule_json(each.rule)} for each in suite.published],
         "weights": suite.weights,
     }

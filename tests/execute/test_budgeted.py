@@ -187,7 +187,7 @@ def test_several_at_a_time_take_seeds_of_several_models_and_ask_again_when_resul
         order.tell(machine._results(job, 2.0))
     flying = [job for _ in range(4) if (job := next(iter(order), None)) is not None]
     assert {job[0].trial.model.name for job in flying} == {"near", "nearer"}
-    assert {job[0].trial.seed for job in flying} == {1}
+    assert {job[0].trial.seed for job in flying} == {1, 2}  # with fewer than four nothing is decided
 
 
 @pytest.mark.parametrize("budget", [1.0, 4.0])

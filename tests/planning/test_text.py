@@ -11,7 +11,7 @@ from bench.base.records import Component, Result, TrainSettings, Trial
 from bench.planning.costs import Costs, RunEstimate, estimate, past_jobs
 from bench.planning.text import ago, money_text, plan_text, seconds_text
 from bench.present.columns import WIDTH
-from bench.report.page import budget_sentences
+from bench.report.decided import budget_sentences
 from bench.results.frame import latest
 from bench.statistics.forecast import Span
 from bench.suite.plan import Budget

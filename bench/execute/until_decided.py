@@ -1,0 +1,106 @@
+"""The order of a run that goes on until it is decided: the plan, then rounds of seeds for the models that are open.
+
+Which those are is said by bench.results.decisions. The trials of a round share the time by turns as those of a seed do.
+"""
+
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Sequence
+
+from bench.base.records import NOT_THERE, Result, Trial
+from bench.execute.budget import TimeLimit
+from bench.execute.jobs import Group, Job, Order, groups, jobs
+from bench.execute.plan import Identifier, Plan, Planned
+from bench.present.format import listing, plural, printable
+from bench.results.decisions import Known, Rounds
+from bench.results.store import newest, to_repeat
+from bench.suite.plan import Suite, Why
+
+MOST_NAMED = 4  # models of a round
+
+
+def rounds_of(
+    suite: Suite, identifier: Identifier, *, results: Sequence[Result], fresh: bool, retry: Collection[str]
+) -> Rounds:
+    """The state of a suite by the results that count as there, as for the plan of a run."""
+    found, again = newest(results), to_repeat(results, retry)
+
+    def known(trial: Trial) -> Known:
+        planned = identifier.planned(trial)
+        if planned.skip or planned.fail:
+            return "never"
+        result = found.get(planned.key)
+        there = result is not None and result.status not in NOT_THERE and not fresh and planned.key not in again
+        return result if result is not None and there else "to run"
+
+    return Rounds(suite, known)
+
+
+class UntilDecided(Order):
+    """The groups of `plan`, which has those of the round that `rounds` has begun, then those of one round after the
+    other, each when the one before has ended.
+
+    `begins` is told the trials of each round before they run. `limit`: of a budget; nothing begins that is expected to
+    end after it.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        rounds: Rounds,
+        *,
+        planned: Callable[[Trial], Planned],
+        begins: Callable[[Sequence[Planned]], None],
+        limit: TimeLimit | None = None,
+    ) -> None:
+        self.rounds, self._planned, self._begins, self._limit = rounds, planned, begins, limit
+        self._ahead: deque[Group] = deque(groups(jobs(plan.to_run)))
+        self._under_way: set[str] = set()
+        self.why: Why = ""
+
+    def groups(self) -> Iterator[Group]:
+        """What can begin now. May be asked again."""
+        while (group := self._next()) is not None:
+            self._under_way |= {planned.trial.trial_id for job in group for planned in job}
+            yield group
+
+    def limit_seconds(self, job: Job) -> float:
+        own = super().limit_seconds(job)
+        return own if self._limit is None else self._limit.limit_seconds(job, own)
+
+    def cut(self, job: Job) -> str:
+        return "" if self._limit is None else self._limit.cut(job)
+
+    def tell(self, results: Sequence[Result]) -> None:
+        self._under_way -= {result.trial_id for result in results}
+        self.rounds.tell(results)
+        if self._limit is not None:
+            self._limit.tell(results)
+
+    def _next(self) -> Group | None:
+        if not self._ahead and not self._under_way:
+            if planned := [self._planned(trial) for trial in self.rounds.next_round()]:
+                self._begins(planned)
+                self._ahead.extend(groups(jobs(planned)))
+            elif self.rounds.ended:
+                self.why = "settled"
+        if not self._ahead or self._is_late(self._ahead[0]):
+            return None
+        return self._ahead.popleft()
+
+    def _is_late(self, group: Group) -> bool:
+        """Whether there is a budget that the group would not keep."""
+        if self._limit is None:
+            return False
+        expected = sum(self._limit.seconds(job) or 0.0 for job in group)
+        late = self._limit.ran_out or not 0 < self._limit.left_seconds >= expected
+        self.why = "time" if late else self.why
+        return late
+
+
+def round_text(rounds: Rounds, planned: Sequence[Planned]) -> str:
+    """`2 of 3 pairs are decided; seed 7 for mlp and cnn`: what a round is for."""
+    done = sum(not pair.is_open for pair in rounds.pairs)
+    models = list(dict.fromkeys(printable(each.trial.model.label) for each in planned))
+    who = listing(models) if len(models) == len(planned) <= MOST_NAMED else plural(len(planned), "trial")
+    of = plural(len(rounds.pairs), "pair")
+    return f"{done:,} of {of} decided; another round: seed {planned[0].trial.seed} for {who}"
