@@ -121,11 +121,6 @@ class LiveVoice(Voice):
         if standing is not None:
             self._show(standing)
 
-    def goes_on(self, count: int) -> None:
-        super().goes_on(count)
-        if self._bar is not None:
-            self._bar.update(self._task, total=self.total)
-
     def trial_begins(self, trial: Trial) -> None:
         self._under_way.add(trial.trial_id)
         self._draw(trial, "")

@@ -144,7 +144,7 @@ def _decide(a: Suite, b: Suite) -> Decide | None:
     """That of either, with the seeds that either planned beyond the grid."""
     if a.decide is None or b.decide is None:
         return a.decide or b.decide
-    cells = sorted({*a.decide.more, *b.decide.more})
+    cells = dict.fromkeys([*a.decide.more, *b.decide.more])
     more = {cell: max(a.decide.more.get(cell, 0), b.decide.more.get(cell, 0)) for cell in cells}
     return replace(a.decide, more=more, why="")
 

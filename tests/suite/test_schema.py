@@ -29,7 +29,7 @@ def test_it_knows_every_setting_and_every_default() -> None:
 def test_it_holds_nothing_but_schema() -> None:
     schema = suite_schema()
     assert set(schema["properties"]) == {
-        "name", "title", "plugins", "grid", "exclude", "override", "train", "measure", "report",
+        "name", "title", "plugins", "grid", "exclude", "override", "train", "measure", "decide", "report",
     }  # fmt: skip
     assert schema["required"] == ["name", "grid"]
     assert schema["additionalProperties"] is False
