@@ -37,9 +37,9 @@ def status(
       python -m bench status suites/mnist.toml --watch 10
       python -m bench status results/mnist --json
     """
-    from bench.execute.opening_lines import title_line
+    from bench.execute.opening_lines import title_line, wrapped
     from bench.planning.progress import look
-    from bench.planning.text import status_text
+    from bench.planning.text import status_text, to_decide_text
     from bench.results.store import Store
     from bench.suite.read import read_suite
 
@@ -55,6 +55,8 @@ def status(
         else:
             sys.stdout.write(CLEAR if pretty and watch is not None else "")
             print(status_text(title_line(suite), found, pretty=pretty), flush=True)
+            if more := to_decide_text(suite):
+                print("\n".join(wrapped(more)), flush=True)
         if watch is None or not found.alive:
             return EXIT_OK
         time.sleep(watch)
@@ -71,6 +73,14 @@ def _progress_json(suite: "Suite", found: "Progress") -> "Json":
         "runs": [_run_json(run) for run in found.runs],
         "devices": {name: count_json(count) for name, count in found.devices.items()},
         "total": count_json(found.all),
+        "until_decided": None
+        if suite.decide is None
+        else {
+            "most_seeds": suite.decide.most_seeds,
+            "why_ended": suite.decide.why,
+            "pairs": len(suite.decisions),
+            "open": sum(each.verdict == "open" for each in suite.decisions),
+        },
     }
 
 

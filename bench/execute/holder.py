@@ -114,7 +114,7 @@ def time_left(holder: Holder, *, at: datetime) -> str:
     from bench.results.store import Store
 
     with suppress(OSError, *DAMAGED):
-        _, found = look(Store(Path(holder.folder)))
+        suite, found = look(Store(Path(holder.folder)))
         own = next((run.status for run in found.runs if run.status.process == holder.process), None)
         if own is None:
             return ""
@@ -123,7 +123,8 @@ def time_left(holder: Holder, *, at: datetime) -> str:
         if own.budget_seconds is not None:
             return f"at most {ago(max(0.0, own.budget_seconds - age_seconds(holder.since, at=at)))} left of its budget"
         left = found.all.seconds_left
-        return f"{seconds_text(left)} left" if left is not None else "how long it still takes is not known yet"
+        of = " of this round of seeds" if suite.decide is not None else ""
+        return f"{seconds_text(left)} left{of}" if left is not None else "how long it still takes is not known yet"
     return ""
 
 

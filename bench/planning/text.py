@@ -9,6 +9,7 @@ from bench.present.columns import WIDTH, aligned, wrapped
 from bench.present.format import DASH, plural, printable, scale_of, significant, span
 from bench.present.names import short_names
 from bench.statistics.forecast import Span
+from bench.suite.plan import Suite
 
 MOST_KINDS = 8
 _TIMES = (("h", 3600.0), ("min", 60.0), ("s", 1.0))
@@ -145,6 +146,18 @@ def _notes(found: RunEstimate) -> Iterator[str]:
         notes.append("early stopping can only shorten it: the time is the most that it takes")
     for note in notes:
         yield from wrapped(note, indent="  ")
+
+
+def to_decide_text(suite: Suite) -> str:
+    """What the numbers do not say where seeds go on until it is decided; empty where they do not, or are at the end."""
+    if suite.decide is None or suite.decide.why == "settled":
+        return ""
+    done = sum(each.verdict != "open" for each in suite.decisions)
+    count = f"{done:,} of {plural(len(suite.decisions), 'pair')}" if suite.decisions else "none"
+    return (
+        f"until it is decided: {count} by now; rounds of seeds that are not planned yet are in no number here, at most "
+        f"{suite.decide.most_seeds} seeds a model"
+    )
 
 
 def status_text(title: str, found: Progress, *, pretty: bool) -> str:
