@@ -14,9 +14,9 @@ from bench.execute.plan import Plan
 from bench.planning.costs import Costs, kind_of, length_of, past_jobs
 from bench.results.decisions import Pair, Scored, gives_up, ladder_of, paired, pairs_of, score
 from bench.statistics.allocation import Contestant, Open, decisions_per_second
+from bench.statistics.evidence import MOST_SEEDS
 from bench.suite.plan import WITHIN, Budget, Decision, Suite, Why, time_text
 
-MOST_NEEDED = 1000  # seeds; who needs more is not going to be told apart
 # Kept for the report and the end of the process: so many times what starting took (on a machine where that took 6 s for
 # other work, the report took 14), so many seconds at least, and no larger a share than that.
 RESERVE_STARTS, LEAST_RESERVE_SECONDS, MOST_RESERVE_SHARE = 2.0, 2.0, 0.2
@@ -114,8 +114,7 @@ class Budgeted(Order):
             cell.there = cell.there or trial.trial_id not in wanted
             cell.planned.append(trial.seed)
             ladders.setdefault(ladder(trial), {})[trial.cell_id] = None
-        most = len(suite.axis("seed"))
-        self._pairs = pairs_of(map(list, ladders.values()), within=WITHIN, most_seeds=most)
+        self._pairs = pairs_of(map(list, ladders.values()), within=WITHIN)
         for job in jobs(plan.to_run):
             self._cells[job[0].trial.cell_id].jobs.append(job)
         self._count(result for result in here if result.code_id in plan.codes and result.trial_id not in wanted)
@@ -185,7 +184,7 @@ class Budgeted(Order):
         contestants = {name: self._contestant(name, cell) for name, cell in self._cells.items() if cell.done}
         for pair in self._told():
             if pair.is_open:
-                count = pair.needed(MOST_NEEDED, *self._both(pair)) or MOST_NEEDED
+                count = pair.needed(MOST_SEEDS, *self._both(pair)) or MOST_SEEDS
                 yield Open(contestants[pair.first], contestants[pair.second], max(count, pair.seeds + 1))
 
     def _contestant(self, name: str, cell: _Cell) -> Contestant[str]:

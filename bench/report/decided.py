@@ -13,9 +13,9 @@ LEFT_OUT = ("missing", "interrupted")
 RULE = "every cell once, then the seeds that are expected to decide most pairs by test accuracy for their time"
 MOST_PAIRS = 6  # that are named
 GUARANTEE = (
-    "Each pair was looked at after every seed, by a test that allows for it: at most 5 % of such runs decide a pair "
-    "falsely on one data set and setting, as long as differences from seed to seed are about normal. The intervals in "
-    "the tables do not allow for it; they are somewhat too narrow."
+    "Each pair was looked at after every seed, by a test that allows for it: at most 5 % of such runs hold a false "
+    "decision (on one data set and setting), as long as differences from seed to seed are about normal. The intervals "
+    "in the tables do not allow for it; they are somewhat too narrow."
 )
 NO_GUARANTEE = "Seeds were chosen by the results before them, so intervals are somewhat too narrow (optional stopping)."
 DONE = {"different": "told apart", "alike": "alike", "equal": "equal"}
@@ -32,7 +32,7 @@ def decided_sentences(suite: Suite, latest: Latest) -> str:
     decide = suite.decide
     if decide is None or not suite.decisions:
         return ""
-    parts = [_count(suite.decisions), *_pairs(suite, latest), _ending(decide, suite), _cost(decide, latest), GUARANTEE]
+    parts = [_count(suite.decisions), *_pairs(suite, latest), _ending(decide, suite), _cost(suite, latest), GUARANTEE]
     return " ".join(filter(None, parts))
 
 
@@ -81,17 +81,16 @@ def _pairs(suite: Suite, latest: Latest) -> Iterator[str]:
     shown = [each for each in shown if each.first in trials and each.second in trials]
     where, who = _titles(suite)
     within = (suite.decide or Decide()).within
-    most = suite.decide.most_seeds if suite.decide else len(suite.axis("seed"))
     for each in shown[:MOST_PAIRS]:
         first, second = trials[each.first], trials[each.second]
         place = _named(first, where)
-        said = _pair(each, _named(first, who), _named(second, who), within=within, most=most)
+        said = _pair(each, _named(first, who), _named(second, who), within=within)
         yield f"{place}: {said}" if place else said
     if len(shown) > MOST_PAIRS:
         yield f"{plural(len(shown) - MOST_PAIRS, 'other pair')} likewise."
 
 
-def _pair(found: Decision, first: str, second: str, *, within: float, most: int) -> str:
+def _pair(found: Decision, first: str, second: str, *, within: float) -> str:
     by = accuracy(abs(found.difference or 0.0))
     seeds = plural(found.seeds, "seed")
     if (found.difference or 0.0) < 0:
@@ -104,8 +103,8 @@ def _pair(found: Decision, first: str, second: str, *, within: float, most: int)
         return f"{first} and {second} are equal: the same answers to every test example, by {seeds}."
     if found.verdict == "more_data":
         return (
-            f"{first} and {second}: seeds differ by {by} after {seeds}, but the test examples are too few to say so of "
-            f"new ones, with {most} seeds too: more seeds will not tell, more test data would."
+            f"{first} is better than {second} by {by} on these test examples, after {seeds}; whether on new ones, more "
+            "seeds will not tell, more test data would."
         )
     if found.verdict == "failed":
         return f"{first} and {second}: not decided, seeds of one of them fail."
@@ -141,11 +140,12 @@ def _ending(decide: Decide, suite: Suite) -> str:
     return ""
 
 
-def _cost(decide: Decide, latest: Latest) -> str:
+def _cost(suite: Suite, latest: Latest) -> str:
     """`It took 7 to 15 seeds: 37 trials, 28 of them beyond the grid, 24 s.`"""
     ran = [row for row in latest.rows if row.result is not None and row.status not in LEFT_OUT]
     seeds = Counter(row.trial.cell_id for row in ran)
     seconds = sum(row.result.metrics.get("total_seconds", 0.0) for row in ran if row.result is not None)
-    more = sum(decide.more.values())
+    grid = set(suite.axis("seed").values)
+    more = sum(row.trial.seed not in grid for row in ran)
     beyond = f", {more:,} of them beyond the grid" if more else ", those of the grid"
     return f"It took {span(seeds.values())} seeds: {plural(len(ran), 'trial')}{beyond}, {time_text(round(seconds))}."

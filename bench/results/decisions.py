@@ -15,7 +15,7 @@ from bench.base.answers import Answers
 from bench.base.metrics import ACCURACY
 from bench.base.records import Component, Result, Trial
 from bench.results.accuracy_intervals import evidence
-from bench.statistics.evidence import Evidence
+from bench.statistics.evidence import MOST_SEEDS, Evidence
 from bench.statistics.intervals import FEWEST_EQUAL
 from bench.statistics.sequential import fewest_seeds, seeds_to_decide, sequential_test
 from bench.suite.plan import Decide, Decision, Suite, Verdict
@@ -64,9 +64,9 @@ class Pair:
     `difference`: mean accuracy of the first less that of the second at the last look, over the seeds of both, `seeds`.
     """
 
-    def __init__(self, first: str, second: str, *, alpha: float, within: float, most_seeds: int) -> None:
+    def __init__(self, first: str, second: str, *, alpha: float, within: float) -> None:
         self.first, self.second, self.alpha = first, second, alpha
-        self._within, self._most_seeds = within, most_seeds
+        self._within = within
         self.verdict: Verdict = "open"
         self.seeds = 0
         self.difference: float | None = None
@@ -86,7 +86,7 @@ class Pair:
     def look(self, a: Sequence[Scored], b: Sequence[Scored]) -> None:
         """Looks at the scores of both, paired, in the order of their seeds; each look has those of the one before.
 
-        More seeds are of no use where the seeds have told the two apart, and even `most_seeds` of them would leave an
+        More seeds are of no use where the seeds have told the two apart, and even MOST_SEEDS of them would leave an
         interval that holds 0: it is the test examples that are too few.
         """
         if not self.is_open or not a:
@@ -104,7 +104,7 @@ class Pair:
             self.verdict = "different"
         elif alike:
             self.verdict = "alike"
-        elif self._apart and self.needed(self._most_seeds, a, b) is None:
+        elif self._apart and self.needed(MOST_SEEDS, a, b) is None:
             self.verdict = "more_data"
 
     def needed(self, most: int, a: Sequence[Scored], b: Sequence[Scored]) -> int | None:
@@ -124,13 +124,13 @@ def _evidence(a: Sequence[Scored], b: Sequence[Scored]) -> Evidence:
     return evidence(first, second, [each.answers for each in a], [each.answers for each in b])
 
 
-def pairs_of(ladders: Iterable[Sequence[str]], *, within: float, most_seeds: int) -> list[Pair]:
+def pairs_of(ladders: Iterable[Sequence[str]], *, within: float) -> list[Pair]:
     """All pairs of each of the `ladders` (ids of cells), which share its error rate."""
     found = []
     for cells in ladders:
         both = list(combinations(cells, 2))
         for first, second in both:
-            found.append(Pair(first, second, alpha=LEVEL / len(both), within=within, most_seeds=most_seeds))
+            found.append(Pair(first, second, alpha=LEVEL / len(both), within=within))
     return found
 
 
@@ -160,7 +160,7 @@ class Rounds:
             ladders.setdefault(ladder(trial), {})[trial.cell_id] = None
             self.trials.setdefault(trial.cell_id, trial)
             self._take(trial)
-        self.pairs = pairs_of(map(list, ladders.values()), within=decide.within, most_seeds=decide.most_seeds)
+        self.pairs = pairs_of(map(list, ladders.values()), within=decide.within)
 
     def tell(self, results: Iterable[Result]) -> None:
         """Takes up what became of trials."""

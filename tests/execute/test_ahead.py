@@ -159,7 +159,8 @@ def test_a_budget_leaves_out_what_decides_nothing_and_the_report_says_so(project
     said = f"Left out by the budget of 10 min: {left} trials."
     assert said in page
     assert "no pair was open any more" in page
-    assert "optional stopping" in page
+    assert "quick is better than blind" in page
+    assert "at most 5 % of such runs" in page
     assert said in " ".join(done.out.split())
     # A suite file does not say it; the folder does, until the rest has run.
     again = project.bench("report", suite_file, "--results", project.results)
@@ -169,6 +170,36 @@ def test_a_budget_leaves_out_what_decides_nothing_and_the_report_says_so(project
     assert len(lines(project)) == len(ran)
     project.run(suite_file, "--only", "seed=0", report=True)
     assert "Left out by" not in (project.results / "mine/report/report.md").read_text()
+
+
+def test_seeds_go_on_until_it_is_decided_and_the_report_says_so(project: Any, suite: Any) -> None:
+    path = suite("quick", "blind", seeds="0, 1", epochs=2)
+    first = project.run(path, "--until-decided", report=True)
+    assert first.code == 0, first.err
+    assert "0 of 1 pair decided; another round: seed 2 for quick and blind" in first.err
+    ran = lines(project)
+    assert 8 <= len(ran) < 24
+    assert len({line["group_id"] for line in ran}) == len(ran) / 2  # both of a seed by turns
+    page = (project.results / "mine/report/report.md").read_text()
+    said = "Decided by accuracy: 1 of 1 pair (1 told apart). quick is better than blind, by"
+    assert said in page
+    assert said in " ".join(first.out.split())
+    for target in (path, project.results / "mine"):
+        again = project.bench("report", target, *([] if target.is_dir() else ["--results", project.results]))
+        assert said in " ".join(again.out.split())
+    more = project.run(path, "--until-decided")
+    assert (more.code, len(lines(project))) == (0, len(ran))
+    ahead = project.bench("plan", path, "--results", project.results, "--until-decided")
+    assert "until it is decided: nothing more, every pair is" in ahead.out
+    path.write_text(path.read_text() + "\n[decide]\nmost_seeds = 4\n")
+    status = project.bench("run", path, "--results", project.results, "--dry-run")
+    assert "at most 4 seeds" in " ".join(status.out.split())
+    plain = project.run(path, "--no-until-decided", report=True)
+    assert plain.code == 0
+    assert "Decided by" not in (project.results / "mine/report/report.md").read_text()
+    refused = project.run(path, "--shard", "1/2")
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert "--no-until-decided" in refused.err
 
 
 def test_a_trial_that_would_overrun_is_ended_and_runs_again(project: Any) -> None:

@@ -17,8 +17,8 @@ from bench.results.decisions import MOST_FAILED, Known, Pair, Rounds, Scored, ah
 from bench.suite.plan import Axis, Decide, Rule, Suite
 
 
-def pair(*, alpha: float = 0.05, within: float = 0.005, most: int = 30) -> Pair:
-    return Pair("a", "b", alpha=alpha, within=within, most_seeds=most)
+def pair(*, alpha: float = 0.05, within: float = 0.005) -> Pair:
+    return Pair("a", "b", alpha=alpha, within=within)
 
 
 def looked(differences: Sequence[float], **how: Any) -> Pair:
@@ -112,7 +112,7 @@ def test_six_seeds_without_one_answer_that_differs_are_equal() -> None:
 
 
 def test_the_pairs_of_a_ladder_share_its_error_rate() -> None:
-    found = pairs_of([["a", "b", "c"], ["d", "e"]], within=0.0, most_seeds=30)
+    found = pairs_of([["a", "b", "c"], ["d", "e"]], within=0.0)
     assert [(each.first, each.second, each.alpha) for each in found] == [
         ("a", "b", pytest.approx(0.05 / 3)),
         ("a", "c", pytest.approx(0.05 / 3)),
