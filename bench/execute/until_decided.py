@@ -54,13 +54,11 @@ class UntilDecided(Order):
     ) -> None:
         self.rounds, self._planned, self._begins, self._limit = rounds, planned, begins, limit
         self._ahead: deque[Group] = deque(groups(jobs(plan.to_run)))
-        self._under_way: set[str] = set()
         self.why: Why = ""
 
     def groups(self) -> Iterator[Group]:
         """What can begin now. May be asked again."""
         while (group := self._next()) is not None:
-            self._under_way |= {planned.trial.trial_id for job in group for planned in job}
             yield group
 
     def limit_seconds(self, job: Job) -> float:
@@ -71,13 +69,12 @@ class UntilDecided(Order):
         return "" if self._limit is None else self._limit.cut(job)
 
     def tell(self, results: Sequence[Result]) -> None:
-        self._under_way -= {result.trial_id for result in results}
         self.rounds.tell(results)
         if self._limit is not None:
             self._limit.tell(results)
 
     def _next(self) -> Group | None:
-        if not self._ahead and not self._under_way:
+        if not self._ahead:  # while trials of a round are under way there is no next one
             if planned := [self._planned(trial) for trial in self.rounds.next_round()]:
                 self._begins(planned)
                 self._ahead.extend(groups(jobs(planned)))

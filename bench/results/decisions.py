@@ -95,7 +95,8 @@ class Pair:
         found = sequential_test(differences, alpha=self.alpha, within=self._within)
         self.seeds, self.difference = found.n, found.mean
         if found.low is None or found.high is None:
-            if found.n >= FEWEST_EQUAL and not any(differences) and _evidence(a, b).is_tie:
+            same = all(one.answers == other.answers is not None for one, other in zip(a, b, strict=True))
+            if found.n >= FEWEST_EQUAL and same:
                 self.verdict = "equal"
             return
         alike = -self._within < found.low and found.high < self._within

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -26,7 +26,8 @@ from bench.execute.progress import Voice
 from bench.execute.signals import Stopped
 from bench.results.store import Store
 from bench.suite.catalogue import Catalogue, ComponentInfo, DeviceInfo
-from bench.suite.plan import Axis, Budget, Suite
+from bench.suite.plan import Axis, Budget, Decide, Suite
+from bench.suite.stored import suite_from_json
 
 OK = Ending({"status": "ok", "metrics": {"test_accuracy": 0.5, "total_seconds": 1.0}})
 Words = list[Any]
@@ -369,6 +370,34 @@ def test_with_a_budget_each_trial_is_by_itself(played: Played) -> None:
     found = played.run(order)
     assert sorted(played.ray.handed) == ["a", "b", "c"]
     assert {result.group_id for result in found.values()} == {""}
+
+
+def test_seeds_go_on_until_it_is_decided_a_round_on_the_nodes_at_a_time(played: Played) -> None:
+    accuracies = {"a": 0.9, "b": 0.5, "c": 0.1}
+
+    def act(names: tuple[str, ...], node: str) -> Words:
+        number = len(played.ray.handed)
+        said = {name: {"test_accuracy": accuracies[name] + 0.001 * (number % 3) * (name != "c")} for name in names}
+        said = {name: metrics | {"total_seconds": 1.0} for name, metrics in said.items()}
+        how = {name: Ending({"status": "ok", "metrics": metrics}) for name, metrics in said.items()}
+        return [*begun(node), ended(names, how)]
+
+    played.ray.acts, played.seeds = [act] * 20, (0, 1)
+    prepared = played.prepared()
+    prepared.suite = replace(prepared.suite, decide=Decide(most_seeds=7))
+    runner = ClusterRunner(prepared, played.voice)
+    trained = runner.run_all(prepared.plan(), began=0.0)
+    seeds = {name: sum(key.startswith(name) for key in played.results()) for name in "abc"}
+    assert trained == sum(seeds.values()) == prepared.suite.count()
+    assert played.ray.handed[:4] == ["abc"] * 4
+    assert [each.verdict for each in prepared.suite.decisions] == [
+        "open",
+        "different",
+        "different",
+    ]  # a and b: no spread
+    assert seeds == {"a": 7, "b": 7, "c": played.ray.handed.count("abc")}
+    stored = suite_from_json(Store(played.folder / "x").load_suite())
+    assert (stored.decide, stored.decisions) == (prepared.suite.decide, prepared.suite.decisions)
 
 
 def test_a_stopped_run_stores_every_trial_of_what_is_under_way(played: Played, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -146,6 +146,27 @@ def test_a_model_that_fails_gets_no_more_seeds() -> None:
     assert Counter(machine.ran)["near"] == 1
 
 
+def test_a_model_gets_no_more_seeds_when_three_have_failed() -> None:
+    tried = Counter[str]()
+
+    def status(model: str) -> str:
+        tried[model] += 1
+        return "diverged" if model == "near" and tried[model] > 1 else "ok"
+
+    machine = Machine(budget=300.0, status=status)
+    machine.run(suite("clear", "near", "nearer", seeds=30))
+    assert Counter(machine.ran)["near"] == 4
+
+
+def test_what_is_decided_follows_from_the_results_however_they_came() -> None:
+    of, machine = suite("clear", "near", "slow", seeds=30), Machine(budget=10_000.0)
+    decisions = machine.run(of).decisions()
+    assert {each.verdict for each in decisions} == {"different"}
+    assert machine.order(of).decisions() == decisions
+    whole = [machine._results((Planned(each, "here", "code", {}),), 1.0)[0] for each in of.trials()]
+    assert Machine(budget=10_000.0, results=whole).order(of).decisions() == decisions
+
+
 def test_the_same_command_goes_on_where_it_was() -> None:
     machine, of = Machine(budget=40.0), suite("clear", "near", "nearer", seeds=30)
     machine.run(of)

@@ -109,6 +109,12 @@ def test_six_seeds_without_one_answer_that_differs_are_equal() -> None:
     assert found.is_open
     found.look(same, same)
     assert found.verdict == "equal"
+    assert looked([0.0] * 8).is_open  # which answers were right is not stored
+    other = [answered(np.arange(50) >= 20 - seed) for seed in range(6)]
+    assert [each.accuracy for each in other] == [each.accuracy for each in same]
+    apart = pair()
+    apart.look(same, other)
+    assert apart.is_open
 
 
 def test_the_pairs_of_a_ladder_share_its_error_rate() -> None:
