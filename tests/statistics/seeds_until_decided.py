@@ -23,12 +23,12 @@ FIXED = (5, 10, 30)
 AHEAD = (0.0, 0.5, 1.0, 2.0, 3.0)  # in sd of a difference
 
 
-def errors_off(differences: np.ndarray) -> np.ndarray:
-    """|mean| over its standard error after the first 2, 3, … of `differences` (R, 30); (R, 31), 0 for fewer."""
+def errors_off(differences: np.ndarray, value: float = 0.0) -> np.ndarray:
+    """|mean - value| in its standard errors after the first 2, 3, … of `differences` (R, 30); (R, 31), 0 for fewer."""
     found = np.zeros((len(differences), MOST + 1))
     for n in range(2, MOST + 1):
         part = differences[:, :n]
-        found[:, n] = np.abs(part.mean(axis=1)) / (part.std(axis=1, ddof=1) / math.sqrt(n))
+        found[:, n] = np.abs(part.mean(axis=1) - value) / (part.std(axis=1, ddof=1) / math.sqrt(n))
     return found
 
 
@@ -54,6 +54,7 @@ def measure(models: int, ahead: float, repeats: int, *, skewed: bool = False) ->
     looks = {n: float(stats.t.ppf(0.975, n - 1)) for n in range(FIRST, MOST + 1)}
     seeds = np.full((repeats, models), FIRST)
     false, found = np.zeros(repeats, dtype=bool), np.zeros((repeats, len(pairs)), dtype=bool)
+    holds = 0.0
     peeked, fixed = np.zeros(repeats, dtype=bool), dict.fromkeys(FIXED, 0.0)
     for place, (one, other) in enumerate(pairs):
         errors = errors_off(own[:, one] - own[:, other])
@@ -64,6 +65,10 @@ def measure(models: int, ahead: float, repeats: int, *, skewed: bool = False) ->
         if one != 0 or ahead == 0:  # equal ones
             false |= stopped > 0
             peeked |= first_past(errors, looks) > 0
+        if one == 0:  # what the table shows of it at the stop of this pair
+            ends = np.where(stopped > 0, stopped, MOST)
+            off = errors_off(own[:, one] - own[:, other], ahead * math.sqrt(2))[np.arange(repeats), ends]
+            holds += float((off <= stats.t.ppf(0.975, ends - 1)).mean()) / (models - 1)
         for n in FIXED if one == 0 else ():
             limit = float(stats.t.ppf(1 - alpha / 2, n - 1))
             fixed[n] += float((errors[:, n] > limit).mean()) / (models - 1)
@@ -72,6 +77,7 @@ def measure(models: int, ahead: float, repeats: int, *, skewed: bool = False) ->
         "false": float(false.mean()),
         "peeked": float(peeked.mean()),
         "power": float(best.mean()),
+        "holds": holds,
         "seeds": float(seeds[:, 0].mean()),
         **{f"fixed {n}": value for n, value in fixed.items()},
     }
@@ -81,25 +87,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=20_000)
     repeats = parser.parse_args().repeats
-    heads = [
-        "models",
-        "ahead by",
-        "told apart by 30",
-        "mean seeds",
-        *(f"fixed: {n}" for n in FIXED),
-        "false",
-        "peeking",
-    ]
+    fixed_heads = [f"t-test at {n}" for n in FIXED]
+    heads = ["models", "the best is ahead by", "told apart", "seeds", *fixed_heads, "false", "t each seed", "± holds"]
     print("| " + " | ".join(heads) + " |")
     print("|" + "---|" * len(heads))
     for models in (2, 3, 6):
         for ahead in AHEAD:
             row = measure(models, ahead, repeats)
-            shares = [f"{row[name]:.2f}" for name in ("power",)] if ahead else ["–"]
+            shares = [f"{row['power']:.2f}"] if ahead else ["–"]
             fixed = [f"{row[f'fixed {n}']:.2f}" if ahead else "–" for n in FIXED]
             wrong = [f"{row[name]:.3f}" for name in ("false", "peeked")] if models > 2 or not ahead else ["–", "–"]
             what = f"{ahead:g} sd" if ahead else "nothing"
-            print("| " + " | ".join([str(models), what, *shares, f"{row['seeds']:.1f}", *fixed, *wrong]) + " |")
+            cells = [str(models), what, *shares, f"{row['seeds']:.1f}", *fixed, *wrong, f"{row['holds']:.2f}"]
+            print("| " + " | ".join(cells) + " |")
     skew = measure(2, 0.0, repeats, skewed=True)
     print(f"\nexponential differences, two models: false {skew['false']:.3f}")
 
