@@ -21,7 +21,10 @@ MOST_NAMED = 4  # models of a round
 def rounds_of(
     suite: Suite, identifier: Identifier, *, results: Sequence[Result], fresh: bool, retry: Collection[str]
 ) -> Rounds:
-    """The state of a suite by the results that count as there, as for the plan of a run."""
+    """The state of a suite by the results that count as there, as for the plan of a run.
+
+    What is ok and runs again all the same (its timing was disturbed) is known: it learns the same once more.
+    """
     found, again = newest(results), to_repeat(results, retry)
 
     def known(trial: Trial) -> Known:
@@ -29,8 +32,9 @@ def rounds_of(
         if planned.skip or planned.fail:
             return "never"
         result = found.get(planned.key)
-        there = result is not None and result.status not in NOT_THERE and not fresh and planned.key not in again
-        return result if result is not None and there else "to run"
+        if result is None or result.status in NOT_THERE or fresh:
+            return "to run"
+        return result if result.status == "ok" or planned.key not in again else "to run"
 
     return Rounds(suite, known)
 

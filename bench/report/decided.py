@@ -14,8 +14,8 @@ RULE = "every cell once, then the seeds that are expected to decide most pairs b
 MOST_PAIRS = 6  # that are named
 GUARANTEE = (
     "Each pair was looked at after every seed, by a test that allows for it: at most 5 % of such runs hold a false "
-    "decision (on one data set and setting), as long as differences from seed to seed are about normal. The intervals "
-    "in the tables do not allow for it; they are somewhat too narrow."
+    "decision (of one data set and setting, on its test examples), as long as differences from seed to seed are about "
+    "normal. The intervals in the tables do not allow for it; they are somewhat too narrow."
 )
 NO_GUARANTEE = "Seeds were chosen by the results before them, so intervals are somewhat too narrow (optional stopping)."
 DONE = {"different": "told apart", "alike": "alike", "equal": "equal"}

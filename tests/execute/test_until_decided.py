@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from bench.execute.budget import TimeLimit
 from bench.execute.jobs import Group
 from bench.execute.plan import Plan, Planned
 from bench.execute.prepare import NOT_BY_SHARDS, Options, read
-from bench.execute.until_decided import UntilDecided, round_text
+from bench.execute.until_decided import UntilDecided, round_text, rounds_of
 from bench.results.decisions import Known, Rounds
 from bench.suite.plan import Axis, Budget, Decide, Suite
 
@@ -158,6 +158,34 @@ def test_what_a_budget_cuts_off_runs_again() -> None:
     order.tell([Result(each, each.trial_id, "run", "here", "code", "interrupted", reason="cut") for each in trials])
     assert list(order.groups()) == []
     assert order.why == "time"
+
+
+class Everything:
+    """Stands for the identity of trials on a machine that can run them all."""
+
+    def planned(self, trial: Trial) -> Planned:
+        return planned(trial)
+
+
+@pytest.mark.parametrize(
+    ("status", "how", "more"),
+    [
+        ("ok", {}, 1),
+        ("ok", {"retry": ["ok"]}, 1),  # it runs again, and learns the same
+        ("ok", {"fresh": True}, 0),
+        ("failed", {"retry": ["failed"]}, 0),
+        ("interrupted", {}, 0),
+    ],
+)
+def test_what_counts_as_there_begins_a_round(status: Any, how: dict[str, Any], more: int) -> None:
+    of, machine = suite("near", "nearer"), Machine()
+    results = [machine.result(trial) for trial in of.trials()]
+    results[0] = replace(results[0], status=status, reason="" if status == "ok" else "no",
+                         metrics=results[0].metrics if status == "ok" else {})  # fmt: skip
+    options = {"fresh": False, "retry": []} | how
+    rounds = rounds_of(of, Everything(), results=results, **options)  # type: ignore[arg-type]
+    assert len(rounds.next_round()) == 2 * more
+    assert set(rounds.more.values()) == ({1} if more else set())
 
 
 def test_it_is_refused_with_a_shard(tmp_path: Path) -> None:

@@ -15,7 +15,10 @@ from itertools import combinations
 import numpy as np
 from scipy import stats
 
-from bench.results.decisions import LEVEL
+from bench.base.answers import Answers
+from bench.base.records import digest
+from bench.results.decisions import LEVEL, Pair, Scored
+from bench.statistics.accuracies import accuracy_evidence
 from bench.statistics.sequential import half_width_factor
 
 FIRST, MOST = 3, 30
@@ -83,6 +86,26 @@ def measure(models: int, ahead: float, repeats: int, *, skewed: bool = False) ->
     }
 
 
+def new_examples(examples: int, spread: float, repeats: int) -> tuple[float, float]:
+    """Two models that are right in 90 % of new examples, with a chance of their own for each of the test set's, so that
+    it favours one of them: how often a run tells them apart, and one look after ten seeds."""
+    draw, run, once = np.random.default_rng(examples), 0, 0
+    for _ in range(repeats):
+        chances = [draw.beta(0.9 * spread, 0.1 * spread, size=examples) for _ in range(2)]
+        first, second = (draw.random((MOST, examples)) < chance for chance in chances)
+        once += accuracy_evidence(first[:10], second[:10]).p_value() <= LEVEL
+        sides = [[_scored(right) for right in side] for side in (first, second)]
+        pair = Pair("first", "second", alpha=LEVEL, within=0.005)
+        for n in range(FIRST, MOST + 1):
+            pair.look(sides[0][:n], sides[1][:n])
+        run += pair.verdict == "different"
+    return run / repeats, once / repeats
+
+
+def _scored(right: np.ndarray) -> Scored:
+    return Scored(float(right.mean()), Answers.of(right, test_set=digest("one"), trained_on=1000))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=20_000)
@@ -102,6 +125,9 @@ def main() -> None:
             print("| " + " | ".join(cells) + " |")
     skew = measure(2, 0.0, repeats, skewed=True)
     print(f"\nexponential differences, two models: false {skew['false']:.3f}")
+    for examples, spread in ((300, 1.0), (300, 5.0), (1000, 0.3), (3000, 2.0)):
+        run, once = new_examples(examples, spread, repeats // 10)
+        print(f"equal but for {examples:,} test examples, spread {spread:g}: false {run:.3f}; at one look {once:.3f}")
 
 
 if __name__ == "__main__":
