@@ -25,15 +25,17 @@ def head(suite: Suite, plan: Plan, *, catalogue: Catalogue, results: Sequence[Re
         title_line(suite),
         f"{plural(plan.total, 'trial')} = {axes_text(suite)}",
         *counts(plan),
-        *([decide_text(suite.decide)] if suite.decide is not None else []),
+        *([decide_text(suite, suite.decide)] if suite.decide is not None else []),
         *(f"plugin: {escaped(plugin.error)}" for plugin in catalogue.plugins.values() if plugin.error),
         machine_text(catalogue, trials) + time_text(plan, results),
     ]
     return [part for line in lines for part in wrapped(line)]
 
 
-def decide_text(decide: Decide) -> str:
+def decide_text(suite: Suite, decide: Decide) -> str:
     """What the seeds go on for."""
+    if all(len(axis) == 1 for axis in suite.axes if axis.name not in ("dataset", "device", "seed")):
+        return "  no seeds beyond these: there are no two models or settings to decide between"
     return (
         f"  then a seed a round for each model that is open, until each pair is decided, at most {decide.most_seeds} "
         f"seeds; differences below {decide.within:g} do not matter"

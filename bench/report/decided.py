@@ -107,7 +107,7 @@ def _pair(found: Decision, first: str, second: str, *, within: float) -> str:
             "seeds will not tell, more test data would."
         )
     if found.verdict == "failed":
-        return f"{first} and {second}: not decided, seeds of one of them fail."
+        return f"{first} and {second}: not decided, one of them has no accuracy or too many seeds that fail."
     return f"{first} and {second}: not decided after {seeds}."
 
 

@@ -13,7 +13,7 @@ from bench.base.records import Component, Environment, MeasureSettings, Result, 
 from bench.execute.opening_lines import head
 from bench.execute.plan import Identifier, make_plan
 from bench.suite.catalogue import Catalogue, ComponentInfo, DeviceInfo, PluginInfo
-from bench.suite.plan import Axis, Override, Rule, Suite
+from bench.suite.plan import Axis, Decide, Override, Rule, Suite
 
 REASON = (
     "no model 'wide' is registered; nets/wide.py: failed to import: ModuleNotFoundError: No module named 'somewhere'"
@@ -133,3 +133,16 @@ def test_a_metric_that_results_lack_is_said() -> None:
     assert found[3] == "  1 there already without the metric top3: --fresh runs them again, with it"
     measured = replace(done, metrics={"top3": 0.5})
     assert "top3" not in " ".join(lines(planned, told=told, results=[measured]))
+
+
+def test_seeds_that_go_on_are_announced_with_their_end_and_counted() -> None:
+    two = suite({"model": [Component("mlp"), Component("cnn")]}, decide=Decide(within=0.01, most_seeds=12))
+    told = catalogue()
+    told.models["cnn"] = ComponentInfo()  # type: ignore[index]
+    text = " ".join(" ".join(lines(two, told=told)).split())
+    assert "until each pair is decided, at most 12 seeds; differences below 0.01 do not matter" in text
+    more = {trial.cell_id: 2 for trial in two.trials()}
+    text = " ".join(" ".join(lines(replace(two, decide=Decide(more=more)), told=told)).split())
+    assert "6 trials = 2 models × 1 data set × 1 seed × 1 batch size × 1 device, and 4 of further seeds" in text
+    alone = " ".join(lines(suite(decide=Decide())))
+    assert "there are no two models or settings to decide between" in " ".join(alone.split())
