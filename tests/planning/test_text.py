@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from bench.base.records import Component, Result, TrainSettings, Trial
 from bench.planning.costs import Costs, RunEstimate, estimate, past_jobs
-from bench.planning.text import ago, money_text, plan_text, seconds_text
+from bench.planning.text import ago, further_text, money_text, plan_text, seconds_text, to_decide_text
 from bench.present.columns import WIDTH
 from bench.report.decided import budget_sentences
 from bench.results.frame import latest
 from bench.statistics.forecast import Span
-from bench.suite.plan import Budget
+from bench.suite.plan import Budget, Decide, Decision
 
 
 def trial(model: str, device: str = "cpu", seed: int = 0, **train: Any) -> Trial:
@@ -91,3 +92,29 @@ def test_what_a_budget_left_out_is_said_with_the_rule(make: Any) -> None:
     assert "The run was stopped before its budget was spent." in budget_sentences(plan, rows)
     whole = [make.result_of(each) for each in plan.trials()]
     assert budget_sentences(plan, latest(whole, plan)) == ""
+
+
+def test_how_many_seeds_it_is_going_to_take() -> None:
+    short, long = Span(60.0, 50.0, 70.0), Span(600.0, 500.0, 700.0)
+    assert further_text((4, 30), (3, 81), (short, long), known=False) == (
+        "until it is decided: 4 to 30 seeds a model, no results say how many yet; 3 to 81 more trials, 60 s to 10 min"
+    )
+    assert further_text((4, 30), (3, 81), (None, None), known=False).endswith("3 to 81 more trials")
+    assert further_text((9, 14), (20, 20), (short, short), known=True) == (
+        "until it is decided: about 9 to 14 seeds a model, if their differences stay what they are (an even chance); "
+        "20 more trials, 60 s"
+    )
+    assert further_text((9, 9), (0, 0), (None, None), known=True) == (
+        "until it is decided: no seeds beyond these are expected"
+    )
+
+
+def test_a_status_says_what_its_numbers_do_not_where_seeds_go_on(make: Any) -> None:
+    plan = make.Plan()
+    assert to_decide_text(plan) == to_decide_text(replace(plan, decide=Decide(why="settled"))) == ""
+    cells = [trial.cell_id for trial in plan.trials()][:3]
+    pairs = (Decision(*cells[:2], "different", 4, 0.1), Decision(*cells[1:], "open", 4, 0.01))
+    assert to_decide_text(replace(plan, decide=Decide(most_seeds=12), decisions=pairs)) == (
+        "until it is decided: 1 of 2 pairs by now; rounds of seeds that are not planned yet are in no number here, at "
+        "most 12 seeds a model"
+    )

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from bench.statistics.sequential import G, half_width_factor, sequential_test
+from bench.statistics.sequential import G, fewest_seeds, half_width_factor, seeds_to_decide, sequential_test
 
 DRAW = np.random.default_rng(4)
 
@@ -82,3 +82,21 @@ def test_looked_at_after_each_of_30_seeds_it_is_false_in_less_than_5_per_cent(ro
             abs(row[:n].mean()) > half_width_factor(n, 0.05) * row[:n].std(ddof=1) / math.sqrt(n) for n in range(2, 31)
         ]
         assert [each == "different" for each in said] == expected
+
+
+def test_how_many_seeds_would_decide_by_what_is_there() -> None:
+    assert [fewest_seeds(0.05 / pairs) for pairs in (1, 3, 15)] == [4, 4, 5]
+    values = [0.010, 0.002, 0.008, 0.011, -0.002]
+    count = seeds_to_decide(values, alpha=0.05, within=0.0, most=100)
+    assert count is not None
+    assert count > 6
+    mean, sd = np.mean(values), np.std(values, ddof=1)
+    halves = [half_width_factor(n, 0.05) * sd / math.sqrt(n) for n in (count - 1, count)]
+    assert halves[1] < mean <= halves[0]
+    noisy = [0.010, -0.012, 0.008, -0.011, 0.006]
+    assert seeds_to_decide(noisy, alpha=0.05, within=0.0, most=100) is None
+    alike = seeds_to_decide(noisy, alpha=0.05, within=0.005, most=100)
+    assert alike is not None
+    assert alike > 30  # the whole interval has to shrink into it
+    assert seeds_to_decide([], alpha=0.05, within=0.0, most=30) == 4
+    assert seeds_to_decide([], alpha=0.05, within=0.0, most=3) is None
