@@ -14,8 +14,8 @@ RULE = "every cell once, then the seeds that are expected to decide most pairs b
 MOST_PAIRS = 6  # that are named
 GUARANTEE = (
     "Each pair was looked at after every seed, by a test that allows for it: at most 5 % of such runs hold a false "
-    "decision (of one data set and setting, on its test examples), as long as differences from seed to seed are about "
-    "normal. The intervals in the tables do not allow for it; they are somewhat too narrow."
+    "decision (of one data set and setting), as long as differences from seed to seed are about normal. The intervals "
+    "in the tables do not allow for it; they are somewhat too narrow."
 )
 NO_GUARANTEE = "Seeds were chosen by the results before them, so intervals are somewhat too narrow (optional stopping)."
 DONE = {"different": "told apart", "alike": "alike", "equal": "equal"}
@@ -98,7 +98,7 @@ def _pair(found: Decision, first: str, second: str, *, within: float) -> str:
     if found.verdict == "different":
         return f"{first} is better than {second}, by {by} after {seeds}."
     if found.verdict == "alike":
-        return f"{first} and {second} are alike: less than {within:g} apart after {seeds}."
+        return f"{first} and {second} are alike: less than {within:g} apart on this test data, after {seeds}."
     if found.verdict == "equal":
         return f"{first} and {second} are equal: the same answers to every test example, by {seeds}."
     if found.verdict == "more_data":

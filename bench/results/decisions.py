@@ -2,7 +2,8 @@
 
 The rule is that of a ladder: all pairs of models that agree in everything else, K of them, share one error rate of 5 %.
 A pair is looked at after each seed of both, by a test that may be (bench.statistics.sequential), with alpha = .05 / K.
-"different" needs the interval that the pair's table shows to agree, too: over seeds and test examples, or over splits.
+"different" is said of new test examples too (over splits that overlap: of new splits), where it is known which answers
+were right.
 """
 
 from collections import Counter
@@ -17,7 +18,13 @@ from bench.base.records import Component, Result, Trial
 from bench.results.accuracy_intervals import evidence
 from bench.statistics.evidence import MOST_SEEDS, Evidence
 from bench.statistics.intervals import FEWEST_EQUAL
-from bench.statistics.sequential import fewest_seeds, seeds_to_decide, sequential_test
+from bench.statistics.sequential import (
+    fewest_seeds,
+    seeds_to_be_alike,
+    seeds_to_tell_apart,
+    sequential_test,
+    tells_apart,
+)
 from bench.suite.plan import Decide, Decision, Suite, Verdict
 
 LEVEL = 0.05  # chance of a false decision in a ladder, at most
@@ -70,7 +77,6 @@ class Pair:
         self.verdict: Verdict = "open"
         self.seeds = 0
         self.difference: float | None = None
-        self._apart = False  # told apart by the seeds, at some look
 
     @property
     def is_open(self) -> bool:
@@ -86,8 +92,8 @@ class Pair:
     def look(self, a: Sequence[Scored], b: Sequence[Scored]) -> None:
         """Looks at the scores of both, paired, in the order of their seeds; each look has those of the one before.
 
-        More seeds are of no use where the seeds have told the two apart, and even MOST_SEEDS of them would leave an
-        interval that holds 0: it is the test examples that are too few.
+        More seeds are of no use where the seeds tell the two apart on these test examples, and even MOST_SEEDS of them
+        would leave an interval that holds 0 for new ones.
         """
         if not self.is_open or not a:
             return
@@ -99,21 +105,26 @@ class Pair:
             if found.n >= FEWEST_EQUAL and same:
                 self.verdict = "equal"
             return
-        alike = -self._within < found.low and found.high < self._within
-        self._apart = self._apart or found.outcome == "different"
-        if self._apart and _evidence(a, b).p_value() <= self.alpha:
+        apart = _evidence(a, b) if found.outcome == "different" else None
+        if apart is not None and tells_apart(apart, alpha=self.alpha):
             self.verdict = "different"
-        elif alike:
+        elif -self._within < found.low and found.high < self._within:
             self.verdict = "alike"
-        elif self._apart and self.needed(MOST_SEEDS, a, b) is None:
+        elif apart is not None and seeds_to_tell_apart(apart, alpha=self.alpha, most=MOST_SEEDS) is None:
             self.verdict = "more_data"
 
     def needed(self, most: int, a: Sequence[Scored], b: Sequence[Scored]) -> int | None:
-        """How many seeds of both would decide it if mean and spread stayed what these scores have; None where `most`
+        """How many seeds of both would close it if mean and spread stayed what these scores have; None where `most`
         would not. An even chance: the next seeds scatter, too."""
-        if self._apart:
-            return _evidence(a, b).seeds_to_tell(confidence=1 - self.alpha, most=most)
-        return seeds_to_decide(_differences(a, b), alpha=self.alpha, within=self._within, most=most)
+        if len(a) < 2:
+            return fewest_seeds(self.alpha)
+        found = _evidence(a, b)
+        apart = seeds_to_tell_apart(found, alpha=self.alpha, most=most)
+        if apart is None and seeds_to_tell_apart(found, alpha=self.alpha, most=MOST_SEEDS) is None:
+            of_seeds = replace(found, shared=0.0, least=0.0, examples=0)  # then it is closed: more data would tell
+            apart = seeds_to_tell_apart(of_seeds, alpha=self.alpha, most=most)
+        alike = seeds_to_be_alike(_differences(a, b), alpha=self.alpha, within=self._within, most=most)
+        return min((each for each in (apart, alike) if each is not None), default=None)
 
 
 def _differences(a: Sequence[Scored], b: Sequence[Scored]) -> list[float]:

@@ -8,13 +8,14 @@ probability that it ever reaches 1 / alpha is at most alpha (Ville 1939; Lai 197
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from numpy.typing import ArrayLike
 
-from bench.statistics.intervals import ROUNDING, sample_of, sd_of
+from bench.statistics.evidence import Evidence
+from bench.statistics.intervals import ROUNDING, sample_of, sd_of, t_quantile
 
 G = 4.0  # variance of the prior of mean / sd
 
@@ -79,22 +80,49 @@ def fewest_seeds(alpha: float) -> int:
     return n
 
 
-def seeds_to_decide(differences: Sequence[float], *, alpha: float, within: float, most: int) -> int | None:
-    """How many differences, those (n,) that are there among them, would decide a pair if mean and spread stayed what
-    they are; None where `most` would not. It is an even chance: the next ones scatter, too."""
-    low, high = max(len(differences), fewest_seeds(alpha)), most
-    if len(differences) < 2:
-        return low if low <= most else None
+def half_with_shared(found: Evidence, alpha: float) -> float:
+    """Half of an interval of a mean difference that may be looked at after every seed, and has in it what more seeds
+    leave as it is: √((c·√own)² + (q·√shared)²).
+
+    c: `half_width_factor`, which is all of it where nothing is shared. q: quantile of Student's t at 1 - `alpha`, with
+    as many degrees of freedom as examples (else seeds) less one: the test examples are looked at once, whatever n is.
+    Looked at after each of 30 seeds it excluded the true difference of new examples in 2 to 4 % for alpha = .05; an
+    interval for one look, together with the seeds' own above, in 5 to 7 %.
+    """
+    quantile = t_quantile((found.examples or found.n) - 1, confidence=1 - alpha) if found.n > 1 else math.inf
+    own = half_width_factor(found.n, alpha) ** 2 * found.own if found.own else 0.0
+    return math.sqrt(max(own + quantile**2 * found.shared, quantile**2 * found.least))
+
+
+def tells_apart(found: Evidence, *, alpha: float) -> bool:
+    """Whether 0 is excluded at every look together, and by the interval for one look."""
+    if not found.can_tell or not found.own or math.isinf(half_width_factor(found.n, alpha)):
+        return False
+    return abs(found.mean) > half_with_shared(found, alpha) and found.p_value() <= alpha
+
+
+def seeds_to_tell_apart(found: Evidence, *, alpha: float, most: int) -> int | None:
+    """How many seeds, those that are there among them, would tell a pair apart if mean and spread stayed what they are;
+    None where `most` would not. It is an even chance: the next ones scatter, too."""
+    return _first(lambda n: tells_apart(found.with_seeds(n), alpha=alpha), max(found.n, fewest_seeds(alpha)), most)
+
+
+def seeds_to_be_alike(differences: Sequence[float], *, alpha: float, within: float, most: int) -> int | None:
+    """How many differences, those (n,) that are there among them, would have an interval within ± `within`."""
     sample = sample_of(differences)
     mean, sd = abs(float(sample.mean())), sd_of(sample)
 
-    def decides(n: int) -> bool:
-        half = half_width_factor(n, alpha) * sd / math.sqrt(n)
-        return half < mean or mean + half < within
+    def alike(n: int) -> bool:
+        return mean + half_width_factor(n, alpha) * sd / math.sqrt(n) < within
 
-    if high < low or not decides(high):
+    return _first(alike, max(len(sample), fewest_seeds(alpha)), most)
+
+
+def _first(holds: Callable[[int], bool], low: int, high: int) -> int | None:
+    """The first number from `low` to `high` for which something holds that holds for all larger ones, too."""
+    if high < low or not holds(high):
         return None
     while low < high:
         middle = (low + high) // 2
-        low, high = (low, middle) if decides(middle) else (middle + 1, high)
+        low, high = (low, middle) if holds(middle) else (middle + 1, high)
     return low

@@ -28,7 +28,7 @@ def said(make: Any, suite: Suite) -> str:
     ("verdict", "text"),
     [
         ("different", "mlp is better than linear, by 0.044 after 5 seeds."),
-        ("alike", "mlp and linear are alike: less than 0.005 apart after 5 seeds."),
+        ("alike", "mlp and linear are alike: less than 0.005 apart on this test data, after 5 seeds."),
         ("equal", "mlp and linear are equal: the same answers to every test example, by 5 seeds."),
         ("more_data", "more seeds will not tell, more test data would."),
         ("failed", "mlp and linear: not decided, one of them has no accuracy or too many seeds that fail."),

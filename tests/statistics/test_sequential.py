@@ -9,7 +9,17 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from bench.statistics.sequential import G, fewest_seeds, half_width_factor, seeds_to_decide, sequential_test
+from bench.statistics.evidence import evidence_of
+from bench.statistics.sequential import (
+    G,
+    fewest_seeds,
+    half_width_factor,
+    half_with_shared,
+    seeds_to_be_alike,
+    seeds_to_tell_apart,
+    sequential_test,
+    tells_apart,
+)
 
 DRAW = np.random.default_rng(4)
 
@@ -87,16 +97,35 @@ def test_looked_at_after_each_of_30_seeds_it_is_false_in_less_than_5_per_cent(ro
 def test_how_many_seeds_would_decide_by_what_is_there() -> None:
     assert [fewest_seeds(0.05 / pairs) for pairs in (1, 3, 15)] == [4, 4, 5]
     values = [0.010, 0.002, 0.008, 0.011, -0.002]
-    count = seeds_to_decide(values, alpha=0.05, within=0.0, most=100)
+    count = seeds_to_tell_apart(evidence_of(values), alpha=0.05, most=100)
     assert count is not None
     assert count > 6
     mean, sd = np.mean(values), np.std(values, ddof=1)
     halves = [half_width_factor(n, 0.05) * sd / math.sqrt(n) for n in (count - 1, count)]
     assert halves[1] < mean <= halves[0]
     noisy = [0.010, -0.012, 0.008, -0.011, 0.006]
-    assert seeds_to_decide(noisy, alpha=0.05, within=0.0, most=100) is None
-    alike = seeds_to_decide(noisy, alpha=0.05, within=0.005, most=100)
+    assert seeds_to_tell_apart(evidence_of(noisy), alpha=0.05, most=100) is None
+    alike = seeds_to_be_alike(noisy, alpha=0.05, within=0.005, most=100)
     assert alike is not None
     assert alike > 30  # the whole interval has to shrink into it
-    assert seeds_to_decide([], alpha=0.05, within=0.0, most=30) == 4
-    assert seeds_to_decide([], alpha=0.05, within=0.0, most=3) is None
+    assert seeds_to_be_alike(noisy, alpha=0.05, within=0.005, most=30) is None
+
+
+def test_where_nothing_is_shared_the_interval_is_that_of_the_seeds() -> None:
+    values = DRAW.normal(0.3, 1, 12)
+    test = sequential_test(values, alpha=0.02)
+    assert test.high is not None
+    assert half_with_shared(evidence_of(values), 0.02) == pytest.approx(test.high - test.mean)
+
+
+def test_what_seeds_share_stays_in_the_interval_and_more_seeds_do_not_tell() -> None:
+    values = DRAW.normal(0.0, 1, 12)
+    values += 0.9 - values.mean()
+    plain, shared = evidence_of(values), evidence_of(values, overlap=0.25)
+    wide = half_with_shared(shared, 0.05)
+    expected = half_with_shared(plain, 0.05) ** 2 + stats.t.ppf(0.975, 11) ** 2 * plain.own * 12 * 0.25
+    assert wide == pytest.approx(math.sqrt(expected))
+    assert seeds_to_tell_apart(plain, alpha=0.05, most=1000) is not None
+    assert seeds_to_tell_apart(shared, alpha=0.05, most=1000) is None  # 0.9 sd, and 1.96 · √0.25 sd stay
+    assert not tells_apart(shared, alpha=0.05)
+    assert tells_apart(evidence_of(values + 1.0, overlap=0.25), alpha=0.05)
