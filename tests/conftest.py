@@ -139,15 +139,19 @@ def wrong_shape(input_shape, num_classes):
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--rounds", choices=["few", "many"], default="few", help="how many rounds a simulation has (default: few)"
+        "--rounds",
+        choices=["few", "many", "most"],
+        default="few",
+        help="how many rounds a simulation has (default: few)",
     )
 
 
 @pytest.fixture(scope="session")
 def rounds(request: pytest.FixtureRequest) -> Callable[..., int]:
-    """`rounds(4000, few=500)`: how often to draw, with `--rounds many` and by default."""
-    are_many = request.config.getoption("--rounds") == "many"
-    return lambda many, *, few: many if are_many else few
+    """`rounds(4000, few=500)`: how often to draw, with `--rounds many` and by default. `most`: with `--rounds most`, of
+    simulations that then take minutes."""
+    how = request.config.getoption("--rounds")
+    return lambda many, *, few, most=None: few if how == "few" else most if how == "most" and most else many
 
 
 def cost_of(path: str, name: str) -> str:
