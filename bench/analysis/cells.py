@@ -18,6 +18,7 @@ from bench.base.records import (
     Json,
     MeasureSettings,
     Result,
+    SeedSettings,
     TrainSettings,
     Trial,
     canonical_json,
@@ -37,6 +38,7 @@ DOTTED = (
     "batch_size",
     *(f"train.{f.name}" for f in fields(TrainSettings) if f.name not in NOT_IDENTITY),
     *(f"measure.{f.name}" for f in fields(MeasureSettings) if f.name not in NOT_IDENTITY),
+    *(f"seed.{f.name}" for f in fields(SeedSettings)),
 )
 
 
@@ -292,7 +294,9 @@ class Section:
     @cached_property
     def numeric_axes(self) -> list[str]:
         """The axes along which a line can be drawn: numbers, at least two of them."""
-        return [axis for axis in self.axes if is_numeric({hashable(cell.setting(axis)) for cell in self.along(axis)})]
+        # Seeds are names that happen to be numbers.
+        axes = [axis for axis in self.axes if not axis.startswith("seed.")]
+        return [axis for axis in axes if is_numeric({hashable(cell.setting(axis)) for cell in self.along(axis)})]
 
     def describe(self, variant: Variant, *, but: str = "") -> str:
         """`batch size 64, learning rate 0.1`: the values of the axes, except `but`."""
@@ -341,8 +345,8 @@ def hashable(value: Json) -> Json:
 
 
 def axis_label(dotted: str) -> str:
-    """`train.learning_rate` → `learning rate`."""
-    return dotted.rpartition(".")[2].replace("_", " ")
+    """`train.learning_rate` → `learning rate`; `seed.init` as it is, which `init` alone would not say."""
+    return dotted if dotted.startswith("seed.") else dotted.rpartition(".")[2].replace("_", " ")
 
 
 def value_text(value: Json) -> str:

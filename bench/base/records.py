@@ -8,7 +8,7 @@ History of the schema of results (`SCHEMA`); bench/results/validate.py makes old
   2  `artifact_sha256`, so that a damaged HDF5 file is found out; `bench`, the version that wrote the line.
   3  `notes`: what a reader of its accuracy has to know.
   4  `group_id`: which trials shared the time by turns; `samples.block_round`, the round of each timed block; `answers`:
-     which test examples were classified right.
+     which test examples were classified right; `trial.seeds`, the seeds that were set apart from `seed`.
 """
 
 import hashlib
@@ -128,6 +128,23 @@ class MeasureSettings:
     evaluate: Literal["full", "accuracy"] = "full"  # full: what the model gets right and wrong, too
 
 
+@dataclass(frozen=True, slots=True)
+class SeedSettings:
+    """Seeds of single sources of chance, apart from the trial's `seed`; one that is None follows it.
+
+    init: what the model draws: its first weights, and its dropout. order: in which order and how augmented the training
+    images come. split: which images are the test part, where it is drawn, and the validation part.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
+    init: Annotated[int, Ge(0), Lt(SEED_LIMIT)] | None = None
+    order: Annotated[int, Ge(0), Lt(SEED_LIMIT)] | None = None
+    split: Annotated[int, Ge(0), Lt(SEED_LIMIT)] | None = None
+
+
+Settings: TypeAlias = TrainSettings | MeasureSettings | SeedSettings  # a table of a suite that is a record
+
 # Of [train] and [measure]. What stands here changes neither what is learned nor what is timed.
 NOT_IDENTITY = frozenset(
     {"timeout_seconds", "target_accuracy", "turns", "timing_seconds", "checkpoint_every_epochs", "keep_checkpoints"}
@@ -145,15 +162,15 @@ def digest(text: str | bytes) -> str:
     return hashlib.sha256(text.encode() if isinstance(text, str) else text).hexdigest()[:16]
 
 
-def non_defaults(settings: TrainSettings | MeasureSettings) -> dict[str, Json]:
+def non_defaults(settings: Settings) -> dict[str, Json]:
     """The fields whose value differs from their default, as JSON."""
     kept = {f.name: value for f in fields(settings) if (value := getattr(settings, f.name)) != f.default}
     return {name: list(value) if isinstance(value, tuple) else value for name, value in kept.items()}
 
 
-def settings_by_name(train: TrainSettings, measure: MeasureSettings) -> dict[str, Json]:
+def settings_by_name(train: TrainSettings, measure: MeasureSettings, seeds: SeedSettings) -> dict[str, Json]:
     """Every setting by its dotted name in a suite: `train.epochs`."""
-    sections: dict[str, TrainSettings | MeasureSettings] = {"train": train, "measure": measure}
+    sections: dict[str, Settings] = {"train": train, "measure": measure, "seed": seeds}
     return {f"{section}.{f.name}": getattr(own, f.name) for section, own in sections.items() for f in fields(own)}
 
 
@@ -209,6 +226,7 @@ class Trial:
     device: Name
     train: TrainSettings = TrainSettings()
     measure: MeasureSettings = MeasureSettings()
+    seeds: SeedSettings = SeedSettings()
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < SEED_LIMIT:
@@ -229,6 +247,21 @@ class Trial:
         return digest(self._canonical(""))
 
     @property
+    def init_seed(self) -> int:
+        """What the model draws from."""
+        return self.seed if self.seeds.init is None else self.seeds.init
+
+    @property
+    def order_seed(self) -> int:
+        """What the order of the training images and their augmentation are drawn from."""
+        return self.seed if self.seeds.order is None else self.seeds.order
+
+    @property
+    def split_seed(self) -> int:
+        """What the test part, where the set has none of its own, and the validation part are drawn from."""
+        return self.seed if self.seeds.split is None else self.seeds.split
+
+    @property
     def label(self) -> str:
         """The trial as a line of progress shows it: `digits · mlp · cpu · batch 64 · seed 3`."""
         what = f"{self.dataset.label} · {self.model.label} · {self.device}"
@@ -241,11 +274,12 @@ class Trial:
 
     def _canonical(self, seed: str) -> str:
         # Put together from parts in the order of sorted keys: the parts are shared by many trials of a grid.
-        measure, train = settings_json(self.measure), settings_json(self.train)
+        measure, train, seeds = map(settings_json, (self.measure, self.train, self.seeds))
         return (
             f'{{"batch_size":{self.batch_size},"dataset":{self.dataset.canonical},"device":{json.dumps(self.device)},'
             + (f'"measure":{measure},' if measure else "")
             + f'"model":{self.model.canonical},{seed}'
+            + (f'"seeds":{seeds},' if seeds else "")
             + (f'"train":{train}' if train else "")
         ).rstrip(",") + "}"
 
@@ -258,7 +292,7 @@ class Trial:
             "device": self.device,
             "train": non_defaults(self.train),
             "measure": non_defaults(self.measure),
-        }
+        } | ({"seeds": non_defaults(self.seeds)} if self.seeds != SeedSettings() else {})
 
     @classmethod
     def from_json(cls, value: Mapping[str, Json]) -> "Trial":
@@ -271,6 +305,7 @@ class Trial:
             device=value["device"],
             train=TrainSettings(**value.get("train", {})),
             measure=MeasureSettings(**value.get("measure", {})),
+            seeds=SeedSettings(**value.get("seeds", {})),
         )
 
     def setting(self, dotted: str) -> Json:
@@ -280,13 +315,14 @@ class Trial:
         if section in ("dataset", "model", "seed", "batch_size", "device") and not key:
             value = getattr(self, section)
             return value.name if isinstance(value, Component) else value
-        if section not in ("train", "measure") or key not in getattr(self, section).__dataclass_fields__:
+        sections: dict[str, Settings] = {"train": self.train, "measure": self.measure, "seed": self.seeds}
+        if section not in sections or key not in sections[section].__dataclass_fields__:
             raise KeyError(dotted)
-        return getattr(getattr(self, section), key)
+        return getattr(sections[section], key)
 
 
 @cache  # grids share settings
-def settings_json(settings: TrainSettings | MeasureSettings) -> str:
+def settings_json(settings: Settings) -> str:
     """Canonical JSON of what is no default and is identity; empty where there is none."""
     kept = {key: value for key, value in non_defaults(settings).items() if key not in NOT_IDENTITY}
     return canonical_json(kept) if kept else ""

@@ -160,6 +160,7 @@ def _settings(trial: Trial) -> dict[str, Json]:
     """The other settings of a cell: device and batch size, then those that are not their default."""
     written = trial.to_json()
     own = {**written["train"], **written["measure"]}
+    own |= {f"seed.{name}": value for name, value in written.get("seeds", {}).items()}
     identity = {key: value for key, value in own.items() if key not in NOT_IDENTITY}
     return {"device": trial.device, "batch_size": trial.batch_size, **identity}
 

@@ -66,6 +66,7 @@ def parameters(result: Result) -> dict[str, Value]:
         if field.name not in NOT_IDENTITY
     }
     found |= {f"measure.{k}": v for k, v in non_defaults(trial.measure).items() if k not in NOT_IDENTITY}
+    found |= {f"seed.{name}": value for name, value in non_defaults(trial.seeds).items()}
     found |= {"train.threads": result.threads or trial.train.threads}
     return {
         key: value if isinstance(value, bool | int | float | str) else json.dumps(value, sort_keys=True)

@@ -10,6 +10,7 @@ from bench.base.records import (
     WHOLE_LIMIT,
     MeasureSettings,
     Result,
+    SeedSettings,
     TrainSettings,
     Trial,
     settings_by_name,
@@ -170,8 +171,8 @@ def other_axes(rows: Sequence[Row], suite: Suite | None) -> list[str]:
     without a suite whatever differs between trials."""
     if suite is not None:
         return [axis.name for axis in suite.axes if axis.name.rpartition(".")[2] not in SETTINGS]
-    settings = {(row.trial.train, row.trial.measure): row.trial for row in rows}.values()
-    names = settings_by_name(TrainSettings(), MeasureSettings())
+    settings = {(row.trial.train, row.trial.measure, row.trial.seeds): row.trial for row in rows}.values()
+    names = settings_by_name(TrainSettings(), MeasureSettings(), SeedSettings())
     others = [name for name in names if name.rpartition(".")[2] not in SETTINGS]
     return [name for name in others if len({trial.setting(name) for trial in settings}) > 1]
 

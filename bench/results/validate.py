@@ -28,6 +28,7 @@ from bench.base.records import (
     Json,
     MeasureSettings,
     Result,
+    SeedSettings,
     TrainSettings,
     Trial,
     canonical_json,
@@ -126,6 +127,7 @@ def read_trial(value: Json) -> Trial:
         device=sys.intern(value["device"]),
         train=_once(TrainSettings, value.get("train", {})),
         measure=_once(MeasureSettings, value.get("measure", {})),
+        seeds=_once(SeedSettings, value.get("seeds", {})),
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, get_type_h
 from annotated_types import Ge, Le, Lt, MinLen
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from bench.base.records import SEED_LIMIT, MeasureSettings, TrainSettings, settings_by_name
+from bench.base.records import SEED_LIMIT, MeasureSettings, SeedSettings, TrainSettings, settings_by_name
 from bench.suite.mistakes import inline
 from bench.suite.plan import FEWEST_SEEDS, MOST_SEEDS, WITHIN
 
@@ -15,7 +15,7 @@ SinkName = Literal["tensorboard", "mlflow"]  # tools that trials can be logged t
 BY_CLASS = ("f1", "precision", "recall")  # metrics of one class of a data set
 LIMIT_TRIALS = 1_000_000
 MOST_MOST_SEEDS = 1000
-SECTIONS = {"train": TrainSettings, "measure": MeasureSettings}
+SECTIONS = {"train": TrainSettings, "measure": MeasureSettings, "seed": SeedSettings}
 # Every setting by its dotted name, with its type.
 SETTINGS: dict[str, Any] = {
     f"{section}.{item.name}": get_type_hints(kind, include_extras=True)[item.name]
@@ -23,7 +23,7 @@ SETTINGS: dict[str, Any] = {
     for item in fields(kind)
 }
 # Settings whose value is a list: a list of lists is several values of one.
-_DEFAULTS = settings_by_name(TrainSettings(), MeasureSettings())
+_DEFAULTS = settings_by_name(TrainSettings(), MeasureSettings(), SeedSettings())
 LISTS = frozenset(name for name, default in _DEFAULTS.items() if isinstance(default, tuple))
 
 
@@ -91,7 +91,7 @@ Seeds = Annotated[
 
 
 class _Grid(Table):
-    """Crossed: one trial a combination. Any setting of [train] or [measure] can be an axis by its dotted name."""
+    """Crossed: one trial a combination. Any setting of [train], [measure], [seed] can be an axis by its dotted name."""
 
     dataset: Annotated[list[ComponentEntry], MinLen(1)]
     model: Annotated[list[ComponentEntry], MinLen(1)]
@@ -111,11 +111,12 @@ class _Match(Table):
 
 
 def _dotted(name: str, base: type[Table], *, single: bool, many: bool) -> Any:
-    """`base` with every setting of [train] and [measure] by its dotted name: one value, a list of them, or either."""
+    """`base` with every setting of SECTIONS by its dotted name: one value, a list of them, or either."""
     own: dict[str, Any] = {}
     for dotted, annotation in SETTINGS.items():
         listed = Annotated[list[annotation], MinLen(1)]  # type: ignore[valid-type]  # made at run time
-        kind = (annotation | listed if many else annotation) if single else listed
+        several = Seeds if dotted.startswith("seed.") else listed
+        kind = (annotation | listed if many else annotation) if single else several
         own[dotted.replace(".", "_")] = (kind, Field(default=None, alias=dotted))
     return create_model(name, __base__=base, __doc__=base.__doc__, **own)
 
@@ -131,12 +132,14 @@ if TYPE_CHECKING:  # what a type checker can know of models that are made from t
     Set: TypeAlias = Table
     Train: TypeAlias = Table
     Measure: TypeAlias = Table
+    SeedTable: TypeAlias = Table
 else:
     Grid = _dotted("Grid", _Grid, single=False, many=True)
     Match = _dotted("Match", _Match, single=True, many=True)
     Set = _dotted("Set", Table, single=True, many=False)
     Train = _section("train", "How every trial trains.")
     Measure = _section("measure", "How every trial is measured.")
+    SeedTable = _section("seed", "Seeds of single sources of chance; what is left out follows the seed of the trial.")
 
 
 class Override(Table):
@@ -195,6 +198,7 @@ class Document(Table):
     override: list[Override] = []
     train: Train | None = None
     measure: Measure | None = None
+    seed: SeedTable | None = None
     decide: Decide | None = None
     report: Report | None = None
 

@@ -99,6 +99,9 @@ _AXES = {
     "train.drop_last": ("value of drop last", "values of drop last"),
     "train.nesterov": ("value of nesterov", "values of nesterov"),
     "train.l1": ("L1 penalty", "L1 penalties"),
+    "seed.init": ("seed of the initialisation", "seeds of the initialisation"),
+    "seed.order": ("seed of the order", "seeds of the order"),
+    "seed.split": ("seed of the split", "seeds of the split"),
     "measure.energy": ("value of energy", "values of energy"),
 }
 
@@ -115,8 +118,8 @@ def axis_text(name: str, size: int) -> str:
 
 
 def setting_text(name: str) -> str:
-    """'learning rate' for train.learning_rate."""
-    return name.rpartition(".")[2].replace("_", " ")
+    """'learning rate' for train.learning_rate; `seed.init` as it is, which `init` alone would not say."""
+    return name if name.startswith("seed.") else name.rpartition(".")[2].replace("_", " ")
 
 
 def expected(schema: Schema, value: object) -> str:

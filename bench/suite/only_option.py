@@ -24,8 +24,8 @@ def apply_only(
 ) -> list[Rule]:
     """Keep the values of `axes` (in place) that --only asks for; returns rules that only a finished trial can answer.
 
-    base: dotted name -> value of every setting of [train] and [measure]; later: dotted name -> values that overrides
-    set. Raises BenchError.
+    base: dotted name -> value of every setting of [train], [measure] and [seed]; later: dotted name -> values that
+    overrides set. Raises BenchError.
     """
     late: list[Rule] = []
     whole = dict(axes)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from annotated_types import Ge, Gt, Lt
 
-from bench.base.records import SEED_LIMIT, Component, Json, MeasureSettings, TrainSettings, Trial
+from bench.base.records import SEED_LIMIT, Component, Json, MeasureSettings, SeedSettings, TrainSettings, Trial
 from bench.errors import BenchError
 from bench.suite.mistakes import shorten
 
@@ -17,7 +17,7 @@ TIME = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)
 UNITS_SECONDS = (3600.0, 60.0, 1.0)
 SHARD = re.compile(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,5})")
 INNER = ("dataset", "batch_size", "device", "model")  # the order of the loops inside that over the seeds
-Settings: TypeAlias = tuple[TrainSettings, MeasureSettings]
+Settings: TypeAlias = tuple[TrainSettings, MeasureSettings, SeedSettings]
 # Why a run that chooses its seeds ended. "time": nothing that was left would have ended in time. "settled": every pair
 # was decided, or no seed was left. "": it is not at its end.
 Why = Literal["", "time", "settled"]
@@ -136,6 +136,7 @@ class Suite:
     axes: tuple[Axis, ...]
     train: TrainSettings = field(default_factory=TrainSettings)
     measure: MeasureSettings = field(default_factory=MeasureSettings)
+    seeds: SeedSettings = field(default_factory=SeedSettings)
     exclude: tuple[Rule, ...] = ()
     override: tuple[Override, ...] = ()
     keep: tuple[Rule, ...] = ()  # what --only asks of finished trials: all of these
@@ -239,9 +240,16 @@ class _Expansion:
             matched = tuple(
                 index for index, test in enumerate(override) if all(at[axis] in places for axis, places in test)
             )
-            train, measure = self._cache.get((inner[4:], matched)) or self._settings(inner[4:], matched)
+            train, measure, seeds = self._cache.get((inner[4:], matched)) or self._settings(inner[4:], matched)
             trial = Trial(
-                datasets[inner[0]], models[inner[3]], seed, batch_sizes[inner[1]], devices[inner[2]], train, measure
+                datasets[inner[0]],
+                models[inner[3]],
+                seed,
+                batch_sizes[inner[1]],
+                devices[inner[2]],
+                train,
+                measure,
+                seeds,
             )
             if late and any(all(at[a] in places for a, places in test) and rule.holds(trial) for test, rule in late):
                 continue
@@ -256,6 +264,7 @@ class _Expansion:
         found = self._cache[(dotted, matched)] = (
             replace(self._suite.train, **_section(values, "train")),
             replace(self._suite.measure, **_section(values, "measure")),
+            replace(self._suite.seeds, **_section(values, "seed")),
         )
         return found
 

@@ -43,6 +43,7 @@ class SuiteFile:
     override: Sequence[Mapping[str, Mapping[str, Json]]] = ()
     train: Mapping[str, Json] = field(default_factory=dict)
     measure: Mapping[str, Json] = field(default_factory=dict)
+    seed: Mapping[str, Json] = field(default_factory=dict)
     decide: Mapping[str, Json] | None = None
     baseline: str = ""
     sinks: tuple[str, ...] = ()
@@ -170,9 +171,10 @@ def _checked(
             return None, gone
     plain: dict[str, Any] = positive_zero(document.model_dump(by_alias=True, exclude_unset=True))
     grid = {"seed": [0], "batch_size": [64], "device": ["auto"]} | plain["grid"]
-    if isinstance(grid["seed"], dict):
-        start = grid["seed"].get("start", 0)
-        grid["seed"] = range(start, start + grid["seed"]["count"])
+    for name, seeds in grid.items():
+        if isinstance(seeds, dict):
+            start = seeds.get("start", 0)
+            grid[name] = range(start, start + seeds["count"])
     plain["grid"] = {key: grid[key] for key in (*AXES, *(key for key in plain["grid"] if key not in AXES))}
     return plain, gone
 
@@ -223,16 +225,17 @@ def as_written(found: Iterable[Mistake], gone: Collection[Key]) -> Iterator[Mist
 
 
 def _check_grid(grid: Mapping[str, Sequence[Json]]) -> Iterator[Mistake]:
-    seeds = grid["seed"]
     # len() of a range of 2**63 or more raises OverflowError; its ends say the same.
-    sizes = {key: seeds.stop - seeds.start if isinstance(seeds, range) and key == "seed" else len(values)
+    sizes = {key: values.stop - values.start if isinstance(values, range) else len(values)
              for key, values in grid.items()}  # fmt: skip
     count = math.prod(sizes.values())
     if count > LIMIT_TRIALS:
         axes = " × ".join(axis_text(key, size) for key, size in sizes.items())
         yield Mistake(("grid",), f"{count:,} trials ({axes}); at most {LIMIT_TRIALS:,}")
-    elif isinstance(seeds, range) and seeds.stop > 2**63:
-        yield Mistake(("grid", "seed"), f"seeds up to {seeds.stop - 1}; the last one is at most {2**63 - 1}")
+        return
+    for key, seeds in grid.items():
+        if isinstance(seeds, range) and seeds.stop > 2**63:
+            yield Mistake(("grid", key), f"seeds up to {seeds.stop - 1}; the last one is at most {2**63 - 1}")
 
 
 def _check_durations(document: Mapping[str, Any]) -> Iterator[Mistake]:

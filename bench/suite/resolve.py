@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from bench.base.metrics import BUILT_IN
-from bench.base.records import NOT_IDENTITY, Json, MeasureSettings, TrainSettings, canonical_json, settings_by_name
+from bench.base.records import (
+    NOT_IDENTITY,
+    Json,
+    MeasureSettings,
+    SeedSettings,
+    TrainSettings,
+    canonical_json,
+    settings_by_name,
+)
 from bench.errors import BenchError, nearest
 from bench.suite.catalogue import Catalogue
 from bench.suite.components import Builder, ResolvedComponent
@@ -90,7 +98,8 @@ class _Resolver:
         """Raises Refused, BenchError."""
         file = self._file
         train, measure = TrainSettings(**file.train), MeasureSettings(**file.measure)
-        base = settings_by_name(train, measure)
+        seeds = SeedSettings(**file.seed)
+        base = settings_by_name(train, measure, seeds)
         self._base = {name: list(value) if isinstance(value, tuple) else value for name, value in base.items()}
         self._axes = {name: self._values(name, values) for name, values in file.grid.items()}
         keep: list[Rule] = []
@@ -110,6 +119,7 @@ class _Resolver:
             axes=tuple(Axis(name, values) for name, values in self._axes.items()),
             train=train,
             measure=measure,
+            seeds=seeds,
             exclude=excludes,
             override=overrides,
             keep=tuple(keep),

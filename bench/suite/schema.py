@@ -23,7 +23,9 @@ def suite_schema() -> dict[str, Any]:
         own = definitions[name]["properties"]
         for section in SECTIONS:
             inner = {key.partition(".")[2]: value for key, value in own.items() if key.startswith(section + ".")}
-            own[section] = {"type": "object", "properties": inner, "additionalProperties": False}
+            table = {"type": "object", "properties": inner, "additionalProperties": False}
+            # `seed` is an axis of its own too.
+            own[section] = own[section] | {"anyOf": [*own[section]["anyOf"], table]} if section in own else table
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Suite of bench"}
     return head | {key: value for key, value in schema.items() if key != "title"}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError
-from bench.suite.document import SECTIONS
+from bench.suite.document import SECTIONS, SETTINGS
 from bench.suite.mistakes import Key, Mistake, key_text, published_path, shorten, show
 from bench.suite.toml_text import TOO_LONG, parse, too_large, whole_range
 
@@ -40,12 +40,18 @@ def _flatten(table: object, key: Key) -> Iterator[Mistake]:
     if not isinstance(table, dict):
         return
     for section in SECTIONS:
-        if isinstance(table.get(section), dict):
-            for name, value in table.pop(section).items():
+        inner = table.get(section)
+        if isinstance(inner, dict):
+            # `seed` is an axis too: { count = 30 } stays, whatever else stands beside it.
+            own = [name for name in inner if section != "seed" or f"{section}.{name}" in SETTINGS]
+            left = {name: value for name, value in inner.items() if name not in own}
+            table.pop(section)
+            table |= {section: left} if left or not own else {}
+            for name in own:
                 dotted = f"{section}.{name}"
                 if dotted in table:
                     yield Mistake((*key, dotted), "given twice, as a dotted key and in a table; keep one")
-                table[dotted] = value
+                table[dotted] = inner[name]
 
 
 def apply_sets(tables: dict[str, Any], sets: Sequence[str]) -> dict[Key, str]:

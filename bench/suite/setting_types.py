@@ -149,10 +149,10 @@ def unknown_key(key: Key, schema: Schema) -> str:
     prefix = key_text(parent) + "." if parent else ""
     if near := nearest(name, siblings):
         return "unknown key" + near.replace("did you mean ", f"did you mean {prefix}", 1)
-    for outer in ("train", "measure", "report", "grid"):
+    for outer in ("train", "measure", "seed", "report", "grid"):
         inner = [key for key in properties(schema_at(schema, (outer,))) if "." not in key]
         if parent != (outer,) and (near := nearest(name, inner)):
             return "unknown key" + near.replace("did you mean ", f"did you mean {outer}.", 1)
     plain = [sibling for sibling in siblings if "." not in sibling]
-    rest = ", or a setting of train or measure by its dotted name" if len(plain) < len(siblings) else ""
+    rest = ", or a setting of train, measure or seed by its dotted name" if len(plain) < len(siblings) else ""
     return f"unknown key; the keys are {', '.join(plain)}{rest}" if plain else "unknown key"

@@ -13,7 +13,15 @@ from typing import Annotated, Any
 from annotated_types import MinLen
 from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter, ValidationError
 
-from bench.base.records import Component, Json, MeasureSettings, TrainSettings, canonical_json, non_defaults
+from bench.base.records import (
+    Component,
+    Json,
+    MeasureSettings,
+    SeedSettings,
+    TrainSettings,
+    canonical_json,
+    non_defaults,
+)
 from bench.errors import BenchError
 from bench.suite.document import LIMIT_TRIALS, SETTINGS, BatchSize, Seed, SeedRange, Source, SuiteName
 from bench.suite.mistakes import shorten
@@ -49,6 +57,7 @@ class _Suite(BaseModel):
     axes: tuple[_Axis, ...]
     train: TrainSettings
     measure: MeasureSettings
+    seeds: SeedSettings = SeedSettings()
     exclude: tuple[Rule, ...] = ()
     override: tuple[Override, ...] = ()
     keep: tuple[Rule, ...] = ()
@@ -77,6 +86,7 @@ def suite_to_json(suite: Suite) -> dict[str, Json]:
         "decisions": [asdict(each) for each in suite.decisions],
         "published": [asdict(each) | {"rule": _rule_json(each.rule)} for each in suite.published],
         "weights": suite.weights,
+        "seeds": non_defaults(suite.seeds),
     }
     return value | {name: found for name, found in later.items() if found}
 
@@ -129,7 +139,8 @@ def _values(name: str, stored: Json) -> Sequence[Any]:
 def _adapter(name: str) -> TypeAdapter[Any]:
     kind = (AXES | SETTINGS)[name]
     values: Any = Annotated[list[kind], MinLen(1)]  # type: ignore[valid-type]  # made at run time
-    return TypeAdapter(values | SeedRange if name == "seed" else values, config=_Suite.model_config)
+    several = values | SeedRange if name.partition(".")[0] == "seed" else values
+    return TypeAdapter(several, config=_Suite.model_config)
 
 
 def _checked(override: Override) -> Override:

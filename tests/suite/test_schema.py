@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import fields
 
-from bench.base.records import MeasureSettings, TrainSettings
+from bench.base.records import MeasureSettings, SeedSettings, TrainSettings
 from bench.suite.schema import PATH, schema_text, suite_schema
 
 
@@ -26,10 +26,18 @@ def test_it_knows_every_setting_and_every_default() -> None:
                 assert field.name in definitions[holder]["properties"][section]["properties"]
 
 
+def test_a_grid_takes_the_seed_as_an_axis_and_as_a_table_of_seeds() -> None:
+    grid = suite_schema()["$defs"]["Grid"]["properties"]
+    *axis, table = grid["seed"]["anyOf"]
+    assert len(axis) == 2
+    assert list(table["properties"]) == [field.name for field in fields(SeedSettings)]
+    assert grid["seed.init"]["anyOf"] == axis
+
+
 def test_it_holds_nothing_but_schema() -> None:
     schema = suite_schema()
     assert set(schema["properties"]) == {
-        "name", "title", "plugins", "grid", "exclude", "override", "train", "measure", "decide", "report",
+        "name", "title", "plugins", "grid", "exclude", "override", "train", "measure", "seed", "decide", "report",
     }  # fmt: skip
     assert schema["required"] == ["name", "grid"]
     assert schema["additionalProperties"] is False

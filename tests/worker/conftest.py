@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from bench.base.records import Component, MeasureSettings, TrainSettings, Trial
+from bench.base.records import Component, MeasureSettings, SeedSettings, TrainSettings, Trial
 from bench.registry import MODELS
 from bench.worker.common import discover
 from bench.worker.common.messages import CheckpointPlace, Rates, Request, TrialOutcome
@@ -47,6 +47,7 @@ def run_trial(tmp_path: Path) -> Iterator[Callable[..., TrialOutcome]]:
         device: str = "cpu",
         train: Mapping[str, Any] | None = None,
         measure: Mapping[str, Any] | None = None,
+        seeds: Mapping[str, int] | None = None,
         artifact: Path | None = None,
         others: Mapping[int, Path | None] | None = None,
         checkpoints: Path | None = None,
@@ -61,6 +62,7 @@ def run_trial(tmp_path: Path) -> Iterator[Callable[..., TrialOutcome]]:
             device=device,
             train=TrainSettings(**{"epochs": 2, "threads": 1, **(train or {})}),
             measure=MeasureSettings(**{"timing_seconds": 0, **(measure or {})}),
+            seeds=SeedSettings(**(seeds or {})),
         )
 
         def request(seed: int, artifact: Path | None) -> Request:

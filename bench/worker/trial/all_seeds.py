@@ -52,8 +52,9 @@ class AllSeedsRun(TrainingRun):
         self.requests = (self.request, *self.request.others)
         self.outcome.others = [TrialOutcome() for _ in self.request.others]
         self.outcomes = (self.outcome, *self.outcome.others)
-        self.seeds = [each.trial.seed for each in self.requests]
-        self.models = (len(self.seeds),)
+        self.init_seeds = [each.trial.init_seed for each in self.requests]
+        self.order_seeds = [each.trial.order_seed for each in self.requests]
+        self.models = (len(self.requests),)
         self.out: dict[int, str] = {}  # place of a seed that has diverged → why
         self.last: list[Evaluation] = []
         self.before: list[np.ndarray | None] = [None] * len(self.requests)
@@ -76,19 +77,20 @@ class AllSeedsRun(TrainingRun):
         self.begin_measuring()
         step_seconds = self._warmed_up(noise) if self.trial.measure.warmup_steps else 0.0
         learners = self._learners()
-        for outcome, seed in zip(self.outcomes, self.seeds, strict=True):
+        for outcome, seed in zip(self.outcomes, self.init_seeds, strict=True):
             self.note_model(outcome, learners.stack.unstacked(0), seed=seed)
         self.outcome.metrics |= record.size_of(learners.stack.unstacked(0))
         log = self._train(learners, data, step_seconds=step_seconds)
         # Held until here, as in a trial.
         del noise
         self.outcome.metrics |= record.state_of_stack(
-            learners.stack.trained, learners.optimizer, models=len(self.seeds)
+            learners.stack.trained, learners.optimizer, models=len(self.requests)
         )
         self._finish(learners.stack, data, log)
 
     def _learners(self) -> Learners:
-        stack = Stack([self.setup.build(seed) for seed in self.seeds], writes_input=self.setup.tried.writes_input)
+        models = [self.setup.build(seed) for seed in self.init_seeds]
+        stack = Stack(models, writes_input=self.setup.tried.writes_input)
         optimizer = optimizers.make_optimizer(stack.trained, self.train)
         stack.train()
         schedule = self.setup.schedule(optimizer)
@@ -100,8 +102,8 @@ class AllSeedsRun(TrainingRun):
         sources = []
         for noise in self.setup.noise_sources():
             split = SeedsSplit(noise, torch.arange(noise.samples, device=self.device.torch_device))
-            moved = augmentations_of(self.train, fill=self.setup.black, seeds=self.seeds)
-            sources.append(SeedsSource(split, seeds=self.seeds, batch_size=noise.samples, augmentations=moved))
+            moved = augmentations_of(self.train, fill=self.setup.black, seeds=self.order_seeds)
+            sources.append(SeedsSource(split, seeds=self.order_seeds, batch_size=noise.samples, augmentations=moved))
         return sources
 
     def _warm_mapping(self, source: SeedsSource, test: SeedsSplit) -> None:
@@ -154,7 +156,7 @@ class AllSeedsRun(TrainingRun):
             self.add_to_curves(outcome.curves, own, epoch=entry.epoch, loss=loss, schedule=learners.schedule)
             if target is not None and own["test"].accuracy >= target:
                 outcome.metrics.setdefault("time_to_target_seconds", self.fitted_seconds)
-        if len(self.out) == len(self.seeds):
+        if len(self.out) == len(self.requests):
             raise Diverged(self.out[0])
 
     def _finish(self, stack: Stack, data: SeedsData, log: FitLog) -> None:
@@ -164,7 +166,7 @@ class AllSeedsRun(TrainingRun):
         images, labels = data.test.first(self.trial.batch_size).batch(0, self.trial.batch_size)
         first = Held(images[0] if images.dim() == 5 else images, labels, self.device.torch_device)
         found = self.measure_inference(stack.unstacked(0), first)
-        count = len(self.seeds)
+        count = len(self.requests)
         record.fill(whole, trial=self.trial, log=log, found=found, peaks=self.peaks, watch=self.watch, models=count)
         self.measured()
         whole.instruments |= instruments(whole.instruments, count)

@@ -122,8 +122,9 @@ def load_all_seeds(request: Request, device: torch.device) -> SeedsData:
     """The data of a trial and its others. Raises as `load`, and Unavailable where splits of seeds differ in size."""
     trial, share = request.trial, request.trial.train.validation_split
     splits, scale, limits = open_set(request, device)
-    seeds = [trial.seed, *(other.trial.seed for other in request.others)]
-    drawn = [draw_parts(splits, seed=seed, validation_split=share, **limits) for seed in seeds]
+    trials = [trial, *(other.trial for other in request.others)]
+    drawn = [draw_parts(splits, seed=each.split_seed, validation_split=share, **limits) for each in trials]
+    orders = [each.order_seed for each in trials]
     own = Split(splits.train_images, splits.train_labels)
     parts = [part for each in drawn for part in (each.train, each.validation, each.test) if part is not None]
     pool = _pool(own, scale, last=max(int(part.max(initial=0)) for part in parts), device=device)
@@ -137,10 +138,10 @@ def load_all_seeds(request: Request, device: torch.device) -> SeedsData:
         test_pool = _pool(part, scale, last=len(part.labels) - 1, device=device)
         test = SeedsSplit(test_pool, torch.arange(len(part.labels), device=device))
     channels, height, width = own.images.shape[1:]
-    augmentations = augmentations_of(trial.train, fill=scale.black, seeds=seeds)
+    augmentations = augmentations_of(trial.train, fill=scale.black, seeds=orders)
     source = SeedsSource(
         train,
-        seeds=seeds,
+        seeds=orders,
         batch_size=trial.batch_size,
         augmentations=augmentations,
         drop_last=trial.train.drop_last,
@@ -151,7 +152,7 @@ def load_all_seeds(request: Request, device: torch.device) -> SeedsData:
         validation=validation if len(validation) else None,
         test=test,
         test_part=part.images,
-        train_size=source.samples // len(seeds),
+        train_size=source.samples // len(trials),
         validation_size=len(validation),
         test_size=len(test),
         input_shape=(channels, height, width),

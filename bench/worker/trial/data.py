@@ -66,12 +66,12 @@ def load(request: Request, device: Device) -> TrialData:
     """The data set of a trial and everything that is made of it. Raises Unavailable, DataError, BenchError."""
     trial, settings = request.trial, request.trial.train
     splits, scale, limits = open_set(request, device.torch_device)
-    prepared = prepare(splits, seed=trial.seed, validation_split=settings.validation_split, **limits)
+    prepared = prepare(splits, seed=trial.split_seed, validation_split=settings.validation_split, **limits)
     images, labels = prepared.train
     memory_format = loaders.FORMATS[settings.memory_format]
     common: dict[str, Any] = {"device": device.torch_device, "scale": scale, "memory_format": memory_format}
-    augmentation = Augmentation.of(settings, fill=scale.black, seed=trial.seed, memory_format=memory_format)
-    train = common | {"batch_size": trial.batch_size, "seed": trial.seed, "augmentation": augmentation}
+    augmentation = Augmentation.of(settings, fill=scale.black, seed=trial.order_seed, memory_format=memory_format)
+    train = common | {"batch_size": trial.batch_size, "seed": trial.order_seed, "augmentation": augmentation}
     train |= {"drop_last": settings.drop_last}
     size = len(prepared.test.labels)
     source: loaders.Source

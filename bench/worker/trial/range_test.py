@@ -35,7 +35,7 @@ class RangeTest(TrialRun):
         setup.warm_library()
         learner = setup.learner()
         self.engine.attach(learner, data.source)
-        randomness.seed_globals(self.trial.seed, randomness.TRAIN)
+        randomness.seed_globals(self.trial.init_seed, randomness.TRAIN)
         self.outcome.metrics["diverged"] = float(self._diverges(learner, data.source, self.request.rates))
 
     def _diverges(self, learner: Learner, source: Source, tried: Rates) -> bool:

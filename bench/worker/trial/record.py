@@ -195,7 +195,7 @@ def save(
     """
     outcome.notes += on_outputs(last.logits)
     with _leaves(outcome, "the data was not looked at"):
-        outcome.notes += data.notes(request.trial.seed)
+        outcome.notes += data.notes(request.trial.split_seed)
     if last.accuracy == outcome.metrics[ACCURACY]:  # a resumed trial that is not deterministic may give another one
         with _leaves(outcome, "which test examples were right was not stored"):
             test_set = digest_of(images, labels.numpy())

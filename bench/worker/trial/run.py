@@ -132,7 +132,7 @@ class TrainingRun(TrialRun):
         self, step: Step, source: Source, *, steps_per_block: int, on_epoch: Callable[[EpochLog], None]
     ) -> Loop:
         """The loop that trains; `on_epoch` is called outside of what memory is measured over."""
-        randomness.seed_globals(self.trial.seed, randomness.TRAIN)
+        randomness.seed_globals(self.trial.init_seed, randomness.TRAIN)
         epochs = self.setup.epochs
 
         def after_block(epoch: int, loss: float) -> None:

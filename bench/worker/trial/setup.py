@@ -85,8 +85,8 @@ class TrialSetup:
         self.epochs = self.train.epochs if steps is None else -(-steps // self.steps_per_epoch)
 
     def build(self, seed: int | None = None) -> nn.Module:
-        """A new instance, with the weights that the seed (the trial's) gives."""
-        seed = self.trial.seed if seed is None else seed
+        """A new instance, with the weights that the seed (the trial's `init_seed`) gives."""
+        seed = self.trial.init_seed if seed is None else seed
         randomness.seed_globals(seed, randomness.INIT)
         torch_seed = torch.initial_seed()
         model = self.tried.built()

@@ -111,7 +111,7 @@ class SingleRun(TrainingRun):
         self.begin_measuring(tree=TreePeak() if has_workers else None)
         step_seconds = self._warmed_up(noise) if self.trial.measure.warmup_steps else 0.0
         self.learner = learner = self.setup.learner()
-        self.note_model(self.outcome, learner.model, seed=self.trial.seed)
+        self.note_model(self.outcome, learner.model, seed=self.trial.init_seed)
         if patience := self.train.early_stopping_patience:
             self.stopping = EarlyStopping(learner.model, patience_epochs=patience)
         self.outcome.metrics |= record.size_of(learner.model)
