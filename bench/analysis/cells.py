@@ -239,8 +239,15 @@ class Section:
 
     @cached_property
     def variants(self) -> list[Variant]:
-        """The combinations of axes that something was measured at, in the order of the plan."""
-        return list(dict.fromkeys(self.variant_of(cell) for cell in self.measured))
+        """The combinations of axes that something was measured at, in the order of the plan; of `seed_axes` the first
+        values alone: other seeds are no settings that models are compared at one by one."""
+        found = list(dict.fromkeys(self.variant_of(cell) for cell in self.measured))
+        return [variant for variant in found if self._agree(variant, found[0], on=self.seed_axes)]
+
+    @property
+    def seed_axes(self) -> tuple[str, ...]:
+        """The axes that are seeds of single sources of chance: `seed.init`, `seed.order`, `seed.split`."""
+        return tuple(axis for axis in self.axes if axis.startswith("seed."))
 
     def variant_of(self, cell: Cell) -> Variant:
         return tuple(hashable(cell.setting(name)) for name in self.axes)
@@ -295,7 +302,7 @@ class Section:
     def numeric_axes(self) -> list[str]:
         """The axes along which a line can be drawn: numbers, at least two of them."""
         # Seeds are names that happen to be numbers.
-        axes = [axis for axis in self.axes if not axis.startswith("seed.")]
+        axes = [axis for axis in self.axes if axis not in self.seed_axes]
         return [axis for axis in axes if is_numeric({hashable(cell.setting(axis)) for cell in self.along(axis)})]
 
     def describe(self, variant: Variant, *, but: str = "") -> str:

@@ -165,6 +165,8 @@ def _rows_of_one_model(section: Section) -> list[Cell]:
     found = []
     for cell in section.measured:
         variant = section.variant_of(cell)
+        if variant not in section.variants:  # another seed of a source of chance
+            continue
         if cell.estimate(ACCURACY) and all(variant[index] == section.focus[index] for index in lines):
             found.append(cell)
     return found[:MOST_ROWS] if len(found) > 1 else []

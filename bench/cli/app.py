@@ -16,6 +16,7 @@ from bench.cli.convert import convert
 from bench.cli.diagnose import diagnose
 from bench.cli.doctor import doctor
 from bench.cli.duel import duel
+from bench.cli.explain import explain
 from bench.cli.export import export
 from bench.cli.export_model import export_model
 from bench.cli.fetch import fetch
@@ -58,6 +59,7 @@ app.command(no_args_is_help=True)(publish)
 app.command(no_args_is_help=True)(merge)
 app.command(no_args_is_help=True)(history)
 app.command(no_args_is_help=True)(diagnose)
+app.command(no_args_is_help=True)(explain)
 app.command("export-model", no_args_is_help=True)(export_model)
 app.command(no_args_is_help=True)(convert)
 app.command("lr-find", no_args_is_help=True)(lr_find)

@@ -10,6 +10,7 @@ from bench.analysis.cells import Section
 from bench.analysis.conditions import environment_lines, fact_text, notes, reasons
 from bench.analysis.findings import answer, nothing
 from bench.analysis.plots import Plot
+from bench.analysis.seeds_apart import of_seeds_apart
 from bench.analysis.trust import alarm, state
 from bench.base.records import Json, Result
 from bench.present.files import table_section
@@ -113,6 +114,8 @@ def caveats(report: Report) -> Iterator[str]:
         yield text
     yield from notes(ok)
     yield from _mixtures(sections)
+    if text := of_seeds_apart(sections):
+        yield text
     if suite is not None and (suite.only or suite.shard):
         yield f"Only a part of the suite was planned: {' '.join(_narrowed(suite))}."
     yield from seeds_sentences(suite, latest)

@@ -10,6 +10,7 @@ from bench.analysis.interval_words import SHORT, meanings, purpose
 from bench.analysis.models_table import baseline_of
 from bench.analysis.ratios import basis, ratio
 from bench.analysis.sections import sections_of
+from bench.analysis.seeds_apart import of_seeds_apart
 from bench.analysis.trust import MARK, alarm, mark, meaning, state
 from bench.base.metrics import ACCURACY, BUILT_IN, MEMORY, SPEED
 from bench.base.records import Result
@@ -70,7 +71,7 @@ def terminal_summary(
     cells = [cell for section in measured for cell in section.cells]
     if overs := meanings(cell.estimate(ACCURACY) for cell in cells):
         parts += [wrapped(f"± of accuracies: {purpose(overs)}.", width=width)]
-    parts += [wrapped(state(ok), width=width)]
+    parts += [wrapped(of_seeds_apart(measured), width=width), wrapped(state(ok), width=width)]
     parts += [wrapped(beside, width=width), [printable_line(f"report  {report_path}")] if report_path else []]
     return page_of(parts)
 

@@ -36,7 +36,7 @@ def accuracy_interval(right: ArrayLike, *, confidence: float = 0.95) -> Estimate
     if seeds > 1 and found.variance > 0 and (half := found.half(confidence)) is not None:
         inside = min(max(mean, 0.5 / table.size), 1 - 0.5 / table.size)
         size, quantile = min(table.size, inside * (1 - inside) / found.variance), half / math.sqrt(found.variance)
-    low, high = _wilson(mean, size, quantile)
+    low, high = wilson(mean, size, quantile)
     return Estimate(mean, sd_of(means) if seeds > 1 else None, low, high, seeds, _over(seeds))
 
 
@@ -88,7 +88,7 @@ def _two_way(table: Table) -> Evidence:
     return Evidence(mean, sd, seeds, own, shared, examples, over, least=of_examples / examples)
 
 
-def _wilson(mean: float, size: float, quantile: float) -> tuple[float, float]:
+def wilson(mean: float, size: float, quantile: float) -> tuple[float, float]:
     """Ends of Wilson's interval (1927) of a share, of `size` independent values."""
     squared = quantile**2 / size
     half = quantile * math.sqrt(mean * (1 - mean) / size + squared / (4 * size))

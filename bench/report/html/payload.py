@@ -67,7 +67,7 @@ def _data(report: Report) -> dict[str, Json]:
             trials += shared.of(cell, number=len(rows))
             figures = [_figure(cell, *scaled, best=best[place]) for scaled in metrics]
             rows.append(_row(cell, index, figures) | {"trials": [first, len(trials)]})
-    numbers = [axis["name"] for axis in axes if axis["numeric"] and axis["name"] != "seed"]
+    numbers = [axis["name"] for axis in axes if axis["numeric"] and axis["name"].partition(".")[0] != "seed"]
     styles = styles_of(cell.model for section in sections for cell in section.cells)
     return {
         "title": report.title,
