@@ -17,7 +17,10 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # From the ground up. A file imports from its own folder, from floors below its own, and on its floor from folders that
 # stand before its own: but a feature imports no other feature.
-FEATURES = ("report", "comparison", "diagnose", "inspect", "history", "lr_find", "doctor", "publish", "export", "duel")
+FEATURES = (
+    "report", "comparison", "diagnose", "inspect", "history", "lr_find", "doctor", "publish", "export", "duel",
+    "explain",
+)  # fmt: skip
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "base", "statistics"),
     ("registry", "suite"),

@@ -222,11 +222,11 @@ def _blocks(values: Mapping[tuple[int, ...], float], axis: int) -> dict[tuple[in
 
 def _odd(values: Mapping[tuple[int, ...], float], axis: int) -> tuple[int, float] | None:
     """The seed and the value of a training that does not belong to those that differ from it along `axis` alone."""
-    for block in _blocks(values, axis).values():
-        place = stands_apart(list(block.values()))
-        if place is not None:
-            return list(block.items())[place]
-    return None
+    blocks = [block for block in _blocks(values, axis).values() if len(block) > 1]
+    if len(blocks) != 1:  # among many blocks one such is to be expected
+        return None
+    place = stands_apart(list(blocks[0].values()))
+    return None if place is None else list(blocks[0].items())[place]
 
 
 def _moved_together(results: Sequence[Result]) -> tuple[tuple[str, ...], Spread | None]:

@@ -1,23 +1,21 @@
 """The plot of `bench explain`: what each source spreads, in points from zero, a panel a model."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bench.explain.decompose import Explained
+from bench.explain.rows import Line
 from bench.explain.sentences import spread_text
 from bench.present.axes import mark_look, name_rows, panel_title, readable_ticks
 from bench.present.colours import Style
 from bench.present.style import SMALL, Frame, figure_with_axes, text_inches, widest
-
-if TYPE_CHECKING:
-    from bench.explain.write import Line
 
 ROW_INCHES = 0.34
 KEY = "mark: standard deviation between trainings that differ in this source · line: its 95 % interval"
 HOLLOW = "hollow: of test images, which no training repeats"
 
 
-def spreads(panels: "Sequence[tuple[Explained, Sequence[Line]]]", *, title: str, styles: Mapping[str, Style]) -> Any:
+def spreads(panels: Sequence[tuple[Explained, Sequence[Line]]], *, title: str, styles: Mapping[str, Style]) -> Any:
     """Draws a panel for each model, all on one axis, which begins at zero: lengths are compared."""
     shown = [(found, [line for line in lines if line.spread is not None]) for found, lines in panels]
     texts = [spread_text(line.spread) for _, lines in shown for line in lines if line.spread is not None]
@@ -46,7 +44,7 @@ def spreads(panels: "Sequence[tuple[Explained, Sequence[Line]]]", *, title: str,
     return figure
 
 
-def _row(ax: Any, row: int, line: "Line", style: Style) -> None:
+def _row(ax: Any, row: int, line: Line, style: Style) -> None:
     assert line.spread is not None
     sd, ends = 100 * line.spread.sd, line.spread.ends
     sides = None if ends is None else [[sd - 100 * ends[0]], [100 * ends[1] - sd]]

@@ -2,17 +2,16 @@
 pictures in a folder; JSON for programs."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench.base import files
 from bench.base.records import Json
-from bench.explain.decompose import SOURCES, Explained
+from bench.explain.decompose import Explained
+from bench.explain.rows import Line, lines_of
 from bench.explain.sentences import (
     EXAMPLES,
     MEANING,
-    NAMES,
     answer,
     design,
     of_test_images,
@@ -22,39 +21,13 @@ from bench.explain.sentences import (
 )
 from bench.present.columns import page_of, to_text, wrapped
 from bench.present.files import save_figures, write_tables, writing
-from bench.present.format import DASH, listing, plural
+from bench.present.format import DASH, plural
 from bench.present.tables import Column, Columns, Table, TableCell, count_cell, escape_markdown, table_of, to_markdown
 from bench.statistics.sources import Spread
 
 SCHEMA = 1  # of what --json prints
 NAME, FOLDER, PAGE = "sources", "explain", "explain.md"
 MOST_PANELS = 8  # of one picture
-
-
-@dataclass(frozen=True, eq=False)
-class Line:
-    """A row of the table: what one source spreads in one model."""
-
-    of: Explained
-    source: str
-    spread: Spread | None
-    basis: str
-
-
-def lines_of(found: Explained) -> Iterator[Line]:
-    """The sources of one model, in the same order everywhere: those varied apart, all at once, test images."""
-    for name in SOURCES:
-        if spread := found.apart.get(name):
-            others = f"the others at {spread.blocks:,} settings" if spread.blocks > 1 else "the others fixed"
-            yield Line(found, NAMES[name], spread, f"{spread.levels:,} values, {others}")
-    if found.together is not None:
-        several = f"{found.together.levels:,} seeds" if not found.crossed else "all combinations"
-        what = "all together" if len(found.moved) == len(SOURCES) else listing([NAMES[each] for each in found.moved])
-        yield Line(found, what, found.together, several)
-    if found.examples is not None:
-        yield Line(found, "test images", found.examples, f"{found.examples.levels:,} of each test set")
-    else:
-        yield Line(found, "test images", None, "not stored")
 
 
 def sources_table(found: Sequence[Explained]) -> Table:

@@ -53,6 +53,8 @@ REFUSED = [
     ("merge out none", r"none: "),
     ("history none", r"none: no such suite file or folder of results"),
     ("diagnose none", r"none: no such suite file or folder of results"),
+    ("explain none", r"none: no such suite file or folder of results"),
+    ("explain results/empty", r"results/empty: no such suite file or folder of results"),
     ("export-model deadbeef -o m.pt", r"trial 'deadbeef': in no folder of results under results"),
     ("export-model deadbeef -o m.pt --format onyx", r"--format onyx: there is state-dict, torch-export, onnx; did you"),
     ("export-model deadbeef -o m.pt --weights first", r"--weights first: there is last, best"),
@@ -110,5 +112,5 @@ def test_every_command_has_a_mistake_here() -> None:
 
     registered = [info.name or info.callback.__name__ for info in app.registered_commands if info.callback]
     registered += [str(info.name) for info in app.registered_groups]
-    assert len(registered) == 19
+    assert len(registered) == 20
     assert set(registered) - {words.partition(" ")[0] for words, _ in REFUSED} == set()
