@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bench.base.records import NOT_IDENTITY, STATUSES, MeasureSettings, TrainSettings
+from bench.base.records import NOT_IDENTITY, STATUSES, MeasureSettings, SeedSettings, TrainSettings
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [
@@ -116,7 +116,7 @@ def test_the_readme_sets_up_with_two_commands() -> None:
     ]
 
 
-@pytest.mark.parametrize("kind", [TrainSettings, MeasureSettings])
+@pytest.mark.parametrize("kind", [TrainSettings, MeasureSettings, SeedSettings])
 def test_every_setting_of_a_suite_is_in_the_documents(kind: Any) -> None:
     text = (ROOT / "docs" / "new-suite.md").read_text()
     wanted = [field.name for field in fields(kind) if field.name not in NOT_IDENTITY]

@@ -70,7 +70,7 @@ def spread_of(parts: Sequence[Part], *, levels: int, blocks: int = 1, whole: boo
     869-873), called modified large samples: each part's own distances to the ends of its chi-square interval, added as
     squares. Of one part it is that interval itself, which is exact for normal values.
 
-    Satterthwaite's interval covered .87 to .98 for .95 where sources are crossed, this one .93 to .97
+    Satterthwaite's interval covered .87 to .98 for .95 where sources are crossed, this one .92 to .96
     (tests/statistics/test_sources.py). His degrees of freedom (1946) stay, for `differs`.
     """
     variance = sum(part.variance for part in parts)

@@ -91,7 +91,7 @@ def test_planted_components_are_found_and_held(
             means[axis] += found.variance / variance / count
     slack = 3.5 * math.sqrt(0.95 * 0.05 / count)
     for axis in truth:
-        assert 0.93 - slack < hits[axis] < 0.975 + slack, (axis, hits[axis])
+        assert 0.92 - slack < hits[axis] < 0.965 + slack, (axis, hits[axis])
         # Of the least favourable pattern two values decide: variance of the variance 2/(levels - 1).
         assert abs(means[axis] - 1) < 4 * math.sqrt(2 / (shape[0] - 1) / count), (axis, means[axis])
 
@@ -120,7 +120,7 @@ def test_blocks_that_lack_values_are_pooled_with_few_degrees_of_freedom() -> Non
     assert 0.91 <= hits / count <= 0.99
 
 
-@pytest.mark.parametrize("levels", [5, 20])
+@pytest.mark.parametrize("levels", [5, 15, 20])
 def test_equal_sources_are_called_different_in_one_of_twenty_at_most(levels: int, rounds: Callable[..., int]) -> None:
     draw, wrong, count = np.random.default_rng(2), 0, rounds(8000, few=500)
     for _ in range(count):

@@ -27,7 +27,7 @@ COUNTS = {
     "regularization": 18,
     "cifar10": 12,
     "hdf5": 18,
-    "sources": 174,
+    "sources": 129,
 }
 
 
