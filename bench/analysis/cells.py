@@ -356,6 +356,11 @@ def axis_label(dotted: str) -> str:
     return dotted if dotted.startswith("seed.") else dotted.rpartition(".")[2].replace("_", " ")
 
 
+def axis_key(dotted: str) -> str:
+    """`train.learning_rate` → `learning_rate`, for the head of a column that machines read; `seed.init` as it is."""
+    return dotted if dotted.startswith("seed.") else dotted.rpartition(".")[2]
+
+
 def value_text(value: Json) -> str:
     """A setting as a suite writes it."""
     if value is None:

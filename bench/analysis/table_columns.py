@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
-from bench.analysis.cells import Cell, Section, axis_label, doubtful, is_number, value_text
+from bench.analysis.cells import Cell, Section, axis_key, axis_label, doubtful, is_number, value_text
 from bench.analysis.conditions import reasons
 from bench.analysis.differences import paired_difference
 from bench.analysis.interval_words import meanings, purpose
@@ -55,7 +55,7 @@ def setting_column(name: str, cells: Iterable[Cell]) -> tuple[Column, Callable[[
         value = cell.setting(name)
         return TableCell(value_text(value), number=value if numeric else None)
 
-    return Column(name.rpartition(".")[2], axis_label(name), numeric=numeric), shown
+    return Column(axis_key(name), axis_label(name), numeric=numeric), shown
 
 
 def cell_columns(rows: Sequence[tuple[Section, Cell, Item]]) -> Columns[tuple[Section, Cell, Item]]:
@@ -65,7 +65,7 @@ def cell_columns(rows: Sequence[tuple[Section, Cell, Item]]) -> Columns[tuple[Se
         columns.append((Column("on", "on", numeric=False), lambda row: row[0].title))
     for name in dict.fromkeys(name for section, *_ in rows for name in section.shown):
         if len({value_text(cell.setting(name)) for _, cell, _ in rows}) > 1:
-            column = Column(name.rpartition(".")[2], axis_label(name), numeric=False)
+            column = Column(axis_key(name), axis_label(name), numeric=False)
             columns.append((column, partial(_setting_text, name)))
     return columns
 

@@ -27,7 +27,8 @@ def lines_of(found: Explained) -> Iterator[Line]:
             yield Line(found, NAMES[name], spread, f"{spread.levels:,} values, {others}")
     if found.together is not None:
         several = f"{found.together.levels:,} seeds" if not found.crossed else "all combinations"
-        what = "all together" if len(found.moved) == len(SOURCES) else listing([NAMES[each] for each in found.moved])
+        whole = found.crossed or len(found.moved) == len(SOURCES)
+        what = "all together" if whole else listing([NAMES[each] for each in found.moved])
         yield Line(found, what, found.together, several)
     if found.examples is not None:
         yield Line(found, "test images", found.examples, f"{found.examples.levels:,} of each test set")
