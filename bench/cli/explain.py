@@ -28,7 +28,7 @@ def explain(
 
     \b
     Examples:
-      python -m bench run sources
+      python -m bench run suites/sources.toml
       python -m bench explain results/sources
       python -m bench explain suites/sources.toml --json
     """

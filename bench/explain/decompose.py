@@ -135,7 +135,7 @@ def explain(results: Sequence[Result], suite: Suite | None) -> list[Explained]:
     if not any(each.apart or each.together for each in found):
         raise BenchError(
             "one training of each model: there is no spread to explain; run several seeds, or a suite that varies "
-            "seed.init, seed.order and seed.split, as sources.toml does"
+            "seed.init, seed.order and seed.split, as suites/sources.toml does"
         )
     return found
 
