@@ -56,7 +56,11 @@ def ladder_of(suite: Suite) -> Callable[[Trial], object]:
     its settings are what is compared, on one data set and device."""
     names = [axis.name for axis in suite.axes if axis.name not in ("model", "seed")]
     if len(suite.axis("model")) == 1:
-        names = ["dataset", "device"]
+        names = [
+            "dataset",
+            "device",
+            *(name for name in names if name.startswith("seed.")),
+        ]  # no settings to choose from
 
     def value(trial: Trial, name: str) -> object:
         found = getattr(trial, name) if "." not in name else trial.setting(name)

@@ -303,3 +303,12 @@ def test_a_report_compares_models_at_the_first_seeds_alone(make: ModuleType) -> 
         columns = list(frame.columns)
         assert columns[columns.index("epochs") + 1 :][:2] == ["seed.init", "seed.split"]
     assert set(frame["seed.init"]) == {0, 1, 2}
+
+
+def test_seeds_of_one_model_are_not_compared_as_its_settings(make: ModuleType) -> None:
+    from bench.results.decisions import ladder_of
+
+    plan = planned(make, {"init": range(3)}, batch_sizes=(16, 64))
+    ladder = ladder_of(plan)
+    ladders = {ladder(trial) for trial in plan.trials()}
+    assert len(ladders) == 3  # each with the two batch sizes
