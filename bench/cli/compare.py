@@ -45,11 +45,12 @@ def compare(
     \b
     Exit codes: 0; 2 for a wrong command line; 3 where --fail-on finds something.
     """
-    from bench.comparison.ask import check_fail_on, compare_folders, failures, open_folder
+    from bench.comparison.ask import check_fail_on, compare_folders, failures
     from bench.comparison.rank import rank
     from bench.comparison.rank_text import ranking_text
     from bench.comparison.rank_write import write_ranking
     from bench.comparison.write import write_comparison
+    from bench.pairing.open import open_folder
 
     chosen, worse = _parts(values), _parts(fail_on)
     check_fail_on(worse)

@@ -1,24 +1,19 @@
 """From paths to a comparison: two folders, or two values of an axis within one."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields, replace
-from functools import partial
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.analysis.metric_words import said
 from bench.comparison.pairs import DEFAULT_METRIC, Comparison, compare_sides
-from bench.comparison.sides import Folder, of_duel, read_folder, split, whole
 from bench.comparison.tables import cells_frame
 from bench.comparison.text import comparison_text
 from bench.errors import BenchError, nearest
-from bench.execute.prepare import open_results
-from bench.results.duels import folders_of
+from bench.pairing.open import RESULTS, open_sides
 
 if TYPE_CHECKING:
     import pandas as pd
-
-RESULTS = Path("results")
 
 
 class ShownComparison(Comparison):
@@ -46,40 +41,9 @@ def compare_folders(
 ) -> ShownComparison:
     """Compares folder `b` with `a`, within `a` one value of the axis `by` with another, or both sides of the duel in
     `a`. Raises BenchError where the question is wrong, a folder has no results, or the two have no cell in common."""
-    duel = folders_of(a) if b is None and not by else None
-    if b is None and not by and duel is None:
-        raise BenchError("bench compare: a second folder is missing; within one folder say what by: --by environment")
-    if b is not None and by:
-        raise BenchError("bench compare: --by compares within one folder; give one folder, or two without --by")
-    if values and not by:
-        raise BenchError("bench compare: --values chooses values of --by AXIS, which is not given")
-    opened = partial(open_folder, results=results, data_root=data_root, plugins=plugins)
-    if duel is not None:
-        sides = of_duel(opened(duel[0])), of_duel(opened(duel[1]))
-    elif b is None:
-        sides = split(opened(a), by, values=values)
-    else:
-        first, second = opened(a), opened(b)
-        names = _names(a, b)
-        sides = replace(whole(first), name=names[0]), replace(whole(second), name=names[1])
+    sides = open_sides(a, b, by=by, values=values, results=results, data_root=data_root, plugins=plugins)
     found = compare_sides(*sides, metric=metric or DEFAULT_METRIC)
     return ShownComparison(**{field.name: getattr(found, field.name) for field in fields(found)})
-
-
-def open_folder(
-    target: Path, *, results: Path = RESULTS, data_root: Path | None = None, plugins: Sequence[str] = ()
-) -> Folder:
-    """Returns the results that `target` names: a folder, or a suite file."""
-    store, suite = open_results(target, results=results, data_root=data_root, plugins=plugins)
-    return read_folder(store, suite, name=str(target))
-
-
-def _names(a: Path, b: Path) -> tuple[str, str]:
-    """Returns the last parts of two paths, as few as tell them apart. A whole path would publish the user's home."""
-    parts = [path.resolve().parts for path in (a, b)]
-    names = [tuple("/".join(each[-count:]) for each in parts) for count in (1, 2, 3)]
-    first, second = next((pair for pair in names if pair[0] != pair[1]), names[0])
-    return first, second
 
 
 def check_fail_on(names: Sequence[str]) -> None:

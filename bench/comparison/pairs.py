@@ -15,10 +15,10 @@ from bench.analysis.ratios import bases
 from bench.analysis.ratios import ratio as ratio_between
 from bench.base.metrics import ACCURACY, BUILT_IN, SPEED, Metric
 from bench.base.records import TOGETHER
-from bench.comparison.differences import Difference, differences, settings_apart
-from bench.comparison.matching import Match, Pair, describe, match
-from bench.comparison.sides import Side, named
 from bench.errors import BenchError
+from bench.pairing.differences import Difference, differences, settings_apart
+from bench.pairing.matching import Match, Pair, describe, match
+from bench.pairing.sides import Side, named
 from bench.results.doctor import Doctor, newest
 from bench.results.frame import pools
 from bench.statistics.intervals import FEWEST, Estimate, Ratio, ratio_of, t_quantile

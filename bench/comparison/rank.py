@@ -13,8 +13,8 @@ from bench.analysis.metric_words import metric_called
 from bench.analysis.ratios import ratio
 from bench.analysis.sections import sections_of
 from bench.base.metrics import MEMORY, RANKING_COSTS, Metric
-from bench.comparison.sides import Folder
 from bench.errors import BenchError
+from bench.pairing.sides import Folder
 from bench.results.frame import latest
 from bench.statistics.intervals import Estimate, Ratio, probability_better
 from bench.statistics.ranking import (

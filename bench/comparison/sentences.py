@@ -8,10 +8,10 @@ from bench.analysis.conditions import dates, machine, reasons
 from bench.analysis.interval_words import meanings, purpose
 from bench.analysis.metric_words import DOCTORED, factor_words, said
 from bench.base.metrics import Metric
-from bench.comparison.matching import Pair, describe
 from bench.comparison.pairs import ComparedCell, Comparison
-from bench.comparison.sides import side_text
 from bench.comparison.tables import detectable_text, disturbed, intervals_text
+from bench.pairing.matching import Pair, describe
+from bench.pairing.sides import side_text
 from bench.present.format import listing, percent, plural, ranges, span, times
 from bench.statistics.ratios import Verdict
 

@@ -12,9 +12,9 @@ from bench.analysis.metric_words import said
 from bench.analysis.trust import happened
 from bench.base.metrics import ACCURACY
 from bench.comparison.batches import BatchSeries, Best, best_batches, crossovers
-from bench.comparison.differences import Difference
-from bench.comparison.matching import Pair
 from bench.comparison.pairs import ComparedCell, Comparison
+from bench.pairing.differences import Difference
+from bench.pairing.matching import Pair
 from bench.present.format import DASH, difference, number, scale_of
 from bench.present.tables import Column, Columns, Table, TableCell, count_cell, estimate_cell, ratio_cell, table_of
 from bench.statistics.intervals import Estimate, Ratio

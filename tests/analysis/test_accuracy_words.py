@@ -21,11 +21,11 @@ from bench.base.records import Component, Result
 from bench.comparison.pairs import Comparison, compare_sides
 from bench.comparison.rank import rank
 from bench.comparison.rank_tables import costs_table, seed_pairs_table
-from bench.comparison.sides import Folder, split
 from bench.comparison.tables import cells_frame, cells_table
 from bench.comparison.text import comparison_text
 from bench.history.steps import trends_of
 from bench.history.write import history_table
+from bench.pairing.sides import Folder, split
 from bench.report.terminal import terminal_summary
 from bench.results.accuracy_intervals import accuracy
 from bench.results.frame import latest

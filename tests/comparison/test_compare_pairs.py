@@ -13,9 +13,9 @@ from bench.comparison.draw import forest
 from bench.comparison.pairs import Comparison, compare_sides
 from bench.comparison.rank import rank
 from bench.comparison.rank_text import ranking_text
-from bench.comparison.sides import Folder, split, whole
 from bench.comparison.tables import cells_frame, cells_table
 from bench.comparison.text import comparison_text
+from bench.pairing.sides import Folder, split, whole
 from bench.present.format import times
 
 SPEED = "train_samples_per_second"

@@ -17,10 +17,10 @@ from bench.comparison.ask import failures
 from bench.comparison.batches import series_of
 from bench.comparison.draw import forest
 from bench.comparison.pairs import Comparison, compare_sides
-from bench.comparison.sides import Folder, split, whole
 from bench.comparison.tables import best_table, cells_frame, crossover_table
 from bench.comparison.text import comparison_text
 from bench.errors import BenchError
+from bench.pairing.sides import Folder, split, whole
 from bench.results.doctor import Doctor, SelfComparison
 
 SPEED = "train_samples_per_second"

@@ -16,8 +16,8 @@ from bench.analysis.findings import answer
 from bench.analysis.sections import sections_of, slugs_of
 from bench.base.records import Component, Environment, Result, TrainSettings, Trial
 from bench.comparison.pairs import compare_sides
-from bench.comparison.sides import Folder, read_folder, sides_by, split
 from bench.errors import BenchError
+from bench.pairing.sides import Folder, read_folder, sides_by, split
 from bench.publish.source import value_of
 from bench.results.frame import latest
 from bench.results.store import Store

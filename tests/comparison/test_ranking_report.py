@@ -17,9 +17,9 @@ from bench.cli.compare import compare
 from bench.comparison.pairs import compare_sides
 from bench.comparison.rank import Ranking, costs_of, fronts, rank
 from bench.comparison.rank_text import ranking_text
-from bench.comparison.sides import Folder, split
 from bench.comparison.text import comparison_text
 from bench.errors import EXIT_OK, BenchError
+from bench.pairing.sides import Folder, split
 
 MODELS = ("poor", "good", "best")
 Level = Callable[[int, str], float]

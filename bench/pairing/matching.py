@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bench.analysis.cells import DOTTED, Cell, axis_label, hashable, labels_of, value_text
 from bench.base.records import Json, Trial
-from bench.comparison.sides import Side
+from bench.pairing.sides import Side
 from bench.results.doctor import machine_id
 from bench.results.frame import Row
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from bench.analysis.cells import Cell, axis_label, labels_of, value_text
 from bench.base.records import Json, Result
-from bench.comparison.matching import Match, Pair, settings_of
-from bench.comparison.sides import Side
+from bench.pairing.matching import Match, Pair, settings_of
+from bench.pairing.sides import Side
 from bench.present.format import listing, plural, scale_of
 from bench.results.frame import Row
 
