@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 
 EXIT_OK, EXIT_TRIALS, EXIT_USAGE, EXIT_SIGINT, EXIT_SIGTERM = 0, 1, 2, 130, 143
-EXIT_COMPARED = 3  # `bench compare --fail-on`: what was not to be is there
+EXIT_WORSE, EXIT_UNDECIDED = 3, 4  # of a gate and of `bench compare --fail-on`
 LONGEST = 1500  # characters of a message: texts of a file that is read stand in it, and may be of any length
 
 

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # stand before its own: but a feature imports no other feature.
 FEATURES = (
     "report", "comparison", "diagnose", "inspect", "history", "lr_find", "doctor", "publish", "export", "duel",
-    "explain",
+    "explain", "gate",
 )  # fmt: skip
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "base", "statistics"),

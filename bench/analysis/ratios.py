@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from bench.analysis.cells import Cell
 from bench.base.metrics import SPEED
 from bench.present.format import span
-from bench.statistics.intervals import FEWEST, Over, Ratio, log_ratio
+from bench.statistics.intervals import FEWEST, Over, Ratio, Sample, log_ratio
 from bench.statistics.paired_ratios import log_ratios, paired_ratio
 
 
@@ -18,15 +18,20 @@ def ratio(a: Cell, b: Cell, *, metric: str) -> Ratio | None:
     return (_paired(a, b) if metric == SPEED else None) or log_ratio(first, second)
 
 
+def paired_logs(a: Cell, b: Cell) -> dict[int, Sample]:
+    """Seed → the logarithm of how many times `a` is `b` in each round, of the seeds whose two trials were of one group,
+    in the order of `a`; a repeat of a seed has a key of its own. Empty where a trial would be its own pair."""
+    one, other = a.rounds, b.rounds
+    shared = [seed for seed in one if seed in other and one[seed].group_id == other[seed].group_id]
+    same = a.trial.cell_id == b.trial.cell_id and {r.run_id for r in a.ok} & {r.run_id for r in b.ok}
+    return {} if same else {seed: log_ratios(one[seed].rounds, other[seed].rounds) for seed in shared}
+
+
 def _paired(a: Cell, b: Cell) -> Ratio | None:
     """The ratio over the seeds whose two trials were of one group; None where too few seeds of both are left."""
     seeds = a.by_seed(SPEED).keys() & b.by_seed(SPEED).keys()
-    one, other = a.rounds, b.rounds
-    shared = sorted(seed for seed in one.keys() & other.keys() if one[seed].group_id == other[seed].group_id)
-    same = a.trial.cell_id == b.trial.cell_id and {r.run_id for r in a.ok} & {r.run_id for r in b.ok}
-    if not shared or same:  # one trial is no pair with itself
-        return None
-    found = paired_ratio([log_ratios(one[seed].rounds, other[seed].rounds) for seed in shared])
+    logs = paired_logs(a, b)
+    found = paired_ratio([logs[seed] for seed in sorted(logs)])
     over = 0 if found is None else found.n if found.over == "seeds" else 1
     return found if over >= min(FEWEST, len(seeds)) else None
 

@@ -20,6 +20,7 @@ from bench.cli.explain import explain
 from bench.cli.export import export
 from bench.cli.export_model import export_model
 from bench.cli.fetch import fetch
+from bench.cli.gate import gate
 from bench.cli.history import history
 from bench.cli.list import list_
 from bench.cli.lr_find import lr_find
@@ -50,6 +51,7 @@ app.command(no_args_is_help=True)(run)
 app.command(no_args_is_help=True)(report)
 app.command(no_args_is_help=True)(compare)
 app.command(no_args_is_help=True)(duel)
+app.command(no_args_is_help=True)(gate)
 app.command("list", no_args_is_help=True)(list_)
 app.command(no_args_is_help=True)(fetch)
 app.command(no_args_is_help=True)(export)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bench.cli import options as opt
-from bench.errors import EXIT_COMPARED, EXIT_OK, BenchError
+from bench.errors import EXIT_OK, EXIT_WORSE, BenchError
 
 
 def compare(
@@ -71,7 +71,7 @@ def compare(
         print(f"\nwritten  {write_comparison(found, output)}")
     for text in failed:
         print(f"--fail-on: {text}")
-    return EXIT_COMPARED if failed else EXIT_OK
+    return EXIT_WORSE if failed else EXIT_OK
 
 
 def _parts(texts: str | None) -> list[str]:

@@ -4,11 +4,12 @@ import secrets
 import shlex
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeAlias
 
 from bench.base.records import Result, Trial
 from bench.duel.sides import Opponent, Side, both_sides
@@ -26,9 +27,12 @@ from bench.present.format import plural
 from bench.results import doctor
 from bench.results.duels import new_folder
 from bench.results.store import Store
+from bench.suite.plan import Suite
 from bench.suite.stored import suite_to_json
 
 PAIRS = 5  # of a cell, where it is not said how often the trials are to be repeated
+# Chooses each repeat by the results of those before: from the plan and the folder that they are stored in.
+Chooser: TypeAlias = Callable[[Suite, Path], Iterator[Sequence[Trial]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +43,17 @@ class Fought:
     whole: bool
 
 
-def duel(options: Options, opponent: Opponent, *, rounds: int | None, voice: Voice) -> Fought:
-    """Runs the suite's trials on both sides, `rounds` times, or until each cell has five pairs, and stores them.
+def duel(
+    options: Options,
+    opponent: Opponent,
+    *,
+    rounds: int | None = None,
+    voice: Voice,
+    choose: Chooser | None = None,
+    name: str = "bench duel",
+) -> Fought:
+    """Runs the suite's trials on both sides, `rounds` times, until each cell has five pairs, or as long as `choose`
+    gives some, and stores them. What `choose` gives may have seeds beyond those of the suite. `name`: of the command.
 
     Raises BenchError for the user's mistakes, Stopped on a signal.
     """
@@ -52,8 +65,8 @@ def duel(options: Options, opponent: Opponent, *, rounds: int | None, voice: Voi
         executor = LocalExecutor(*(side.interpreter for side in sides))
         found = _Duel(sides, executor, voice)
         try:
-            with measuring(executor, voice, holder=Holder("bench duel", file.name)):
-                return Fought(folder, found.run(folder, rounds))
+            with measuring(executor, voice, holder=Holder(name, file.name)):
+                return Fought(folder, found.run(folder, rounds, choose))
         except Stopped:
             if found.measured:
                 voice.say(f"what is done is stored: python -m bench compare {shlex.quote(str(folder))}")
@@ -89,6 +102,14 @@ def repeats(trials: Sequence[Trial], rounds: int | None) -> Iterator[list[Trial]
         yield due
 
 
+def with_seeds(suite: Suite, seeds: Sequence[int]) -> Suite:
+    """`suite` with those of `seeds` that it lacks behind its own: rules name its seeds by their places."""
+    values = tuple(dict.fromkeys([*suite.axis("seed").values, *seeds]))
+    return replace(
+        suite, axes=tuple(replace(each, values=values) if each.name == "seed" else each for each in suite.axes)
+    )
+
+
 class _Duel:
     def __init__(self, sides: tuple[Side, Side], executor: Executor, voice: Voice) -> None:
         self._sides, self._executor, self._voice = sides, executor, voice
@@ -97,27 +118,51 @@ class _Duel:
         self._whole = True
         self.measured = False  # whether a trial has ended well
 
-    def run(self, folder: Path, rounds: int | None) -> bool:
+    def run(self, folder: Path, rounds: int | None, choose: Chooser | None) -> bool:
         """Runs all repeats. Returns whether every trial ended well, or was skipped."""
         suite = self._sides[0].prepared.suite
-        planned = list(repeats(list(suite.trials()), rounds))
         for found in doctor.stored(self._sides[0].prepared.options.results / suite.name):
             doctor.save(found, folder)  # what it says of the machine holds for a duel on it
-        for side in self._sides:
-            side.prepared.store.save_suite(suite_to_json(suite))
-        self._tell(sum(map(len, planned)))
+        self._plan(suite)
+        if choose is not None:
+            self._tell()
+            self._run_chosen(choose(suite, folder))
+            return self._whole
+        planned = list(repeats(list(suite.trials()), rounds))
+        pairs = sum(map(len, planned))
+        self._tell(pairs)
+        self._begin(pairs)
         for trials in planned:
             self._repeat([trial for trial in trials if trial.cell_id not in self._lost])
         return self._whole
 
-    def _tell(self, pairs: int) -> None:
+    def _run_chosen(self, chosen: Iterator[Sequence[Trial]]) -> None:
+        """Runs what was chosen, also of cells that have failed: who chooses knows of it."""
         suite = self._sides[0].prepared.suite
-        texts = [f"{s.interpreter.side}: {s.prepared.catalogue.environment.notes['duel']}" for s in self._sides]
-        for line in (title_line(suite), f"{plural(pairs, 'pair')} of trials by turns · {' · '.join(texts)}"):
-            for part in wrapped(line):
-                self._voice.say(part)
+        for trials in chosen:
+            suite = with_seeds(suite, [trial.seed for trial in trials])
+            self._plan(suite)
+            self._begin(len(trials))
+            self._repeat(trials)
+            self._voice.end()
+
+    def _plan(self, suite: Suite) -> None:
+        """Stores the plan beside the results of both sides: without it they would be of no plan."""
+        for side in self._sides:
+            side.prepared.store.save_suite(suite_to_json(suite))
+
+    def _begin(self, pairs: int) -> None:
+        suite = self._sides[0].prepared.suite
         names = [*suite.axis("dataset").labels, *suite.axis("model").labels]
         self._voice.begin(2 * pairs, axes=varying(suite), names=names)
+
+    def _tell(self, pairs: int | None = None) -> None:
+        suite = self._sides[0].prepared.suite
+        texts = [f"{s.interpreter.side}: {s.prepared.catalogue.environment.notes['duel']}" for s in self._sides]
+        what = "pairs of trials" if pairs is None else f"{plural(pairs, 'pair')} of trials"
+        for line in (title_line(suite), f"{what} by turns · {' · '.join(texts)}"):
+            for part in wrapped(line):
+                self._voice.say(part)
 
     def _repeat(self, trials: Sequence[Trial]) -> None:
         """Trains each of `trials` on both sides; a repeat is a run of its own."""

@@ -1,7 +1,7 @@
 """Pairs each cell of one side with the cell of the other that has the same settings. Settings in which the two sides
 differ throughout are left out: they are what is compared."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.analysis.cells import DOTTED, Cell, axis_label, hashable, labels_of, value_text
@@ -12,6 +12,8 @@ from bench.results.frame import Row
 
 Settings = dict[str, Json]  # dotted name → value, a component by its canonical JSON
 NEVER = frozenset({"dataset"})  # two data sets have no ratio
+# What is judged by a gate is the same thing before and after: settings beside these may differ between the two sides.
+THE_SAME = frozenset({"dataset", "model", "batch_size", "device"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,12 +41,12 @@ class Match:
     several: int
 
 
-def match(a: Side, b: Side) -> Match:
-    """Pairs the cells of both sides."""
+def match(a: Side, b: Side, *, never: Collection[str] = NEVER) -> Match:
+    """Pairs the cells of both sides. `never`: settings that are not left out, even where they differ throughout."""
     trials = [row.trial for row in (*a.rows, *b.rows)]
     models, datasets = labels_of(trial.model for trial in trials), labels_of(trial.dataset for trial in trials)
     cells = [_cells(side, models, datasets) for side in (a, b)]
-    apart = tuple(dict.fromkeys([*([a.axis] if a.axis else []), *_apart(*cells)]))
+    apart = tuple(dict.fromkeys([*([a.axis] if a.axis else []), *_apart(*cells, never=never)]))
     keyed = [_keyed(found, without=apart) for found in cells]
     pairs: list[Pair] = []
     several = 0
@@ -88,13 +90,13 @@ def _cells(side: Side, models: Mapping[str, str], datasets: Mapping[str, str]) -
     return found
 
 
-def _apart(a: Sequence[Cell], b: Sequence[Cell]) -> list[str]:
+def _apart(a: Sequence[Cell], b: Sequence[Cell], *, never: Collection[str]) -> list[str]:
     """Returns the settings that have one value on each side, and not the same."""
     first, second = _values(a), _values(b)
     return [
         name
         for name in first
-        if name not in NEVER and len(first[name]) == len(second[name]) == 1 and first[name] != second[name]
+        if name not in never and len(first[name]) == len(second[name]) == 1 and first[name] != second[name]
     ]
 
 

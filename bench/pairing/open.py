@@ -38,7 +38,7 @@ def open_sides(
     if b is None:
         return split(opened(a), by, values=values)
     first, second = opened(a), opened(b)
-    names = _names(a, b)
+    names = names_of(a, b)
     return replace(whole(first), name=names[0]), replace(whole(second), name=names[1])
 
 
@@ -50,7 +50,7 @@ def open_folder(
     return read_folder(store, suite, name=str(target))
 
 
-def _names(a: Path, b: Path) -> tuple[str, str]:
+def names_of(a: Path, b: Path) -> tuple[str, str]:
     """Returns the last parts of two paths, as few as tell them apart. A whole path would publish the user's home."""
     parts = [path.resolve().parts for path in (a, b)]
     names = [tuple("/".join(each[-count:]) for each in parts) for count in (1, 2, 3)]

@@ -18,7 +18,7 @@ import pytest
 import bench
 from bench.base.records import Component, Result, Trial
 from bench.cli.compare import compare
-from bench.errors import EXIT_COMPARED, EXIT_OK, BenchError
+from bench.errors import EXIT_OK, EXIT_WORSE, BenchError
 
 ROOT = Path(__file__).resolve().parents[2]
 SPEED = "train_samples_per_second"
@@ -55,7 +55,7 @@ def folders(make: ModuleType, tmp_path: Path) -> tuple[Path, Path]:
 def test_the_command_prints_80_columns_and_tells_by_its_exit_code(folders: tuple[Path, Path]) -> None:
     command = [sys.executable, "-m", "bench", "compare", *map(str, folders), "--fail-on", "slower"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
-    assert done.returncode == EXIT_COMPARED == 3, done.stderr
+    assert done.returncode == EXIT_WORSE == 3, done.stderr
     assert done.stderr == ""
     assert max(map(len, done.stdout.splitlines())) <= 80
     flat = " ".join(done.stdout.split())
@@ -71,10 +71,10 @@ def test_what_fails_and_what_does_not(
     assert compare(after, before, fail_on="slower,accuracy,missing") == EXIT_OK
     less = write(tmp_path / "less", results(make, 1.0, accuracy=0.8))
     assert compare(before, less, fail_on="slower") == EXIT_OK
-    assert compare(before, less, fail_on="accuracy") == EXIT_COMPARED
+    assert compare(before, less, fail_on="accuracy") == EXIT_WORSE
     one = write(tmp_path / "one", results(make, 1.0, names=("mlp",)))
     assert compare(before, one, fail_on="slower") == EXIT_OK
-    assert compare(before, one, fail_on="missing") == EXIT_COMPARED
+    assert compare(before, one, fail_on="missing") == EXIT_WORSE
     assert "--fail-on: 3 of the cells of A cannot be compared with B" in capsys.readouterr().out
 
 

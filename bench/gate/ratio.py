@@ -1,0 +1,130 @@
+"""The test of one cell's speed, or of another figure that is above 0: as a ratio, after over before."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from bench.analysis.cells import Cell, doubtful
+from bench.analysis.metric_words import DOCTORED
+from bench.analysis.ratios import paired_logs
+from bench.analysis.trust import happened
+from bench.base.metrics import SPEED, Metric
+from bench.gate.records import Reason, Test, few, not_shown
+from bench.gate.trust import Words, ran_together
+from bench.present.format import listing, percent
+from bench.results.doctor import Doctor, newest
+from bench.results.frame import pools
+from bench.statistics.evidence import Evidence, evidence_of
+from bench.statistics.gates import CONFIDENCE, first_told, sequential_ends, unpaired
+from bench.statistics.intervals import FEWEST, Sample
+
+BY_TURNS = "measure both by turns: python -m bench gate SUITE --against PYTHON"
+
+
+def ratio_test(
+    before: Cell,
+    after: Cell,
+    metric: Metric,
+    *,
+    slower: float,
+    doctors: Iterable[Doctor],
+    family: int | None,
+    words: Words,
+) -> Test:
+    """Whether `after` is worse than `before` in `metric` by more than the share `slower`, or than what the doctor says
+    can be seen, where that is more. `family`: as of `accuracy_test`."""
+    margin = max([slower, *(_smallest(before, after, doctors) if metric.name in DOCTORED else ())])
+    test = Test("ratio", metric.name, margin)
+    if why := _no_figure(before, after, metric, words):
+        return replace(test, why=why)
+    logs = _paired(before, after) if metric.name == SPEED else None
+    if logs is None and metric.timing and not _same_run(before, after):
+        return replace(test, why=Reason("separate_runs", "the two sides ran at different times", BY_TURNS))
+    if doubtful(metric, before, after):
+        return replace(test, n=0 if logs is None else len(logs), why=_disturbed(before, after, words))
+    sign = 1 if metric.higher_is_better else -1
+    least = math.log1p(margin)
+    if logs is not None and family is not None:
+        return _looked_at(test, logs, least, family)
+    values = [np.log(list(cell.by_seed(metric.name).values())) for cell in (after, before)]
+    if not metric.timing and all(np.ptp(each) == 0 for each in values):  # a count has no noise
+        log = float(values[0][0] - values[1][0])
+        is_worse = sign * log < -least
+        ratio = math.exp(log)
+        return replace(
+            test, mean=ratio, low=ratio, high=ratio, n=min(map(len, values)), identical=log == 0,
+            p_worse=float(not is_worse), p_fine=float(is_worse),
+        )  # fmt: skip
+    found = evidence_of(logs) if logs is not None else unpaired(*values)
+    return _at_once(test, found, least, sign)
+
+
+def _at_once(test: Test, found: Evidence, least: float, sign: int) -> Test:
+    ends = found.interval(CONFIDENCE) if found.n > 1 else None
+    low, high = (None, None) if ends is None else map(math.exp, ends)
+    worse, fine = found.p_less(-least), found.p_greater(-least)
+    if sign < 0:
+        worse, fine = found.p_greater(least), found.p_less(least)
+    why = few(found.n, equal=found.n >= FEWEST)
+    if found.can_tell:
+        text = f"a loss of more than {percent(test.margin)} is neither shown nor excluded"
+        why = not_shown(text, found, margin=sign * least)
+    return replace(test, mean=math.exp(found.mean), low=low, high=high, n=found.n, p_worse=worse, p_fine=fine, why=why)
+
+
+def _looked_at(test: Test, logs: Sample, least: float, family: int) -> Test:
+    told, _ = first_told(logs + least, tests=family)
+    ends = sequential_ends(logs)
+    low, high = (None, None) if ends is None else map(math.exp, ends)
+    why = few(len(logs)) if told == "open" and len(logs) < FEWEST else None
+    return replace(test, mean=math.exp(logs.mean()), low=low, high=high, n=len(logs), told=told, why=why)
+
+
+def _smallest(before: Cell, after: Cell, doctors: Iterable[Doctor]) -> list[float]:
+    doctors = list(doctors)
+    found = []
+    for cell in (before, after):
+        doctor = newest(doctors, machine=cell.machine)
+        share = None if doctor is None else doctor.smallest_difference(cell.trial.device)
+        if share is not None and 0 < share < math.inf:
+            found.append(share)
+    return found
+
+
+def _no_figure(before: Cell, after: Cell, metric: Metric, words: Words) -> Reason | None:
+    together = [not pools(metric.name) and cell.trial.together for cell in (before, after)]
+    if any(together) and not all(together):
+        one = words[0] if together[0] else words[1]
+        return Reason(
+            "no_figure", f"one process trained the seeds of {one} at once: its timings stand beside no others"
+        )
+    for word, cell in zip(words, (before, after), strict=True):
+        values = cell.by_seed(metric.name).values()
+        if len(values) < (1 if all(together) else cell.n_of(metric.name)):
+            return Reason("no_figure", f"{word} has trials without {metric.name}")
+        if min(values) <= 0:
+            return Reason("no_figure", f"{word} has a {metric.name} of {min(values):g}")
+    return None
+
+
+def _disturbed(before: Cell, after: Cell, words: Words) -> Reason:
+    told = [
+        f"of {word} {text}" for word, cell in zip(words, (before, after), strict=True) if (text := happened(cell.ok))
+    ]
+    return Reason("disturbed_timings", listing(told), "end what else runs on the machine, and measure again")
+
+
+def _paired(before: Cell, after: Cell) -> Sample | None:
+    """The log-ratio of each pair that trained by turns, in their order; None where the two sides shared no time."""
+    if not ran_together(before.ok, after.ok):
+        return None
+    logs = [rounds.mean() for rounds in paired_logs(after, before).values() if len(rounds) >= FEWEST]
+    return np.array(logs) if logs else None
+
+
+def _same_run(before: Cell, after: Cell) -> bool:
+    return bool({each.run_id for each in before.ok} & {each.run_id for each in after.ok}) or ran_together(
+        before.ok, after.ok
+    )
