@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bench.cli import options as opt
-from bench.errors import EXIT_OK, EXIT_WORSE, BenchError
+from bench.errors import EXIT_OK, BenchError
 
 
 def compare(
@@ -25,7 +25,9 @@ def compare(
     output: Annotated[Path | None, typer.Option(metavar="DIR", help="Write tables and plots into DIR.")] = None,
     fail_on: Annotated[
         str | None,
-        typer.Option(metavar="WHAT[,WHAT]", help="Exit code 3 where a cell is: slower, accuracy (less), missing."),
+        typer.Option(
+            metavar="WHAT[,WHAT]", help="Judge all cells as bench gate does: slower, accuracy (less), missing."
+        ),
     ] = None,
     results: opt.Results = opt.RESULTS,
     data_root: opt.DataRoot = None,
@@ -43,17 +45,22 @@ def compare(
       python -m bench compare results/baseline --by model --output comparison
 
     \b
-    Exit codes: 0; 2 for a wrong command line; 3 where --fail-on finds something.
+    Exit codes: 0; 2 for a wrong command line; with --fail-on 3 where something is
+    worse, 4 where that cannot be decided.
     """
-    from bench.comparison.ask import check_fail_on, compare_folders, failures
+    from bench.comparison.ask import compare_folders, missing
     from bench.comparison.rank import rank
     from bench.comparison.rank_text import ranking_text
     from bench.comparison.rank_write import write_ranking
     from bench.comparison.write import write_comparison
+    from bench.gate.fail_on import check_names
+    from bench.gate.fail_on import fail_on as judged
+    from bench.gate.open import was_looked_at
     from bench.pairing.open import open_folder
+    from bench.present.columns import wrapped
 
     chosen, worse = _parts(values), _parts(fail_on)
-    check_fail_on(worse)
+    check_names(worse)
     if by == "model" and b is None and not chosen:
         if worse:
             raise BenchError("--fail-on: a ranking has no base to be slower than; choose two models with --values A,B")
@@ -65,13 +72,16 @@ def compare(
     found = compare_folders(
         a, b, by=by, values=chosen, metric=metric, results=results, data_root=data_root, plugins=plugin or ()
     )
-    failed = failures(found, worse)
+    code, texts = judged(
+        found.a, found.b, worse, metric=found.metric, missing=missing(found), live=b is None and was_looked_at(a)
+    )
     print(found, end="")
     if output is not None:
         print(f"\nwritten  {write_comparison(found, output)}")
-    for text in failed:
-        print(f"--fail-on: {text}")
-    return EXIT_WORSE if failed else EXIT_OK
+    for text in texts:
+        for line in wrapped(f"--fail-on: {text}", indent="  "):
+            print(line)
+    return code
 
 
 def _parts(texts: str | None) -> list[str]:

@@ -47,9 +47,13 @@ def _at_once(test: Test, found: Evidence) -> Test:
     low, high = _cut(found.interval(CONFIDENCE))
     why = few(found.n, equal=found.n >= FEWEST)
     if found.can_tell:
-        why = not_shown(f"a loss of more than {test.margin:g} is neither shown nor excluded", found, margin=test.margin)
+        why = not_shown(_lost(test), found, margin=test.margin)
     p_worse, p_fine = found.p_less(-test.margin), found.p_greater(-test.margin)
     return replace(test, mean=found.mean, low=low, high=high, p_worse=p_worse, p_fine=p_fine, why=why)
+
+
+def _lost(test: Test) -> str:
+    return f"a loss of more than {test.margin:g} is neither shown nor excluded"
 
 
 def _looked_at(test: Test, found: "_Seeds", family: int) -> Test:
@@ -64,8 +68,8 @@ def _looked_at(test: Test, found: "_Seeds", family: int) -> Test:
                 "test_data", "its seeds have decided, but so few test images could still turn it",
                 "more seeds will hardly tell: judge on more test data",
             )  # fmt: skip
-    elif test.n < FEWEST:
-        why = few(test.n)
+    else:
+        why = few(test.n) if test.n < FEWEST else not_shown(_lost(test))
     ends = [_cut(sequential_ends(found.differences)), _cut(found.evidence(test.n).interval(CONFIDENCE))]
     low = min((low for low, _ in ends if low is not None), default=None)
     high = max((high for _, high in ends if high is not None), default=None)

@@ -45,6 +45,12 @@ def sides_of(
     return replace(whole(first), name=one), replace(whole(second), name=other), False
 
 
+def was_looked_at(folder: Path) -> bool:
+    """Whether the duel in `folder`, or the newest of several, was looked at after each round."""
+    duel = folders_of(folder)
+    return duel is not None and (duel[0].parent / MARK).is_file()
+
+
 def duel_sides(before: Folder, after: Folder) -> tuple[Side, Side]:
     """Both sides of a duel, with the names that it gave them."""
     return of_duel(before), of_duel(after)
@@ -67,11 +73,8 @@ def write_mark(folder: Path, found: Json) -> None:
     files.write(folder / MARK, json.dumps(found, indent=2) + "\n", inside=folder)
 
 
-def unjudged(asked: Asked, before: Side, after: Side, *, suite: str = "SUITE") -> str:
-    """Why speed is not judged where it was not asked for; empty where it is."""
+def unjudged(asked: Asked, before: Side, after: Side) -> str:
+    """Why speed is not judged where it was not asked for, a clause; empty where it is."""
     if asked.slower is not None or is_judged_by_turns(before, after):
         return ""
-    return (
-        "Speed was not judged: the two sides ran at different times, and what the machine did meanwhile would be in "
-        f"it. To judge it, measure both by turns: python -m bench gate {suite} --against PYTHON (or --against-ref REF)."
-    )
+    return "Speed is not judged: the two sides ran at different times, and what the machine did meanwhile is in it"

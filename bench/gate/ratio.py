@@ -69,16 +69,21 @@ def _at_once(test: Test, found: Evidence, least: float, sign: int) -> Test:
         worse, fine = found.p_greater(least), found.p_less(least)
     why = few(found.n, equal=found.n >= FEWEST)
     if found.can_tell:
-        text = f"a loss of more than {percent(test.margin)} is neither shown nor excluded"
-        why = not_shown(text, found, margin=sign * least)
+        why = not_shown(_lost(test), found, margin=sign * least)
     return replace(test, mean=math.exp(found.mean), low=low, high=high, n=found.n, p_worse=worse, p_fine=fine, why=why)
+
+
+def _lost(test: Test) -> str:
+    return f"a loss of more than {percent(test.margin)} is neither shown nor excluded"
 
 
 def _looked_at(test: Test, logs: Sample, least: float, family: int) -> Test:
     told, _ = first_told(logs + least, tests=family)
     ends = sequential_ends(logs)
     low, high = (None, None) if ends is None else map(math.exp, ends)
-    why = few(len(logs)) if told == "open" and len(logs) < FEWEST else None
+    why = None
+    if told == "open":
+        why = few(len(logs)) if len(logs) < FEWEST else not_shown(_lost(test))
     return replace(test, mean=math.exp(logs.mean()), low=low, high=high, n=len(logs), told=told, why=why)
 
 

@@ -136,8 +136,11 @@ def few(n: int, *, equal: bool = False) -> Reason:
     return Reason("few_seeds", text, f"run {enough} seeds or more")
 
 
-def not_shown(text: str, found: Evidence, *, margin: float) -> Reason:
-    """Why `found` tells nothing, and how many pairs would; `margin`: what of its mean does not matter."""
+def not_shown(text: str, found: Evidence | None = None, *, margin: float = 0.0) -> Reason:
+    """Why `found` tells nothing, and how many pairs would; `margin`: what of its mean does not matter. Without it no
+    number is said: of looks after each pair there is none."""
+    if found is None:
+        return Reason("not_shown", text)
     seeds = replace(found, mean=found.mean + margin).seeds_to_tell(confidence=CONFIDENCE)
     more = "" if seeds is not None or not found.shared else "more seeds will hardly tell: judge on more test data"
     return Reason("not_shown", text, more, seeds)

@@ -5,14 +5,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bench.base.records import Trial
+from bench.base.records import SCHEMA, Trial
 from bench.errors import BenchError
 from bench.gate.judge import judge
 from bench.gate.open import duel_sides, write_mark
 from bench.gate.records import Asked, Gate, Spent, can_change
 from bench.pairing.open import open_folder
+from bench.pairing.sides import Folder, Side
 from bench.present.format import plural
+from bench.results import doctor
 from bench.results.duels import SIDES
+from bench.results.store import Store
 from bench.suite.plan import Suite, time_text
 
 
@@ -21,6 +24,24 @@ def judge_duel(folder: Path, *, asked: Asked) -> Gate:
     before."""
     a, b = (open_folder(folder / side) for side in SIDES)
     return judge(*duel_sides(b, a), asked=asked, live=True)
+
+
+class _Watched:
+    """The results of a duel that is under way: each look reads what is new."""
+
+    def __init__(self, folder: Path) -> None:
+        self._stores = [Store(folder / side) for side in reversed(SIDES)]
+        self._doctors = tuple(doctor.stored(folder))
+
+    def sides(self) -> tuple[Side, Side]:
+        """Before and after, as they are by now."""
+        for store in self._stores:
+            store.refresh()
+        before, after = (
+            Folder(store.folder.name, tuple(store.results), None, self._doctors, frozenset({SCHEMA}))
+            for store in self._stores
+        )
+        return duel_sides(before, after)
 
 
 class Rounds:
@@ -39,6 +60,7 @@ class Rounds:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._asked, self._most, self._say, self._clock = asked, most_seconds, say, clock
+        self._told = False  # that timings are disturbed
         self.rounds = 0
         self.seconds = 0.0
         self.out_of_time = False
@@ -50,7 +72,7 @@ class Rounds:
 
     def __call__(self, suite: Suite, folder: Path) -> Iterator[Sequence[Trial]]:
         write_mark(folder, {})  # also of rounds that are stopped: they were looked at
-        cells = _cells(suite)
+        cells, watched = _cells(suite), _Watched(folder)
         opened, began, longest = set(cells), self._clock(), 0.0
         while opened:
             start = self._clock()
@@ -61,16 +83,20 @@ class Rounds:
             self.rounds += 1
             longest = max(longest, self._clock() - start)
             self.seconds = self._clock() - began
-            opened = self._look(folder, opened)
+            opened = self._look(watched, opened)
 
-    def _look(self, folder: Path, opened: set[str]) -> set[str]:
+    def _look(self, watched: _Watched, opened: set[str]) -> set[str]:
         """The cells that are still open after a look at all results."""
         try:
-            gate = judge_duel(folder, asked=self._asked)
-        except BenchError:  # no trial of a side has a result
+            gate = judge(*watched.sides(), asked=self._asked, live=True)
+        except BenchError:  # no trial has run on either side
             return set()
         left = {each for cell in gate.cells if can_change(cell) for each in cell.cell_ids} & opened
         state = f"{len(left)} of {plural(len(gate.cells), 'cell')} open" if gate.verdict != "revert" else "revert"
+        codes = {reason.code for cell in gate.cells for reason in cell.reasons}
+        if "disturbed_timings" in codes and not self._told:
+            self._told = True
+            self._say("most timings are disturbed by now: as long as that is so, no speed can be decided")
         self._say(f"round {self.rounds}: {state} · {self.seconds:.0f} s of {time_text(self._most)}")
         return set() if gate.verdict == "revert" else left
 

@@ -13,6 +13,7 @@ from bench.statistics.gates import LEVEL
 from bench.statistics.intervals import Estimate
 
 MOST_ROWS, MOST_NAMED, MOST_DIFFERENCES = 12, 3, 6
+BY_TURNS = "python -m bench gate SUITE --against PYTHON     (or --against-ref REF)"
 ORDER = {"worse": 0, "open": 1, "fine": 2}
 Row = tuple[str, str, str, str, str]
 
@@ -28,6 +29,7 @@ def gate_text(gate: Gate) -> str:
             _listed("What to do:", todos(gate)),
             _listed("What differs (BEFORE against AFTER):" if gate.words[0] == "BEFORE" else "", differs(gate)),
             (line for text in footnotes(gate) for line in wrapped(text)),
+            _unjudged(gate),
             f"results  {gate.stored} (python -m bench gate {shlex.quote(gate.stored)})" if gate.stored else "",
         ]
     )
@@ -46,7 +48,8 @@ def gate_markdown(gate: Gate) -> str:
     ]
     for name, found in (("Why", list(whys(gate))), ("What to do", list(todos(gate)))):
         blocks += [f"**{name}**\n\n{_bullets(found)}"] if found else []
-    how = _bullets([*_side_texts(gate), *differs(gate), *footnotes(gate)])
+    unjudged = [f"{gate.unjudged}; to judge it, measure both by turns: {BY_TURNS}"] if gate.unjudged else []
+    how = _bullets([*_side_texts(gate), *differs(gate), *footnotes(gate), *unjudged])
     blocks.append(f"<details><summary>How it was judged</summary>\n\n{how}\n\n</details>")
     return "\n\n".join(blocks) + "\n"
 
@@ -77,9 +80,11 @@ def headline(gate: Gate) -> str:
         return f"undecided: {after} is neither shown to be worse than {before} nor to be as good.{first}"
     if not unsure:
         return f"undecided: all {total} cells are as good, but not all results can be read."
-    shown = "none is shown to be worse" if len(unsure) < total else "none is shown to be worse or as good"
-    rest = f", and {len(unsure)} {'is' if len(unsure) == 1 else 'are'} not shown to be as good"
-    return f"undecided: of {total} cells {shown}{rest if len(unsure) < total else ''}.{first}"
+    if len(unsure) == total:
+        return f"undecided: none of {total} cells is shown to be worse or to be as good.{first}"
+    are = "is" if len(unsure) == 1 else "are"
+    rest = f"{len(unsure)} {are} not shown to be as good"
+    return f"undecided: none of {total} cells is shown to be worse, and {rest}.{first}"
 
 
 def _loss(gate: Gate, cell: GatedCell) -> str:
@@ -118,7 +123,7 @@ def _sides(gate: Gate) -> Iterator[str]:
 def _side_texts(gate: Gate) -> list[str]:
     texts = []
     for word, side in zip(gate.words, (gate.before, gate.after), strict=True):
-        found = side.results
+        found = [each for each in side.results if each.status == "ok"]
         commits = dict.fromkeys(str(each.environment.notes.get("commit") or "")[:12] for each in found)
         torch = dict.fromkeys(str(each.environment.facts.get("torch") or "") for each in found)
         parts = [f"commit {listing([each for each in commits if each])}" if any(commits) else "",
@@ -126,6 +131,12 @@ def _side_texts(gate: Gate) -> list[str]:
                  plural(len(found), "result")]  # fmt: skip
         texts.append(f"{word:<8}{side.name} · {' · '.join(filter(None, parts))}")
     return texts
+
+
+def _unjudged(gate: Gate) -> Iterator[str]:
+    if gate.unjudged:
+        yield from wrapped(f"{gate.unjudged}. To judge it, measure both by turns:")
+        yield f"  {BY_TURNS}"
 
 
 def _table(gate: Gate) -> Iterator[str]:
@@ -221,19 +232,20 @@ def differs(gate: Gate) -> Iterator[str]:
 
 def footnotes(gate: Gate) -> Iterator[str]:
     """Yields what was not judged, and how the rest was."""
-    if gate.unjudged:
-        yield gate.unjudged
     if gate.spent is not None:
         why = "; no further round would have ended in time" if gate.spent.out_of_time else ""
         yield f"Measured by turns: {plural(gate.spent.rounds, 'round')} in {gate.spent.seconds:.0f} s{why}."
-    shown = [test for cell in gate.cells for test in cell.tests]
-    parts = ["Accuracy: AFTER − BEFORE"] if any(test.kind == "accuracy" for test in shown) else []
-    parts += ["Speed: AFTER / BEFORE"] if any(test.kind == "ratio" for test in shown) else []
-    looks = "at all looks together" if gate.live else f"all {gate.family} tests together (Holm)"
+    before, after = gate.words
+    kinds = {test.kind for cell in gate.cells for test in cell.tests}
+    parts = [f"accuracy {after} − {before}"] if "accuracy" in kinds else []
+    parts += [f"speed {after} / {before}"] if "ratio" in kinds else []
+    shown = f"Shown: {listing(parts)}, with 90 % intervals. " if parts else ""
+    one = f"1 gate in {1 / LEVEL:.0f}"
+    how = "over all looks" if gate.live else "Holm"
+    tests = "one test" if gate.family == 1 else f"all {gate.family} tests together"
     yield (
-        f"{'; '.join(parts)}{', with 90 % intervals. ' if parts else ''}Margins: {_margins(gate)}. A change without "
-        f"effect is reverted in at most {percent(LEVEL)} of gates, {looks}; one that is worse by more than a margin is "
-        f"kept in at most {percent(LEVEL)}."
+        f"{shown}Margins: {_margins(gate)}. At most {one} reverts a change that is no worse ({tests}, {how}), and at "
+        f"most {one} keeps one that is worse by more than a margin."
     )
 
 

@@ -18,7 +18,7 @@ import pytest
 import bench
 from bench.base.records import Component, Result, Trial
 from bench.cli.compare import compare
-from bench.errors import EXIT_OK, EXIT_WORSE, BenchError
+from bench.errors import EXIT_OK, EXIT_UNDECIDED, EXIT_WORSE, BenchError
 
 ROOT = Path(__file__).resolve().parents[2]
 SPEED = "train_samples_per_second"
@@ -35,7 +35,9 @@ def results(make: ModuleType, factor: float, *, seeds: int = 5, names: Sequence[
                 for device in devices:
                     trial = Trial(Component("digits"), Component(name), seed, size, device)
                     speed = 1e5 * factor * draw.gauss(1, 0.01) * (1 if device == "cpu" else size / 70)
-                    known = {SPEED: speed, "step_seconds": size / speed, "test_accuracy": accuracy * (1 + 0.001 * seed)}
+                    learnt = accuracy * (1 + 0.001 * seed)
+                    known = {SPEED: speed, "step_seconds": size / speed, "test_accuracy": learnt}
+                    known["test_loss"] = 2 * (1 - learnt)
                     found.append(make.result_of(trial, metrics=known))
     return found
 
@@ -49,18 +51,23 @@ def write(folder: Path, found: Sequence[Result], *, run: str = "run") -> Path:
 
 @pytest.fixture
 def folders(make: ModuleType, tmp_path: Path) -> tuple[Path, Path]:
-    return write(tmp_path / "before", results(make, 1.0)), write(tmp_path / "after", results(make, 1 / 1.1))
+    after = write(tmp_path / "after", results(make, 1 / 1.1), run="later")
+    return write(tmp_path / "before", results(make, 1.0)), after
 
 
 def test_the_command_prints_80_columns_and_tells_by_its_exit_code(folders: tuple[Path, Path]) -> None:
     command = [sys.executable, "-m", "bench", "compare", *map(str, folders), "--fail-on", "slower"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
-    assert done.returncode == EXIT_WORSE == 3, done.stderr
+    assert done.returncode == EXIT_UNDECIDED == 4, done.stderr
     assert done.stderr == ""
     assert max(map(len, done.stdout.splitlines())) <= 80
     flat = " ".join(done.stdout.split())
     assert "All 6 cells are slower. Geometric mean of the ratios: 0.909 (it takes 1.10 times as long): no test" in flat
-    assert done.stdout.endswith("--fail-on: 6 of 6 cells are slower\n")
+    fails = " ".join(done.stdout.partition("\n--fail-on: ")[2].split())
+    assert fails == (
+        "undecided: none of 6 cells is shown to be worse or to be as good. "
+        "--fail-on: every cell: speed: the two sides ran at different times"
+    )
 
 
 def test_what_fails_and_what_does_not(
@@ -68,14 +75,32 @@ def test_what_fails_and_what_does_not(
 ) -> None:
     before, after = folders
     assert compare(before, after) == EXIT_OK
-    assert compare(after, before, fail_on="slower,accuracy,missing") == EXIT_OK
-    less = write(tmp_path / "less", results(make, 1.0, accuracy=0.8))
-    assert compare(before, less, fail_on="slower") == EXIT_OK
+    assert compare(after, before, fail_on="missing") == EXIT_OK
+    assert compare(after, before, fail_on="accuracy") == EXIT_OK
+    assert compare(after, before, fail_on="slower,accuracy,missing") == EXIT_UNDECIDED
+    less = write(tmp_path / "less", results(make, 1.0, accuracy=0.8), run="later")
+    assert compare(before, less, fail_on="slower") == EXIT_UNDECIDED
     assert compare(before, less, fail_on="accuracy") == EXIT_WORSE
-    one = write(tmp_path / "one", results(make, 1.0, names=("mlp",)))
-    assert compare(before, one, fail_on="slower") == EXIT_OK
+    assert "--fail-on: B is worse than A in 6 of 6 cells. mlp, batch size 16: accuracy" in capsys.readouterr().out
+    assert compare(before, less, metric="test_accuracy", fail_on="slower") == EXIT_WORSE
+    assert compare(before, less, fail_on="slower,accuracy") == EXIT_WORSE  # worse wins over undecided
+    one = write(tmp_path / "one", results(make, 1.0, names=("mlp",)), run="later")
+    assert compare(before, one, fail_on="accuracy") == EXIT_UNDECIDED
     assert compare(before, one, fail_on="missing") == EXIT_WORSE
     assert "--fail-on: 3 of the cells of A cannot be compared with B" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("factor", "code"), [(1.0, EXIT_OK), (1.01, EXIT_OK), (1.2, EXIT_WORSE)])
+def test_what_is_no_timing_is_judged_between_two_runs(
+    make: ModuleType, tmp_path: Path, factor: float, code: int
+) -> None:
+    """More memory is worse, and 2 % of it do not matter; counts have no noise."""
+    sides = []
+    for name, times in (("before", 1.0), ("after", factor)):
+        more = {"parameters": 1000.0 * times, "test_loss": 0.5}
+        found = [replace(each, metrics={**each.metrics, **more}) for each in results(make, 1.0)]
+        sides.append(write(tmp_path / name, found, run=name))
+    assert compare(*sides, metric="parameters", fail_on="slower") == code
 
 
 @pytest.mark.parametrize(
