@@ -11,9 +11,9 @@ from bench.analysis.metric_words import DOCTORED
 from bench.analysis.ratios import paired_logs
 from bench.analysis.trust import happened
 from bench.base.metrics import SPEED, Metric
-from bench.gate.records import Reason, Test, few, not_shown
+from bench.gate.records import Reason, Test, few, not_shown, share_text
 from bench.gate.trust import Words, ran_together
-from bench.present.format import listing, percent
+from bench.present.format import listing
 from bench.results.doctor import Doctor, newest
 from bench.results.frame import pools
 from bench.statistics.evidence import Evidence, evidence_of
@@ -74,7 +74,7 @@ def _at_once(test: Test, found: Evidence, least: float, sign: int) -> Test:
 
 
 def _lost(test: Test) -> str:
-    return f"a loss of more than {percent(test.margin)} is neither shown nor excluded"
+    return f"a loss of more than {share_text(test.margin)} is neither shown nor excluded"
 
 
 def _looked_at(test: Test, logs: Sample, least: float, family: int) -> Test:

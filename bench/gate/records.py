@@ -159,3 +159,8 @@ def name_of(metric: str) -> str:
     """What a test is called in a table: accuracy, speed, or the metric."""
     known = {ACCURACY: "accuracy", SPEED: "speed", "": "ends well"}
     return known.get(metric, metric)
+
+
+def share_text(share: float) -> str:
+    """`2 %`, `4.1 %`: a margin as people write it."""
+    return f"{100 * share:.2g} %"

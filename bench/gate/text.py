@@ -5,9 +5,9 @@ import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
 from bench.base.metrics import SPEED
-from bench.gate.records import Gate, GatedCell, Test, name_of
+from bench.gate.records import Gate, GatedCell, Test, name_of, share_text
 from bench.present.columns import aligned, page_of, wrapped
-from bench.present.format import difference, listing, percent, plural, printable, times
+from bench.present.format import difference, listing, plural, printable, times
 from bench.present.tables import escape_markdown
 from bench.statistics.gates import LEVEL
 from bench.statistics.intervals import Estimate
@@ -107,7 +107,7 @@ def _margins(gate: Gate) -> str:
     if asked.slower is not None:
         metric = SPEED if asked.metric is None else asked.metric.name
         largest = max((test.margin for cell in gate.cells for test in cell.tests if test.kind == "ratio"), default=0.0)
-        parts.append(f"{percent(max(largest, asked.slower))} of {name_of(metric)}")
+        parts.append(f"{share_text(max(largest, asked.slower))} of {name_of(metric)}")
     return " and ".join(parts)
 
 

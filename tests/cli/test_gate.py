@@ -115,7 +115,7 @@ def test_two_equal_sides_are_kept_once_speed_and_accuracy_are_decided(
     done = gate()
     assert done.code == 0, done.err
     said = " ".join(done.out.split())
-    assert said.startswith("keep: AFTER is no worse than BEFORE in both cells, to within 0.005 of accuracy and 2.0 %")
+    assert said.startswith("keep: AFTER is no worse than BEFORE in both cells, to within 0.005 of accuracy and 2 %")
     counts = Counter(model for model, _ in played.seeds)
     assert all(4 <= count <= 20 for count in counts.values())
     assert sorted(seed for model, seed in played.seeds if model == "mlp") == list(range(counts["mlp"]))

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from bench.statistics.accuracies import accuracy_evidence
 from bench.statistics.evidence import evidence_of
 from bench.statistics.gates import (
     LEVEL,
@@ -139,3 +140,29 @@ def test_what_is_slower_by_more_is_reverted_and_what_is_equal_kept_where_the_noi
             values = draw.normal(others, 0.01, (gates, 12, pairs))
             values[:, 3] += one
             assert sum(judged(each) == expected for each in values) >= 0.8 * gates, (judged, expected)
+
+
+def recipes(
+    draw: np.random.Generator, *, seeds: int, examples: int, spread: float, less: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which test examples (seeds, examples) two recipes get right. The second is less accurate by `less` on the whole
+    population; seeds vary by `spread`; both find the same examples hard."""
+    easy = draw.uniform(0.55, 0.9, examples)
+    lost = 2 * less * draw.random(examples)  # more on some examples than on others
+    chance = [easy + draw.normal(0, spread, (seeds, 1)) for _ in range(2)]
+    first, second = (draw.random((seeds, examples)) < each for each in (chance[0], chance[1] - lost))
+    return second, first
+
+
+@pytest.mark.parametrize("cells", [12, 40])
+def test_accuracies_over_seeds_and_images_keep_the_error_rate(cells: int, rounds: Callable[..., int]) -> None:
+    """Every cell is less accurate by just the margin, at three spreads between seeds."""
+    draw, gates, within = np.random.default_rng(8), rounds(1000, few=20), 0.005
+    for spread in (0.0, 0.005, 0.03):
+        reverts = 0
+        for _ in range(gates):
+            pairs = [recipes(draw, seeds=5, examples=500, spread=spread, less=within) for _ in range(cells)]
+            found = [accuracy_evidence(*pair) for pair in pairs]
+            told = tell([each.p_less(-within) for each in found], [each.p_greater(-within) for each in found])
+            reverts += decide([word for word, _ in told]) == "revert"
+        assert reverts / gates <= LEVEL + 2 * math.sqrt(LEVEL * (1 - LEVEL) / gates), spread
