@@ -53,9 +53,9 @@ def gate(
     data_root: opt.DataRoot = None,
     plugin: opt.Plugin = None,
 ) -> int:
-    """Keep a change, revert it, or undecided: all cells with one error rate.
+    """Say whether to keep a change or to revert it.
 
-    Two folders are judged by accuracy. With --against, both sides train by turns
+    All cells are judged with one error rate. Two folders are judged by accuracy. With --against, both sides train by turns
     until accuracy and speed are decided.
 
     \b

@@ -21,6 +21,10 @@ from bench.statistics.gates import CONFIDENCE, first_told, sequential_ends, unpa
 from bench.statistics.intervals import FEWEST, Sample
 
 BY_TURNS = "measure both by turns: python -m bench gate SUITE --against PYTHON"
+NO_TURNS = (
+    "trials of both sides took no turns (loader workers, engine vectorized, measure.turns = 1, or no memory for both)",
+    "judge the accuracy alone: --slower off",
+)
 
 
 def ratio_test(
@@ -41,7 +45,8 @@ def ratio_test(
         return replace(test, why=why)
     logs = _paired(before, after) if metric.name == SPEED else None
     if logs is None and metric.timing and not _same_run(before, after):
-        return replace(test, why=Reason("separate_runs", "the two sides ran at different times", BY_TURNS))
+        apart = NO_TURNS if family is not None else ("the two sides ran at different times", BY_TURNS)
+        return replace(test, why=Reason("separate_runs", *apart))
     if doubtful(metric, before, after):
         return replace(test, n=0 if logs is None else len(logs), why=_disturbed(before, after, words))
     sign = 1 if metric.higher_is_better else -1

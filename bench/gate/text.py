@@ -124,10 +124,8 @@ def _side_texts(gate: Gate) -> list[str]:
     texts = []
     for word, side in zip(gate.words, (gate.before, gate.after), strict=True):
         found = [each for each in side.results if each.status == "ok"]
-        commits = dict.fromkeys(str(each.environment.notes.get("commit") or "")[:12] for each in found)
         torch = dict.fromkeys(str(each.environment.facts.get("torch") or "") for each in found)
-        parts = [f"commit {listing([each for each in commits if each])}" if any(commits) else "",
-                 f"torch {listing([each for each in torch if each])}" if any(torch) else "",
+        parts = [f"torch {listing([each for each in torch if each])}" if any(torch) else "",
                  plural(len(found), "result")]  # fmt: skip
         texts.append(f"{word:<8}{side.name} · {' · '.join(filter(None, parts))}")
     return texts
