@@ -55,8 +55,8 @@ def gate(
 ) -> int:
     """Say whether to keep a change or to revert it.
 
-    All cells are judged with one error rate. Two folders are judged by accuracy. With --against, both sides train by turns
-    until accuracy and speed are decided.
+    All cells are judged with one error rate. Two folders are judged by accuracy.
+    With --against, both sides train by turns until accuracy and speed are decided.
 
     \b
     Examples:

@@ -85,7 +85,7 @@ def _damaged(before: Side, after: Side, words: Words) -> Iterator[Reason]:
             yield Reason(
                 "damaged_lines",
                 f"{plural(side.folder.damaged, 'line')} of {word} cannot be read, and no plan says what was lost",
-                f"look with python -m bench check {side.folder.name}",
+                f"look at {side.name} with python -m bench check",
             )
 
 

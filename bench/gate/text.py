@@ -38,8 +38,7 @@ def gate_text(gate: Gate) -> str:
 def gate_markdown(gate: Gate) -> str:
     """Returns the verdict as a comment of a pull request."""
     rows, left = _rows(gate)
-    head, *body = [list(HEAD), *rows]
-    cells = [[escape_markdown(each) for each in row] for row in (head, *body)]
+    cells = [[escape_markdown(each) for each in row] for row in (_head(gate), *rows)]
     lines = ["| " + " | ".join(row) + " |" for row in cells]
     lines.insert(1, "|---|---|--:|--:|---|")
     blocks = [
@@ -59,7 +58,6 @@ def _bullets(texts: Iterable[str]) -> str:
 
 
 _BADGE = {"keep": "✅", "revert": "❌", "undecided": "❔"}
-HEAD = ("cell", "figure", "n", "AFTER against BEFORE", "")
 
 
 def headline(gate: Gate) -> str:
@@ -70,7 +68,7 @@ def headline(gate: Gate) -> str:
     unsure = [cell for cell in gate.cells if cell.told == "open"]
     if gate.verdict == "revert":
         where = "" if total == 1 else f" in {len(worse)} of {total} cells"
-        return f"revert: {after} is worse than {before}{where}. {_loss(gate, worse[0])}"
+        return f"revert: {after} is worse than {before}{where}: {_loss(gate, worse[0])}."
     if gate.verdict == "keep":
         where = "" if total == 1 else f" in {'both' if total == 2 else f'all {total}'} cells"
         return f"keep: {after} is no worse than {before}{where}, to within {_margins(gate)}."
@@ -89,12 +87,12 @@ def headline(gate: Gate) -> str:
 
 def _loss(gate: Gate, cell: GatedCell) -> str:
     test = next(test for test in cell.tests if test.told == "worse")
-    name = f"{cell.name}: " if len(gate.cells) > 1 else ""
+    name = f"{cell.name}, " if len(gate.cells) > 1 else ""
     if test.kind == "ending":
-        return f"{name}all {test.n} seeds of {gate.words[1]} failed, and ended well in {gate.words[0]}."
+        return f"{name}all {test.n} seeds of {gate.words[1]} failed, and ended well in {gate.words[0]}"
     if test.kind == "accuracy":
-        return f"{name}accuracy {_value(test)}."
-    return f"{name}{times(test.mean or 0.0, test.low, test.high)} times its {_named(test)}."
+        return f"{name}accuracy {_value(test)}"
+    return f"{name}{times(test.mean or 0.0, test.low, test.high)} times its {_named(test)}"
 
 
 def _named(test: Test) -> str:
@@ -139,9 +137,16 @@ def _unjudged(gate: Gate) -> Iterator[str]:
 
 def _table(gate: Gate) -> Iterator[str]:
     rows, left = _rows(gate)
-    yield from aligned([HEAD, *rows], left=(0, 1, 4))
+    yield from aligned([_head(gate), *rows], left=(0, 1, 4))
     if left:
         yield left
+
+
+def _head(gate: Gate) -> Row:
+    """Returns the heads of the table; the first says what all cells share."""
+    shared = [{cell.dataset for cell in gate.cells}, {cell.device for cell in gate.cells}]
+    name = ", ".join(_short(next(iter(each)), 20) for each in shared if len(each) == 1)
+    return name, "figure", "n", f"{gate.words[1]} against {gate.words[0]}", ""
 
 
 def _rows(gate: Gate) -> tuple[list[Row], str]:

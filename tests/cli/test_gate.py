@@ -139,7 +139,7 @@ def test_what_is_slower_or_less_accurate_is_reverted_as_soon_as_it_is_shown(
     played.factor, played.less = factor, less
     done = gate("--markdown")
     assert done.code == 3, done.err
-    assert done.out.startswith("### ❌ revert: AFTER is worse than BEFORE in 1 of 2 cells. mlp: ")
+    assert done.out.startswith("### ❌ revert: AFTER is worse than BEFORE in 1 of 2 cells: mlp, ")
     assert Counter(model for model, _ in played.seeds)["mlp"] <= 12
     assert command("gate", "results/mine-duel").code == 3
     assert (
@@ -190,7 +190,7 @@ def test_what_fails_after_the_change_in_every_seed_is_reverted(gate: Any, played
     played.status = "failed"
     done = gate("--slower", "off")
     assert done.code == 3
-    assert "mlp: all 3 seeds of AFTER failed, and ended well in BEFORE." in " ".join(done.out.split())
+    assert "mlp, all 3 seeds of AFTER failed, and ended well in BEFORE." in " ".join(done.out.split())
 
 
 def test_what_the_machine_ended_is_undecided_and_named(gate: Any, played: Played) -> None:

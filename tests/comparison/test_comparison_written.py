@@ -81,7 +81,7 @@ def test_what_fails_and_what_does_not(
     less = write(tmp_path / "less", results(make, 1.0, accuracy=0.8), run="later")
     assert compare(before, less, fail_on="slower") == EXIT_UNDECIDED
     assert compare(before, less, fail_on="accuracy") == EXIT_WORSE
-    assert "--fail-on: B is worse than A in 6 of 6 cells. mlp, batch size 16: accuracy" in capsys.readouterr().out
+    assert "--fail-on: B is worse than A in 6 of 6 cells: mlp, batch size 16, accuracy" in capsys.readouterr().out
     assert compare(before, less, metric="test_accuracy", fail_on="slower") == EXIT_WORSE
     assert compare(before, less, fail_on="slower,accuracy") == EXIT_WORSE  # worse wins over undecided
     one = write(tmp_path / "one", results(make, 1.0, names=("mlp",)), run="later")

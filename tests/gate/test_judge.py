@@ -124,7 +124,7 @@ def test_a_cell_of_which_every_seed_fails_after_the_change_is_reverted(make: Mod
     for status in ("failed", "diverged"):
         gate = gated(before, only(results(make, "two"), failing(status)))
         assert gate.verdict == "revert"
-        assert "mlp: all 5 seeds of AFTER failed, and ended well in BEFORE" in " ".join(gate_text(gate).split())
+        assert "mlp, all 5 seeds of AFTER failed, and ended well in BEFORE" in " ".join(gate_text(gate).split())
     for status in ("crashed", "oom", "timeout"):  # which may be the machine's
         gate = gated(before, only(results(make, "two"), failing(status)))
         assert (gate.verdict, codes(gate)) == ("undecided", {"failed_seeds"})
@@ -367,7 +367,9 @@ def test_a_comment_of_a_pull_request_has_the_verdict_first_and_no_markup_of_name
         trials = [Trial(odd[0], odd[1], seed, 64, "cpu") for seed in range(3)]
         sides.append([replace(make.result_of(trial), run_id=run) for trial in trials])
     text = gate_markdown(gated(*sides))
-    assert text.startswith("### ✅ keep: AFTER is no worse than BEFORE, to within 0.005 of accuracy.\n\n| cell |")
+    assert text.startswith(
+        "### ✅ keep: AFTER is no worse than BEFORE, to within 0.005 of accuracy.\n\n| digits, cpu |"
+    )
     assert "<b>" not in text.replace("<details><summary>", "")
     lines = text.splitlines()
     assert lines[3] == "|---|---|--:|--:|---|"
