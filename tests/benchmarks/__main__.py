@@ -17,6 +17,7 @@ from tests.benchmarks.beside import (
     duel,
     engines,
     floors,
+    gates,
     grid,
     lead_in,
     null,
@@ -44,6 +45,7 @@ BY_NAME: dict[str, Callable[[Settings], Json]] = {
     "null": null.measure,
     "timing": timing.measure,
     "duel": duel.measure,
+    "gates": gates.measure,
 }
 ROUNDS = 5
 
@@ -61,7 +63,7 @@ def parsed() -> argparse.Namespace:
         "--rounds",
         type=int,
         default=0,
-        help=f"processes a side [default: {ROUNDS}]; repeats of turns [12], runs of null [40], of duel [40]",
+        help=f"processes a side [default: {ROUNDS}]; repeats of turns [12], runs of null, of duel, gates [40]",
     )
     parser.add_argument("--results", type=Path, default=ROOT / "results/published/performance", metavar="DIR")
     parser.add_argument("--document", type=Path, default=ROOT / "docs/performance.md", metavar="FILE")
