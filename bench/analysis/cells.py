@@ -29,7 +29,7 @@ from bench.results.accuracy_intervals import accuracy
 from bench.results.frame import Row, pools, threads_of
 from bench.results.rounds import InGroup
 from bench.results.rounds import by_seed as rounds_by_seed
-from bench.results.timing import Timing, mostly_disturbed, timings
+from bench.results.timing import DISTURBED, Timing, mostly_disturbed, timings
 from bench.statistics.intervals import Estimate, t_interval
 
 Variant = tuple[Json, ...]  # the values of a section's axes, in their order
@@ -105,6 +105,12 @@ class Cell:
     def disturbed(self) -> bool:
         """Whether its means of timings are; of a disturbed cell nothing is said that compares it in speed."""
         return mostly_disturbed(self.timings)
+
+    @cached_property
+    def undisturbed(self) -> frozenset[int]:
+        """The keys in `by_seed` and `rounds` of the results whose timing was not disturbed."""
+        both = zip(self.results_of(SPEED), self.timings, strict=True)
+        return frozenset(self._replicate(result) for result, timing in both if timing.word != DISTURBED)
 
     def by_seed(self, metric: str) -> dict[int, float]:
         """Seed → value, of the seeds that are ok and have it; of timings, each repeat of a seed by a key of its own."""

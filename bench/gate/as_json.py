@@ -70,6 +70,7 @@ def _test(test: Test) -> dict[str, Json]:
         "low": test.low,
         "high": test.high,
         "n": test.n,
+        "left_out": test.left_out,
         "identical": test.identical,
         "p_worse": test.p_worse,
         "p_worse_adjusted": test.p_adjusted,

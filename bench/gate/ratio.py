@@ -43,27 +43,38 @@ def ratio_test(
     test = Test("ratio", metric.name, margin)
     if why := _no_figure(before, after, metric, words):
         return replace(test, why=why)
-    logs = _paired(before, after) if metric.name == SPEED else None
-    if logs is None and metric.timing and not _same_run(before, after):
+    least = math.log1p(margin)
+    paired = _paired(before, after) if metric.name == SPEED else {}
+    if paired and family is not None:
+        quiet = before.undisturbed & after.undisturbed  # a disturbed pair does not count: others come after it
+        logs = np.array([log for seed, log in paired.items() if seed in quiet])
+        test = replace(test, left_out=len(paired) - len(logs))
+        if test.left_out and len(logs) < FEWEST:
+            return replace(test, n=len(logs), why=_disturbed(before, after, words))
+        return _looked_at(test, logs, least, family)
+    if not paired and metric.timing and not _same_run(before, after):
         apart = NO_TURNS if family is not None else ("the two sides ran at different times", BY_TURNS)
         return replace(test, why=Reason("separate_runs", *apart))
     if doubtful(metric, before, after):
-        return replace(test, n=0 if logs is None else len(logs), why=_disturbed(before, after, words))
+        return replace(test, n=len(paired), why=_disturbed(before, after, words))
+    if paired:
+        return _at_once(test, evidence_of(list(paired.values())), least, sign=1)
+    return _apart(test, before, after, metric, least)
+
+
+def _apart(test: Test, before: Cell, after: Cell, metric: Metric, least: float) -> Test:
+    """The test of figures that are not paired."""
     sign = 1 if metric.higher_is_better else -1
-    least = math.log1p(margin)
-    if logs is not None and family is not None:
-        return _looked_at(test, logs, least, family)
     values = [np.log(list(cell.by_seed(metric.name).values())) for cell in (after, before)]
-    if not metric.timing and all(np.ptp(each) == 0 for each in values):  # a count has no noise
-        log = float(values[0][0] - values[1][0])
-        is_worse = sign * log < -least
-        ratio = math.exp(log)
-        return replace(
-            test, mean=ratio, low=ratio, high=ratio, n=min(map(len, values)), identical=log == 0,
-            p_worse=float(not is_worse), p_fine=float(is_worse),
-        )  # fmt: skip
-    found = evidence_of(logs) if logs is not None else unpaired(*values)
-    return _at_once(test, found, least, sign)
+    if metric.timing or any(np.ptp(each) > 0 for each in values):
+        return _at_once(test, unpaired(*values), least, sign)
+    log = float(values[0][0] - values[1][0])  # a count has no noise
+    is_worse = sign * log < -least
+    ratio = math.exp(log)
+    return replace(
+        test, mean=ratio, low=ratio, high=ratio, n=min(map(len, values)), identical=log == 0,
+        p_worse=float(not is_worse), p_fine=float(is_worse),
+    )  # fmt: skip
 
 
 def _at_once(test: Test, found: Evidence, least: float, sign: int) -> Test:
@@ -126,12 +137,12 @@ def _disturbed(before: Cell, after: Cell, words: Words) -> Reason:
     return Reason("disturbed_timings", listing(told), "end what else runs on the machine, and measure again")
 
 
-def _paired(before: Cell, after: Cell) -> Sample | None:
-    """The log-ratio of each pair that trained by turns, in their order; None where the two sides shared no time."""
+def _paired(before: Cell, after: Cell) -> dict[int, float]:
+    """Seed → the log-ratio of each pair that trained by turns, in their order; empty where the sides shared no time."""
     if not ran_together(before.ok, after.ok):
-        return None
-    logs = [rounds.mean() for rounds in paired_logs(after, before).values() if len(rounds) >= FEWEST]
-    return np.array(logs) if logs else None
+        return {}
+    logs = paired_logs(after, before)
+    return {seed: float(rounds.mean()) for seed, rounds in logs.items() if len(rounds) >= FEWEST}
 
 
 def _same_run(before: Cell, after: Cell) -> bool:

@@ -53,7 +53,8 @@ class Test:
     that was asked for, or what the doctor can see where that is more.
 
     p_worse: of the hypothesis that it is no worse than the margin, `p_adjusted` after Holm; p_fine: that it is worse.
-    All three are None where the test was looked at after each round. `why`: where it tells nothing."""
+    All three are None where the test was looked at after each round. `left_out`: pairs of which a timing was disturbed.
+    `why`: where it tells nothing."""
 
     kind: Kind
     metric: str
@@ -67,6 +68,7 @@ class Test:
     p_fine: float | None = None
     told: Told = "open"
     identical: bool = False
+    left_out: int = 0
     why: Reason | None = None
 
 

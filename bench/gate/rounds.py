@@ -96,7 +96,7 @@ class Rounds:
         codes = {reason.code for cell in gate.cells for reason in cell.reasons}
         if "disturbed_timings" in codes and not self._told:
             self._told = True
-            self._say("most timings are disturbed by now: as long as that is so, no speed can be decided")
+            self._say("timings are disturbed by other programs: such pairs do not count")
         self._say(f"round {self.rounds}: {state} · {self.seconds:.0f} s of {time_text(self._most)}")
         return set() if gate.verdict == "revert" else left
 

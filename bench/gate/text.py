@@ -239,6 +239,8 @@ def footnotes(gate: Gate) -> Iterator[str]:
         why = "; no further round would have ended in time" if gate.spent.out_of_time else ""
         yield f"Measured by turns: {plural(gate.spent.rounds, 'round')} in {gate.spent.seconds:.0f} s{why}."
     before, after = gate.words
+    if left_out := sum(test.left_out for cell in gate.cells for test in cell.tests):
+        yield f"Left out of the speeds: {plural(left_out, 'pair')} of trials that {_were(left_out)} disturbed."
     kinds = {test.kind for cell in gate.cells for test in cell.tests}
     parts = [f"accuracy {after} − {before}"] if "accuracy" in kinds else []
     parts += [f"speed {after} / {before}"] if "ratio" in kinds else []
@@ -250,6 +252,10 @@ def footnotes(gate: Gate) -> Iterator[str]:
         f"{shown}Margins: {_margins(gate)}. At most {one} reverts a change that is no worse ({tests}, {how}), and at "
         f"most {one} keeps one that is worse by more than a margin."
     )
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
 
 
 def _listed(head: str, texts: Iterable[str]) -> Iterator[str]:
