@@ -52,7 +52,7 @@ def ratio_test(
         if test.left_out and len(logs) < FEWEST:
             return replace(test, n=len(logs), why=_disturbed(before, after, words))
         return _looked_at(test, logs, least, family)
-    if not paired and metric.timing and not _same_run(before, after):
+    if not paired and metric.timed and not _same_run(before, after):
         apart = NO_TURNS if family is not None else ("the two sides ran at different times", BY_TURNS)
         return replace(test, why=Reason("separate_runs", *apart))
     if doubtful(metric, before, after):

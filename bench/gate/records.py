@@ -150,7 +150,7 @@ def not_shown(text: str, found: Evidence | None = None, *, margin: float = 0.0) 
 
 def can_change(cell: GatedCell) -> bool:
     """Whether more seeds may still tell something of a cell."""
-    if cell.told == "worse" or (cell.blocked and not any(test.kind == "ending" for test in cell.tests)):
+    if cell.blocked and not any(test.kind == "ending" for test in cell.tests):
         return False
     return any(
         test.told == "open" and (test.why is None or test.why.code in A_LATER_SEED_MAY_TELL) for test in cell.tests

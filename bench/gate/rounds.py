@@ -72,7 +72,7 @@ class Rounds:
 
     def __call__(self, suite: Suite, folder: Path) -> Iterator[Sequence[Trial]]:
         write_mark(folder, {})  # also of rounds that are stopped: they were looked at
-        cells, watched = _cells(suite), _Watched(folder)
+        cells, watched = cells_of(suite), _Watched(folder)
         opened, began, longest = set(cells), self._clock(), 0.0
         while opened:
             start = self._clock()
@@ -101,7 +101,7 @@ class Rounds:
         return set() if gate.verdict == "revert" else left
 
 
-class _Cell:
+class CellSeeds:
     """The seeds of one cell: those of the suite first, then the numbers after the largest of them. Seeds that train
     side by side in one process go as many at a time as the suite has: their speed depends on how many there are."""
 
@@ -109,9 +109,11 @@ class _Cell:
         self._trial, self._seeds = trial, [trial.seed]
 
     def add(self, seed: int) -> None:
+        """One more seed of the suite."""
         self._seeds.append(seed)
 
     def of_round(self, number: int) -> list[Trial]:
+        """The trials of round `number`, from 0 on."""
         count = len(self._seeds) if self._trial.together else 1
         return [replace(self._trial, seed=self._seed(number * count + place)) for place in range(count)]
 
@@ -120,11 +122,12 @@ class _Cell:
         return self._seeds[place] if place < known else max(self._seeds) + 1 + place - known
 
 
-def _cells(suite: Suite) -> dict[str, _Cell]:
-    found: dict[str, _Cell] = {}
+def cells_of(suite: Suite) -> dict[str, CellSeeds]:
+    """cell_id → the seeds of that cell, in the order of the plan."""
+    found: dict[str, CellSeeds] = {}
     for trial in suite.trials():
         if trial.cell_id in found:
             found[trial.cell_id].add(trial.seed)
         else:
-            found[trial.cell_id] = _Cell(trial)
+            found[trial.cell_id] = CellSeeds(trial)
     return found

@@ -148,6 +148,19 @@ def test_what_is_slower_or_less_accurate_is_reverted_as_soon_as_it_is_shown(
     )  # B is before: it is better
 
 
+def test_a_revert_ends_it_whatever_else_is_open(gate: Any, played: Played) -> None:
+    played.factor, played.noise = 0.3, 0.1
+    assert gate().code == 3
+    counts = Counter(model for model, _ in played.seeds)
+    assert counts["linear"] == counts["mlp"] <= 6
+
+
+def test_seeds_that_train_side_by_side_are_one_pair(make: ModuleType) -> None:
+    plan = make.Plan(seeds=[0, 1, 5], settings={"train.engine": ["vectorized"]}, models=make.Plan().axes[1].values[:1])
+    (cell,) = gate_rounds.cells_of(plan).values()
+    assert [[trial.seed for trial in cell.of_round(number)] for number in range(2)] == [[0, 1, 5], [6, 7, 8]]
+
+
 def test_it_is_after_that_is_judged(gate: Any, command: Any, played: Played) -> None:
     played.factor = 1.3
     done = gate()

@@ -87,6 +87,7 @@ def test_what_fails_and_what_does_not(
     one = write(tmp_path / "one", results(make, 1.0, names=("mlp",)), run="later")
     assert compare(before, one, fail_on="accuracy") == EXIT_UNDECIDED
     assert compare(before, one, fail_on="missing") == EXIT_WORSE
+    assert compare(before, one, fail_on="missing,accuracy") == EXIT_WORSE
     assert "--fail-on: 3 of the cells of A cannot be compared with B" in capsys.readouterr().out
 
 
@@ -95,12 +96,15 @@ def test_what_is_no_timing_is_judged_between_two_runs(
     make: ModuleType, tmp_path: Path, factor: float, code: int
 ) -> None:
     """More memory is worse, and 2 % of it do not matter; counts have no noise."""
-    sides = []
+    sides, draw = [], random.Random(1)
     for name, times in (("before", 1.0), ("after", factor)):
-        more = {"parameters": 1000.0 * times, "test_loss": 0.5}
-        found = [replace(each, metrics={**each.metrics, **more}) for each in results(make, 1.0)]
+        found = []
+        for each in results(make, 1.0):
+            more = {"parameters": 1000.0 * times, "host_peak_bytes": 1e6 * times * draw.gauss(1, 0.002)}
+            found.append(replace(each, metrics={**each.metrics, **more}))
         sides.append(write(tmp_path / name, found, run=name))
     assert compare(*sides, metric="parameters", fail_on="slower") == code
+    assert compare(*sides, metric="host_peak_bytes", fail_on="slower") == code
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,15 @@ from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 
+from bench.base.answers import Answers
 from bench.base.records import Component, Environment, Result, Trial, digest
 from bench.errors import BenchError
 from bench.gate.as_json import gate_json
 from bench.gate.judge import judge
-from bench.gate.records import Asked, Gate
+from bench.gate.records import Asked, Gate, can_change
 from bench.gate.text import gate_markdown, gate_text
 from bench.pairing.sides import Folder, Side, of_duel, whole
 
@@ -115,6 +117,47 @@ def test_of_many_cells_one_that_is_worse_needs_a_smaller_p(make: ModuleType) -> 
         assert test.p_adjusted == pytest.approx(12 * test.p_worse)
 
 
+def test_a_cell_that_cannot_be_judged_counts_among_the_tests_all_the_same(make: ModuleType) -> None:
+    before = results(make, "one")
+    gate = gated(before, results(make, "two", models=["linear"], less=0.01, noise=0.003))
+    test = next(test for cell in gate.cells for test in cell.tests)
+    assert gate.family == 3
+    assert test.p_worse is not None
+    assert test.p_adjusted == pytest.approx(3 * test.p_worse)
+
+
+def test_the_same_answers_to_every_test_example_are_the_same_from_six_seeds_on(make: ModuleType) -> None:
+    def other(result: Result) -> Result:
+        return replace(result, metrics={**result.metrics, "test_loss": result.metrics["test_loss"] + 1e-6})
+
+    for count, verdict in ((5, "undecided"), (6, "keep")):
+        before, after = (make.answered(results(make, run, seeds=range(count))) for run in ("one", "two"))
+        gate = gated(before, [other(each) for each in after])
+        assert gate.verdict == verdict
+        assert all(test.identical == (verdict == "keep") for cell in gate.cells for test in cell.tests)
+
+
+def answering(make: ModuleType, run: str, wrong: Callable[[int], int], *, examples: int) -> list[Result]:
+    """Eight seeds of one model that answer all but the first `wrong(seed)` examples right."""
+    found = []
+    for each in results(make, run, models=["mlp"], seeds=range(8)):
+        right = np.arange(examples) >= wrong(each.trial.seed)
+        answers = Answers.of(right, test_set="a" * 16, trained_on=1000)
+        metrics = {**each.metrics, "test_accuracy": int(right.sum()) / examples, "test_loss": float(right.sum())}
+        found.append(replace(each, answers=answers, metrics=metrics))
+    return found
+
+
+def test_where_the_seeds_have_decided_and_the_images_have_not_it_asks_for_more_test_data(make: ModuleType) -> None:
+    for examples, verdict in ((40, "undecided"), (4000, "revert")):
+        before = answering(make, "one", lambda seed: 0, examples=examples)
+        after = answering(make, "two", lambda seed, few=examples // 40: (2 + seed % 2) * few, examples=examples)  # type: ignore[misc]
+        gate = judge(side("before", before), side("after", after), asked=ACCURACY, live=True)
+        assert gate.verdict == verdict
+        assert codes(gate) == ({"test_data"} if verdict == "undecided" else set())
+        assert not any(can_change(cell) for cell in gate.cells if verdict == "undecided")
+
+
 def failing(status: str) -> Callable[[Result], Result]:
     return lambda each: replace(each, status=status, reason="no such luck", metrics={}, valid=None)  # type: ignore[arg-type]
 
@@ -141,7 +184,7 @@ def test_a_seed_that_diverged_on_one_side_is_never_kept_and_named_first(make: Mo
     first = " ".join(gate_text(gate).split()).partition(" BEFORE before")[0]
     assert f"Seed 3 of {which.upper()} ended as diverged: no such luck." in first
     less = results(make, "less", less=0.1, noise=0.002)  # what the other seeds show is worse all the same
-    worse = only(less, lambda e: failing("diverged")(e) if e.trial.seed == 3 else e)
+    worse = [failing("diverged")(each) if each.trial.seed == 3 else each for each in less]
     assert gated(good, worse).verdict == "revert"
 
 
