@@ -40,7 +40,7 @@ def compare(
     \b
     Examples:
       python -m bench compare results/before results/after
-      python -m bench compare results/before results/after --fail-on slower
+      python -m bench compare results/before results/after --fail-on accuracy
       python -m bench compare results/baseline --by device --values cpu,cuda
       python -m bench compare results/baseline --by model --output comparison
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from bench.analysis.cells import Cell
 from bench.base.metrics import ACCURACY
-from bench.gate.records import Reason, Test, few, not_shown
+from bench.gate.records import MarginTest, Reason, few, not_shown
 from bench.gate.trust import Words
 from bench.results.accuracy_intervals import evidence
 from bench.statistics.evidence import Evidence
@@ -18,7 +18,7 @@ LOSSES = ("test_loss", "train_loss")
 Ends = tuple[float | None, float | None]
 
 
-def accuracy_test(before: Cell, after: Cell, *, within: float, family: int | None, words: Words) -> Test:
+def accuracy_test(before: Cell, after: Cell, *, within: float, family: int | None, words: Words) -> MarginTest:
     """Whether `after` is less accurate than `before` by more than `within`, over the seeds that both have.
 
     `family`: how many tests share the error rate of a gate that was looked at after each round; None: it was not, and
@@ -26,7 +26,7 @@ def accuracy_test(before: Cell, after: Cell, *, within: float, family: int | Non
     """
     one, other = before.by_seed(ACCURACY), after.by_seed(ACCURACY)
     seeds = [seed for seed in other if seed in one]
-    test = Test("accuracy", ACCURACY, within, n=len(seeds))
+    test = MarginTest("accuracy", ACCURACY, within, n=len(seeds))
     for word, cell, own in ((words[0], before, one), (words[1], after, other)):
         if len(own) < cell.n_of(ACCURACY):
             return replace(test, why=Reason("no_figure", f"{word} has trials without a test accuracy"))
@@ -43,7 +43,7 @@ def accuracy_test(before: Cell, after: Cell, *, within: float, family: int | Non
     return _looked_at(test, found, family)
 
 
-def _at_once(test: Test, found: Evidence) -> Test:
+def _at_once(test: MarginTest, found: Evidence) -> MarginTest:
     low, high = _cut(found.interval(CONFIDENCE))
     why = few(found.n, equal=found.n >= FEWEST)
     if found.can_tell:
@@ -52,11 +52,11 @@ def _at_once(test: Test, found: Evidence) -> Test:
     return replace(test, mean=found.mean, low=low, high=high, p_worse=p_worse, p_fine=p_fine, why=why)
 
 
-def _lost(test: Test) -> str:
+def _lost(test: MarginTest) -> str:
     return f"a loss of more than {test.margin:g} is neither shown nor excluded"
 
 
-def _looked_at(test: Test, found: "_Seeds", family: int) -> Test:
+def _looked_at(test: MarginTest, found: "_Seeds", family: int) -> MarginTest:
     """What the seeds told first, in their order: of other seeds by themselves, and of other test images, too."""
     told, count = first_told(found.differences + test.margin, tests=family)
     why = None

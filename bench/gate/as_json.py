@@ -9,7 +9,7 @@ from typing import Any
 from bench.base.records import Json
 from bench.base.version import __version__
 from bench.errors import EXIT_OK, EXIT_UNDECIDED, EXIT_WORSE
-from bench.gate.records import Gate, GatedCell, Reason, Test
+from bench.gate.records import Gate, GatedCell, MarginTest, Reason
 from bench.pairing.sides import Side
 from bench.statistics.gates import LEVEL
 
@@ -60,7 +60,7 @@ def _cell(cell: GatedCell) -> dict[str, Json]:
     }
 
 
-def _test(test: Test) -> dict[str, Json]:
+def _test(test: MarginTest) -> dict[str, Json]:
     found: dict[str, Any] = {
         "kind": test.kind,
         "metric": test.metric or None,

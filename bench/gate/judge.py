@@ -8,7 +8,7 @@ from bench.base.metrics import BUILT_IN, SPEED
 from bench.errors import BenchError
 from bench.gate.accuracy import accuracy_test
 from bench.gate.ratio import ratio_test
-from bench.gate.records import Asked, Gate, GatedCell, Reason, Test
+from bench.gate.records import Asked, Gate, GatedCell, MarginTest, Reason
 from bench.gate.trust import (
     Mixture,
     Words,
@@ -74,7 +74,7 @@ def _settled(cells: Sequence[GatedCell], family: int) -> list[GatedCell]:
     return [replace(cell, tests=tuple(_with(test, *next(told)) for test in cell.tests)) for cell in cells]
 
 
-def _with(test: Test, told: Told, adjusted: float) -> Test:
+def _with(test: MarginTest, told: Told, adjusted: float) -> MarginTest:
     known = None if test.p_worse is None else adjusted
     return replace(test, told=told, p_adjusted=known, why=None if told != "open" else test.why)
 
@@ -107,7 +107,7 @@ class _Judge:
     def _cell(self, pair: Pair) -> GatedCell:
         cell, before, after = pair.either, pair.a, pair.b
         blocked: tuple[Reason, ...] = ()
-        tests: tuple[Test, ...] = ()
+        tests: tuple[MarginTest, ...] = ()
         notes: tuple[str, ...] = ()
         if before is None or after is None or not (_was_tried(before) and _was_tried(after)):
             blocked = (self._missing(before, after),)
@@ -156,14 +156,14 @@ class _Judge:
             yield f"{seeds_text(seeds)} ended badly on both sides: left out"
         yield from seeds_apart(before, after, self._words)
 
-    def _ending(self, seeds: int) -> Test:
+    def _ending(self, seeds: int) -> MarginTest:
         """Whether trials end well at all, where none of the change does."""
         p = p_of_endings(seeds)
         if self._family is None:
-            return Test("ending", "", 0.0, n=seeds, p_worse=p, p_fine=1.0)
-        return Test("ending", "", 0.0, n=seeds, told="worse" if p <= LEVEL / self._family else "open")
+            return MarginTest("ending", "", 0.0, n=seeds, p_worse=p, p_fine=1.0)
+        return MarginTest("ending", "", 0.0, n=seeds, told="worse" if p <= LEVEL / self._family else "open")
 
-    def _tests(self, before: Cell, after: Cell) -> Iterator[Test]:
+    def _tests(self, before: Cell, after: Cell) -> Iterator[MarginTest]:
         asked = self._asked
         if asked.within is not None:
             yield accuracy_test(before, after, within=asked.within, family=self._family, words=self._words)

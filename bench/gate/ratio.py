@@ -11,7 +11,7 @@ from bench.analysis.metric_words import DOCTORED
 from bench.analysis.ratios import paired_logs
 from bench.analysis.trust import happened
 from bench.base.metrics import SPEED, Metric
-from bench.gate.records import Reason, Test, few, not_shown, share_text
+from bench.gate.records import MarginTest, Reason, few, not_shown, share_text
 from bench.gate.trust import Words, ran_together
 from bench.present.format import listing
 from bench.results.doctor import Doctor, newest
@@ -36,11 +36,11 @@ def ratio_test(
     doctors: Iterable[Doctor],
     family: int | None,
     words: Words,
-) -> Test:
+) -> MarginTest:
     """Whether `after` is worse than `before` in `metric` by more than the share `slower`, or than what the doctor says
     can be seen, where that is more. `family`: as of `accuracy_test`."""
     margin = max([slower, *(_smallest(before, after, doctors) if metric.name in DOCTORED else ())])
-    test = Test("ratio", metric.name, margin)
+    test = MarginTest("ratio", metric.name, margin)
     if why := _no_figure(before, after, metric, words):
         return replace(test, why=why)
     least = math.log1p(margin)
@@ -62,7 +62,7 @@ def ratio_test(
     return _apart(test, before, after, metric, least)
 
 
-def _apart(test: Test, before: Cell, after: Cell, metric: Metric, least: float) -> Test:
+def _apart(test: MarginTest, before: Cell, after: Cell, metric: Metric, least: float) -> MarginTest:
     """The test of figures that are not paired."""
     sign = 1 if metric.higher_is_better else -1
     values = [np.log(list(cell.by_seed(metric.name).values())) for cell in (after, before)]
@@ -77,7 +77,7 @@ def _apart(test: Test, before: Cell, after: Cell, metric: Metric, least: float) 
     )  # fmt: skip
 
 
-def _at_once(test: Test, found: Evidence, least: float, sign: int) -> Test:
+def _at_once(test: MarginTest, found: Evidence, least: float, sign: int) -> MarginTest:
     ends = found.interval(CONFIDENCE) if found.n > 1 else None
     low, high = (None, None) if ends is None else map(math.exp, ends)
     worse, fine = found.p_less(-least), found.p_greater(-least)
@@ -89,11 +89,11 @@ def _at_once(test: Test, found: Evidence, least: float, sign: int) -> Test:
     return replace(test, mean=math.exp(found.mean), low=low, high=high, n=found.n, p_worse=worse, p_fine=fine, why=why)
 
 
-def _lost(test: Test) -> str:
+def _lost(test: MarginTest) -> str:
     return f"a loss of more than {share_text(test.margin)} is neither shown nor excluded"
 
 
-def _looked_at(test: Test, logs: Sample, least: float, family: int) -> Test:
+def _looked_at(test: MarginTest, logs: Sample, least: float, family: int) -> MarginTest:
     told, _ = first_told(logs + least, tests=family)
     ends = sequential_ends(logs)
     low, high = (None, None) if ends is None else map(math.exp, ends)

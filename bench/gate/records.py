@@ -47,7 +47,7 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class MarginTest:
     """One metric of one cell. `mean`: of an accuracy the difference after - before, else the ratio after / before, with
     its interval of 90 % (at each end one-sided 5 %). `margin`: of an accuracy a difference, else a share; the margin
     that was asked for, or what the doctor can see where that is more.
@@ -83,7 +83,7 @@ class GatedCell:
     batch_size: int
     settings: dict[str, str]
     cell_ids: tuple[str, str]
-    tests: tuple[Test, ...]
+    tests: tuple[MarginTest, ...]
     blocked: tuple[Reason, ...] = ()
     notes: tuple[str, ...] = ()
 

@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
 from bench.base.metrics import SPEED
-from bench.gate.records import Gate, GatedCell, Test, name_of, share_text
+from bench.gate.records import Gate, GatedCell, MarginTest, name_of, share_text
 from bench.present.columns import aligned, page_of, wrapped
 from bench.present.format import difference, listing, plural, printable, times
 from bench.present.tables import escape_markdown
@@ -95,7 +95,7 @@ def _loss(gate: Gate, cell: GatedCell) -> str:
     return f"{name}{times(test.mean or 0.0, test.low, test.high)} times its {_named(test)}"
 
 
-def _named(test: Test) -> str:
+def _named(test: MarginTest) -> str:
     return name_of(test.metric)
 
 
@@ -160,7 +160,7 @@ def _rows(gate: Gate) -> tuple[list[Row], str]:
     ], f"… and {plural(left, 'more row')} (--json has all)" if left > 0 else ""
 
 
-def _row(cell: GatedCell, test: Test, gate: Gate) -> Row:
+def _row(cell: GatedCell, test: MarginTest, gate: Gate) -> Row:
     worse = {"accuracy": "less accurate", "ending": "fails"}.get(
         test.kind, "slower" if test.metric == SPEED else "worse"
     )
@@ -175,7 +175,7 @@ def _short(name: str, most: int = 28) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def _value(test: Test) -> str:
+def _value(test: MarginTest) -> str:
     if test.mean is None:
         return ""
     if test.identical and test.kind == "accuracy":
