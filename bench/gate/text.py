@@ -211,7 +211,8 @@ def _cells(names: Sequence[str], gate: Gate) -> str:
     if len(names) == len(gate.cells):
         return "every cell: "
     more = [f"{len(names) - MOST_NAMED} more"] if len(names) > MOST_NAMED else []
-    return f"{listing([*names[:MOST_NAMED], *more])}: "
+    shown = [*names[:MOST_NAMED], *more]
+    return f"{'; '.join(shown) if any(',' in name for name in names) else listing(shown)}: "
 
 
 def todos(gate: Gate) -> Iterator[str]:

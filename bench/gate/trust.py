@@ -54,7 +54,7 @@ def forbids(before: Cell, after: Cell, *, words: Words, across_machines: bool) -
         return
     if count := _shared(before, after):
         yield Reason(
-            "same_measurement", f"{plural(count, 'measurement')} of it stand{'s' if count == 1 else ''} on both sides",
+            "same_measurement", f"{plural(count, 'measurement')} stand{'s' if count == 1 else ''} on both sides",
             f"{words[1]} needs results of its own: run the suite again into another folder",
         )  # fmt: skip
     if not across_machines and (text := _machines(before, after)):

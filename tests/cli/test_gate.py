@@ -240,4 +240,4 @@ def test_the_two_sides_of_a_stored_duel_may_be_given(command: Any, suite: Path, 
     assert command("gate", "results/mine-duel").code == 3
     same = command("gate", a, a)
     assert same.code == 4
-    assert "8 measurements of it stand on both sides" in " ".join(same.out.split())
+    assert "8 measurements stand on both sides" in " ".join(same.out.split())
