@@ -69,7 +69,8 @@ def duel(
                 return Fought(folder, found.run(folder, rounds, choose))
         except Stopped:
             if found.measured:
-                voice.say(f"what is done is stored: python -m bench compare {shlex.quote(str(folder))}")
+                shows = "bench compare" if choose is None else name
+                voice.say(f"what is done is stored: python -m {shows} {shlex.quote(str(folder))}")
             else:  # else `bench compare` would take it for the newest duel
                 _remove(folder)
             raise

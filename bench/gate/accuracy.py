@@ -11,10 +11,14 @@ from bench.gate.records import MarginTest, Reason, few, not_shown
 from bench.gate.trust import Words
 from bench.results.accuracy_intervals import evidence
 from bench.statistics.evidence import Evidence
-from bench.statistics.gates import CONFIDENCE, LEVEL, Told, first_told, sequential_ends
+from bench.statistics.gates import CONFIDENCE, first_told_of_examples, sequential_ends
 from bench.statistics.intervals import FEWEST, FEWEST_EQUAL
 
 LOSSES = ("test_loss", "train_loss")
+TEST_DATA = Reason(
+    "test_data", "its seeds have decided, but so few test images could still turn it",
+    "more seeds will hardly tell: judge on more test data",
+)  # fmt: skip
 Ends = tuple[float | None, float | None]
 
 
@@ -57,29 +61,17 @@ def _lost(test: MarginTest) -> str:
 
 
 def _looked_at(test: MarginTest, found: "_Seeds", family: int) -> MarginTest:
-    """What the seeds told first, in their order: of other seeds by themselves, and of other test images, too."""
-    told, count = first_told(found.differences + test.margin, tests=family)
+    """What the seeds told first, in their order, of other seeds and of other test images."""
+    told, may_tell = first_told_of_examples(found.differences, found.evidence, margin=test.margin, tests=family)
     why = None
-    if told != "open":
-        sure = (n for n in range(count, test.n + 1) if _agrees(found.evidence(n), told, test.margin, family))
-        if next(sure, None) is None:
-            told = "open"
-            why = Reason(
-                "test_data", "its seeds have decided, but so few test images could still turn it",
-                "more seeds will hardly tell: judge on more test data",
-            )  # fmt: skip
-    else:
-        why = few(test.n) if test.n < FEWEST else not_shown(_lost(test))
+    if told == "open":
+        why = TEST_DATA if not may_tell else few(test.n) if test.n < FEWEST else not_shown(_lost(test))
     ends = [_cut(sequential_ends(found.differences)), _cut(found.evidence(test.n).interval(CONFIDENCE))]
     low = min((low for low, _ in ends if low is not None), default=None)
     high = max((high for _, high in ends if high is not None), default=None)
     known = None not in ends[0]
     mean = float(found.differences.mean())
     return replace(test, mean=mean, low=low if known else None, high=high if known else None, told=told, why=why)
-
-
-def _agrees(found: Evidence, told: Told, margin: float, family: int) -> bool:
-    return found.p_less(-margin) <= LEVEL / family if told == "worse" else found.p_greater(-margin) <= LEVEL
 
 
 def _cut(ends: tuple[float, float] | None) -> Ends:

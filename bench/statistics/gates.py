@@ -8,16 +8,16 @@ all of them have to be wrong for a wrong keep (Berger 1982).
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bench.statistics.evidence import Evidence
+from bench.statistics.evidence import MOST_SEEDS, Evidence
 from bench.statistics.intervals import FEWEST, FEWEST_EQUAL, ROUNDING, sample_of, sd_of
-from bench.statistics.sequential import half_width_factor
+from bench.statistics.sequential import half_width_factor, half_with_shared
 from bench.statistics.tests import holm
 
 LEVEL = 0.05
@@ -71,6 +71,32 @@ def first_told(distances: ArrayLike, *, tests: int) -> tuple[Told, int]:
         elif mean > error * _factor(count, LEVEL):
             return "fine", count
     return "open", len(sample)
+
+
+def first_told_of_examples(
+    differences: ArrayLike, evidence: Callable[[int], Evidence], *, margin: float, tests: int
+) -> tuple[Told, bool]:
+    """What differences of accuracy that were looked at one after the other say first of new seeds and of new test
+    examples at once, and whether more seeds may still tell where that is "open".
+
+    `differences` (n,), after less before; `evidence(k)`: what the first k say. Where `first_told` says something of
+    these examples, it is told at the first look from there on that says it of new ones, too: beyond `half_with_shared`,
+    and by the one-sided p of one look.
+    """
+    values = sample_of(differences)
+    told, count = first_told(values + margin, tests=tests)
+    if told == "open":
+        return told, True
+    level = LEVEL / tests if told == "worse" else LEVEL
+
+    def says(found: Evidence) -> bool:
+        p = found.p_less(-margin) if told == "worse" else found.p_greater(-margin)
+        half = half_with_shared(found, 2 * level) if found.own > 0 else 0.0
+        return p <= level and abs(found.mean + margin) > half
+
+    if any(says(evidence(k)) for k in range(count, len(values) + 1)):
+        return told, False
+    return "open", says(evidence(len(values)).with_seeds(MOST_SEEDS))
 
 
 @lru_cache(maxsize=4096)

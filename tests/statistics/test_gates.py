@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 from bench.statistics.accuracies import accuracy_evidence
-from bench.statistics.evidence import evidence_of
+from bench.statistics.evidence import Evidence, evidence_of
 from bench.statistics.gates import (
     LEVEL,
     Decision,
+    Told,
     decide,
     first_told,
+    first_told_of_examples,
     p_of_endings,
     sequential_ends,
     tell,
@@ -166,3 +168,37 @@ def test_accuracies_over_seeds_and_images_keep_the_error_rate(cells: int, rounds
             told = tell([each.p_less(-within) for each in found], [each.p_greater(-within) for each in found])
             reverts += decide([word for word, _ in told]) == "revert"
         assert reverts / gates <= LEVEL + 2 * math.sqrt(LEVEL * (1 - LEVEL) / gates), spread
+
+
+def test_accuracies_that_are_looked_at_after_each_seed_keep_the_error_rate(rounds: Callable[..., int]) -> None:
+    """Four cells, less accurate by just the margin, up to twenty seeds on one test set each."""
+    draw, gates, within, cells = np.random.default_rng(9), rounds(1000, few=20), 0.005, 4
+    for spread in (0.0, 0.005, 0.03):
+        said: list[Decision] = []
+        for _ in range(gates):
+            pairs = [recipes(draw, seeds=20, examples=400, spread=spread, less=within) for _ in range(cells)]
+            said.append(decide([of_images(*pair, within=within, tests=cells) for pair in pairs]))
+        assert said.count("revert") / gates <= LEVEL + 2 * math.sqrt(LEVEL * (1 - LEVEL) / gates), spread
+        assert said.count("keep") / gates <= LEVEL + 2 * math.sqrt(LEVEL * (1 - LEVEL) / gates), spread
+
+
+def of_images(after: np.ndarray, before: np.ndarray, *, within: float, tests: int) -> Told:
+    differences = after.mean(axis=1) - before.mean(axis=1)
+    return first_told_of_examples(
+        differences, lambda k: accuracy_evidence(after[:k], before[:k]), margin=within, tests=tests
+    )[0]
+
+
+def test_where_no_number_of_seeds_would_tell_that_is_said() -> None:
+    draw = np.random.default_rng(10)
+    answers = np.ones((12, 40), dtype=bool), np.ones((12, 40), dtype=bool)
+    answers[0][:, :2] = False
+    answers[0][draw.random(12) < 0.5, 2] = False
+    differences = answers[0].mean(axis=1) - answers[1].mean(axis=1)
+
+    def evidence(k: int) -> Evidence:
+        return accuracy_evidence(answers[0][:k], answers[1][:k])
+
+    assert first_told(differences + 0.005, tests=1)[0] == "worse"
+    assert first_told_of_examples(differences, evidence, margin=0.005, tests=1) == ("open", False)
+    assert first_told_of_examples(differences[:3], evidence, margin=0.005, tests=1) == ("open", True)
