@@ -42,7 +42,7 @@ def gate_json(gate: Gate) -> dict[str, Json]:
 
 def _side(side: Side) -> dict[str, Json]:
     commits = {str(each.environment.notes.get("commit") or "") for each in side.results} - {""}
-    return {"name": side.name, "commits": sorted(commits), "results": len(side.results)}
+    return {"name": side.name, "commits": sorted(commits), "results": sum(each.status == "ok" for each in side.results)}
 
 
 def _cell(cell: GatedCell) -> dict[str, Json]:
