@@ -48,6 +48,7 @@ class Cell:
 
     `pool`: the results whose accuracy counts as this cell's: also those of other machines where version of torch,
     threads and code agree, the newest of each seed. Empty where no other machine has any.
+    `decided`: id of another cell -> what a run that chose its seeds by results decided of the two.
     """
 
     trial: Trial  # of its first seed
@@ -57,6 +58,7 @@ class Cell:
     machine: str
     code_id: str
     pool: tuple[Result, ...] = ()
+    decided: Mapping[str, str] = field(default_factory=dict)
     _known: dict[str, Estimate | None] = field(default_factory=dict, repr=False)
     _values: dict[str, dict[int, float]] = field(default_factory=dict, repr=False)
 

@@ -3,7 +3,7 @@
 from bench.analysis.cells import Cell
 from bench.base.metrics import ACCURACY, metric_named
 from bench.results.accuracy_intervals import Stored, difference, evidence
-from bench.statistics.evidence import Evidence
+from bench.statistics.evidence import Evidence, evidence_of
 from bench.statistics.intervals import Estimate, paired_t_interval
 
 
@@ -17,10 +17,14 @@ def paired_difference(a: Cell, b: Cell, *, metric: str) -> Estimate | None:
     return paired_t_interval(one, other, bounds=metric_named(metric).bounds)
 
 
-def paired_evidence(a: Cell, b: Cell) -> Evidence | None:
-    """What the seeds say of the accuracy of `a` less that of `b`, at any level; None where they share none."""
-    one, other = _values(a, b, ACCURACY)
-    return evidence(one, other, *_answers(a, b)) if one else None
+def paired_evidence(a: Cell, b: Cell, *, metric: str = ACCURACY) -> Evidence | None:
+    """What the seeds say of `a` less `b`, at any level; None where they share none."""
+    one, other = _values(a, b, metric)
+    if not one:
+        return None
+    if metric == ACCURACY:
+        return evidence(one, other, *_answers(a, b))
+    return evidence_of([first - second for first, second in zip(one, other, strict=True)])
 
 
 def _values(a: Cell, b: Cell, metric: str) -> tuple[list[float], list[float]]:

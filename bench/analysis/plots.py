@@ -9,13 +9,16 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Literal
 
-from bench.analysis.cells import Cell, Section, axis_label, doubtful, metrics_of, value_text
+from bench.analysis.cells import Cell, Section, Variant, axis_label, doubtful, metrics_of, value_text
 from bench.analysis.conditions import conditions_short
 from bench.analysis.curves import BAND, CUT, LINES, ONE_SEED, PLACES, Curves, curves_of, pooled_as
 from bench.analysis.curves import NAMES as CURVE_NAMES
 from bench.analysis.findings import chosen
 from bench.analysis.interval_words import SHORT, meanings
+from bench.analysis.ladder import Ladder, ladder
+from bench.analysis.ladder_words import together, verdict
 from bench.analysis.metric_words import LEVELS
+from bench.analysis.pair_tables import FEWEST_MODELS
 from bench.analysis.sections import slugs_of
 from bench.base.metrics import ACCURACY, ACCURACY_AGAINST, BUILT_IN, PLOTTED_COSTS, PLOTTED_LEVELS, SPEED, Metric
 from bench.base.records import Json
@@ -28,6 +31,7 @@ KEY_FRONT = "ring: no other is both cheaper and more accurate, by the means (Par
 HOLLOW = "hollow: most of its timings were disturbed"
 SMOOTHED = "training loss: of smoothed labels"
 MOST_MODELS = 16  # in one plot; the tables have all
+MOST_PAIRED = 7  # in a matrix of pairs
 MOST_ROWS = 24  # of a strip
 Panels = Sequence[tuple[str, Sequence[Cell]]]  # what each is of, and its cells, one a model
 
@@ -42,11 +46,11 @@ class Plot:
 
     strip: names from top to bottom, the metric to the right. bars: the same as lengths from zero. against: the metric
     upwards, the cost `x` to the right. lines: the metric upwards, the setting `x` to the right. curves: `x` is epoch or
-    train_seconds.
+    train_seconds. pairs: every two models of `ladder`.
     `called`: what a row or a line is called. `devices`: a device has a shape, where there are several.
     """
 
-    kind: Literal["strip", "bars", "against", "lines", "curves"]
+    kind: Literal["strip", "bars", "against", "lines", "curves", "pairs"]
     name: str
     title: str
     notes: tuple[str, ...]
@@ -56,6 +60,7 @@ class Plot:
     called: Callable[[Cell], str] = model_name
     devices: tuple[str, ...] = ()
     curves: Curves = field(default_factory=dict)
+    ladder: Ladder | None = None
     alt: str = ""  # what it shows, for those who cannot see it
 
     @property
@@ -78,6 +83,8 @@ def plots_of(sections: Sequence[Section]) -> Iterator[tuple[Section, Plot]]:
 def _plots(section: Section) -> Iterator[Plot]:
     numeric = section.numeric_axes
     yield from _accuracy(section)
+    if pairs := pairs_plot(section, section.focus):
+        yield pairs
     for cost in ACCURACY_AGAINST:
         yield from _accuracy_against(section, cost)
     for metric in (each for each in PLOTTED_COSTS if each not in ACCURACY_AGAINST):
@@ -157,6 +164,19 @@ def _accuracy(section: Section) -> Iterator[Plot]:
     title = _title(metric, section, by=by, cells=cells)
     notes = _conditions(section, cells, metric), key_of(cells, metric)
     yield Plot("strip", "accuracy", title, notes, panels, metric, called=called, alt=f"{title}. {_levels(panels)}")
+
+
+def pairs_plot(section: Section, variant: Variant) -> Plot | None:
+    """Every pair of the ladder of a setting; None below three models, or where nothing is known of any pair."""
+    found = ladder(section, variant)
+    if found is None or len(found.cells) < FEWEST_MODELS or not any(pair.bracket for pair in found.pairs):
+        return None
+    shown, metric = found.cells[:MOST_PAIRED], BUILT_IN[ACCURACY]
+    title = f"Pairs of models on {section.dataset}: points of accuracy by which the column is ahead of the row"
+    first = f" · the first {MOST_PAIRED} of {len(found.cells)} models" if len(found.cells) > MOST_PAIRED else ""
+    notes = _conditions(section, shown, metric, fixed=section.describe(variant)) + first, together(found)
+    told = "; ".join(f"{pair.lower.model} behind {pair.upper.model}: {verdict(pair)}" for pair in found.pairs[:6])
+    return Plot("pairs", "pairs", title, notes, [("", shown)], metric, ladder=found, alt=f"{title}. {told}")
 
 
 def _rows_of_one_model(section: Section) -> list[Cell]:

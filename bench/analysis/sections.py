@@ -13,7 +13,7 @@ from bench.suite.plan import Suite
 
 def sections_of(rows: Sequence[Row], suite: Suite | None) -> list[Section]:
     """The sections in the order of the plan; those in which nothing is ok come last."""
-    cells = _cells(rows)
+    cells = _cells(rows, _decided(suite))
     machines = {cell.machine for cell in cells if cell.machine}
     grouped: dict[tuple[str, str, str, str], list[Cell]] = {}
     for cell in cells:
@@ -43,7 +43,16 @@ def narrowed(section: Section, cells: Sequence[Cell], *, axes: Collection[str] |
     )
 
 
-def _cells(rows: Iterable[Row]) -> list[Cell]:
+def _decided(suite: Suite | None) -> dict[str, dict[str, str]]:
+    """Id of a cell -> id of another -> what a run that chose its seeds by results decided of the two."""
+    found: dict[str, dict[str, str]] = {}
+    for each in () if suite is None else suite.decisions:
+        found.setdefault(each.first, {})[each.second] = each.verdict
+        found.setdefault(each.second, {})[each.first] = each.verdict
+    return found
+
+
+def _cells(rows: Iterable[Row], decided: Mapping[str, Mapping[str, str]]) -> list[Cell]:
     """Rows by cell, machine and code. A trial without a result is missing wherever the rest of its cell is."""
     rows, machine_of = list(rows), _Machines()
     keys = [(row.trial.cell_id, machine_of(row.result), _code(row.result)) for row in rows]
@@ -72,6 +81,7 @@ def _cells(rows: Iterable[Row]) -> list[Cell]:
             tuple(groups[key]),
             *key[1:],
             pool=pool_of(groups[key]),
+            decided=decided.get(key[0], {}),
         )
         for key, trial in trials.items()
     ]

@@ -8,17 +8,21 @@ from typing import TypeVar
 
 from bench.analysis.cells import Cell, Section, axis_key, axis_label, doubtful, is_number, value_text
 from bench.analysis.conditions import reasons
-from bench.analysis.differences import paired_difference
+from bench.analysis.differences import paired_evidence
 from bench.analysis.interval_words import meanings, purpose
+from bench.analysis.ladder import agrees_with_the_run, excludes_zero
 from bench.analysis.ratios import ratio
 from bench.analysis.trust import footnote, mark
-from bench.base.metrics import BUILT_IN, SPEED, Metric
+from bench.base.metrics import ACCURACY, BUILT_IN, SPEED, Metric
 from bench.present.format import DASH, plural
 from bench.present.tables import Column, Columns, TableCell
 from bench.results.frame import WHOLE
 from bench.statistics.intervals import Estimate
 
-BOLD = "Bold: the best of its column, where it can be told from every other (95 % intervals of the differences)."
+BOLD = (
+    "Bold: the best of its column, where it can be told from every other: of what the seed decides, all pairs of the "
+    "column judged together, as in the ladder; of timings by the 95 % intervals of their ratios."
+)
 INTERVALS = ("±", " [", " to ")  # what stands in the text of a mean that has one
 Item = TypeVar("Item")
 
@@ -179,21 +183,23 @@ def best_cell(cells: Sequence[Cell], metric: Metric) -> Cell | None:
     if len(measured) < 2:
         return None
     best, *others = (cell for _, cell in measured)
-    return best if all(shown_better(best, other, metric=metric) for other in others) else None
+    pairs = math.comb(len(measured), 2)
+    return best if all(shown_better(best, other, metric=metric, pairs=pairs) for other in others) else None
 
 
-def shown_better(a: Cell, b: Cell, *, metric: Metric) -> bool:
+def shown_better(a: Cell, b: Cell, *, metric: Metric, pairs: int = 1) -> bool:
     """Whether the seeds show that `a` is better: timings by their ratio, and never where they are disturbed; what the
-    seed decides by the difference over the seeds that both have; rounds of one seed are no seeds. What is counted from
-    the model needs none."""
+    seed decides by the difference over the seeds that both have, as one of so many `pairs` that are judged together;
+    rounds of one seed are no seeds. What is counted from the model needs none."""
     if doubtful(metric, a, b):
         return False
     if metric.timing:
         found = ratio(a, b, metric=metric.name)
         shown = found is not None and found.over != "rounds" and found.excludes(1)
         return found is not None and shown and (found.ratio > 1) == metric.higher_is_better
-    difference = paired_difference(a, b, metric=metric.name)
-    if difference is None or difference.mean == 0:
+    evidence = paired_evidence(a, b, metric=metric.name)
+    if evidence is None or evidence.mean == 0 or (evidence.mean > 0) != metric.higher_is_better:
         return False
-    counted = metric.unit in WHOLE and difference.sd == 0
-    return (counted or difference.excludes(0)) and (difference.mean > 0) == metric.higher_is_better
+    if metric.name == ACCURACY and not agrees_with_the_run(a, b, "yes"):
+        return False
+    return (metric.unit in WHOLE and evidence.sd == 0) or excludes_zero(evidence, pairs=pairs)

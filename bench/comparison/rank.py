@@ -1,14 +1,14 @@
 """A ranking as data: models over data sets, each by its mean over seeds, at one setting of one device and machine."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import combinations
 
 import numpy as np
 
 from bench.analysis.cells import Cell, Section, Variant, doubtful
-from bench.analysis.differences import paired_difference
+from bench.analysis.ladder import MARGIN, Judged, judged, ordered
 from bench.analysis.metric_words import metric_called
 from bench.analysis.ratios import ratio
 from bench.analysis.sections import sections_of
@@ -16,7 +16,7 @@ from bench.base.metrics import MEMORY, RANKING_COSTS, Metric
 from bench.errors import BenchError
 from bench.pairing.sides import Folder
 from bench.results.frame import latest
-from bench.statistics.intervals import Estimate, Ratio, probability_better
+from bench.statistics.intervals import Ratio
 from bench.statistics.ranking import (
     FEWEST_DATASETS,
     CriticalDifference,
@@ -25,23 +25,18 @@ from bench.statistics.ranking import (
     pareto_front,
     performance_profile,
 )
-from bench.statistics.tests import ExactTest, wilcoxon_exact
 
 DEFAULT_METRIC = "test_accuracy"
 
 
 @dataclass(frozen=True, eq=False)
-class SeedPair:
-    """Two models on one data set, paired by seed: the difference `first` - `second`, the share of seeds in which the
-    first is better, and Wilcoxon's test. `ratio`: of timings, first over second."""
+class RatioPair:
+    """How many times one model has the timing of another on one data set. One pair alone: no family is judged."""
 
     dataset: str
     first: str
     second: str
-    difference: Estimate
-    probability: float
-    test: ExactTest
-    ratio: Ratio | None
+    ratio: Ratio
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,40 +121,31 @@ class Ranking:
         section = self.sections[0]
         return ", ".join(part for part in (section.device, section.describe(self.variant)) if part)
 
-    def seed_pairs(self) -> Iterator[SeedPair]:
-        """Yields each pair of models on each data set, the better one first; none without a common seed, none of
-        disturbed timings."""
-        sign = 1 if self.metric.higher_is_better else -1
-        for dataset, cells in self.table.items():
-            order = sorted(cells, key=lambda model: -sign * self.score(dataset, model))
-            for index, first in enumerate(order):
-                for second in order[index + 1 :]:
-                    if doubtful(self.metric, cells[first], cells[second]):
-                        continue
-                    found = seed_pair(dataset, cells[first], cells[second], metric=self.metric)
-                    if found is not None:
-                        yield found
+    @cached_property
+    def pairs(self) -> list[tuple[str, Judged]]:
+        """Each pair of models on each data set, the better one first, judged as the ladder judges them: all pairs of a
+        data set together. None of timings: see `ratios`."""
+        if self.metric.timing:
+            return []
+        name = self.metric.name
+        margin = MARGIN if name == DEFAULT_METRIC else 0.0
+        return [
+            (dataset, pair)
+            for dataset, cells in self.table.items()
+            for pair in judged(tuple(ordered(list(cells.values()), metric=name)), metric=name, margin=margin)
+        ]
 
-
-def seed_pair(dataset: str, a: Cell, b: Cell, *, metric: Metric) -> SeedPair | None:
-    """Compares `a` with `b` by their seeds; None where they share none."""
-    first, second = a.by_seed(metric.name), b.by_seed(metric.name)
-    seeds = [seed for seed in first if seed in second]
-    if not seeds:
-        return None
-    difference = paired_difference(a, b, metric=metric.name)
-    assert difference is not None
-    one, other = [first[seed] for seed in seeds], [second[seed] for seed in seeds]
-    better = (one, other) if metric.higher_is_better else (other, one)
-    return SeedPair(
-        dataset,
-        a.model,
-        b.model,
-        difference,
-        probability_better(*better),
-        wilcoxon_exact(one, other),
-        ratio(a, b, metric=metric.name) if metric.timing else None,
-    )
+    @cached_property
+    def ratios(self) -> list[RatioPair]:
+        """Of a timing, the ratio of each pair of models on each data set, the better one first; none of disturbed
+        timings."""
+        found = []
+        for dataset, cells in self.table.items() if self.metric.timing else ():
+            for a, b in combinations(ordered(list(cells.values()), metric=self.metric.name), 2):
+                between = None if doubtful(self.metric, a, b) else ratio(a, b, metric=self.metric.name)
+                if between is not None:
+                    found.append(RatioPair(dataset, a.model, b.model, between))
+        return found
 
 
 def rank(folder: Folder, *, metric: str = "") -> Ranking:

@@ -1,31 +1,26 @@
 """A ranking as tables: ranks, pairs of models by seeds, accuracy and costs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
 from bench.analysis.cells import Cell, scale_for
-from bench.analysis.interval_words import meanings, purpose
+from bench.analysis.pair_tables import pairs_table as judged_table
 from bench.analysis.ratios import bases
 from bench.analysis.table_columns import interval_notes
 from bench.base.metrics import BUILT_IN, Metric
-from bench.comparison.rank import DEFAULT_METRIC, Ranking, SeedPair, costs_of, fronts
-from bench.present.format import DASH, Scale, difference, figure, head, p_text, plural, scale_of
+from bench.comparison.rank import DEFAULT_METRIC, Ranking, RatioPair, costs_of, fronts
+from bench.present.format import DASH, Scale, head, p_text
 from bench.present.tables import Column, Columns, Table, TableCell, count_cell, estimate_cell, ratio_cell, table_of
-from bench.statistics.power import fewest_pairs
 from bench.statistics.ranking import CriticalDifference, Pair
 
 ALPHA = 0.05
+PAIRS = "Pairs of models"
 RANKS = (
     "Pairwise Wilcoxon signed-rank tests over data sets, each the mean of its seeds, p adjusted for the number of "
     "pairs by Holm (Benavoli, Corani & Mangili 2016). n: data sets on which the two differ."
 )
-PAIRED = "Differences are paired by seed: mean and"
-RATIOS = "Ratio: first over second, with its 95 % interval, taken on logarithms"
-BY_SEED = (
-    "P: the share of seeds in which the first is better, a tie counting half. p: Wilcoxon's signed-rank test, exact, "
-    "each pair alone."
-)
+RATIOS = "Ratio: first over second, with its 95 % interval, taken on logarithms, each pair alone"
 FRONT = (
     "On the front: no other model is both cheaper and more accurate, by their means; what the intervals leave open, "
     "they leave open here too."
@@ -69,66 +64,34 @@ def pairs_table(ranks: CriticalDifference) -> Table:
     return table_of("rank-pairs", "Pairs of models over data sets", ranks.pairs, columns, notes=[RANKS])
 
 
-def seed_pairs_table(seed_pairs: Sequence[SeedPair], metric: Metric) -> Table:
-    """Every pair of models on every data set, by seeds. A star marks a p that so few seeds keep high."""
-    several = len({pair.dataset for pair in seed_pairs}) > 1
+def ratios_table(pairs: Sequence[RatioPair], metric: Metric) -> Table:
+    """Every pair of models on every data set by the ratio of a timing."""
+    several = len({pair.dataset for pair in pairs}) > 1
 
-    def where(pair: SeedPair) -> str:
-        return f"{pair.dataset}: " if several else ""
+    def named(pair: RatioPair) -> str:
+        return f"{f'{pair.dataset}: ' if several else ''}{pair.first} / {pair.second}"
 
-    columns: Columns[SeedPair] = [
-        (Column("pair", "paired by seed", numeric=False, place="terminal"),
-         lambda pair: f"{where(pair)}{pair.first} − {pair.second}"),
+    columns: Columns[RatioPair] = [
+        (Column("pair", "pair", numeric=False, place="terminal"), named),
         (Column("dataset", "data set", numeric=False, place="files"), lambda pair: pair.dataset),
         (Column("first", "model", numeric=False, place="files"), lambda pair: pair.first),
         (Column("second", "against", numeric=False, place="files"), lambda pair: pair.second),
-        (Column("n", "seeds", place="terminal"), lambda pair: count_cell(pair.difference.n)),
-        (Column("difference", "difference", interval=True, place="files" if metric.timing else "all"),
-         partial(_difference_cell, metric)),
-        *([(Column("ratio", "ratio", interval=True), lambda pair: ratio_cell(pair.ratio))] if metric.timing else []),
-        (Column("probability", "P"), lambda pair: TableCell(f"{pair.probability:.2f}", pair.probability)),
-        (Column("p", "p"), lambda pair: _p_cell(pair.test.p, mark="*" if pair.test.smallest_p > ALPHA else "")),
-        (Column("n", "seeds", place="files"), lambda pair: count_cell(pair.difference.n)),
-        (Column("smallest_p", "least p of n", place="files"), lambda pair: _p_cell(pair.test.smallest_p)),
-    ]  # fmt: skip
-    title = f"Pairs of models by seeds: {metric.label}"
-    how = f"{'; '.join([RATIOS, *bases(pair.ratio for pair in seed_pairs)])}." if metric.timing else _paired(seed_pairs)
-    return table_of("seed-pairs", title, seed_pairs, columns, notes=[f"{how} {BY_SEED}", *_least_p(seed_pairs)])
+        (Column("ratio", "ratio", interval=True), lambda pair: ratio_cell(pair.ratio)),
+    ]
+    notes = [f"{'; '.join([RATIOS, *bases(pair.ratio for pair in pairs)])}."]
+    return table_of("pairs", f"{PAIRS}: {metric.label}", pairs, columns, notes=notes)
 
 
-def _paired(seed_pairs: Sequence[SeedPair]) -> str:
-    overs = meanings(pair.difference for pair in seed_pairs)
-    return f"{PAIRED} {purpose(overs)}." if overs else "Differences are paired by seed; one seed has no interval."
+def table_of_pairs(ranking: Ranking) -> Table | None:
+    """Every pair of models on every data set; None where there is none."""
+    if ranking.ratios:
+        return ratios_table(ranking.ratios, ranking.metric)
+    title = f"{PAIRS}: {ranking.metric.label}"
+    return judged_table(ranking.pairs, ranking.metric, name="pairs", title=title) if ranking.pairs else None
 
 
-def _least_p(seed_pairs: Sequence[SeedPair]) -> Iterator[str]:
-    """Yields what a star means, for each number of seeds that has one."""
-    for n, least in sorted(
-        {each.test.n: each.test.smallest_p for each in seed_pairs if each.test.smallest_p > ALPHA}.items()
-    ):
-        if n == 0:
-            yield "* equal in every seed: nothing differs that could be tested"
-            continue
-        differ = f"{plural(n, 'seed')} that {'differs' if n == 1 else 'differ'}"
-        yield (
-            f"* with {differ} p cannot go below {p_text(least)}, whatever the models are; "
-            f"it takes {fewest_pairs()} to reach {ALPHA}"
-        )
-
-
-def _difference_cell(metric: Metric, pair: SeedPair) -> TableCell:
-    """Returns the mean difference with its interval, in the unit of the metric."""
-    found = pair.difference
-    if metric.unit == "fraction":
-        text = difference(found)
-    else:
-        scale = scale_of(metric.unit, [found.mean])
-        text = f"{figure(found.mean, scale, ends=found.ends).replace('-', '−')} {scale.unit}".strip()
-    return TableCell(text, found.mean, found.low, found.high, over=found.over)
-
-
-def _p_cell(p: float, *, mark: str = "") -> TableCell:
-    return TableCell(p_text(p) + mark, p)
+def _p_cell(p: float) -> TableCell:
+    return TableCell(p_text(p), p)
 
 
 def costs_table(ranking: Ranking) -> Table:

@@ -1,19 +1,22 @@
-"""What `bench compare --by model` prints: the answer, ranks or profiles, pairs by seeds, fronts."""
+"""What `bench compare --by model` prints: ladders, the answer over data sets, ranks or profiles, pairs, fronts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
-from bench.base.metrics import Metric
-from bench.comparison.rank import Ranking, SeedPair, costs_of, fronts
-from bench.comparison.rank_tables import ALPHA, average_ranks_table, seed_pairs_table
+from bench.analysis.ladder import ladder
+from bench.analysis.ladder_text import ladder_lines
+from bench.comparison.rank import DEFAULT_METRIC, Ranking, costs_of, fronts
+from bench.comparison.rank_tables import ALPHA, average_ranks_table, table_of_pairs
 from bench.present.columns import aligned, page_of, to_text, wrapped
 from bench.present.format import listing, plural
 from bench.present.names import short_names
+from bench.present.tables import Table
 from bench.statistics.power import fewest_pairs
 from bench.statistics.ranking import FEWEST_DATASETS, CriticalDifference, Profile
 
-MOST_SEED_PAIRS = 24
+MOST_PAIRS = 24
+MOST_LADDERS = 3
 FACTORS = (1.0, 1.1, 1.5, 2.0, 5.0)
 NAME = 24
 MORE = ": --output DIR writes all of them"
@@ -25,13 +28,23 @@ def ranking_text(ranking: Ranking) -> str:
     return page_of(
         [
             wrapped(head),
+            *_ladders(ranking),
             [line for text in answer(ranking) for line in wrapped(text)],
             _ranks(ranking),
             _profile(ranking),
-            seed_pairs_text(list(ranking.seed_pairs()), ranking.metric, more=MORE),
+            pairs_text(table_of_pairs(ranking), more=MORE),
             _costs(ranking),
         ]
     )
+
+
+def _ladders(ranking: Ranking) -> Iterator[list[str]]:
+    """Yields the ladder of each data set, as the report has it."""
+    if ranking.metric.name == DEFAULT_METRIC:
+        for section in ranking.sections[:MOST_LADDERS]:
+            found = ladder(section, ranking.variant)
+            if found is not None and len(found.cells) > 1:
+                yield list(ladder_lines(found))
 
 
 def answer(ranking: Ranking) -> Iterator[str]:
@@ -42,7 +55,7 @@ def answer(ranking: Ranking) -> Iterator[str]:
     elif ranks is None:
         yield (
             f"{plural(len(ranking.datasets), 'data set')}: no claim of rank is made below {FEWEST_DATASETS}. "
-            "The profile below says how often a model is how near to the best; pairs of seeds say it of one data set."
+            "The profile below says how often a model is how near to the best; a ladder is of one data set."
         )
     else:
         yield from _ranked(ranks, ranking)
@@ -95,20 +108,12 @@ def _at(profile: Profile, shares: np.ndarray, factor: float) -> float:
     return float(shares[reached[-1]])
 
 
-def seed_pairs_text(seed_pairs: Sequence[SeedPair], metric: Metric, *, more: str = "") -> str:
-    """Returns the pairs on each data set; of many, those of the best model."""
-    if not seed_pairs:
+def pairs_text(table: Table | None, *, more: str = "") -> str:
+    """Returns the pairs on each data set, the first ones of many, with what the verdicts are."""
+    if table is None:
         return ""
-    best = {pair.dataset: pair.first for pair in reversed(seed_pairs)}
-    few = (
-        seed_pairs
-        if len(seed_pairs) <= MOST_SEED_PAIRS
-        else [pair for pair in seed_pairs if pair.first == best[pair.dataset]]
-    )
-    table = seed_pairs_table(few[:MOST_SEED_PAIRS], metric)
-    left_out = len(seed_pairs) - len(table.rows)
-    parts = [to_text(table), *([f"… and {left_out} more pairs{more}"] if left_out else [])]
-    return "\n".join([*parts, *(line for note in table.notes for line in wrapped(note))])
+    notes = (line for note in table.notes for line in wrapped(note))
+    return "\n".join([to_text(table, most_rows=MOST_PAIRS, more=more), *notes])
 
 
 def _costs(ranking: Ranking) -> Iterator[str]:

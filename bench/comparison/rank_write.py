@@ -7,7 +7,7 @@ from typing import Any
 from bench.analysis.conditions import conditions
 from bench.base import files
 from bench.comparison.rank import DEFAULT_METRIC, Ranking, costs_of
-from bench.comparison.rank_tables import average_ranks_table, costs_table, pairs_table, seed_pairs_table
+from bench.comparison.rank_tables import average_ranks_table, costs_table, pairs_table, table_of_pairs
 from bench.comparison.rank_text import answer
 from bench.comparison.write import picture_links, refuse_results
 from bench.present.files import save_figures, table_section, write_tables, writing
@@ -33,14 +33,14 @@ def _tables(ranking: Ranking) -> Iterator[Table]:
     if ranking.ranks is not None:
         yield average_ranks_table(ranking.ranks, ranking)
         yield pairs_table(ranking.ranks)
-    if seed_pairs := list(ranking.seed_pairs()):
-        yield seed_pairs_table(seed_pairs, ranking.metric)
+    if (pairs := table_of_pairs(ranking)) is not None:
+        yield pairs
     if costs_of(ranking):
         yield costs_table(ranking)
 
 
 def _figures(ranking: Ranking) -> Iterator[tuple[str, str, Any]]:
-    from bench.analysis.plots import against
+    from bench.analysis.plots import against, pairs_plot
     from bench.comparison import rank_draw as draw
     from bench.plots.draw import draw as draw_plot
     from bench.present.colours import styles_of
@@ -50,6 +50,9 @@ def _figures(ranking: Ranking) -> Iterator[tuple[str, str, Any]]:
         yield "critical-difference", "Average ranks", draw.critical_difference(ranking, ranking.ranks, styles=styles)
     if ranking.profile is not None:
         yield "profiles", "Performance profiles", draw.profiles(ranking, ranking.profile, styles=styles)
+    for section in ranking.sections if ranking.metric.name == DEFAULT_METRIC else ():
+        if (pairs := pairs_plot(section, ranking.variant)) is not None:
+            yield f"{pairs.name}-{slug(section.dataset)}", pairs.title, draw_plot(pairs, styles)
     for cost in costs_of(ranking):
         for dataset, cells in ranking.table.items():
             known = [cell for cell in cells.values() if cell.estimate(cost.name) and cell.estimate(DEFAULT_METRIC)]

@@ -1,12 +1,12 @@
 """What `bench compare` prints: 80 columns, the answer first, then the cells, then what differs."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
+from bench.analysis.ladder import MARGIN, judged, ordered
+from bench.analysis.pair_tables import pairs_table
 from bench.base.metrics import ACCURACY, BUILT_IN
 from bench.comparison.pairs import Comparison
-from bench.comparison.rank import seed_pair
-from bench.comparison.rank_text import MORE, seed_pairs_text
+from bench.comparison.rank_text import MORE, pairs_text
 from bench.comparison.sentences import answer, remarks, side_lines
 from bench.comparison.tables import SELECTED, best_table, cells_table, crossover_table
 from bench.present.columns import page_of, to_text, wrapped
@@ -41,15 +41,16 @@ def _pairs(comparison: Comparison) -> str:
     """Returns the table of two models by the accuracies of their seeds; empty where models are not what is compared."""
     if "model" not in comparison.apart:
         return ""
-    metric = BUILT_IN[ACCURACY]
-    found = [(cell, seed_pair(cell.a.dataset, cell.b, cell.a, metric=metric)) for cell in comparison.cells]
-    several = len(found) > len({cell.a.dataset for cell, _ in found})
-    seed_pairs = [
-        replace(each, dataset=f"{each.dataset}, {cell.label(comparison.shown, device=True)}") if several else each
-        for cell, each in found
-        if each is not None
-    ]
-    return seed_pairs_text(seed_pairs, metric)
+    several = len(comparison.cells) > len({cell.a.dataset for cell in comparison.cells})
+    rows = []
+    for cell in comparison.cells:
+        if cell.a.estimate(ACCURACY) is None or cell.b.estimate(ACCURACY) is None:
+            continue
+        where = f"{cell.a.dataset}, {cell.label(comparison.shown, device=True)}" if several else cell.a.dataset
+        rows += [(where, pair) for pair in judged(tuple(ordered([cell.a, cell.b])), margin=MARGIN)]
+    if not rows:
+        return ""
+    return pairs_text(pairs_table(rows, BUILT_IN[ACCURACY], name="pairs", title="Pairs of models", alone=True))
 
 
 def _batches(comparison: Comparison) -> Iterator[str]:

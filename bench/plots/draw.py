@@ -7,10 +7,11 @@ from typing import Any
 from bench.analysis.plots import Plot
 from bench.plots.curves import curves
 from bench.plots.lines import lines
+from bench.plots.pairs import pairs
 from bench.plots.points import against, rows
 from bench.present.colours import COLOURS, MARKERS, Style
 
-KINDS = {"strip": rows, "bars": rows, "against": against, "lines": lines, "curves": curves}
+KINDS = {"strip": rows, "bars": rows, "against": against, "lines": lines, "curves": curves, "pairs": pairs}
 
 
 def draw(plot: Plot, styles: Mapping[str, Style]) -> Any:

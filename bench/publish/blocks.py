@@ -1,13 +1,14 @@
 """The blocks that a document can have: each makes its content from results, anew each time."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os.path import normpath
 from pathlib import Path
 
 from bench.analysis.cells import Section
 from bench.analysis.conditions import environment_lines
 from bench.analysis.findings import answer
+from bench.analysis.ladder_words import ladder_table
 from bench.analysis.models_table import models_table
 from bench.analysis.trust import short
 from bench.base import files
@@ -88,10 +89,17 @@ def _summary(request: Request) -> Iterator[str]:
 def _answer(request: Request) -> Iterator[str]:
     """Which model is best, whether the difference is real, what it costs: the report's own words."""
     sections = request.sections()
-    texts = [text for section in sections if (text := answer(section))]
+    found = [each for section in sections if (each := answer(section))]
+    for each in found:
+        if each.ladder:
+            yield request.markup.strong(each.title)
+            yield request.markup.table(replace(ladder_table(each.ladder, name="ladder"), notes=()))
+        yield from map(request.markup.text, each.paragraphs)
     timings = short(result for section in sections for cell in section.cells for result in cell.ok)
-    texts = [*texts, timings] if texts and timings else texts
-    yield from map(request.markup.text, texts or ["Nothing was measured yet: no trial is ok."])
+    if not found:
+        yield request.markup.text("Nothing was measured yet: no trial is ok.")
+    elif timings:
+        yield request.markup.text(timings)
     yield from map(request.markup.text, conditions_lines(sections))
     yield request.origin(sections)
 

@@ -3,19 +3,20 @@
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.analysis.cells import Section
 from bench.analysis.conditions import environment_lines, fact_text, notes, reasons
-from bench.analysis.findings import answer, nothing
+from bench.analysis.findings import Answer, nothing
+from bench.analysis.ladder_words import QUESTION
 from bench.analysis.plots import Plot
 from bench.analysis.seeds_apart import of_seeds_apart
 from bench.analysis.trust import alarm, state
 from bench.base.records import Json, Result
-from bench.present.files import table_section
+from bench.present.files import MOST_ROWS, table_section
 from bench.present.format import listing, plural, printable, ranges
-from bench.present.tables import Table, escape_markdown
+from bench.present.tables import Table, escape_markdown, to_markdown
 from bench.report.decided import seeds_sentences
 from bench.results.doctor import Doctor
 from bench.results.frame import Latest
@@ -37,11 +38,18 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A section with its table and its plots."""
+    """A section: answer, table of models, plots. `ladder`, `pairs`: tables of its models; none where it has one."""
 
     section: Section
     table: Table
     plots: tuple[Plot, ...] = ()
+    answer: Answer | None = None
+    ladder: Table | None = None
+    pairs: Table | None = None
+
+    @property
+    def tables(self) -> list[Table]:
+        return [table for table in (self.ladder, self.pairs, self.table) if table is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,26 +87,37 @@ class Report:
         """What disturbed timings, and the command that measures those anew; both empty where nothing did."""
         return alarm(self.ok, again=command(self.suite) if self.suite is not None and self.suite.source else "")
 
-    def answers(self) -> list[str]:
-        """One paragraph a section."""
-        return [text for section in self.sections if (text := answer(section))] or [NOTHING]
-
 
 def page(report: Report) -> str:
     """The whole report as Markdown. Everything that comes from a suite or a result is escaped."""
-    blocks = [f"# {escape_markdown(report.title)}", *map(escape_markdown, report.answers())]
+    blocks = [f"# {escape_markdown(report.title)}"]
+    blocks += [block for part in report.parts for block in _answer(part)] or [NOTHING]
     if all(alarm := report.alarm()):
         blocks += [f"**{escape_markdown(alarm[0])}**", "    " + printable(alarm[1])]
     blocks.append("## What to know about these figures")
     blocks.append("\n".join(f"- {escape_markdown(text)}" for text in caveats(report)))
     for part in report.parts:
-        blocks += _part(part)
+        blocks += _section(part)
     for extra in report.extras:
         heading, *table = table_section(extra.table)
         blocks += [heading, escape_markdown(extra.text), *table]
     blocks += ["## Conditions", *_environments(report)]
     blocks += ["## How to do it again", *_again(report)]
     return "\n\n".join(blocks) + "\n"
+
+
+def _answer(part: Part) -> Iterator[str]:
+    """The ladder as a table, then what is said of it, the command in a block of its own."""
+    found = part.answer
+    if found is None:
+        return
+    if part.ladder is not None:
+        yield f"**{QUESTION}** {escape_markdown(part.ladder.title.removeprefix(QUESTION).strip())}"
+        yield to_markdown(replace(part.ladder, notes=()), most_rows=MOST_ROWS).rstrip()
+    for text in found.paragraphs:
+        yield "    " + printable(text) if text == found.command else escape_markdown(text)
+    if part.pairs is not None and len(part.pairs.rows) > 1:
+        yield f"Every pair: [CSV](tables/{part.pairs.name}.csv) · [Markdown](tables/{part.pairs.name}.md)"
 
 
 def caveats(report: Report) -> Iterator[str]:
@@ -167,7 +186,7 @@ def _unlike(facts: Sequence[Mapping[str, Json]]) -> str:
     )
 
 
-def _part(part: Part) -> Iterator[str]:
+def _section(part: Part) -> Iterator[str]:
     yield from table_section(part.table, title=part.section.title)
     for plot in part.plots:
         alt = escape_markdown(plot.alt).replace("[", "\\[").replace("]", "\\]")

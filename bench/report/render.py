@@ -12,21 +12,26 @@ from importlib import metadata
 from pathlib import Path
 
 from bench.analysis.cells import Section
+from bench.analysis.findings import answer
+from bench.analysis.ladder_words import ladder_table
+from bench.analysis.ladder_words import title as ladder_title
 from bench.analysis.models_table import models_table
+from bench.analysis.pair_tables import pairs_table
 from bench.analysis.plots import Plot, plots_of
 from bench.analysis.sections import sections_of, slugs_of
 from bench.base import files
 from bench.base.cache import cache_folder
+from bench.base.metrics import ACCURACY, BUILT_IN
 from bench.base.records import Json, Result, canonical_json, digest
 from bench.errors import BenchError
 from bench.present.colours import styles_of
 from bench.present.files import write_tables
 from bench.present.save_in_parallel import InParallel
-from bench.present.tables import write_frame
+from bench.present.tables import Table, write_frame
 from bench.registry import REPORT_FORMATS
 from bench.report import published_figures
 from bench.report.html import write  # registers the page
-from bench.report.page import Extra, Part, Report, Seen, page
+from bench.report.page import Extra, Part, Report, Seen, command, page
 from bench.report.weights_table import weights_table
 from bench.results.doctor import newest, stored
 from bench.results.frame import Latest, latest, other_axes, rows_frame
@@ -166,7 +171,8 @@ def _write(aside: Path, report: Report) -> tuple[str, ...]:
         sections = sections_of(report.latest.rows, report.suite)
         report = replace(report, extras=_extras(report, sections), parts=_parts(report, sections))
         write_tables(
-            [*(part.table for part in report.parts), *(extra.table for extra in report.extras)], aside / "tables"
+            [*(table for part in report.parts for table in part.tables), *(extra.table for extra in report.extras)],
+            aside / "tables",
         )
         drawn = any(part.plots for part in report.parts)
         note = _draw(aside / "plots", report, jobs) if drawn else ""
@@ -191,7 +197,22 @@ def _parts(report: Report, sections: Sequence[Section]) -> tuple[Part, ...]:
         )
         for section in sections
     }
-    return tuple(Part(section, tables[section], tuple(plots[section])) for section in sections)
+    again = command(suite) if suite is not None and suite.source else ""
+    return tuple(
+        part_of(section, tables[section], plots[section], slug=slugs[section], again=again) for section in sections
+    )
+
+
+def part_of(section: Section, table: Table, plots: Sequence[Plot], *, slug: str, again: str) -> Part:
+    """A section with the tables of its ladder, where it has two models or more."""
+    found = answer(section, again=again)
+    if found is None or found.ladder is None:
+        return Part(section, table, tuple(plots), found)
+    ladder = found.ladder
+    title = f"Pairs of models on {ladder_title(ladder).partition('  ')[2]}"
+    rows = [(section.dataset, pair) for pair in ladder.pairs]
+    pairs = pairs_table(rows, BUILT_IN[ACCURACY], name=f"pairs-{slug}", title=title)
+    return Part(section, table, tuple(plots), found, ladder_table(ladder, name=f"ladder-{slug}"), pairs)
 
 
 def _extras(report: Report, sections: Sequence[Section]) -> tuple[Extra, ...]:

@@ -1,12 +1,13 @@
-"""The table that a run prints when it is done: plain text, 80 columns, no colour codes."""
+"""What a run prints when it is done, the ladder first: plain text, 80 columns, no colour codes."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from bench.analysis.cells import Cell, Section, Variant, doubtful, scale_for
 from bench.analysis.conditions import reasons
-from bench.analysis.findings import answer, nothing
+from bench.analysis.findings import Answer, answer, nothing
 from bench.analysis.interval_words import SHORT, meanings, purpose
+from bench.analysis.ladder_text import ladder_lines, wrapped
 from bench.analysis.models_table import baseline_of
 from bench.analysis.ratios import basis, ratio
 from bench.analysis.sections import sections_of
@@ -14,7 +15,7 @@ from bench.analysis.seeds_apart import of_seeds_apart
 from bench.analysis.trust import MARK, alarm, mark, meaning, state
 from bench.base.metrics import ACCURACY, BUILT_IN, MEMORY, SPEED
 from bench.base.records import Result
-from bench.present.columns import aligned, page_of, wrapped
+from bench.present.columns import aligned, page_of
 from bench.present.format import (
     DASH,
     Scale,
@@ -35,7 +36,8 @@ from bench.results.frame import latest
 from bench.statistics.intervals import Estimate, Ratio
 from bench.suite.plan import Suite
 
-MOST_BLOCKS = 8
+MOST_SECTIONS = 3  # with their ladder and their table; the others have a line each
+MOST_LINES = 4  # of other settings and other sections
 NAME_WIDTH, LEAST_NAME = 24, 10
 DATASET_WIDTH = 36
 
@@ -48,32 +50,57 @@ def terminal_summary(
     width: int = 80,
     beside: str = "",
 ) -> str:
-    """What disturbed the timings, tables by data set, device and setting, the answer in words, where the report lies.
+    """What disturbed the timings, the ladders, the tables of their settings, where the report lies.
 
     `beside`: what is said of published figures, where the suite has some.
     """
     sections = sections_of(latest(results, suite).rows, suite)
-    baseline = suite.baseline if suite is not None else ""
     measured = [section for section in sections if section.measured]
-    short = short_names((section.dataset for section in measured), most=DATASET_WIDTH)
-    blocks = [(section, variant) for section in measured for variant in section.variants]
     ok = [result for section in measured for cell in section.cells for result in cell.ok]
-    what, again = alarm(ok, again=command(suite) if suite is not None and suite.source else "")
-    parts = [[*wrapped(what, width=width), printable_line(f"  {again}")] if what else []]
-    parts += [
-        _block(section, variant, short[section.dataset], baseline=baseline, width=width)
-        for section, variant in blocks[:MOST_BLOCKS]
-    ]
-    if len(blocks) > MOST_BLOCKS:
-        parts.append([f"… and {plural(len(blocks) - MOST_BLOCKS, 'other setting')}: see the report"])
+    again = command(suite) if suite is not None and suite.source else ""
+    what, retry = alarm(ok, again=again)
+    parts: list[list[str]] = [[*wrapped(what, width=width), printable_line(f"  {retry}")] if what else []]
+    answers = [found for section in measured if (found := answer(section, again=again))]
+    parts += [part for each in answers[:MOST_SECTIONS] for part in _answer(each, width)]
+    parts.append(_one_line_each(answers[MOST_SECTIONS:], width))
+    parts += _tables([each.section for each in answers[:MOST_SECTIONS]] or measured, suite, width)
     parts += [wrapped(nothing(section), width=width) for section in sections if not section.measured]
-    parts += [wrapped(answer(section), width=width) for section in measured]
     cells = [cell for section in measured for cell in section.cells]
-    if overs := meanings(cell.estimate(ACCURACY) for cell in cells):
-        parts += [wrapped(f"± of accuracies: {purpose(overs)}.", width=width)]
-    parts += [wrapped(of_seeds_apart(measured), width=width), wrapped(state(ok), width=width)]
+    overs = meanings(cell.estimate(ACCURACY) for cell in cells)
+    how = [*dict.fromkeys(each.how for each in answers), f"Accuracies: {purpose(overs)}." if overs else "", state(ok)]
+    parts += [wrapped(" ".join(filter(None, how)), width=width), wrapped(of_seeds_apart(measured), width=width)]
     parts += [wrapped(beside, width=width), [printable_line(f"report  {report_path}")] if report_path else []]
     return page_of(parts)
+
+
+def _answer(found: Answer, width: int) -> Iterator[list[str]]:
+    """The ladder of a section, what is said of it, and a line for each of the first other settings."""
+    lines = list(ladder_lines(found.ladder, width=width)) if found.ladder else []
+    lines += wrapped(found.opening, width=width)
+    yield [*lines, *([printable_line(f"  {found.command}")] if found.command else [])]
+    yield wrapped(" ".join(found.sentences), width=width)
+    lines = [line for text in found.others[:MOST_LINES] for line in wrapped(text, width=width, indent="  ")]
+    more = len(found.others) - MOST_LINES
+    yield [*lines, *([f"… and {plural(more, 'other setting')}: see the report"] if more > 0 else [])]
+
+
+def _one_line_each(answers: Sequence[Answer], width: int) -> list[str]:
+    """The answers of further sections, in a sentence each."""
+    lines = [
+        line
+        for each in answers[:MOST_LINES]
+        for line in wrapped(f"{each.section.title}: {each.headline}", width=width, indent="  ")
+    ]
+    more = len(answers) - MOST_LINES
+    return [*lines, *([f"… and {more} more: see the report"] if more > 0 else [])]
+
+
+def _tables(sections: Sequence[Section], suite: Suite | None, width: int) -> Iterator[list[str]]:
+    """The table of each of `sections`, at the setting of its ladder."""
+    short = short_names((section.dataset for section in sections), most=DATASET_WIDTH)
+    for section in sections:
+        baseline = suite.baseline if suite is not None else ""
+        yield _block(section, section.focus, short[section.dataset], baseline=baseline, width=width)
 
 
 def _block(section: Section, variant: Variant, dataset: str, *, baseline: str, width: int) -> list[str]:

@@ -20,7 +20,7 @@ from bench.base.metrics import ACCURACY, BUILT_IN
 from bench.base.records import Component, Result
 from bench.comparison.pairs import Comparison, compare_sides
 from bench.comparison.rank import rank
-from bench.comparison.rank_tables import costs_table, seed_pairs_table
+from bench.comparison.rank_tables import costs_table, table_of_pairs
 from bench.comparison.tables import cells_frame, cells_table
 from bench.comparison.text import comparison_text
 from bench.history.steps import trends_of
@@ -92,7 +92,7 @@ def test_a_terminal_says_it(make: ModuleType, over: Meaning) -> None:
     plan, results = results_of(make, over)
     text = terminal_summary(results, plan)
     assert f"± 95 % ({SHORT[over]})" in text
-    assert f"± of accuracies: 95 % interval for {FOR[over]}." in words(text)
+    assert f"Accuracies: 95 % interval for {FOR[over]}." in words(text)
     assert max(map(len, text.splitlines())) <= 80
 
 
@@ -102,16 +102,13 @@ def test_a_terminal_names_those_that_are_not_as_the_title_says(make: ModuleType)
     assert f"± of mlp: 95 % interval for {FOR['seeds_alone']}" in words(terminal_summary(old, plan))
 
 
-def test_the_answer_says_what_the_models_are_paired_over(make: ModuleType) -> None:
-    said = {
-        "recipe": "5 seeds and the test images)",
-        "split": "5 seeds, each with its own split)",
-        "seeds_alone": "5 seeds)",
-    }
-    for over, text in said.items():
-        plan, results = results_of(make, over)  # type: ignore[arg-type]
-        (section,) = sections_of(latest(results, plan).rows, plan)
-        assert f"paired over {text}" in answer(section)
+@EACH
+def test_the_answer_says_what_its_brackets_are_for(make: ModuleType, over: Meaning) -> None:
+    plan, results = results_of(make, over)
+    (section,) = sections_of(latest(results, plan).rows, plan)
+    found = answer(section)
+    assert found is not None
+    assert f"Brackets of accuracies: 95 % interval for {FOR[over]}." in found.text
 
 
 @EACH
@@ -130,7 +127,7 @@ def test_one_seed_has_the_interval_of_its_examples_and_decides_nothing(make: Mod
     plan, results = results_of(make, "recipe", seeds=[0])
     text = words(terminal_summary(results, plan))
     assert "n = 1 seed, ± 95 % (new images)" in text
-    assert "one seed cannot show whether that difference is real" in text
+    assert "one seed decides nothing" in text
     assert FOR["examples"] in text
 
 
@@ -193,11 +190,14 @@ def test_seeds_that_no_side_shares_are_not_compared(make: ModuleType) -> None:
 def test_a_ranking_says_it(make: ModuleType, over: Meaning) -> None:
     plan, results = results_of(make, over)
     ranking = rank(Folder("all", tuple(results), plan, (), frozenset({4})), metric=ACCURACY)
-    (pair,) = ranking.seed_pairs()
+    ((_, pair),) = ranking.pairs
     linear, mlp = cells_of(plan, results)
-    assert pair.difference == paired_difference(mlp, linear, metric=ACCURACY)
-    table = seed_pairs_table([pair], BUILT_IN[ACCURACY])
-    assert table.notes[0].startswith(f"Differences are paired by seed: mean and 95 % interval for {FOR[over]}.")
+    known = paired_difference(mlp, linear, metric=ACCURACY)
+    assert known is not None
+    assert pair.bracket == pytest.approx(known.ends)
+    table = table_of_pairs(ranking)
+    assert table is not None
+    assert table.notes[1] == f"Differences are paired by seed. Brackets: 95 %, for {FOR[over]}."
     assert any(FOR[over] in note for note in costs_table(ranking).notes)
 
 

@@ -61,7 +61,7 @@ def test_axes_are_those_of_the_suite_and_overrides_are_shown(make: ModuleType) -
     slow = [replace(t, train=replace(t.train, learning_rate=0.05)) if t.model.name == "cnn" else t for t in trials]
 
     class Overridden:
-        name, title, baseline, only, shard, source, axes = "x", "x", "linear", (), "", "", plan.axes
+        name, title, baseline, only, shard, source, axes, decisions = "x", "x", "linear", (), "", "", plan.axes, ()
 
         def trials(self) -> list[object]:
             return slow

@@ -121,7 +121,7 @@ def test_an_environment_has_one_id_in_every_command(make: ModuleType) -> None:
     sections = sections_of(latest(found, plan).rows, plan)
     titles = " ".join(section.title for section in sections)
     headings = " ".join(heading for heading, _ in environment_lines(sections, []))
-    texts = " ".join(answer(section) for section in sections)
+    texts = " ".join(found.title for section in sections if (found := answer(section)))
     for each in ids:
         assert each[:8] in titles
         assert each[:8] in headings

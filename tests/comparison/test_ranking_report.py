@@ -92,8 +92,8 @@ def test_nothing_is_ranked_by_disturbed_timings_and_everything_by_accuracies(mak
     assert (found.ranks, found.profile) == (None, None)
     assert flat(found).count("Doubtful: ") == 1
     assert "best average rank" not in flat(found)
-    assert {pair.dataset: 0 for pair in found.seed_pairs()}.keys() == {f"set{index}" for index in range(7)}
-    assert [{pair.first, pair.second} for pair in found.seed_pairs() if pair.dataset == "set2"] == [{"poor", "best"}]
+    assert {pair.dataset: 0 for pair in found.ratios}.keys() == {f"set{index}" for index in range(7)}
+    assert [{pair.first, pair.second} for pair in found.ratios if pair.dataset == "set2"] == [{"poor", "best"}]
     by_accuracy = ranked(spoilt)
     assert by_accuracy.ranks == ranked(whole).ranks
     costs = {cost.name: fronts(by_accuracy, cost) for cost in costs_of(by_accuracy)}
@@ -123,24 +123,27 @@ def test_a_model_that_is_missing_somewhere_is_not_ranked_but_profiled(make: Modu
     assert found.profile.shares[found.models.index("good")][-1] == pytest.approx(6 / 7)  # a failure is within no factor
 
 
-def test_pairs_of_seeds_say_the_floor_of_p(make: ModuleType) -> None:
-    (first, *_) = ranked(results(make, 1, seeds=5)).seed_pairs()
-    assert (first.first, first.second, first.probability) == ("best", "good", 1.0)
-    assert first.difference.excludes(0)
-    assert (first.test.p, first.test.smallest_p) == (0.0625, 0.0625)
-    text = flat(ranked(results(make, 1, seeds=5)))
-    assert "best − good 5 +0.0" in text
-    assert "0.0625*" in text
-    assert "with 5 seeds that differ p cannot go below 0.0625, whatever the models are; it takes 6" in text
-    assert "*" not in flat(ranked(results(make, 1, seeds=8)))
+def test_the_ladder_of_a_data_set_comes_first_and_its_pairs_are_a_table(make: ModuleType) -> None:
+    found = ranked(results(make, 1))
+    ((_, first), *_) = found.pairs
+    assert (first.upper.model, first.lower.model, first.verdict) == ("best", "good", "yes")
+    assert first.bracket is not None
+    text = flat(found)
+    assert text.index("Which model is best? set0 · cpu · 5 seeds 1 best 0.") < text.index("no claim of rank")
+    assert f"best − good 5 {first.mean * 100:+.1f} [" in text
+    assert "judged together: yes where p, adjusted by Holm, is at most 0.05 and the bracket excludes 0" in text
 
 
 def test_lower_is_better_turns_the_ranks(make: ModuleType) -> None:
     found = ranked(results(make, 7), metric="fit_seconds")
     assert found.ranks is not None
     assert found.ranks.names[0] == "poor"
-    first = next(iter(found.seed_pairs()))
-    assert (first.first, first.second, first.probability) == ("poor", "good", 1.0)
+    first = found.ratios[0]
+    assert (first.first, first.second, first.ratio.ratio) == ("poor", "good", pytest.approx(0.5))
+    losses = [replace(each, metrics={"test_loss": 1 - each.metrics["test_accuracy"]}) for each in results(make, 1)]
+    ((_, pair), *_) = ranked(losses, metric="test_loss").pairs
+    assert (pair.upper.model, pair.lower.model, pair.verdict) == ("best", "good", "yes")
+    assert pair.mean < 0
 
 
 def test_the_front_holds_what_nothing_beats(make: ModuleType) -> None:
@@ -177,8 +180,8 @@ def test_two_models_by_cell_are_paired_by_seed_too(make: ModuleType) -> None:
              for each in results(make, 1, models=("good", "best"))]  # fmt: skip
     found = compare_sides(*split(Folder("mine", tuple(timed), None, (), frozenset({1})), "model"))
     text = " ".join(comparison_text(found).split())
-    assert "best − good 5 +0.0" in text
-    assert "1.00 0.0625*" in text
+    assert "best − good 5 +" in text
+    assert "Each pair is judged alone: yes where p is at most 0.05" in text
 
 
 def test_one_model_is_no_ranking(make: ModuleType) -> None:
@@ -188,13 +191,8 @@ def test_one_model_is_no_ranking(make: ModuleType) -> None:
         ranked(results(make, 2), metric="acuracy")
 
 
-def test_models_that_are_equal_have_nothing_to_test(make: ModuleType) -> None:
+def test_models_that_are_equal_are_a_tie(make: ModuleType) -> None:
     equal = [replace(each, metrics=each.metrics | {"test_accuracy": 0.9}) for each in results(make, 1, seeds=3)]
-    text = flat(ranked(equal))
-    assert "* equal in every seed: nothing differs that could be tested" in text
-    assert "cannot go below" not in text
-    one = [replace(each, metrics=each.metrics | {"test_accuracy": 0.9 + 0.01 * (each.trial.seed == 0 and
-           each.trial.model.name == "best")}) for each in equal]  # fmt: skip
-    assert "* with 1 seed that differs p cannot go below 1, whatever the models are; it takes 6" in flat(ranked(one))
-    assert "1.," not in flat(ranked(one))
-    assert "1.*" not in flat(ranked(one))
+    found = ranked(equal)
+    assert {pair.verdict for _, pair in found.pairs} == {"tie"}
+    assert "beside poor: the same in every seed" in flat(found)

@@ -84,7 +84,7 @@ def test_blocks_say_what_disturbed_timings_and_mark_no_accuracy(make: ModuleType
         assert "disturbed" not in made(name, make.run_of(plan))
         assert (said in made(name, results)) == (name != "summary")  # of accuracies alone
     assert f"Disturbed timings: {said}. Accuracies are not affected." in made("answer", results)
-    assert "cnn is the most accurate" in made("answer", results)
+    assert "Best: cnn, by " in made("answer", results)
     assert "trains" in made("answer", make.run_of(plan))
     assert "trains" not in made("answer", results)
     table = made("summary", results, metric="test_accuracy,train_samples_per_second", columns="batch_size")
@@ -168,7 +168,7 @@ def test_blocks_of_other_results_are_left_alone(docs: Path, capsys: pytest.Captu
     publish(docs / "baseline", page)
     text = page.read_text()
     assert text.startswith(block("answer results=other"))
-    assert "On digits" in text
+    assert "**Which model is best? digits" in text
     assert "1 of other results left alone" in capsys.readouterr().out
     publish(docs / "other", written(docs / "two.md", block("answer results=other") + block("answer results=baseline")))
     assert "On digits" not in (docs / "two.md").read_text()
@@ -388,7 +388,7 @@ def test_restructuredtext_is_what_docutils_reads(make: ModuleType, tmp_path: Pat
     assert "The end." in shown
     assert "bench:" not in shown.replace("bench doctor", "").partition("bench:models")[0]
     kinds = [type(node).__name__ for node in tree.findall()]
-    assert kinds.count("table") == 2
+    assert kinds.count("table") == 3
     assert kinds.count("image") == 1
     assert "target" not in kinds
 

@@ -90,7 +90,8 @@ def test_links_of_the_page_lead_somewhere(whole: Whole) -> None:
 
 def test_order_of_the_page(whole: Whole) -> None:
     text = whole.text
-    parts = ["# Linear, two-layer MLP", "cnn is the most accurate", "## What to know", "## digits · cpu", "| model",
+    parts = ["# Linear, two-layer MLP", "**Which model is best?** digits · cpu", "|  1 | **cnn** |", "Best: cnn, by ",
+             "judged together", "tables/pairs-digits-cpu.csv", "## What to know", "## digits · cpu", "parameters |",
              "[![", "## digits · cuda", "## Conditions", "## How to do it again"]  # fmt: skip
     places = [text.index(part) for part in parts]
     assert places == sorted(places)

@@ -17,10 +17,13 @@ def test_the_table_of_a_run(make: ModuleType) -> None:
     plan = make.Plan(batch_sizes=(64, 256), devices=("cpu", "cuda"))
     text = terminal_summary(make.run_of(plan), plan, report_path="results/baseline/report/report.md")
     lines = text.splitlines()
-    assert lines[0].startswith("digits · cpu · batch size 64 ")
-    assert lines[0].endswith("n = 5 seeds, ± 95 % (seeds alone)")
-    assert lines[1].split()[:5] == ["model", "parameters", "accuracy", "samples/s", "×linear"]
-    assert lines[3].split()[:3] == ["mlp", "7,510", "0.953"]
+    assert lines[0] == "Which model is best?  digits · cpu · batch size 64 · 5 seeds"
+    assert lines[1].split()[:2] == ["1", "cnn"]
+    (at,) = (place for place, line in enumerate(lines) if line.startswith("digits · cpu · batch size 64 "))
+    assert lines[at].endswith("n = 5 seeds, ± 95 % (seeds alone)")
+    assert lines[at + 1].split()[:5] == ["model", "parameters", "accuracy", "samples/s", "×linear"]
+    assert lines[at + 3].split()[:3] == ["mlp", "7,510", "0.953"]
+    assert "Best at batch size 256: cnn, by " in text
     assert max(map(len, lines)) <= 80
     assert "\x1b" not in text
     assert "digits · cuda: nothing was measured: 30 skipped: cuda: no CUDA device on this machine." in " ".join(lines)
@@ -63,7 +66,18 @@ def test_nothing_yet(make: ModuleType) -> None:
 
 def test_many_settings_are_cut_and_say_so(make: ModuleType) -> None:
     plan = make.Plan(batch_sizes=tuple(range(1, 21)), seeds=(0, 1))
-    assert "and 12 other settings: see the report" in terminal_summary(make.run_of(plan), plan)
+    text = terminal_summary(make.run_of(plan), plan)
+    assert text.count("\nBest at batch size ") == 4
+    assert "\n… and 15 other settings: see the report\n" in text
+
+
+def test_of_many_data_sets_the_first_have_their_ladder_and_the_others_a_line(make: ModuleType) -> None:
+    plan = make.Plan(datasets=[Component(f"set{index}") for index in range(9)])
+    text = terminal_summary(make.run_of(plan), plan)
+    assert text.count("Which model is best?") == 3
+    assert "\nset3 · cpu: Best: cnn, by " in text
+    assert "\n… and 2 more: see the report\n" in text
+    assert sum(line.split()[:1] == ["model"] for line in text.splitlines()) == 3
 
 
 def test_long_names_and_many_axes_fit_the_terminal(make: ModuleType) -> None:
@@ -86,7 +100,7 @@ def test_long_names_and_many_axes_fit_the_terminal(make: ModuleType) -> None:
     lines = terminal_summary(results, plan, report_path="r.md").splitlines()
     assert [line for line in lines if len(line) > 80] == []
     assert any(line.startswith("hdf5(") and "…" in line for line in lines)
-    assert sum(line.split()[:1] == ["model"] for line in lines) == 8
+    assert sum(line.split()[:1] == ["model"] for line in lines) == 1
     assert "1 of 47 trials was disturbed: 1 ran beside other programs and 1 was" in " ".join(lines)
 
 
@@ -105,7 +119,7 @@ def test_twenty_of_twenty_disturbed_say_so_once_above_the_table(make: ModuleType
     assert text.count("beside other programs") == 1
     assert "times as fast" not in text
     rows = [line for line in lines if line.startswith(("linear ", "mlp ", "cnn ")) and "±" in line]
-    assert len(rows) == 6
+    assert len(rows) == 3
     for row in rows:
         assert "†" not in row[: row.index("±") + 8]  # the accuracy
         assert row.count(" †") == 3  # samples/s, ratio, fit
@@ -148,7 +162,8 @@ def test_seeds_of_timings_stand_beside_those_of_accuracies(make: ModuleType) -> 
 def test_two_models_have_two_names(make: ModuleType, models: list[Component], rows: list[str] | None) -> None:
     plan = make.Plan(models=models, baseline=models[0].name)
     lines = terminal_summary(make.run_of(plan), plan).splitlines()
-    table = lines[2 : 2 + len(models)]
+    (head,) = (place for place, line in enumerate(lines) if line.split()[:1] == ["model"])
+    table = lines[head + 1 : head + 1 + len(models)]
     names = [re.split(r"\s{2,}", line)[0] for line in table]
     assert len(set(names)) == len(models)
     assert rows is None or names == rows

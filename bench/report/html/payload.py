@@ -26,6 +26,7 @@ from bench.present.colours import COLOURS, SHAPES, styles_of
 from bench.present.format import Scale, axis_text, head, mean_text, printable_lines
 from bench.present.names import short_list
 from bench.present.tables import Table
+from bench.report.html.answers import answers_of
 from bench.report.html.details import Details
 from bench.report.page import Extra, Report, caveats, command
 from bench.results.frame import Row
@@ -71,7 +72,7 @@ def _data(report: Report) -> dict[str, Json]:
     styles = styles_of(cell.model for section in sections for cell in section.cells)
     return {
         "title": report.title,
-        "answers": report.answers(),
+        "answers": answers_of(report.parts),
         "alarm": report.alarm(),
         "caveats": list(caveats(report)),
         "left_out": shared.left_out(),

@@ -15,7 +15,8 @@ from bench.analysis.sections import sections_of
 from bench.base.records import Result
 from bench.report.html.payload import payload
 from bench.report.html.write import page_html
-from bench.report.page import Part, Report
+from bench.report.page import Report
+from bench.report.render import part_of
 from bench.results.frame import latest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -24,8 +25,11 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 def report_of(plan: Any, results: Sequence[Result], folder: Path) -> Report:
     """What `render` hands to the formats of a whole report."""
     found = latest(results, plan)
-    parts = tuple(Part(each, models_table(each, name="models")) for each in sections_of(found.rows, plan))
-    return Report(folder, plan, found, parts=parts)
+    parts = (
+        part_of(each, models_table(each, name="models"), (), slug=f"{place}", again="")
+        for place, each in enumerate(sections_of(found.rows, plan))
+    )
+    return Report(folder, plan, found, parts=tuple(parts))
 
 
 Writer = Callable[[Any, Sequence[Result], Path], Path]

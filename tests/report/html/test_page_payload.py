@@ -139,9 +139,30 @@ def test_what_is_too_much_is_left_out_and_said(
     assert "those of 2 others" in re.sub(r"\s+", " ", path.read_text(encoding="utf-8"))
 
 
+def test_the_ladder_of_each_section_stands_first(make: ModuleType, write: Any, tmp_path: Path) -> None:
+    plan = make.Plan(datasets=[Component(f"set{index}") for index in range(3)], batch_sizes=(64, 256))
+    path = write(plan, make.run_of(plan), tmp_path)
+    _, data = read(path)
+    assert [each["title"] for each in data["answers"]] == [
+        f"Which model is best?  set{index} · cpu · batch size 64 · 5 seeds" for index in range(3)
+    ]
+    assert [each["open"] for each in data["answers"]] == [True, True, False]
+    first = data["answers"][0]
+    assert [rung["model"] for rung in first["rungs"]] == ["cnn", "mlp", "linear"]
+    assert [rung["best"] for rung in first["rungs"]] == [True, False, False]
+    assert first["rungs"][1]["known"].startswith("behind cnn: yes, by ")
+    assert first["before"].startswith("Best: cnn, by ")
+    assert any(text.startswith("Best at batch size 256: cnn") for text in first["after"])
+    assert first["matrix"]["columns"] == ["cnn", "mlp"]
+    assert [row["model"] for row in first["matrix"]["rows"]] == ["mlp", "linear"]
+    html = path.read_text(encoding="utf-8")
+    assert html.index("Which model is best?") < html.index('id="results"')
+    assert html.count('<table class="duels">') == 3
+
+
 def test_nothing_was_run_yet(make: ModuleType, write: Any, tmp_path: Path) -> None:
     _, data = read(write(make.Plan(), [], tmp_path))
-    assert data["answers"] == [NOTHING]
+    assert [(each["before"], each["rungs"], each["matrix"]) for each in data["answers"]] == [(NOTHING, [], None)]
     assert {trial["status"] for trial in data["trials"]} == {"missing"}
 
 

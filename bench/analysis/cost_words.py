@@ -1,0 +1,106 @@
+"""What the models of a ladder cost, in short sentences: speed, memory, time to the target accuracy; with how far the
+timings are to be trusted."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from bench.analysis.cells import Cell
+from bench.analysis.ladder import Ladder
+from bench.analysis.ratios import ratio
+from bench.base.metrics import MEMORY, SPEED
+from bench.present.format import Scale, figure, listing, plural, scale_of, times
+from bench.results.timing import DISTURBED, GOOD
+from bench.statistics.intervals import Ratio
+
+TARGET = "time_to_target_seconds"
+MOST_NAMED = 4  # models, in a sentence
+
+
+def costs(ladder: Ladder) -> Iterator[str]:
+    """The sentences; none of what was not measured."""
+    for text in (_speed(ladder), _memory(ladder), _target(ladder)):
+        if text:
+            yield text
+
+
+def is_timed(cell: Cell) -> bool:
+    """Whether something may be said of its speed."""
+    return cell.estimate(SPEED) is not None and not cell.disturbed
+
+
+def _mean(cell: Cell, metric: str) -> float:
+    found = cell.estimate(metric)
+    return found.mean if found else 0.0
+
+
+def _speed(ladder: Ladder) -> str:
+    """Which model trains fastest: how many times the best one, or the next where it is the best; how it was timed."""
+    best = ladder.best
+    if best.estimate(SPEED) is None:
+        return ""
+    if best.disturbed:
+        return f"Speed: nothing is said, most timings of {best.model} were disturbed."
+    timed = sorted(filter(is_timed, ladder.cells), key=lambda cell: -_mean(cell, SPEED))
+    if len(timed) < 2:
+        return ""
+    fastest = timed[0]
+    other = timed[1] if fastest is best else best
+    found = ratio(fastest, other, metric=SPEED)
+    return f"{_faster(fastest, other, found, also=fastest is best)} {_trust(timed, found)}" if found else ""
+
+
+def _faster(fast: Cell, slow: Cell, found: Ratio, *, also: bool) -> str:
+    much = times(found.ratio, found.low, found.high)
+    if found.low is None:
+        return f"{fast.model} {'also ' if also else ''}trains fastest: {much} times {slow.model}, of one seed."
+    if not found.excludes(1):
+        return f"Fastest: not shown, {fast.model} trains at {much} times the speed of {slow.model}."
+    return f"{fast.model} {'also ' if also else ''}trains fastest: {much} times {slow.model}."
+
+
+def _trust(cells: Sequence[Cell], found: Ratio) -> str:
+    """`Speeds: measured by turns, good.`"""
+    how = {"seeds": "by turns", "rounds": "by turns, in the rounds of one seed", "processes": "one after the other"}
+    words = Counter(timing.word for cell in cells for timing in cell.timings if timing.word)
+    state = "good"
+    if set(words) != {GOOD}:
+        rest = [f"{words[word]} {word}" for word in ("rough", DISTURBED) if words[word]]
+        state = listing([f"{words[GOOD]} of {words.total()} good", *rest])
+    return f"Speeds: measured {how[found.over]}, {state}." if words else ""
+
+
+def _memory(ladder: Ladder) -> str:
+    """What the best one takes, and the one that takes least."""
+    for metric in MEMORY:
+        known = [cell for cell in ladder.cells if cell.estimate(metric)]
+        if ladder.best not in known or len(known) < 2:
+            continue
+        least = min(known, key=lambda cell: _mean(cell, metric))
+        what = "Device memory" if metric == MEMORY[0] else "Memory"
+        scale = scale_of("bytes", [_mean(cell, metric) for cell in (ladder.best, least)])
+        texts = [_figure(cell, metric, scale) for cell in (ladder.best, least)]
+        if texts[0] == texts[1]:
+            return f"{what}: {ladder.best.model} {texts[0]}, and none takes less."
+        return f"{what}: {ladder.best.model} {texts[0]}, least {least.model} {texts[1]}."
+    return ""
+
+
+def _target(ladder: Ladder) -> str:
+    """The training time to the target accuracy of each model whose seeds all reached it, the fastest first."""
+    target = ladder.best.trial.measure.target_accuracy
+    cells = [cell for cell in ladder.cells if not cell.disturbed]
+    reached = sorted((cell for cell in cells if cell.estimate(TARGET)), key=lambda cell: _mean(cell, TARGET))
+    if target is None or not reached:
+        return ""
+    scale = scale_of("seconds", [_mean(cell, TARGET) for cell in reached])
+    texts = [f"{cell.model} {_figure(cell, TARGET, scale)}" for cell in reached[:MOST_NAMED]]
+    late = [cell.model for cell in cells if cell not in reached]
+    named = late if len(late) <= MOST_NAMED else [*late[: MOST_NAMED - 1], plural(len(late) - MOST_NAMED + 1, "other")]
+    missed = f"; not every seed of {listing(named)} reached it" if late else ""
+    return f"Time to an accuracy of {target:g}: {', '.join(texts)}{missed}."
+
+
+def _figure(cell: Cell, metric: str, scale: Scale) -> str:
+    found = cell.estimate(metric)
+    assert found is not None
+    return f"{figure(found.mean, scale, ends=found.ends, form='mean')} {scale.unit}"
