@@ -46,16 +46,21 @@ def _speed(ladder: Ladder) -> str:
     fastest = timed[0]
     other = timed[1] if fastest is best else best
     found = ratio(fastest, other, metric=SPEED)
-    return f"{_faster(fastest, other, found, also=fastest is best)} {_trust(timed, found)}" if found else ""
+    disturbed = [cell.model for cell in ladder.cells if cell.estimate(SPEED) and cell.disturbed]
+    text = _faster(fastest, other, found, also=fastest is best, unknown=disturbed) if found else ""
+    return f"{text} {_trust(timed, found)}" if found else ""
 
 
-def _faster(fast: Cell, slow: Cell, found: Ratio, *, also: bool) -> str:
-    much = times(found.ratio, found.low, found.high)
-    if found.low is None:
-        return f"{fast.model} {'also ' if also else ''}trains fastest: {much} times {slow.model}, of one seed."
-    if not found.excludes(1):
-        return f"Fastest: not shown, {fast.model} trains at {much} times the speed of {slow.model}."
-    return f"{fast.model} {'also ' if also else ''}trains fastest: {much} times {slow.model}."
+def _faster(fast: Cell, slow: Cell, found: Ratio, *, also: bool, unknown: Sequence[str]) -> str:
+    """`unknown`: the models whose timings were disturbed, of which one may be faster."""
+    much, one = times(found.ratio, found.low, found.high), ", of one seed" if found.low is None else ""
+    named = unknown if len(unknown) <= MOST_NAMED else [*unknown[: MOST_NAMED - 1], "others"]
+    but = f" Nothing is said of the speed of {listing(list(named))}: most timings were disturbed." if unknown else ""
+    if found.low is not None and not found.excludes(1):
+        return f"Fastest: not shown, {fast.model} trains at {much} times the speed of {slow.model}.{but}"
+    if unknown:
+        return f"{fast.model} trains at {much} times the speed of {slow.model}{one}.{but}"
+    return f"{fast.model} {'also ' if also else ''}trains fastest: {much} times {slow.model}{one}."
 
 
 def _trust(cells: Sequence[Cell], found: Ratio) -> str:

@@ -149,16 +149,6 @@ def paired_t_interval(
     return t_interval(_differences(a, b), bounds=bounds.of_differences, overlap=overlap, confidence=confidence)
 
 
-def probability_better(a: ArrayLike, b: ArrayLike) -> float:
-    """P(A > B) over pairs, (n,) each: the share of pairs in which `a` is greater, a tie counting half.
-
-    Paired form of the probability of improvement (Agarwal et al. 2021; Vargha & Delaney 2000).
-    Raises ValueError where the two are not of the same length, empty, or not finite.
-    """
-    differences = _differences(a, b)
-    return float(np.mean((differences > 0) + 0.5 * (differences == 0)))
-
-
 def log_ratio(a: ArrayLike, b: ArrayLike, *, confidence: float = 0.95) -> Ratio:
     """How many times `a` (n,) is `b` (m,), all positive and independent: geometric means, and Welch's interval of
     the difference of the logarithms, taken back by exp (Kalibera & Jones 2013; Welch 1947).

@@ -12,7 +12,6 @@ from bench.base.metrics import BOUNDS, BUILT_IN, Bounds, Metric
 from bench.statistics.intervals import (
     log_ratio,
     paired_t_interval,
-    probability_better,
     t_interval,
     t_quantile,
 )
@@ -69,10 +68,6 @@ def test_paired_interval_is_that_of_the_differences() -> None:
     reference = stats.ttest_rel(a, b).confidence_interval(0.95)
     assert (found.low, found.high) == (pytest.approx(reference.low), pytest.approx(reference.high))
     assert found.excludes(0)
-
-
-def test_probability_better_counts_a_tie_half() -> None:
-    assert probability_better([1, 2, 3, 4], [0, 2, 4, 3]) == pytest.approx((1 + 0.5 + 0 + 1) / 4)
 
 
 def test_log_ratio_by_hand_and_by_scipy() -> None:
