@@ -12,12 +12,11 @@ from bench.statistics.accuracies import accuracy_difference, accuracy_evidence
 from bench.statistics.evidence import Evidence, evidence_of
 from bench.statistics.intervals import paired_t_interval, t_interval
 
-DRAW = np.random.default_rng(8)
-DIFFERENCES = DRAW.normal(0.6, 1, 7)
+DIFFERENCES = np.random.default_rng(8).normal(0.6, 1, 7)
 
 
 def right(seeds: int, share: float) -> np.ndarray:
-    return DRAW.random((seeds, 300)) < share
+    return np.random.default_rng([seeds, round(1000 * share)]).random((seeds, 300)) < share
 
 
 def test_without_overlap_it_is_students_test() -> None:

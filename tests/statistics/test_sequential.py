@@ -21,7 +21,10 @@ from bench.statistics.sequential import (
     tells_apart,
 )
 
-DRAW = np.random.default_rng(4)
+
+@pytest.fixture
+def draw() -> np.random.Generator:
+    return np.random.default_rng(4)
 
 
 def mixture(values: np.ndarray) -> float:
@@ -37,8 +40,8 @@ def mixture(values: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("n", [4, 6, 12])
-def test_at_the_end_of_its_interval_the_mixture_reaches_one_over_alpha(n: int) -> None:
-    values, alpha = DRAW.normal(0.3, 1, n), 0.1
+def test_at_the_end_of_its_interval_the_mixture_reaches_one_over_alpha(n: int, draw: np.random.Generator) -> None:
+    values, alpha = draw.normal(0.3, 1, n), 0.1
     found = sequential_test(values, alpha=alpha)
     assert found.low is not None
     assert found.high is not None
@@ -46,8 +49,8 @@ def test_at_the_end_of_its_interval_the_mixture_reaches_one_over_alpha(n: int) -
         assert mixture(values - end) == pytest.approx(1 / alpha, rel=1e-4)
 
 
-def test_what_it_says() -> None:
-    noise = DRAW.normal(0, 1, 20)
+def test_what_it_says(draw: np.random.Generator) -> None:
+    noise = draw.normal(0, 1, 20)
     noise -= noise.mean()
     assert sequential_test(noise + 3).outcome == "different"
     assert sequential_test(noise, within=0.1).outcome == "undecided"
@@ -73,10 +76,12 @@ def test_alpha_is_a_probability(alpha: float) -> None:
         sequential_test([1, 2, 3], alpha=alpha)
 
 
-def test_looked_at_after_each_of_30_seeds_it_is_false_in_less_than_5_per_cent(rounds: Callable[..., int]) -> None:
+def test_looked_at_after_each_of_30_seeds_it_is_false_in_less_than_5_per_cent(
+    rounds: Callable[..., int], draw: np.random.Generator
+) -> None:
     """A t-interval that is looked at as often: about 26 %."""
     repeats = rounds(20_000, few=2_000)
-    values = DRAW.normal(0, 1, (repeats, 30))
+    values = draw.normal(0, 1, (repeats, 30))
     false = np.zeros(repeats, dtype=bool)
     looked = np.zeros(repeats, dtype=bool)
     for n in range(2, 31):
@@ -111,16 +116,16 @@ def test_how_many_seeds_would_decide_by_what_is_there() -> None:
     assert seeds_to_be_alike(noisy, alpha=0.05, within=0.005, most=30) is None
 
 
-def test_where_nothing_is_shared_the_interval_is_that_of_the_seeds() -> None:
-    values = DRAW.normal(0.3, 1, 12)
+def test_where_nothing_is_shared_the_interval_is_that_of_the_seeds(draw: np.random.Generator) -> None:
+    values = draw.normal(0.3, 1, 12)
     test = sequential_test(values, alpha=0.02)
     assert test.high is not None
     assert half_with_shared(evidence_of(values), 0.02) == pytest.approx(test.high - test.mean)
 
 
-def test_what_seeds_share_stays_in_the_interval_and_more_seeds_do_not_tell() -> None:
-    values = DRAW.normal(0.0, 1, 12)
-    values += 0.9 - values.mean()
+def test_what_seeds_share_stays_in_the_interval_and_more_seeds_do_not_tell(draw: np.random.Generator) -> None:
+    values = draw.normal(0.0, 1, 12)
+    values = 0.9 + (values - values.mean()) / values.std(ddof=1)
     plain, shared = evidence_of(values), evidence_of(values, overlap=0.25)
     wide = half_with_shared(shared, 0.05)
     expected = half_with_shared(plain, 0.05) ** 2 + stats.t.ppf(0.975, 11) ** 2 * plain.own * 12 * 0.25
