@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -69,9 +70,10 @@ def test_fuzz_a_little(target: str) -> None:
     assert "kinds of faults: 0" in done.stdout
 
 
-def test_soak_a_little() -> None:
-    """One attack of each kind."""
-    command = [sys.executable, str(HERE / "soak.py"), "3", "--seed", "5"]
+def test_soak_a_little(rounds: Callable[..., int]) -> None:
+    """One attack of each kind, with `--rounds most`: it takes minutes. Else one."""
+    attacks = rounds(1, few=1, most=3)
+    command = [sys.executable, str(HERE / "soak.py"), str(attacks), "--seed", "5"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "every trial exactly once in every round" in done.stdout

@@ -25,7 +25,7 @@ from tests.statistics.seeds_until_decided import new_examples
 
 MOST, SD = 30, 0.01
 # Rounds, of which those of six models take 0.5 s each.
-ROUNDS_MOST, MANY, FEW = {2: 2000, 3: 1000, 6: 400}, {2: 200, 3: 100, 6: 12}, {2: 24, 3: 16, 6: 5}
+ROUNDS_MOST, MANY, FEW = {2: 2000, 3: 1000, 6: 400}, {2: 120, 3: 60, 6: 8}, {2: 24, 3: 16, 6: 5}
 Draw = Callable[[int, int], np.ndarray]  # models, seeds -> accuracies
 
 
