@@ -166,7 +166,9 @@ class _Started:
 
     def end_what_is_left(self) -> None:
         """Once it has ended itself: ends what it has left running."""
-        kernel.end_children(lambda child: f"BENCH_MARK={self._mark}".encode() in kernel.environment_of(child))
+        mark = f"BENCH_MARK={self._mark}".encode()
+        kernel.end_children(lambda child: mark in kernel.environment_of(child))
+        kernel.end_marked(mark)
         kernel.adopt_orphans(on=False)  # a notebook's other processes are not ours
 
 
