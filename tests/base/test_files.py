@@ -24,8 +24,8 @@ COPIES = ("shutil.copy", "shutil.move")
 OTHERS: dict[str, tuple[set[str], str]] = {
     "bench/base/files.py": ({"os.open", "os.fdopen", "shutil.copyfileobj"}, "the one way"),
     "bench/base/hdf5.py": ({"h5py.File"}, "the one way to HDF5: after files.opened has looked at it"),
-    "bench/base/kernel.py": ({"path.read_text", "Path(f'/proc/{child}/environ').read_bytes", "os.open"},
-                             "files of the kernel; /dev/null"),
+    "bench/base/kernel.py": ({"path.read_text", "Path(f'/proc/{child}/environ').read_bytes",
+                              "Path(f'/proc/{pid}/environ').read_bytes", "os.open"}, "files of the kernel; /dev/null"),
     "bench/worker/catalogue/plugins.py": ({"os.open"}, "/dev/null"),
     "bench/results/status.py": ({"Path('/proc/sys/kernel/random/boot_id').read_text",
                                  "Path(f'/proc/{pid}/stat').read_text"}, "files of the kernel"),
