@@ -50,7 +50,6 @@ def duel(
     from bench.execute.signals import Stopped
 
     options = Options(
-        until_decided=False,
         suite=suite,
         sets=set_ or (),
         only=only or (),

@@ -57,6 +57,7 @@ def duel(
 
     Raises BenchError for the user's mistakes, Stopped on a signal.
     """
+    options = replace(options, until_decided=False)  # which seeds run is said here, not by the suite's [decide]
     with signals_raise(), ExitStack() as stack:
         file = read(options)
         folder = new_folder(options.results, file.name)

@@ -4,7 +4,7 @@ A source is one factor, each of its seeds a level, drawn at random. What is esti
 trainings that differ in that source alone: its own effect and all that depends on what it meets. It is what the mean of
 k trainings that differ in it has 1/k of: the part that repeats would average away.
 
-Where each source was varied alone (Bouthillier et al. 2021, arXiv 2103.03098, section on sources of variation) this is
+The question is that of Bouthillier et al. 2021 (arXiv 2103.03098). Where each source was varied alone this is
 the plain sd, at one setting of the others. Where sources are crossed it is averaged over the settings of the others,
 from the sums of squares of an analysis of variance with random effects (Searle, Casella & McCulloch 1992, chapter 4).
 """

@@ -176,6 +176,18 @@ def test_a_cell_that_is_decided_is_measured_no_more(gate: Any, played: Played) -
     assert [seed for model, seed in played.seeds if model == "linear"] == [7 + n for n in range(counts["linear"])]
 
 
+@pytest.mark.parametrize("words", [("gate",), ("duel", "--rounds", "1")])
+def test_the_suites_own_rounds_of_seeds_are_none_of_theirs(
+    command: Any, suite: Path, played: Played, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    suite.write_text(f"{SUITE}\n[decide]\nmost_seeds = 8\n")
+    name, *rest = words
+    assert command(name, suite, "--against", sys.executable, *rest).code == 0
+    found = folders_of(tmp_path / "results" / "mine-duel")
+    assert found is not None
+    assert [json.loads((side / "suite.json").read_text()).get("decide") for side in found] == [None, None]
+
+
 def test_it_ends_in_time(gate: Any, played: Played, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
 

@@ -148,6 +148,8 @@ class SharedTurns(Turns):
         turn = self._wait(timed_seconds=0.0)
         watch.stretch_begins(leads_in=True)
         self._take(turn)
+        if not self.leads_in:  # one step is left: it is timed
+            watch.lead_in_ends()
         self.asleep_nanoseconds = asleep + time.perf_counter_ns() - before
 
     def _lead_in_ends(self, watch: Watch) -> None:

@@ -101,6 +101,17 @@ def test_what_threads_wait_in_a_lead_in_disturbs_nothing(clock: Clock, monkeypat
     assert watch.contention.wall_seconds == pytest.approx(timed)
 
 
+def test_of_a_turn_without_a_lead_in_all_counts(clock: Clock) -> None:
+    """One step is left for it."""
+    shared, _ = begun(clock, {"round": 0, "share": 0.5}, {"round": 1, "share": 1.0}, steps=3)
+    watch = Watch()
+    watch.stretch_begins(leads_in=shared.leads_in)
+    parts = taken(shared, iter([[0, 1, 2]]), clock, step=30 * MILLISECOND, watch=watch)
+    assert parts == [(0, 1, False), (0, 1, True), (1, 1, True)]
+    watch.stretch_ends()
+    assert watch.contention.wall_seconds == pytest.approx([0.03, 0.03])
+
+
 def test_a_stretch_that_is_all_lead_in_is_not_counted(clock: Clock) -> None:
     shared, _ = begun(clock, {"round": 0, "share": 1.0})
     watch = Watch()
