@@ -2,6 +2,8 @@
 
 import sys
 
+from bench.worker.measure import environment as _first  # noqa: F401  it reads the allowed cores: before torch
+
 
 def main() -> None:
     """Called by the parent only."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from bench.worker.measure.environment import physical_cores
 
 SUITE = """
@@ -22,6 +24,14 @@ from bench.registry import metric
 def threads_of_worker(logits, labels):
     return torch.get_num_threads()
 """
+
+
+def test_threads_that_are_bound_to_cores_are_as_many(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    # OpenMP binds the first thread as soon as torch is imported: from then on that thread may use one core.
+    monkeypatch.setenv("OMP_PROC_BIND", "true")
+    monkeypatch.setenv("OMP_PLACES", "threads")
+    (result,) = bench.run(SUITE.replace("[0, 1, 2]", "[0]"), plugin=PLUGIN)
+    assert result.threads == result.metrics["threads_of_worker"] == physical_cores()
 
 
 def test_the_workers_count_is_the_records(bench: Any) -> None:

@@ -37,10 +37,14 @@ NVIDIA = (Path("/dev/nvidiactl"), Path("/dev/dxg"))
 PACKAGES = ("torch", "torchvision", "numpy", "h5py", "scikit-learn", "pandas", "matplotlib")
 
 
+# Read before torch is imported (bench.worker.__main__): OpenMP then binds this thread to one core, where the user asks
+# for that (OMP_PROC_BIND), and a trial that looked later trained on one thread where its conditions said two.
+ALLOWED_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+
+
 def physical_cores() -> int:
-    """Physical cores that this process may use: no more than its CPU affinity allows."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
-    return max(1, min(psutil.cpu_count(logical=False) or allowed, allowed))
+    """Physical cores that this process may use: no more than the CPU affinity that it began with allows."""
+    return max(1, min(psutil.cpu_count(logical=False) or ALLOWED_CORES, ALLOWED_CORES))
 
 
 def cpu_model() -> str:
