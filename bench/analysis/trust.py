@@ -33,7 +33,7 @@ def mark(metric: Metric, found: Sequence[Timing]) -> str:
 def meaning(marks: Iterable[str]) -> str:
     """What those of `marks` mean that are there; empty where none is."""
     kinds = {each[:2] for each in marks if each}
-    some = f"; (2 {MARK}): those of 2 seeds" if " (" in kinds else ""
+    some = f"; (n {MARK}): those of n seeds" if " (" in kinds else ""
     return f"{MARK}: timings that were disturbed{some}." if kinds else ""
 
 

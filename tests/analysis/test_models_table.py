@@ -186,7 +186,7 @@ def test_disturbed_timings_are_marked_and_counted_and_accuracies_never(make: Mod
         assert [each.text for each in column(table, metric)] == [each.text for each in column(whole, metric)]
     assert [cell.text.endswith("†") for cell in column(table, "ratio")] == [False, False, True]
     assert (
-        "†: timings that were disturbed; (2 †): those of 2 seeds. 7 of 15 trials ran beside other programs. Accuracies "
+        "†: timings that were disturbed; (n †): those of n seeds. 7 of 15 trials ran beside other programs. Accuracies "
         "are not affected." in table.notes
     )
     assert "†" not in to_csv(table)
