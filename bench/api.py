@@ -17,7 +17,9 @@ LISTS = frozenset({"sets", "only", "plugins"})
 
 
 def run(suite: str | Path, *, results: str | Path = "results", **options: Any) -> "pd.DataFrame":
-    """Run a suite file as `bench run` does and give its trials, one row each (see `load`).
+    """Run a suite as `bench run` does and give its trials, one row each (see `load`).
+
+    `suite`: a suite file, or the name of one that comes with bench ("baseline").
 
     `options`: sets, only, data_root, executor, shard, fresh, retry, plugins, timeout_seconds, budget ("30m"),
     wait_quiet ("5m"), until_decided, address, place, as on the command line. Raises BenchError for a mistake in the
@@ -26,6 +28,7 @@ def run(suite: str | Path, *, results: str | Path = "results", **options: Any) -
     from bench.execute.prepare import Options
     from bench.execute.progress import make_voice
     from bench.run_suite import run_suite
+    from bench.suite.shipped import suite_file
 
     known = {field.name for field in fields(Options)} - {"suite", "results"}
     if unknown := sorted(set(options) - known):
@@ -35,7 +38,7 @@ def run(suite: str | Path, *, results: str | Path = "results", **options: Any) -
         options[name] = (options[name],) if isinstance(options[name], str) else tuple(options[name])
     if options.get("data_root") is not None:
         options["data_root"] = Path(options["data_root"])
-    ran = run_suite(Options(suite=Path(suite), results=Path(results), **options), voice=make_voice())
+    ran = run_suite(Options(suite=suite_file(Path(suite)), results=Path(results), **options), voice=make_voice())
     return load(ran.store.folder)
 
 

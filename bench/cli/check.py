@@ -12,6 +12,7 @@ from bench.base import files
 from bench.cli import options as opt
 from bench.errors import EXIT_OK, EXIT_TRIALS, BenchError, escaped
 from bench.present.format import plural
+from bench.suite.shipped import suite_or_results
 
 if TYPE_CHECKING:
     from bench.results.check import Checked, Finding
@@ -21,7 +22,10 @@ INDENT, SHOWN = 12, 20  # characters before a text; findings of a kind
 
 
 def check(
-    target: Annotated[Path, typer.Argument(metavar="RESULTS", help="A folder of results, or a suite file.")],
+    target: Annotated[
+        Path,
+        typer.Argument(metavar="RESULTS", help="A folder of results, or a suite.", callback=suite_or_results),
+    ],
     repair: Annotated[
         bool, typer.Option("--repair", help="Move damaged lines into trials/*.damaged; change nothing else.")
     ] = False,

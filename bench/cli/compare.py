@@ -7,10 +7,14 @@ import typer
 
 from bench.cli import options as opt
 from bench.errors import EXIT_OK, BenchError
+from bench.suite.shipped import suite_or_results
 
 
 def compare(
-    a: Annotated[Path, typer.Argument(metavar="A", help="The base: a folder of results, or a suite file.")],
+    a: Annotated[
+        Path,
+        typer.Argument(metavar="A", help="The base: a folder of results, or a suite.", callback=suite_or_results),
+    ],
     b: Annotated[Path | None, typer.Argument(metavar="B", help="What is compared with it. Not with --by.")] = None,
     by: Annotated[
         str,

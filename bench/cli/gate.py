@@ -11,6 +11,7 @@ import typer
 
 from bench.cli import options as opt
 from bench.errors import BenchError
+from bench.suite.shipped import suite_or_results
 
 if TYPE_CHECKING:
     from bench.execute.prepare import Options
@@ -23,7 +24,12 @@ Losses = tuple[float | None, float | None]  # of accuracy and of speed, as asked
 
 def gate(
     before: Annotated[
-        Path, typer.Argument(metavar="BEFORE", help="Results before the change; with --against the suite to measure.")
+        Path,
+        typer.Argument(
+            metavar="BEFORE",
+            help="Results before the change; with --against the suite to measure.",
+            callback=suite_or_results,
+        ),
     ],
     after: Annotated[Path | None, typer.Argument(metavar="AFTER", help="Results after it. Not with --against.")] = None,
     against: Annotated[

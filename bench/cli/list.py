@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from bench.suite.catalogue import Catalogue, ComponentInfo, DeviceInfo, Setting
 
 LISTS = ("models", "datasets", "devices", "metrics", "suites")
-INSTALLED_SUITES = Path(__file__).resolve().parents[1] / "_suites"
 
 
 def list_(
@@ -66,10 +65,13 @@ def _registered(what: str, catalogue: "Catalogue") -> str:
 
 
 def _suites(folder: Path) -> str:
-    """The suite files under ./suites, else those that came with bench."""
+    """The suite files under ./suites, as paths; then those that come with bench, by the names that find them."""
+    from bench.suite.shipped import shipped_suites
+
     own = sorted((folder / "suites").glob("*.toml"))
+    there = {path.resolve() for path in own}
     rows = [(str(path.relative_to(folder)), _title(path)) for path in own]
-    rows = rows or [(str(path), _title(path)) for path in sorted(INSTALLED_SUITES.glob("*.toml"))]
+    rows += [(path.stem, _title(path)) for path in shipped_suites() if path not in there]
     return _rows(rows) if rows else "no suites: neither ./suites/*.toml nor any that came with bench"
 
 

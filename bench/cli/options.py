@@ -5,11 +5,21 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from bench.suite.shipped import suite_file, suite_or_results
+
 Strings: TypeAlias = list[str] | None
 RESULTS = Path("results")
 
-Suite = Annotated[Path, typer.Argument(metavar="SUITE.toml", help="The suite file.")]
-Target = Annotated[Path, typer.Argument(metavar="SUITE_OR_DIR", help="A suite file, or a folder of results.")]
+Suite = Annotated[
+    Path,
+    typer.Argument(
+        metavar="SUITE.toml", help="The suite file, or the name of a suite of `bench list suites`.", callback=suite_file
+    ),
+]
+Target = Annotated[
+    Path,
+    typer.Argument(metavar="SUITE_OR_DIR", help="A suite, or a folder of results.", callback=suite_or_results),
+]
 Results = Annotated[Path, typer.Option("--results", metavar="DIR", help="Results of a suite lie in DIR/NAME.")]
 DataRoot = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Where data sets lie [default: $BENCH_DATA, else ~/.cache/bench].")

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.base.records import SEED_LIMIT
-from bench.errors import BenchError, escaped
+from bench.errors import BenchError, escaped, nearest
 from bench.suite.mistakes import Key, Mistake, show
+from bench.suite.shipped import shipped_suites
 
 LIMIT_BYTES = 1 << 20
 _LIMIT_DEPTH = 12
@@ -41,7 +42,9 @@ def _read(path: Path) -> bytes:
         with path.open("rb") as file:
             raw = file.read(LIMIT_BYTES + 1)
     except FileNotFoundError:
-        raise BenchError(f"{path}: no such file; give the path of a suite file (*.toml)") from None
+        near = nearest(path.name, [each.stem for each in shipped_suites()])
+        how = "; give the path of a suite file (*.toml), or a name of `bench list suites`"
+        raise BenchError(f"{path}: no such file{near or how}") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = getattr(error, "strerror", None) or error
         raise BenchError(f"{path}: cannot be read: {reason}; give a suite file (*.toml)") from None
