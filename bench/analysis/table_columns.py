@@ -20,8 +20,8 @@ from bench.results.frame import WHOLE
 from bench.statistics.intervals import Estimate
 
 BOLD = (
-    "Bold: the best of its column, where it can be told from every other: of what the seed decides, all pairs of the "
-    "column judged together, as in the ladder; of timings by the 95 % intervals of their ratios."
+    "Bold: the best of its column, where it is shown to be better than every other. Timings are judged by the 95 % "
+    "intervals of their ratios, all else as in the ladder: all pairs of the column together."
 )
 INTERVALS = ("±", " [", " to ")  # what stands in the text of a mean that has one
 Item = TypeVar("Item")

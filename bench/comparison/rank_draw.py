@@ -59,7 +59,7 @@ def profiles(ranking: Ranking, profile: Profile, *, styles: dict[str, Style]) ->
     largest = min(MOST_FACTOR, max(1.1, float(profile.factors.max())) * 1.05)
     figure, (ax,) = figure_with_axes(
         f"How near to the best: {ranking.cost_name} on {plural(len(ranking.datasets), 'data set')}",
-        [f"share of data sets on which a model's cost is at most so many times the least (Dolan & Moré 2002) · "
+        ["share of data sets on which a model is within a factor of the best one (profiles of Dolan & Moré 2002) · "
          f"{ranking.setting}"],
         rows=1, columns=1, panel_inches=3.2, named=False,
         frame=Frame(bottom=0.8 + LINE_INCHES * legend_lines(models)),

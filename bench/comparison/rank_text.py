@@ -54,8 +54,8 @@ def answer(ranking: Ranking) -> Iterator[str]:
         yield "Doubtful: most timings of a model were disturbed, so nothing is ranked by them. Pairs are of the others."
     elif ranks is None:
         yield (
-            f"{plural(len(ranking.datasets), 'data set')}: no claim of rank is made below {FEWEST_DATASETS}. "
-            "The profile below says how often a model is how near to the best; a ladder is of one data set."
+            f"Models are not ranked over {plural(len(ranking.datasets), 'data set')}: that takes {FEWEST_DATASETS}. "
+            "The profile below says on how many of them each model comes near the best; a ladder is of one data set."
         )
     else:
         yield from _ranked(ranks, ranking)
@@ -80,15 +80,15 @@ def _ranked(ranks: CriticalDifference, ranking: Ranking) -> Iterator[str]:
             f"{plural(len(ranks.pairs), 'pair')} it takes {need} that differ (exact signed ranks)."
         )
     elif alike:
-        yield f"It cannot be told from {listing(alike)} (pairwise Wilcoxon, Holm, p > {ALPHA})."
+        yield f"It is not shown to be better than {listing(alike)} (pairwise Wilcoxon, Holm, p > {ALPHA})."
     else:
-        yield f"It can be told from every other model (pairwise Wilcoxon, Holm, p ≤ {ALPHA})."
+        yield f"It is better than every other model (pairwise Wilcoxon, Holm, p ≤ {ALPHA})."
 
 
 def _ranks(ranking: Ranking) -> Iterator[str]:
     if ranking.ranks is not None:
         yield to_text(average_ranks_table(ranking.ranks, ranking))
-        yield "alike: two that share a letter cannot be told apart"
+        yield "alike: between two that share a letter no difference is shown"
 
 
 def _profile(ranking: Ranking) -> Iterator[str]:
@@ -96,7 +96,9 @@ def _profile(ranking: Ranking) -> Iterator[str]:
     profile = ranking.profile
     if profile is None:
         return
-    yield from wrapped(f"Share of data sets on which a model's {ranking.cost_name} is at most so many times the least:")
+    yield from wrapped(
+        f"On what share of the data sets a model's {ranking.cost_name} is within a factor of the best one's:"
+    )
     rows, short = [["", *(f"{factor:g}×" for factor in FACTORS)]], short_names(ranking.models, most=NAME)
     for model, shares in zip(ranking.models, profile.shares, strict=True):
         rows.append([short[model], *(f"{_at(profile, shares, factor):.2f}" for factor in FACTORS)])

@@ -147,7 +147,7 @@ def _doctor(comparison: Comparison) -> Iterator[str]:
         name, same = comparison.metric.label, any(cell.verdict == "same" for cell in comparison.compared)
         if same:
             return
-        yield f"Nothing is called the same: the doctor's smallest difference is of training throughput, not of {name}."
+        yield f'No cell is called "same": bench doctor knows how small a difference shows in throughput, not in {name}.'
         return
     shares = sorted({cell.smallest for cell in comparison.compared if cell.smallest is not None})
     if shares:
@@ -156,7 +156,7 @@ def _doctor(comparison: Comparison) -> Iterator[str]:
     if any(cell.smallest is None for cell in comparison.compared):
         where = "with each side's Python" if comparison.duel else "on each machine"
         yield (
-            "Nothing is called the same without the doctor's smallest difference for both sides: "
+            'No cell is called "same" before it is known how small a difference this machine can show: '
             f"bench doctor --results DIR, {where}."
         )
 

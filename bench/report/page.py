@@ -145,9 +145,9 @@ def caveats(report: Report) -> Iterator[str]:
         was = "was" if seen.damaged == 1 else "were"
         yield f"{plural(seen.damaged, 'damaged line')} in the stored results could not be read, and {was} left out."
     if seen.others:
-        belong = "belongs to no trial of this plan, and is"
-        belong = belong if seen.others == 1 else "belong to no trial of this plan, and are"
-        yield f"{plural(seen.others, 'other result')} in this folder {belong} not shown."
+        of = "is of a trial that this suite does not have, and is"
+        of = of if seen.others == 1 else "are of trials that this suite does not have, and are"
+        yield f"{plural(seen.others, 'other result')} in this folder {of} not shown."
     for text in seen.plugin_errors:
         yield f"A plugin could not be imported, what it registers is missing here: {text.rstrip('.')}."
 

@@ -182,7 +182,7 @@ def test_words_fit_the_metric(make: ModuleType, metric: str, b_over_a: float, ve
 def test_the_same_is_said_by_the_doctors_word_only(make: ModuleType) -> None:
     a, b = (cell(make, random.Random(seed), 8, sd=0.01) for seed in (1, 2))
     assert compare(a, b).cells[0].verdict == "ambiguous"
-    assert "Nothing is called the same without the doctor" in comparison_text(compare(a, b))
+    assert 'No cell is called "same" before it is known' in comparison_text(compare(a, b))
     assert compare(a, b, doctors=[doctor(make, 0.05)]).cells[0].verdict == "same"
     assert compare(a, b, doctors=[doctor(make, 0.001)]).cells[0].verdict == "ambiguous"
     other = [doctor(make, 0.05, environment=make.OTHER_MACHINE)]

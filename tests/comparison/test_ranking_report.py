@@ -59,7 +59,7 @@ def test_seven_data_sets_are_enough_to_tell_three_models_apart(make: ModuleType)
     assert found.ranks.names == ("best", "good", "poor")
     assert found.ranks.average_ranks == (1.0, 2.0, 3.0)
     assert found.ranks.groups == ()
-    assert "It can be told from every other model" in flat(found)
+    assert "It is better than every other model" in flat(found)
 
 
 def test_six_are_not_and_it_is_said_what_it_takes(make: ModuleType) -> None:
@@ -71,7 +71,7 @@ def test_below_six_no_rank_is_claimed(make: ModuleType) -> None:
     found = ranked(results(make, 5))
     assert found.ranks is None
     text = flat(found)
-    assert "5 data sets: no claim of rank is made below 6" in text
+    assert "Models are not ranked over 5 data sets: that takes 6." in text
     assert "average rank" not in text
     assert found.profile is not None
     assert "best 1.00 1.00 1.00 1.00 1.00" in text  # within every factor of the best: it is the best
@@ -110,7 +110,7 @@ def test_alike_models_are_joined(make: ModuleType) -> None:
     found = ranked(results(make, 9, level=level))
     assert found.ranks is not None
     assert [set(group) for group in found.ranks.groups] == [{"good", "best"}]
-    assert "It cannot be told from" in flat(found)
+    assert "It is not shown to be better than" in flat(found)
 
 
 def test_a_model_that_is_missing_somewhere_is_not_ranked_but_profiled(make: ModuleType) -> None:
@@ -129,7 +129,7 @@ def test_the_ladder_of_a_data_set_comes_first_and_its_pairs_are_a_table(make: Mo
     assert (first.upper.model, first.lower.model, first.verdict) == ("best", "good", "yes")
     assert first.bracket is not None
     text = flat(found)
-    assert text.index("Which model is best? set0 · cpu · 5 seeds 1 best 0.") < text.index("no claim of rank")
+    assert text.index("Which model is best? set0 · cpu · 5 seeds 1 best 0.") < text.index("not ranked over")
     assert f"best − good 5 {first.mean * 100:+.1f} [" in text
     assert "judged together: yes where p, adjusted by Holm, is at most 0.05 and the bracket excludes 0" in text
 
