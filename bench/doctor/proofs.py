@@ -206,7 +206,7 @@ def memory(bench: Bench, *, device: str) -> Iterator[Finding]:
         )
         name, injected = "known allocation", f"{mebibytes} MiB a step ({device})"
         if metric not in found.metrics:
-            yield Finding(name, injected, "", "absent", "no reading of memory on this system")
+            yield Finding(name, injected, "", "absent", "this system keeps no peak of memory that can be reset")
             continue
         read = found.metrics[metric] / 2**20
         verdict: Verdict = "ok" if abs(read - mebibytes) <= max(MEMORY_SHARE * mebibytes, MEMORY_MIB) else "WRONG"

@@ -33,7 +33,7 @@ OTHERS: dict[str, tuple[set[str], str]] = {
     "bench/worker/trial/checkpoints.py": ({"os.open"}, "a folder, to wait for the disk"),
     "bench/worker/measure/energy.py": ({"(zone / 'name').read_text", "(folder / 'max_energy_range_uj').read_text",
                                         "self._file.read_text"}, "files of the kernel"),
-    "bench/worker/measure/memory.py": ({"STATUS.read_bytes", "CLEAR_REFS.write_text"}, "files of the kernel"),
+    "bench/worker/measure/host_memory.py": ({"STATUS.read_bytes", "CLEAR_REFS.write_text"}, "files of the kernel"),
     "bench/worker/measure/contention.py": ({"(task / 'schedstat').read_text"}, "files of the kernel"),
     "bench/cluster/node.py": ({"Path('/proc/self/environ').read_bytes", "log.read_bytes", "path.read_bytes"},
                               "files of the kernel; the node's own scratch folder"),

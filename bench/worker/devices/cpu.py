@@ -8,7 +8,7 @@ import psutil
 from bench.registry import device
 from bench.worker.devices.base import Device, DeviceMemory, missing_compiler
 from bench.worker.measure.energy import RaplMeter
-from bench.worker.measure.environment import cpu_model
+from bench.worker.measure.processor import cpu_model
 
 
 @device("cpu")

@@ -19,6 +19,7 @@ from typing import Any
 import psutil
 
 from bench.base.kernel import cgroup_folders, text_of
+from bench.worker.measure.processor import cpu_model
 
 # Variables that change what torch and its libraries calculate, or how fast. How threads wait is set for the worker
 # (bench.execute.ask_worker) where the user's environment does not say; none of the others is set on most machines.
@@ -45,14 +46,6 @@ ALLOWED_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity")
 def physical_cores() -> int:
     """Physical cores that this process may use: no more than the CPU affinity that it began with allows."""
     return max(1, min(psutil.cpu_count(logical=False) or ALLOWED_CORES, ALLOWED_CORES))
-
-
-def cpu_model() -> str:
-    """Model name of the processor, as the kernel gives it."""
-    for line in text_of(Path("/proc/cpuinfo")).splitlines():
-        if line.startswith(("model name", "Model")):
-            return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def system_facts() -> dict[str, Any]:

@@ -1,8 +1,6 @@
 """Peak of host memory: of this process, and of the tree of processes where a loader has workers.
 
-Of the process, on Linux VmHWM of /proc/self/status, which the kernel keeps exactly and which writing 5 to
-/proc/self/clear_refs resets (proc(5)). `ru_maxrss` cannot be reset and is inherited over fork and exec: a child of
-10 MiB of a parent of 1 GiB reads 1 GiB. Elsewhere the best reading that the system has, by name.
+Of the process by what its system has (bench.worker.measure.host_memory); no figure where that cannot be reset.
 
 Of the tree PSS (proc(5), smaps_rollup): RSS counts a page that four workers share four times, PSS gives each a quarter
 of it. Pages of files are left out: libraries are shared with every other program that has torch loaded, so that a part
@@ -14,7 +12,6 @@ import ctypes
 import gc
 import os
 import re
-import resource
 import sys
 import time
 from collections.abc import Iterator
@@ -25,40 +22,13 @@ from typing import Any
 from bench.base.kernel import text_of
 from bench.worker.common import checked
 from bench.worker.devices.base import Device
+from bench.worker.measure.host_memory import HostMemory, Reading, host_memory
 
-STATUS, CLEAR_REFS = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 PROC = Path("/proc")
 PSS = re.compile(r"^Pss_(?:Anon|Shmem):\s+(\d+) kB", re.MULTILINE)  # Linux 5.9 and newer
 # Reading the maps of a process that has torch loaded takes some 5 ms.
 SECONDS_BETWEEN_SAMPLES = 0.25
 HOW_TREE = "sampled between blocks: PSS of the process and its loader workers, without files, over the baseline"
-EXACT = "VmHWM after a reset"
-FIELD = re.compile(rb"^(VmHWM|VmRSS|RssFile):\s+(\d+) kB", re.MULTILINE)
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """Bytes: the high-water mark, what is resident now, and how much of that is pages of files."""
-
-    peak: int
-    resident: int
-    of_files: int
-
-
-def _read() -> Reading | None:
-    try:
-        found = {name: int(value) * 1024 for name, value in FIELD.findall(STATUS.read_bytes())}
-        return Reading(found[b"VmHWM"], found[b"VmRSS"], found[b"RssFile"])
-    except (OSError, KeyError):
-        return None
-
-
-def _reset_high_water() -> bool:
-    try:
-        CLEAR_REFS.write_text("5")
-    except OSError:
-        return False
-    return True
 
 
 def release() -> None:
@@ -82,6 +52,7 @@ class HostPeak:
 
     how: str = ""
     bytes: int | None = None
+    _instrument: HostMemory | None = None
     _start: Reading | None = None
     _paused: Reading | None = None
     _residue: int = 0
@@ -89,11 +60,9 @@ class HostPeak:
     def start(self) -> None:
         """Take the baseline. What was allocated before, and is still held, is not counted."""
         release()
-        if _reset_high_water() and (now := _read()):
-            self.how, self._start = EXACT, now
-        else:
-            self.how = "ru_maxrss (cannot be reset: a lower bound)"
-            self._start = Reading(_maxrss(), 0, 0)
+        self._instrument = host_memory()  # which resets the mark
+        if self._instrument is not None:
+            self.how, self._start = self._instrument.how, self._instrument.read()
 
     def pause(self) -> None:
         """Close the stretch: what comes next is not counted."""
@@ -105,9 +74,9 @@ class HostPeak:
 
     def resume(self) -> None:
         """Open the next stretch."""
-        if self.how != EXACT:
+        if self._instrument is None:
             return
-        _reset_high_water()
+        self._instrument.reset()
         now = self._now()
         if now is not None and self._paused is not None:
             grown = now.resident - now.of_files - (self._paused.resident - self._paused.of_files)
@@ -118,7 +87,7 @@ class HostPeak:
         self.bytes = _larger(self.bytes, peak)
 
     def _now(self) -> Reading | None:
-        return _read() if self.how == EXACT else Reading(_maxrss(), 0, 0)
+        return None if self._instrument is None else self._instrument.read()
 
 
 @dataclass(slots=True)
@@ -239,7 +208,7 @@ class Peaks:
 
     def instruments(self) -> dict[str, str]:
         """Returns how each figure was read: a peak that was only sampled is called so."""
-        found = {"host_peak_bytes": self.host.how}
+        found = {"host_peak_bytes": self.host.how} if self.host.how else {}
         if self.how_device:
             found |= dict.fromkeys(("device_peak_allocated_bytes", "device_peak_reserved_bytes"), self.how_device)
         return found | ({"host_tree_peak_bytes": HOW_TREE} if self.tree and self.tree.bytes is not None else {})
@@ -247,8 +216,3 @@ class Peaks:
 
 def _larger(a: int | None, b: int | None) -> int | None:
     return b if a is None else a if b is None else max(a, b)
-
-
-def _maxrss() -> int:
-    # In kB, but on macOS in bytes (getrusage(2) of each).
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
