@@ -161,7 +161,7 @@ def _show(prepared: "Prepared") -> int:
     states = {planned.trial.trial_id: "train" for planned in plan.to_run}
     states |= {planned.trial.trial_id: "fail" for planned in plan.settled}
     for trial in itertools.islice(suite.trials(), DRY_RUN_TRIALS):
-        available = prepared.catalogue.devices[trial.device].available
+        available = prepared.catalogue.device(trial.device).available
         state = states.get(trial.trial_id, "there") if available else "skip"
         print(f"  {trial.trial_id}  {state:5}  {describe_trial(trial, axes)}")
     if plan.total > DRY_RUN_TRIALS:

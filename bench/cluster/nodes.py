@@ -51,7 +51,7 @@ class NodeGroup:
 
     def can(self, device: str) -> bool:
         """Whether such a task finds the device here."""
-        info = self.catalogue.devices.get(device)
+        info = self.catalogue.find_device(device)
         return info is not None and info.available and self.gpu == bool(info.ray_gpus)
 
 
@@ -66,7 +66,7 @@ class NodeGroups:
 
     def gpus_for(self, device: str) -> int:
         """How many of Ray's GPUs a trial on `device` takes."""
-        found = [group.catalogue.devices.get(device) for group in self]
+        found = [group.catalogue.find_device(device) for group in self]
         return max((info.ray_gpus for info in found if info is not None), default=0)
 
     def of(self, told: dict[str, Json], *, gpu: bool, node: str) -> NodeGroup:

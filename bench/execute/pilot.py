@@ -130,8 +130,8 @@ def _counted(prepared: Prepared, plan: Plan) -> tuple[Counter[str], Counter[str]
     """Device → trials of the plan, and those that are there."""
     trials = Counter(trial.device for trial in prepared.suite.trials())
     left = Counter(planned.trial.device for planned in [*plan.to_run, *plan.settled])
-    devices = prepared.catalogue.devices
-    return trials, Counter({name: trials[name] - left[name] for name in trials if devices[name].available})
+    catalogue = prepared.catalogue
+    return trials, Counter({name: trials[name] - left[name] for name in trials if catalogue.device(name).available})
 
 
 class _Pilot:

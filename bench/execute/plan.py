@@ -60,7 +60,7 @@ class Identifier:
         if threads not in self._environments:
             self._environments[threads] = self.catalogue.environment.identity(threads=threads)
         code_id, code = self._code(trial)
-        unknown, device = self.suite.unknown, self.catalogue.devices[trial.device]
+        unknown, device = self.suite.unknown, self.catalogue.device(trial.device)
         return Planned(
             trial=trial,
             environment_id=self._environments[threads],
@@ -78,7 +78,7 @@ class Identifier:
                 "bench/worker": self.catalogue.worker_sha256[:16],
                 "model": self._source(self.catalogue.models.get(trial.model.name)),
                 "dataset": self._source(self.catalogue.datasets.get(trial.dataset.name)),
-                "device": self.catalogue.devices[trial.device].source_sha256[:16],
+                "device": self.catalogue.device(trial.device).source_sha256[:16],
             }
             self._codes[key] = digest(canonical_json(code)), code
         return self._codes[key]

@@ -302,7 +302,7 @@ class Runner:
             "data_root": str(find_data_root(self.prepared.options.data_root)),
             "locations": {name: places.get(f"{trial.dataset.canonical}|{name}", "") for name in trial.dataset.files},
             "plugins": list(self.plugins),
-            **self.prepared.catalogue.devices[trial.device].needs,
+            **self.prepared.catalogue.device(trial.device).needs,
         }
 
     def result(

@@ -139,7 +139,7 @@ def _refuse(cells: Sequence[tuple[Trial, tuple[float, ...]]]) -> None:
 def _swept(executor: Executor, prepared: Prepared, curve: Curve, wanted: Range) -> Curve:
     """Runs the range test of `curve`; returns the curve with its losses."""
     suite, catalogue, trial = prepared.suite, prepared.catalogue, curve.trial
-    device = catalogue.devices[trial.device]
+    device = catalogue.device(trial.device)
     if not device.available:
         return replace(curve, status="skipped", reason=device.reason)
     for kind, name in (("model", trial.model.name), ("dataset", trial.dataset.name)):

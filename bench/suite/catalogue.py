@@ -1,12 +1,14 @@
 """What the parent knows of models, data sets, devices and metrics: plain data that a worker process gave as JSON."""
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from bench.base.records import Environment, Json
 from bench.suite.setting_types import SettingType
 
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,3}")
 HOST = "cpu"  # the device that every machine has
 
 
@@ -57,6 +59,7 @@ class DeviceInfo:
     fork_is_safe: bool = True
     ray_gpus: int = 0
     peak_rows: int = 0
+    numbered: bool = False
     facts: Mapping[str, Json] = field(default_factory=dict)
     depends_on: Sequence[str] = ()
 
@@ -92,6 +95,24 @@ class Catalogue:
         """What `auto` takes: the device of the highest rank that is there; the host where none outranks it."""
         there = [name for name, device in self.devices.items() if device.available]
         return max(there, key=lambda name: (self.devices[name].rank, self.devices[name].is_host), default=HOST)
+
+    def device(self, name: str) -> DeviceInfo:
+        """The device of a name that a suite was resolved with. KeyError: nobody registered it."""
+        if (found := self.find_device(name)) is None:
+            raise KeyError(name)
+        return found
+
+    def find_device(self, name: str) -> DeviceInfo | None:
+        """The same; None where nobody registered it. Of a number that is not there (`cuda:9`) it cannot be used."""
+        if name in self.devices:
+            return self.devices[name]
+        kind, _, number = name.partition(":")
+        info = self.devices.get(kind)
+        if info is None or not info.numbered or not _NUMBER.fullmatch(number):
+            return None
+        there = ", ".join(each for each in self.devices if each.startswith(f"{kind}:"))
+        why = f"there is {there}" if there else f"it cannot be chosen by number here; use {kind}"
+        return replace(info, available=False, reason=info.reason or f"{name}: {why}")
 
     @classmethod
     def from_json(cls, value: Mapping[str, Json]) -> "Catalogue":

@@ -163,7 +163,7 @@ class _Resolver:
         known = self._catalogue.devices
         if name == "auto":
             return self._catalogue.best_device
-        if name not in known:
+        if self._catalogue.find_device(name) is None:
             choices = ", ".join(["auto", *known])
             text = f"unknown device {show(name)}{nearest(name[:64], known)} (there are: {choices})"
             self._found.append(Mistake(key, text))

@@ -162,3 +162,13 @@ def test_a_plan_of_a_million_is_counted_at_once(plan: Callable[..., Suite]) -> N
     first = [next(trials) for _ in range(20_000)]
     assert len({trial.trial_id for trial in first}) == 20_000
     assert len({id(trial.train) for trial in first}) == len({id(trial.model) for trial in first}) == 1
+
+
+def test_a_card_by_its_number_is_planned_also_where_it_is_not(plan: Callable[..., Suite], catalogue: Catalogue) -> None:
+    devices = {**catalogue.devices, "cuda": replace(catalogue.devices["cuda"], numbered=True)}
+    suite = plan('device = ["cuda:1", "cpu"]\n', catalogue=replace(catalogue, devices=devices))
+    assert suite.axis("device").values == ("cuda:1", "cpu")
+
+
+def test_a_number_of_what_has_none_is_no_device(refusal: Callable[..., str]) -> None:
+    assert "unknown device 'cpu:1'; did you mean cpu?" in refusal('device = ["cpu:1"]\n')

@@ -2,7 +2,7 @@
 
 import ast
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from bench.worker.catalogue.kept import PACKAGE, files_digest, sha256
 if TYPE_CHECKING:
     from bench.worker.devices.base import Device
 
-TOLD_OF_DEVICES = ("rank", "is_host", "fork_is_safe", "ray_gpus", "peak_rows", "depends_on")
+TOLD_OF_DEVICES = ("rank", "is_host", "fork_is_safe", "ray_gpus", "peak_rows", "depends_on", "numbered")
 
 
 def registered(*, without: Mapping[str, Collection[str]], plugin: str = "") -> dict[str, dict[str, Json]]:
@@ -26,6 +26,9 @@ def registered(*, without: Mapping[str, Collection[str]], plugin: str = "") -> d
     for kind, (registry, describe) in KINDS.items():
         new = [entry for entry in registry if entry.name not in without.get(kind, ())]
         found[kind] = {entry.name: describe(entry) | {"plugin": plugin} for entry in new}
+    for entry in DEVICES:
+        if entry.name in found["devices"]:
+            found["devices"] |= {name: told | {"plugin": plugin} for name, told in numbered(entry)}
     return found
 
 
@@ -52,12 +55,23 @@ def data_set(entry: Any) -> dict[str, Json]:
 
 def device(entry: Any) -> dict[str, Json]:
     """Whether a device can be used here, if not why, and what the parent has to know of it."""
-    found: Device = entry.build()
+    return _device(entry.build(), entry)
+
+
+def _device(found: "Device", entry: Any) -> dict[str, Json]:
     reason = found.unavailable()
     facts: dict[str, Json] = {name: getattr(found, name) for name in TOLD_OF_DEVICES}
     if not reason:
         facts |= {"description": found.describe(), "label": found.label(), "facts": dict(found.facts())}
     return {"available": not reason, "reason": reason} | facts | _source(entry.source)
+
+
+def numbered(entry: Any) -> Iterator[tuple[str, dict[str, Json]]]:
+    """Those that are there of a device that is chosen by a number: `cuda:0`, `cuda:1`. `auto` takes none of them."""
+    for number in range(entry.build().count()):
+        found: Device = entry.build()
+        found.take(number)
+        yield found.name, _device(found, entry) | {"rank": 0, "numbered": False}
 
 
 def metric(entry: Any) -> dict[str, Json]:

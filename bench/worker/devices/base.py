@@ -86,9 +86,14 @@ class Device(ABC):
     ray_gpus: int = 0
     # Rows of the square matrices whose product `bench doctor` takes for the peak of a device that is not the host.
     peak_rows: int = 8192
+    # Whether there may be several, which NAME:0, NAME:1 and so on choose; NAME alone is the first.
+    numbered: bool = False
     # What the answers of the device depend on: `$NAME` is a variable, `/dev/name*` files by their names, any other path
     # a file by its content. Where one of them changes, the device is asked again.
     depends_on: tuple[str, ...] = ()
+
+    # Which one of several; None: the first.
+    number: int | None = None
 
     # --- What a trial goes by ---
     # Variables of the environment that its libraries read when they start; what the user has set stands.
@@ -106,7 +111,19 @@ class Device(ABC):
     @property
     def torch_device(self) -> torch.device:
         """The device as torch knows it."""
-        return torch.device(self.torch_name or self.name)
+        kind = self.torch_name or self.name.partition(":")[0]
+        return torch.device(kind if self.number is None else f"{kind}:{self.number}")
+
+    def count(self) -> int:
+        """How many there are, of a device that is numbered."""
+        return 0
+
+    def take(self, number: int) -> None:
+        """Be the one of this number, and called so."""
+        self.number, self.name = number, f"{self.name}:{number}"
+
+    def start(self) -> None:
+        """Called once in a trial's process, where the device is there, before anything else is asked of it."""
 
     @abstractmethod
     def unavailable(self) -> str:

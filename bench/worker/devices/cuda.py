@@ -1,14 +1,16 @@
-"""NVIDIA GPUs. The first visible one is used: CUDA_VISIBLE_DEVICES chooses."""
+"""NVIDIA GPUs, and AMD's under ROCm, which torch calls cuda too. CUDA_VISIBLE_DEVICES chooses which are there."""
 
 import importlib.util
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from types import ModuleType
+from typing import ClassVar
 
 import torch
 
 from bench.registry import device
-from bench.worker.devices.base import USE_EAGER, Device, DeviceMemory, DeviceWatch, missing_compiler
+from bench.worker.devices.base import USE_EAGER, DeviceWatch, missing_compiler
+from bench.worker.devices.cards import TorchCard
 from bench.worker.devices.nvidia import Card, CardMeter, CardWatch
 
 # More than any card's clock: to wait for so many cycles takes a second, or longer.
@@ -17,77 +19,39 @@ DRIVERS = (Path("/dev/nvidiactl"), Path("/dev/kfd"))  # NVIDIA's, and AMD's
 
 
 @device("cuda")
-class Cuda(Device):
-    """The first CUDA device that is visible."""
+class Cuda(TorchCard):
+    """The first card that is visible; cuda:1 is the second."""
 
     name = "cuda"
     rank, ray_gpus = 20, 1
     depends_on = ("/dev/nvidia*", "/proc/driver/nvidia/version", "$CUDA_VISIBLE_DEVICES")
     # Without it cuBLAS refuses to be deterministic.
     variables: ClassVar[Mapping[str, str]] = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
-    # A synchronisation drains the queue: some 20 us, 0.01 % of 200 ms.
-    block_seconds = 0.2
     how_marks, can_hold, counts_steps = "CUDA events", True, True
 
-    def __init__(self) -> None:
-        self._allocated = self._reserved = 0
+    @property
+    def backend(self) -> ModuleType:
+        return torch.cuda
 
-    def unavailable(self) -> str:
+    def missing(self) -> str:
         if not torch.backends.cuda.is_built():
             return "cuda: this torch was built without CUDA; install a CUDA build of torch"
-        if not torch.cuda.is_available():
-            return "cuda: no CUDA device on this machine"
-        return ""
-
-    def describe(self) -> str:
-        return str(torch.cuda.get_device_name(0))
+        return "" if torch.cuda.is_available() else "cuda: no CUDA device on this machine"
 
     def label(self) -> str:
-        return f"GPU (cuda): {self.describe()}"
+        return f"GPU ({self.name}{', ROCm' if torch.version.hip else ''}): {self.describe()}"
 
     def has_driver(self) -> bool:
         return any(path.exists() for path in DRIVERS)
-
-    def synchronize(self) -> None:
-        torch.cuda.synchronize()
-
-    def reset_memory(self) -> None:
-        torch.cuda.synchronize()
-        torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats()
-        self._allocated, self._reserved = torch.cuda.memory_allocated(), torch.cuda.memory_reserved()
-
-    def memory(self) -> DeviceMemory:
-        allocated = torch.cuda.max_memory_allocated() - self._allocated
-        reserved = torch.cuda.max_memory_reserved() - self._reserved
-        return DeviceMemory(allocated, reserved, "peak of torch's caching allocator over the baseline")
-
-    def resume_memory(self) -> None:
-        torch.cuda.synchronize()
-        torch.cuda.reset_peak_memory_stats()
-
-    def mark(self) -> Any:
-        event = torch.cuda.Event(enable_timing=True)
-        event.record()
-        return event
-
-    def seconds_between(self, start: Any, end: Any) -> float:
-        return float(start.elapsed_time(end)) / 1e3
 
     def hold(self, seconds: float) -> None:
         # A kernel that counts cycles. torch's own tests stand on it; there is no public name for it.
         torch.cuda._sleep(int(seconds * CYCLES_PER_SECOND))
 
-    def generator_state(self) -> torch.Tensor | None:
-        return torch.cuda.get_rng_state()
-
-    def set_generator_state(self, state: torch.Tensor) -> None:
-        torch.cuda.set_rng_state(state)
-
     def uuid(self) -> str:
         """What NVML calls the card, GPU-…; empty where torch does not say."""
         # Not by its number: CUDA counts the visible cards, the fastest first, NVML all of them by their bus.
-        found = str(getattr(torch.cuda.get_device_properties(0), "uuid", ""))
+        found = str(getattr(torch.cuda.get_device_properties(self.index), "uuid", ""))
         return found if not found or found.startswith(("GPU-", "MIG-")) else f"GPU-{found}"
 
     def watch(self) -> DeviceWatch:
@@ -100,7 +64,7 @@ class Cuda(Device):
         return CardMeter(Card(self.uuid()))
 
     def cannot(self, precision: str) -> str:
-        if precision == "tf32" and torch.cuda.get_device_capability(0) < (8, 0):
+        if precision == "tf32" and torch.cuda.get_device_capability(self.index) < (8, 0):
             return "cuda: tf32 needs compute capability 8.0 (Ampere) or newer"
         if precision == "bfloat16" and not torch.cuda.is_bf16_supported(including_emulation=False):
             return "cuda: bfloat16 needs compute capability 8.0 (Ampere) or newer"

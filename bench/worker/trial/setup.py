@@ -36,16 +36,26 @@ PARALLEL_SIZE = 1 << 17
 def engine_and_device(trial: Trial) -> tuple[Engine, Device]:
     """What a trial runs on. Raises Unavailable where one of them cannot, BenchError where settings clash."""
     settings = trial.train
-    engine, device = ENGINES[settings.engine](), DEVICES.get(trial.device).build()
+    engine, device = ENGINES[settings.engine](), _device_of(trial.device)
     for name, value in device.variables.items():  # before anything asks the driver
         os.environ.setdefault(name, value)
     if missing := device.unavailable() or device.cannot(settings.precision):
         raise Unavailable(missing)
+    device.start()
     if refused := optimizers.refuse(settings):
         raise BenchError(refused)
     if missing := engine.cannot(trial, device):
         raise Unavailable(missing)
     return engine, device
+
+
+def _device_of(name: str) -> Device:
+    """`cuda`, or the second of them: `cuda:1`."""
+    kind, _, number = name.partition(":")
+    found: Device = DEVICES.get(kind).build()
+    if number:
+        found.take(int(number))
+    return found
 
 
 def configure_torch(trial: Trial, device: Device) -> int:
