@@ -93,7 +93,7 @@ REPORT_FORMATS: Registry[Callable[..., Any]] = Registry("report format")
 
 
 def model(name: str) -> Callable[[F], F]:
-    """Register a builder `(input_shape: (C, H, W), num_classes, *, **settings) -> nn.Module` of logits (N, K)."""
+    """Register a builder `(input_shape, num_outputs, *, **settings) -> nn.Module`; its output is (N, num_outputs)."""
     return MODELS.register(name)
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 from annotated_types import Ge, Lt, MinLen
 from torch import nn
 
-from bench.errors import BenchError
+from bench.errors import BenchError, Unavailable
 from bench.registry import model
 
 from ._initialisation import Initialisation, initialise
@@ -17,7 +17,7 @@ from ._initialisation import Initialisation, initialise
 
 @model("cnn")
 def cnn(
-    input_shape: tuple[int, int, int],
+    input_shape: tuple[int, ...],
     num_classes: int,
     *,
     channels: Annotated[Sequence[Annotated[int, Ge(1)]], MinLen(1)] = (16, 32),
@@ -30,14 +30,16 @@ def cnn(
     width, rounded down. channels: output channels of each convolution.
     dropout: probability with which each feature is left out of a step, before the linear layer; 0: no such layer.
     initialisation: the weights that it starts with; see models/_initialisation.py.
-    Raises BenchError where a channel count is no whole number of at least 1, dropout no number from 0 to below 1, or
-    the input too small for the poolings.
+    Raises Unavailable where the input is no image. Raises BenchError where a channel count is no whole number of at
+    least 1, dropout no number from 0 to below 1, or the input too small for the poolings.
     """
     is_list = isinstance(channels, Sequence) and len(channels) > 0
     if not is_list or not all(type(count) is int and count >= 1 for count in channels):
         raise BenchError(f"cnn: channels: found {channels!r}; needs a list of whole numbers of at least 1")
     if type(dropout) not in (int, float) or not 0 <= dropout < 1:
         raise BenchError(f"cnn: dropout: found {dropout!r}; needs a number from 0 to below 1")
+    if len(input_shape) != 3:
+        raise Unavailable(f"cnn: it takes images (C, H, W); a sample of this data set has the shape {input_shape}")
     in_channels, height, width = input_shape
     shrink = 2 ** len(channels)
     if min(height, width) < shrink:

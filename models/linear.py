@@ -1,4 +1,4 @@
-"""Softmax regression."""
+"""Softmax regression, and linear regression."""
 
 from __future__ import annotations
 
@@ -12,10 +12,8 @@ from ._initialisation import Initialisation, initialise
 
 
 @model("linear")
-def linear(
-    input_shape: tuple[int, int, int], num_classes: int, *, initialisation: Initialisation = "default"
-) -> nn.Module:
-    """Softmax regression: flatten, one linear layer. Input (N, C, H, W), output logits (N, num_classes).
+def linear(input_shape: tuple[int, ...], num_classes: int, *, initialisation: Initialisation = "default") -> nn.Module:
+    """Softmax regression, or linear regression: flatten, one linear layer. Input (N, …), output (N, num_classes).
 
     initialisation: the weights that it starts with; see models/_initialisation.py.
     """

@@ -20,14 +20,14 @@ Width: TypeAlias = Annotated[int, Ge(1)]
 
 @model("mlp")
 def mlp(
-    input_shape: tuple[int, int, int],
+    input_shape: tuple[int, ...],
     num_classes: int,
     *,
     hidden: Width | Annotated[Sequence[Width], MinLen(1)] = 100,
     dropout: Annotated[float, Ge(0), Lt(1)] = 0.0,
     initialisation: Initialisation = "default",
 ) -> nn.Module:
-    """Two-layer perceptron: flatten, linear, ReLU, linear. Input (N, C, H, W), output logits (N, num_classes).
+    """Two-layer perceptron: flatten, linear, ReLU, linear. Input (N, …), output (N, num_classes).
 
     hidden: units of the hidden layer; a list has one hidden layer with ReLU for each of its numbers.
     dropout: probability with which each hidden unit is left out of a step, after its ReLU; 0: no such layer.

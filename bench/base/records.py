@@ -39,6 +39,7 @@ Engine = Literal["eager", "compiled", "cudagraph", "vectorized"]
 Loader = Literal["resident", "dataloader"]
 MemoryFormat = Literal["contiguous", "channels_last"]
 Scaling = Literal["unit", "standard", "symmetric"]
+Task = Literal["classification", "regression"]
 Schedule = Literal["none", "step", "plateau", "cosine", "onecycle"]
 Beta = Annotated[float, Ge(0), Lt(1)]
 

@@ -25,7 +25,8 @@ from bench.errors import BenchError
 from bench.worker.common.answer import Say, answer, register_all
 from bench.worker.datasets.notes import digests
 from bench.worker.datasets.prepare import Prepared, Split, build_set, prepare
-from bench.worker.datasets.splits import Images, Splits, row_slices, scaling
+from bench.worker.datasets.scaling import scaling
+from bench.worker.datasets.splits import Images, Splits, row_slices
 
 Array: TypeAlias = npt.NDArray[Any]
 Arrays: TypeAlias = Mapping[str, Array]
@@ -46,6 +47,7 @@ def work(request: dict[str, Json], say: Say) -> None:
     register_all(request["plugins"])
     try:
         splits, _, limits = build_set(name, request["settings"], locations=request["locations"], root=root)
+        _refuse(name, splits)
         found: dict[str, Any] = dict(figures(splits, prepare(splits, seed=SEED, validation_split=0.0, **limits)))
     except MemoryError:
         raise BenchError(f"{name}: not enough memory; try --set train_limit=1000") from None
@@ -53,10 +55,24 @@ def work(request: dict[str, Json], say: Say) -> None:
     say({})
 
 
+def _refuse(name: str, splits: Splits) -> None:
+    if splits.task != "classification" or len(splits.input_shape) != 3:
+        what = f"this set is a {splits.task} of samples {splits.input_shape}"
+        raise BenchError(f"{name}: inspect looks at images (C, H, W) of classes: {what}")
+
+
+def maximum_of(splits: Splits) -> float:
+    """What pixels are a share of: the maximum of the set; of one that names none, 255 or its largest absolute value."""
+    if splits.maximum is not None:
+        return float(splits.maximum)
+    images = splits.train_inputs
+    return 255.0 if images.dtype == np.uint8 else float(max(images.max(), -images.min(), 0)) or 1.0
+
+
 def figures(splits: Splits, prepared: Prepared) -> Arrays:
     """Everything, by place: `about/…` of the set, `train/…` and `test/…` of its parts, `copies/…` of both."""
     found = about(splits, prepared)
-    maximum, classes = float(splits.maximum), len(splits.class_names)
+    maximum, classes = maximum_of(splits), len(splits.class_names)
     for name, part in (("train", prepared.train), ("test", prepared.test)):
         found |= {f"{name}/{key}": value for key, value in part_figures(part, maximum=maximum, classes=classes).items()}
     found |= samples(prepared.train, classes=classes)
@@ -67,15 +83,15 @@ def figures(splits: Splits, prepared: Prepared) -> Arrays:
 def about(splits: Splits, prepared: Prepared) -> dict[str, Array]:
     """Names, sizes, and the normalisation that `standard` does: (x / maximum - mean) / sd for each channel."""
     affine = scaling(splits, "standard")
-    shift, scale = np.array(affine.shift), np.array(affine.scale)
+    shift, scale, maximum = np.array(affine.shift), np.array(affine.scale), maximum_of(splits)
     texts = {"licence": splits.licence, "source": splits.source, "type": str(splits.train_images.dtype)}
     return {f"about/{key}": np.array(text) for key, text in texts.items()} | {
         "about/class_names": np.array(splits.class_names),
-        "about/maximum": np.array(float(splits.maximum)),
+        "about/maximum": np.array(maximum),
         "about/shape": np.array(prepared.input_shape),
         "about/test_fraction": np.array(math.nan if splits.test_fraction is None else splits.test_fraction),
-        "about/standard_mean": shift / splits.maximum,
-        "about/standard_sd": 1 / (scale * splits.maximum),
+        "about/standard_mean": shift / maximum,
+        "about/standard_sd": 1 / (scale * maximum),
         "about/declared": np.array([splits.mean is not None, splits.sd is not None]),
     }
 

@@ -18,7 +18,8 @@ from bench.registry import DATASETS
 from bench.worker.common.discover import load_builtin
 from bench.worker.datasets.files import DOWNLOADS
 from bench.worker.datasets.prepare import prepare
-from bench.worker.datasets.splits import Splits, mean_and_sd, scaling
+from bench.worker.datasets.scaling import mean_and_sd, scaling
+from bench.worker.datasets.splits import Splits
 
 load_builtin()
 
@@ -85,7 +86,7 @@ def test_prepares_without_changing_what_it_was_given(built: Splits) -> None:
     total = len(built.train_labels) + len(built.test_labels)
     assert sum(len(part.labels) for part in (ready.train, ready.validation, ready.test)) == total
     assert ready.input_shape == built.input_shape
-    assert ready.num_classes == len(built.class_names)
+    assert ready.num_outputs == len(built.class_names)
     assert np.array_equal(built.train_images[:100], before)
 
 

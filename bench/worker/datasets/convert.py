@@ -44,6 +44,12 @@ def work(request: dict[str, Json], say: Say) -> None:
 
 
 def _refuse(request: Mapping[str, Json], built: BuiltSet) -> None:
+    splits = built.splits
+    if splits.task != "classification" or len(splits.input_shape) != 3 or splits.maximum is None:
+        raise BenchError(
+            f"{request['name']}: a file of `hdf5` holds images of classes, with a maximum: this set is a {splits.task} "
+            f"of samples {splits.input_shape}"
+        )
     if built.splits.test_fraction is None:
         return
     if request["test_path_given"]:

@@ -29,11 +29,12 @@ def attributes(splits: Splits) -> dict[str, Json]:
     facts: dict[str, Json] = {
         MARK: LAYOUT,
         "image_shape": list(splits.input_shape),
-        "maximum": float(splits.maximum),
         "class_names": list(splits.class_names),
         "licence": splits.licence,
         "source": splits.source,
     }
+    if splits.maximum is not None:
+        facts["maximum"] = float(splits.maximum)
     return facts | {name: list(found) for name in ("mean", "sd") if (found := getattr(splits, name)) is not None}
 
 

@@ -32,14 +32,16 @@ def _repeated_note(data: Prepared) -> Iterator[str]:
 
 
 def _class_notes(data: Prepared) -> Iterator[str]:
+    if data.task == "regression":
+        return
     train, validation, test = (
-        np.bincount(part.labels, minlength=data.num_classes) for part in (data.train, data.validation, data.test)
+        np.bincount(part.labels, minlength=data.num_outputs) for part in (data.train, data.validation, data.test)
     )
-    if data.num_classes == 1:
+    if data.num_outputs == 1:
         yield "the data set has 1 class: there is nothing to tell apart, and every answer is right"
     if len(empty := np.flatnonzero(train + validation + test == 0)):
         yield (
-            f"{len(empty):,} of {data.num_classes:,} classes {'has' if len(empty) == 1 else 'have'} no sample "
+            f"{len(empty):,} of {data.num_outputs:,} classes {'has' if len(empty) == 1 else 'have'} no sample "
             f"({_listed(empty, data.class_names)}); number the classes from 0 on, without gaps"
         )
     unknown = np.flatnonzero((train == 0) & (test > 0))

@@ -8,10 +8,10 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from bench.base.records import Json, Scaling
+from bench.base.records import Json, Scaling, Task
 from bench.errors import BenchError
 from bench.registry import DATASETS
-from bench.worker.datasets.splits import Images, Labels, Splits
+from bench.worker.datasets.splits import Inputs, Labels, Splits, Targets, outputs_of
 
 Indices: TypeAlias = npt.NDArray[np.int64]
 
@@ -19,10 +19,10 @@ TEST_DRAW, VALIDATION_DRAW = 1, 2  # purposes: each has a generator of its own, 
 
 
 class Split(NamedTuple):
-    """Samples: images (N, C, H, W) and labels (N,)."""
+    """Samples: inputs (N, …), images or not, and their labels (N,), or the targets (N,) or (N, T) of a regression."""
 
-    images: Images
-    labels: Labels
+    images: Inputs
+    labels: Targets
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,16 +33,17 @@ class Prepared:
     validation: Split
     test: Split
     class_names: tuple[str, ...]
+    task: Task = "classification"
 
     @property
-    def input_shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of one image."""
-        channels, height, width = self.train.images.shape[1:]
-        return channels, height, width
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one sample: (C, H, W) of an image."""
+        return self.train.images.shape[1:]
 
     @property
-    def num_classes(self) -> int:
-        return len(self.class_names)
+    def num_outputs(self) -> int:
+        """How many numbers a model gives for a sample: one a class, or one a target."""
+        return len(self.class_names) if self.task == "classification" else outputs_of(self.train.labels)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,19 +77,21 @@ def prepare(
 ) -> Prepared:
     """Draw the random test part if the set has none, then take the first N, then hold out the validation part.
 
-    Both draws are stratified: the share of each class is right within one sample. The set's own order is kept.
+    Both draws are stratified: the share of each class is right within one sample. In a regression, and where the set
+    has groups, they are not; a group stays whole. The set's own order is kept.
     Arrays are views wherever no draw was needed. Raises BenchError on a bad limit or share, or an empty part.
     """
     limits = {"train_limit": train_limit, "test_limit": test_limit}
     drawn = draw_parts(splits, seed=seed, validation_split=validation_split, **limits)
-    own = Split(splits.train_images, splits.train_labels)
+    own = Split(splits.train_inputs, splits.train_targets)
     test = own_test(splits, test_limit) if drawn.test is None else _take(own, drawn.test)
-    return Prepared(_take(own, drawn.train), _take(own, drawn.validation), test, tuple(splits.class_names))
+    parts = _take(own, drawn.train), _take(own, drawn.validation), test
+    return Prepared(*parts, tuple(splits.class_names), splits.task)
 
 
 def own_test(splits: Splits, limit: int | None) -> Split:
     """The first N of the test samples that the set has of its own."""
-    return Split(splits.test_images[:limit], splits.test_labels[:limit])
+    return Split(splits.test_inputs[:limit], splits.test_targets[:limit])
 
 
 def draw_parts(
@@ -100,18 +103,38 @@ def draw_parts(
             raise BenchError(f"{name}: found {limit}; needs at least 1")
     if not 0 <= validation_split < 1:
         raise BenchError(f"validation_split: found {validation_split}; needs a number from 0 to below 1")
-    labels, test = splits.train_labels, None
-    kept, tested = np.arange(len(labels[:train_limit])), len(splits.test_labels[:test_limit])
+    count, test = len(splits.train_targets), None
+    kept, tested = np.arange(min(count, train_limit or count)), len(splits.test_targets[:test_limit])
     if splits.test_fraction is not None:
-        drawn = draw(labels, splits.test_fraction, seed=seed, purpose=TEST_DRAW)
+        drawn = _drawn(splits, np.arange(count), splits.test_fraction, seed=seed, purpose=TEST_DRAW)
         kept, test = np.flatnonzero(~drawn)[:train_limit], np.flatnonzero(drawn)[:test_limit]
         tested = len(test)
-    held_out = draw(labels[kept], validation_split, seed=seed, purpose=VALIDATION_DRAW)
+    held_out = _drawn(splits, kept, validation_split, seed=seed, purpose=VALIDATION_DRAW)
     train, validation = kept[~held_out], kept[held_out]
     if 0 in (len(train), tested) or (validation_split > 0 and len(validation) == 0):
         sizes = f"{len(train)} to train, {len(validation)} to validate, {tested} to test"
         raise BenchError(f"this split of the data set leaves {sizes}; needs at least one of each")
     return Drawn(train, validation, test)
+
+
+def _drawn(splits: Splits, places: Indices, fraction: float, *, seed: int, purpose: int) -> npt.NDArray[np.bool_]:
+    """A mask over the training samples at `places` (n,): groups where the set has some, else by class, else any."""
+    if splits.train_groups is not None:
+        return draw_groups(splits.train_groups[places], fraction, seed=seed, purpose=purpose)
+    strata = splits.train_targets[places] if splits.task == "classification" else np.zeros(len(places))
+    return draw(strata.astype(np.int64), fraction, seed=seed, purpose=purpose)
+
+
+def draw_groups(groups: Labels, fraction: float, *, seed: int, purpose: int) -> npt.NDArray[np.bool_]:
+    """A mask (N,) of whole groups in random order, as long as they bring it nearer to fraction · N samples."""
+    mask = np.zeros(len(groups), dtype=np.bool_)
+    names, places, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    keys = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, purpose]))).random(len(names))
+    order = np.argsort(keys, kind="stable")
+    sizes = np.concatenate([[0], counts[order].cumsum()])
+    taken = order[: int(np.abs(sizes - fraction * len(groups)).argmin())]
+    mask[np.isin(places, taken)] = True
+    return mask
 
 
 def draw(labels: Labels, fraction: float, *, seed: int, purpose: int) -> npt.NDArray[np.bool_]:

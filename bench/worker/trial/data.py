@@ -9,7 +9,8 @@ import torch
 from bench.worker.common.messages import Request
 from bench.worker.datasets.notes import data_notes
 from bench.worker.datasets.prepare import build_set, prepare
-from bench.worker.datasets.splits import Images, Splits, scaling
+from bench.worker.datasets.scaling import scaling
+from bench.worker.datasets.splits import Images, Splits
 from bench.worker.devices.base import Device
 from bench.worker.evaluate.accuracy import Held
 from bench.worker.train import loaders
@@ -36,7 +37,7 @@ class Sizes:
     train_size: int
     validation_size: int
     test_size: int
-    input_shape: tuple[int, int, int]
+    input_shape: tuple[int, ...]
     class_names: tuple[str, ...]
     notes: Callable[[int], list[str]]  # what there is to know of the splits of a seed; it reads all of them once more
 

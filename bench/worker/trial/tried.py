@@ -53,7 +53,7 @@ class Tried:
     """The model of a trial, and by how many images it is asked. `parts`: part of the data → its images."""
 
     model: Component
-    input_shape: tuple[int, int, int]
+    input_shape: tuple[int, ...]
     num_classes: int
     batch_size: int = 1
     parts: Mapping[str, int] | None = None

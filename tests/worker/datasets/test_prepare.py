@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -137,3 +138,34 @@ def test_refuses_what_leaves_nothing(limits: dict[str, float], message: str) -> 
 def test_refuses_a_set_too_small_to_split() -> None:
     with pytest.raises(BenchError, match="2 to train, 0 to validate, 0 to test"):
         ready(made(test_fraction=0.2, labels=[0, 1]))
+
+
+def of_regression(**changes: Any) -> Splits:
+    facts: dict[str, Any] = {
+        "train_inputs": np.arange(90, dtype=np.float32).reshape(30, 3), "train_targets": np.arange(30) / 7,
+        "test_inputs": np.zeros((0, 3), dtype=np.float32), "test_targets": np.zeros(0), "task": "regression",
+        "licence": "MIT", "source": "this test", "test_fraction": 0.2,
+    }  # fmt: skip
+    return Splits(**(facts | changes))
+
+
+def test_a_regression_is_split_by_seed_too() -> None:
+    splits = of_regression()
+    first, again, other = (ready(splits, seed=seed, validation=0.25) for seed in (5, 5, 6))
+    assert [len(part.labels) for part in (first.train, first.validation, first.test)] == [18, 6, 6]
+    assert first.test.labels.tolist() == again.test.labels.tolist() != other.test.labels.tolist()
+    assert first.test.labels.dtype == np.float32
+    assert (first.task, first.num_outputs, first.input_shape) == ("regression", 1, (3,))
+
+
+def test_a_group_never_lies_in_two_parts() -> None:
+    groups = np.arange(30) % 10
+    splits = of_regression(train_groups=groups)
+    found = [ready(splits, seed=seed, validation=0.25) for seed in range(10)]
+    for parts in found:
+        seen = [
+            set(groups[(part.images[:, 0] / 3).astype(int)]) for part in (parts.train, parts.validation, parts.test)
+        ]
+        assert len(set.union(*seen)) == sum(map(len, seen)) == 10
+        assert len(parts.test.labels) == 6
+    assert len({tuple(parts.test.labels) for parts in found}) > 3

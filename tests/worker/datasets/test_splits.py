@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from bench.errors import BenchError, DataError
-from bench.worker.datasets.splits import Splits, mean_and_sd, scaling
+from bench.worker.datasets.scaling import mean_and_sd, scaled_targets, scaling, target_scaling
+from bench.worker.datasets.splits import Splits
 
 
 def made(**changes: Any) -> Splits:
@@ -34,7 +35,17 @@ NOTHING = np.zeros((0, 2, 4, 3), dtype=np.uint8)
     ("changes", "message"),
     [
         ({"train_images": np.zeros((12, 2, 4, 3))}, "train images: found float64 of .*needs uint8 or float32"),
-        ({"train_images": np.zeros((12, 8), dtype=np.uint8)}, r"found uint8 of \(12, 8\)"),
+        (
+            {"train_images": np.zeros((12, 8), dtype=np.uint8)},
+            r"test images: found uint8 of \(2, 4, 3\); needs .* \(8,\)",
+        ),
+        ({"train_images": np.zeros(12, dtype=np.uint8)}, r"train inputs: found uint8 of \(12,\)"),
+        ({"train_images": None}, "train_inputs: found neither of train_inputs and train_images"),
+        ({"train_inputs": np.zeros((12, 8), dtype=np.uint8)}, "train_inputs: found both of"),
+        ({"task": "ranking"}, "task: found 'ranking'; needs classification or regression"),
+        ({"target_names": ["a"]}, "target_names: found 1 in a classification"),
+        ({"train_groups": np.arange(11)}, r"train_groups: found int64 of \(11,\); needs integers of \(12,\)"),
+        ({"maximum": None, "mean": [0.5, 0.5]}, "mean and sd: found without maximum"),
         ({"train_images": np.zeros((11, 2, 4, 3), dtype=np.uint8)}, "found 11 images and 12 labels"),
         ({"train_images": np.zeros((12, 2, 0, 3), dtype=np.uint8)}, "needs at least one image with pixels"),
         ({"test_images": np.zeros((6, 2, 4, 4), dtype=np.uint8)}, "test images: .*as in the training part"),
@@ -145,3 +156,68 @@ def test_false_and_true_are_classes_0_and_1() -> None:
     splits = made(train_labels=np.arange(12) % 2 == 1)
     assert splits.train_labels.dtype == np.int64
     assert splits.train_labels.tolist() == [0, 1] * 6
+
+
+def measured(**changes: Any) -> Splits:
+    """A regression of features."""
+    rng = np.random.default_rng(1)
+    facts: dict[str, Any] = {
+        "train_inputs": rng.normal(5, 3, (20, 4)).astype(np.float32),
+        "train_targets": rng.normal(100, 20, 20),
+        "test_inputs": rng.normal(5, 3, (7, 4)).astype(np.float32),
+        "test_targets": rng.integers(0, 9, 7),
+        "licence": "MIT",
+        "source": "this test",
+        "task": "regression",
+    }
+    return Splits(**(facts | changes))
+
+
+def test_a_regression_has_float_targets_of_one_or_several_numbers() -> None:
+    one, two = measured(), measured(train_targets=np.ones((20, 2)), test_targets=np.ones((7, 2)))
+    assert (one.train_targets.dtype, one.test_targets.dtype) == (np.float32, np.float32)
+    assert (one.num_outputs, one.target_names, one.input_shape) == (1, ("target",), (4,))
+    assert (two.num_outputs, two.target_names) == (2, ("target 1", "target 2"))
+    assert made().num_outputs == 3
+    assert one.train_inputs is one.train_images
+    assert one.test_targets is one.test_labels
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"class_names": ["a"]}, "class_names: found 1 in a regression; needs none"),
+        ({"train_targets": np.full(20, np.nan)}, "train targets: found 20 NaN or infinite in float32"),
+        ({"train_targets": np.full(20, 1e300)}, "train targets: found 20 NaN or infinite in float32"),
+        ({"train_targets": np.array(list("ab") * 10)}, r"train targets: found <U1 of \(20,\); needs numbers of \(N,\)"),
+        ({"train_targets": np.ones((20, 0))}, r"found float64 of \(20, 0\)"),
+        ({"train_targets": np.ones((20, 2))}, "test targets: found 1 a sample; needs 2 as in the training part"),
+        ({"train_targets": np.ones(19)}, "train: found 20 inputs and 19 targets"),
+        ({"target_names": ["a", "b"]}, "target_names: found 2; needs 1"),
+    ],
+)
+def test_refuses_a_regression_that_is_none(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        measured(**changes)
+
+
+def test_without_a_maximum_each_feature_is_scaled_by_the_training_part() -> None:
+    inputs = np.array([[0, 5, -2], [10, 5, 2], [5, 5, 0]], dtype=np.float32)
+    splits = measured(train_inputs=inputs, train_targets=[1, 2, 3], test_inputs=inputs[:1], test_targets=[1])
+    for name, wanted in (
+        ("unit", [[0, 0, 0], [1, 0, 1], [0.5, 0, 0.5]]),
+        ("symmetric", [[-1, 0, -1], [1, 0, 1], [0, 0, 0]]),
+        ("standard", (inputs - inputs.mean(0)) / np.where(inputs.std(0) > 0, inputs.std(0), 1)),
+    ):
+        how = scaling(splits, name)  # type: ignore[arg-type]
+        np.testing.assert_allclose((inputs - np.array(how.shift)) * np.array(how.scale), wanted, atol=1e-6)
+    half = scaling(splits, "unit", part=inputs[[0, 2]])
+    assert half.scale[0] == pytest.approx(1 / 5)
+
+
+def test_targets_are_scaled_to_mean_0_and_deviation_1() -> None:
+    targets = np.array([[1, 7], [3, 7], [8, 7]], dtype=np.float32)
+    found = scaled_targets(targets, target_scaling(targets))
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, np.c_[(targets[:, 0] - 4) / targets[:, 0].std(), np.zeros(3)], atol=1e-6)
+    assert scaled_targets(targets[:, 0], target_scaling(targets[:, 0])).shape == (3, 1)
