@@ -9,9 +9,10 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast, get_args
 
 from bench.base.metrics import BUILT_IN, OTHER_COLUMNS
+from bench.base.records import Task
 from bench.errors import BenchError, nearest
 
 T = TypeVar("T", bound=Callable[..., Any])  # what a registry holds
@@ -30,6 +31,7 @@ class Entry(Generic[T]):
     unit: str = ""
     higher_is_better: bool = True
     file: str = ""  # of a report format: what it writes of the whole report; empty: one file a table
+    task: Task | None = None  # of a metric: the only task that it is of; None: either
 
     @property
     def summary(self) -> str:
@@ -44,7 +46,15 @@ class Registry(Generic[T]):
         self.kind = kind
         self._entries: dict[str, Entry[T]] = {}
 
-    def register(self, name: str, *, unit: str = "", higher_is_better: bool = True, file: str = "") -> Callable[[F], F]:
+    def register(
+        self,
+        name: str,
+        *,
+        unit: str = "",
+        higher_is_better: bool = True,
+        file: str = "",
+        task: Task | None = None,
+    ) -> Callable[[F], F]:
         """Decorator: enter the decorated builder under `name`. Raises BenchError on a bad or a taken name."""
         if not isinstance(name, str) or not NAME.match(name):
             raise BenchError(f"{self.kind} {name!r}: a name is 1 to 64 letters, digits, '_', '.' or '-'")
@@ -53,7 +63,7 @@ class Registry(Generic[T]):
             if name in self._entries:
                 by = self._entries[name].source
                 raise BenchError(f"{self.kind} {name!r} is registered already, by {by.name if by else 'hand'}")
-            self._entries[name] = Entry(name, cast(T, build), source_of(build), unit, higher_is_better, file)
+            self._entries[name] = Entry(name, cast(T, build), source_of(build), unit, higher_is_better, file, task)
             return build
 
         return enter
@@ -102,14 +112,18 @@ def dataset(name: str) -> Callable[[F], F]:
     return DATASETS.register(name)
 
 
-def metric(name: str, *, unit: str = "", higher_is_better: bool = True) -> Callable[[F], F]:
+def metric(name: str, *, unit: str = "", higher_is_better: bool = True, task: Task | None = None) -> Callable[[F], F]:
     """Register `(logits: (N, K) float tensor, labels: (N,) int64 tensor) -> float`, taken on the test set.
 
-    Raises BenchError for the name of a metric or of a column that is there already.
+    Of a regression it is called with predictions and targets, float tensors in the unit of the targets: both (N,), or
+    (N, T) where there are several. `task`: the only one that it is of; None: either.
+    Raises BenchError for the name of a metric or of a column that is there already, and for an unknown task.
     """
+    if task not in (None, *get_args(Task)):
+        raise BenchError(f"metric {name!r}: task {task!r}; needs classification or regression")
     if name in BUILT_IN or name in OTHER_COLUMNS:
         raise BenchError(f"metric {name!r} is the name of a column already; choose another name")
-    return METRICS.register(name, unit=unit, higher_is_better=higher_is_better)
+    return METRICS.register(name, unit=unit, higher_is_better=higher_is_better, task=task)
 
 
 def device(name: str) -> Callable[[F], F]:

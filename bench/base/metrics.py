@@ -4,6 +4,7 @@ A new metric that the worker measures is one row at the end of `_LATER`, and one
 """
 
 import math
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -156,12 +157,21 @@ _LATER = (
            absent="no early stopping"),
     Metric("best_epoch", "count", False, False, "with the least validation loss: early stopping took its weights",
            absent="no early stopping"),
+    Metric("r2", "", True, False, "of a regression: share of the variance of the test targets that is predicted",
+           label="R²", absent="a classification", bounds=Bounds(most=1.0)),
+    Metric("mae", "", False, False, "of a regression: mean absolute error on the test set, in the unit of the targets",
+           label="mean absolute error", short="MAE", absent="a classification", bounds=Bounds(least=0.0)),
+    Metric("rmse", "", False, False, "of a regression: root mean squared error on the test set, in that unit",
+           label="root mean squared error", short="RMSE", absent="a classification", bounds=Bounds(least=0.0)),
 )  # fmt: skip
 BUILT_IN: dict[str, Metric] = {metric.name: metric for metric in (*_CONTRACT, *_LATER)}
 LATER: tuple[str, ...] = tuple(metric.name for metric in _LATER)
 
 # The metrics that sentences and short tables are about; of memory the device's, where it was measured.
 ACCURACY, SPEED = "test_accuracy", "train_samples_per_second"
+# What a task's models are judged by; the first is its main metric. On a split other than the test set their curves are
+# called after it: `validation_r2`.
+SCORES = {"classification": ("accuracy",), "regression": ("r2", "mae", "rmse")}
 MEMORY = ("device_peak_allocated_bytes", "host_peak_bytes")
 
 
@@ -190,6 +200,12 @@ _OTHER = """
     timing timing_notes train_samples_per_second_half_width
 """
 OTHER_COLUMNS = frozenset(_OTHER.split())
+
+
+def main_metric(measured: Container[str]) -> Metric:
+    """What the models of a task are judged by, from the names of what was measured of one: R² of a regression, the
+    accuracy of anything else."""
+    return BUILT_IN["r2" if "rmse" in measured else ACCURACY]
 
 
 def metric_named(name: str) -> Metric:

@@ -40,6 +40,13 @@ Loader = Literal["resident", "dataloader"]
 MemoryFormat = Literal["contiguous", "channels_last"]
 Scaling = Literal["unit", "standard", "symmetric"]
 Task = Literal["classification", "regression"]
+LossName = Literal["cross_entropy", "focal", "mse", "l1", "huber"]
+# What each task can be trained on; the first is its own, where a suite names none.
+LOSSES: dict[str, tuple[LossName, ...]] = {
+    "classification": ("cross_entropy", "focal", "mse"),
+    "regression": ("mse", "l1", "huber"),
+}
+TargetMetric = Literal["test_accuracy", "test_loss", "r2", "mae", "rmse"]
 Schedule = Literal["none", "step", "plateau", "cosine", "onecycle"]
 Beta = Annotated[float, Ge(0), Lt(1)]
 
@@ -108,6 +115,7 @@ class TrainSettings:
     checkpoint_every_epochs: Annotated[int, Ge(1)] | None = None  # neither this nor the next is part of what a trial is
     keep_checkpoints: bool = False
     drop_last: bool = False  # the last batch of an epoch where it is smaller; with either loader
+    loss: LossName | None = None  # None: the task's own, the first of LOSSES
 
     def __post_init__(self) -> None:
         # JSON has lists; a setting has to be hashable. 0.0 is added because -0.0 would be another text for the same.
@@ -127,6 +135,8 @@ class MeasureSettings:
     timing_seconds: Annotated[float, Ge(0)] = 0.2  # least time that is timed; a short training goes on for timing only
     energy: bool = False
     evaluate: Literal["full", "accuracy"] = "full"  # full: what the model gets right and wrong, too
+    target_metric: TargetMetric | None = None  # of the target; None: the task's main metric
+    target_value: float | None = None  # instead of target_accuracy
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +157,9 @@ class SeedSettings:
 Settings: TypeAlias = TrainSettings | MeasureSettings | SeedSettings  # a table of a suite that is a record
 
 # Of [train] and [measure]. What stands here changes neither what is learned nor what is timed.
+_TARGETS = ("target_accuracy", "target_metric", "target_value")
 NOT_IDENTITY = frozenset(
-    {"timeout_seconds", "target_accuracy", "turns", "timing_seconds", "checkpoint_every_epochs", "keep_checkpoints"}
+    {"timeout_seconds", *_TARGETS, "turns", "timing_seconds", "checkpoint_every_epochs", "keep_checkpoints"}
 )
 COMMON_DATASET_SETTINGS: dict[str, Json] = {"train_limit": None, "test_limit": None, "scaling": "unit"}
 
@@ -326,6 +337,8 @@ class Trial:
 def settings_json(settings: Settings) -> str:
     """Canonical JSON of what is no default and is identity; empty where there is none."""
     kept = {key: value for key, value in non_defaults(settings).items() if key not in NOT_IDENTITY}
+    if kept.get("loss") == "cross_entropy":  # what a trial without it has, too: a regression is not trained on it
+        del kept["loss"]
     return canonical_json(kept) if kept else ""
 
 

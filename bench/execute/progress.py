@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType
 
+from bench.base.metrics import main_metric
 from bench.base.records import Json, Result, Trial
 from bench.errors import numberless, one_line
 from bench.present.format import printable, printable_lines
@@ -87,11 +88,12 @@ class Voice:
 
 
 def describe_ending(result: Result) -> str:
-    """`accuracy 0.978 in 0.9 s`, or the status with its reason."""
+    """`accuracy 0.978 in 0.9 s`, `R² 0.412 in 0.9 s`, or the status with its reason."""
     if result.status != "ok":
         return f"{result.status}: {printable(result.reason)}"
-    accuracy, seconds = result.metrics.get("test_accuracy"), result.metrics.get("total_seconds")
-    return f"accuracy {accuracy:.3f} in {seconds:.1f} s"
+    main, seconds = main_metric(result.metrics), result.metrics.get("total_seconds")
+    reached = result.metrics.get(main.name)
+    return f"{main.title} {'undefined' if reached is None else f'{reached:.3f}'} in {seconds:.1f} s"
 
 
 class LiveVoice(Voice):

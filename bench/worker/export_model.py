@@ -59,8 +59,8 @@ def export(wanted: Mapping[str, Json]) -> str:
     request = Request.from_json(wanted)
     _refuse_unknown(request, wanted["plugins"])
     loaded = data.load(request, Cpu())
-    trial = request.trial
-    tried = Tried(trial.model, loaded.input_shape, len(loaded.class_names))
+    trial, is_regression = request.trial, loaded.judge.task == "regression"
+    tried = Tried(trial.model, loaded.input_shape, loaded.num_outputs, task=loaded.judge.task)
     model = tried.built().eval()
     images = loaded.test.batch(0, max(BATCHES))[0]
     with torch.no_grad():
@@ -71,10 +71,10 @@ def export(wanted: Mapping[str, Json]) -> str:
         _load_best(model, Path(wanted["checkpoint"]))
     else:
         assert request.artifact is not None
-        stored = _load_stored(model, request.artifact)
-        found = evaluate(model, loaded.test, batch_size=trial.batch_size, precision=trial.train.precision)
-        ours = found.logits.numpy()
-        same = float((ours.argmax(1) == stored.argmax(1)).mean()) if ours.shape == stored.shape else 0.0
+        stored = _load_stored(model, request.artifact, is_regression=is_regression)
+        precision = trial.train.precision
+        found = evaluate(model, loaded.test, batch_size=trial.batch_size, precision=precision, judge=loaded.judge)
+        same = _same_answers(found.outputs.numpy(), stored, is_regression=is_regression)
         if same < SAME_ANSWERS:
             raise BenchError(
                 f"model {trial.model.name!r}: built anew with the stored weights it gives {same:.1%} of the stored "
@@ -82,10 +82,21 @@ def export(wanted: Mapping[str, Json]) -> str:
             )
     difference = _write(Path(wanted["output"]), write, model=model, images=images)
     count = sum(parameter.numel() for parameter in model.parameters())
+    what = "outputs" if is_regression else "logits"
     return (
         f"{wanted['output']}: {trial.model.label}, {count:,} parameters\n"
-        f"on {len(images)} test images its logits differ by at most {difference:.1e} from the model's"
+        f"on {len(images)} test images its {what} differ by at most {difference:.1e} from the model's"
+        + _in_own_unit(loaded)
     )
+
+
+def _in_own_unit(loaded: data.TrialData) -> str:
+    """How the outputs of a regression become predictions; empty of a classification."""
+    if loaded.judge.unit is None:
+        return ""
+    shift, scale = loaded.judge.unit.shift, loaded.judge.unit.scale
+    each = [f"{name} = {1 / b:.9g} · output + {a:.9g}" for name, a, b in zip(loaded.names, shift, scale, strict=True)]
+    return f"\nits outputs are of scaled targets: {', '.join(each)}"
 
 
 def _refuse_unknown(request: Request, plugins: Sequence[str]) -> None:
@@ -100,8 +111,8 @@ def _refuse_unknown(request: Request, plugins: Sequence[str]) -> None:
             )
 
 
-def _load_stored(model: nn.Module, path: Path) -> np.ndarray:
-    """Give `model` the weights in the HDF5 file of its trial; returns the logits (N, K) that lie there.
+def _load_stored(model: nn.Module, path: Path, *, is_regression: bool) -> np.ndarray:
+    """Give `model` the weights in the HDF5 file of its trial; returns the answers (N, K) that lie there.
 
     Only arrays of the model's own names and shapes are read: the file may come from a stranger.
     """
@@ -112,7 +123,7 @@ def _load_stored(model: nn.Module, path: Path) -> np.ndarray:
                 for name, value in model.state_dict().items()
                 if isinstance(value, torch.Tensor)
             }
-            logits = hdf5.array(file, "test/logits", kinds="f")
+            outputs = hdf5.array(file, "test/predictions" if is_regression else "test/logits", kinds="f")
         model.load_state_dict(state)
     except FileNotFoundError as error:
         raise BenchError(f"{path}: the trial's file is not there: run the suite again with --fresh") from error
@@ -125,7 +136,17 @@ def _load_stored(model: nn.Module, path: Path) -> np.ndarray:
             f"{path}: its weights are not those of this model ({first_line(error)}): its code was edited since, "
             "or the file is damaged; run the suite again with --fresh"
         ) from error
-    return logits
+    return outputs
+
+
+def _same_answers(ours: np.ndarray, stored: np.ndarray, *, is_regression: bool) -> float:
+    """Share of the test set with the same answer, (N, K) each: the same class, or predictions that are as good as equal
+    for their spread."""
+    if ours.shape != stored.shape:
+        return 0.0
+    if is_regression:
+        return float((np.abs(ours - stored) <= TOLERANCE * np.maximum(1e-12, stored.std(axis=0))).all(axis=1).mean())
+    return float((ours.argmax(1) == stored.argmax(1)).mean())
 
 
 def _array(file: Any, place: str, *, shape: tuple[int, ...]) -> np.ndarray:

@@ -14,7 +14,7 @@ BASE = Trial(Component("digits"), Component("mlp"), 0, 64, "cuda", TrainSettings
 OTHER: dict[str, Any] = {
     "epochs": 11, "steps": 100, "optimizer": "adam", "learning_rate": 0.2, "momentum": 0.9, "weight_decay": 0.1,
     "validation_split": 0.1, "precision": "tf32", "engine": "compiled", "loader": "dataloader", "num_workers": 1,
-    "pin_memory": True, "drop_last": True, "threads": 1, "deterministic": False,
+    "pin_memory": True, "drop_last": True, "threads": 1, "deterministic": False, "loss": "focal",
     "memory_format": "channels_last", "nesterov": True, "betas": [0.9, 0.99], "l1": 0.1, "label_smoothing": 0.1,
     "gradient_clip": 1.0, "schedule": "step", "schedule_step_epochs": 5, "schedule_factor": 0.5, "schedule_patience": 5,
     "early_stopping_patience": 5, "augment_flip": True, "augment_crop_padding": 2, "augment_rotation_degrees": 15.0,

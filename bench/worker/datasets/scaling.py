@@ -48,14 +48,14 @@ def scaling(splits: Splits, name: Scaling, *, part: Inputs | None = None) -> Aff
 
 def target_scaling(targets: Targets) -> Affine:
     """To mean 0 and standard deviation 1 (population) of each target, from (N,) or (N, T); a constant one to 0."""
-    columns = targets.reshape(len(targets), -1).astype(np.float64)
+    columns = (targets if targets.ndim == 2 else targets[:, None]).astype(np.float64)
     sd = columns.std(axis=0)
     return Affine(tuple(columns.mean(axis=0).tolist()), tuple((1 / np.where(sd > 0, sd, 1.0)).tolist()))
 
 
 def scaled_targets(targets: Targets, how: Affine) -> npt.NDArray[np.float32]:
     """(N, T) float32 from (N,) or (N, T)."""
-    columns = targets.reshape(len(targets), -1).astype(np.float64)
+    columns = (targets if targets.ndim == 2 else targets[:, None]).astype(np.float64)
     found: npt.NDArray[np.float32] = ((columns - np.array(how.shift)) * np.array(how.scale)).astype(np.float32)
     return found
 

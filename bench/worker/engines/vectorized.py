@@ -14,7 +14,6 @@ from typing import Any
 import torch
 from torch import nn
 from torch.func import functional_call, vmap
-from torch.nn import functional
 
 from bench.base.records import Trial
 from bench.errors import Unavailable
@@ -24,6 +23,7 @@ from bench.worker.devices.base import Device
 from bench.worker.engines.base import Engine
 from bench.worker.train.loaders import Fetch
 from bench.worker.train.loop import Tally, diverged
+from bench.worker.train.losses import Loss
 from bench.worker.train.optimizers import autocast
 from bench.worker.train.steps import Recipe, Step, backward, followed_by, forgetting, in_turn
 
@@ -59,12 +59,14 @@ class Vectorized(Engine):
 class Stack:
     """K models of one architecture: parameters and buffers by name, (K, ...) each.
 
-    `writes_input`: whether they change the images of their batch; then each gets its own.
+    `writes_input`: whether they change the images of their batch; then each gets its own. `sample_dims`: how many
+    dimensions one sample has, 3 of an image.
     Raises Unavailable where the models differ in more than their weights, or draw random numbers as they train.
     """
 
-    def __init__(self, models: Sequence[nn.Module], *, writes_input: bool = False) -> None:
+    def __init__(self, models: Sequence[nn.Module], *, writes_input: bool = False, sample_dims: int = 3) -> None:
         self.count, self._template, self._writes_input = len(models), models[0], writes_input
+        self._shared_dims = sample_dims + 1
         for part in models[0].modules():
             if isinstance(part, DROPOUTS) and part.p:
                 what = f"{type(part).__name__} would draw other numbers than in each seed alone"
@@ -88,14 +90,15 @@ class Stack:
         self._template.train(mode)
 
     def logits(self, images: torch.Tensor) -> torch.Tensor:
-        """Images (K, B, C, H, W), or (B, C, H, W) for all, to logits (K, B, classes).
+        """Inputs (K, B, …), or (B, …) for all, to outputs (K, B, n).
 
         Raises Unavailable where the model has something in it that cannot be mapped over seeds.
         """
-        if self._writes_input and images.dim() == 4:
-            images = images.repeat(self.count, 1, 1, 1, 1)
+        shared = images.dim() == self._shared_dims
+        if self._writes_input and shared:
+            images, shared = images.repeat(self.count, *[1] * images.dim()), False
         with _mapping():
-            logits: torch.Tensor = self._mapped[images.dim() == 4](self.parameters, self.buffers, images)
+            logits: torch.Tensor = self._mapped[shared](self.parameters, self.buffers, images)
         return logits
 
     def _one(
@@ -163,18 +166,14 @@ def _stacked(each: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]
     }
 
 
-def losses(logits: torch.Tensor, labels: torch.Tensor, *, label_smoothing: float = 0.0) -> torch.Tensor:
-    """Mean cross-entropy of each seed (K,) from logits (K, B, classes) and labels (K, B), or (B,) for all."""
-    labels = labels.expand(logits.shape[:2])
-    each = functional.cross_entropy(
-        logits.flatten(0, 1), labels.flatten(), reduction="none", label_smoothing=label_smoothing
-    )
-    return each.view(logits.shape[:2]).mean(1)
+def losses(outputs: torch.Tensor, targets: torch.Tensor, *, loss: Loss) -> torch.Tensor:
+    """Mean loss of each seed (K,) from outputs (K, B, n) and targets (K, B) or (K, B, n), or without K for all."""
+    targets = targets.expand(outputs.shape if targets.is_floating_point() else outputs.shape[:2])
+    return loss.each(outputs.flatten(0, 1), targets.flatten(0, 1)).view(outputs.shape[:2]).mean(1)
 
 
 def stacked_step(stack: Stack, optimizer: torch.optim.Optimizer, recipe: Recipe, *, device: torch.device) -> Step:
     """One step of every seed, on a batch of each; gives the losses (K,)."""
-    smoothing = recipe.label_smoothing
     forget = forgetting(stack.trained)
     # A dimension more: that of the seeds. The penalties of the seeds are summed as their losses are.
     differentiate = backward(stack.trained, recipe, dimensions=3)
@@ -185,7 +184,7 @@ def stacked_step(stack: Stack, optimizer: torch.optim.Optimizer, recipe: Recipe,
         forget()
         images, labels = fetch()
         with autocast(device, recipe.precision):
-            found = losses(stack.logits(images), labels, label_smoothing=smoothing)
+            found = losses(stack.logits(images), labels, loss=recipe.loss)
         with _mapping():
             differentiate(found.sum())
         advance()

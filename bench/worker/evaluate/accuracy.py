@@ -5,14 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional
 
 from bench.worker.common.inputs import notice_write
 from bench.worker.evaluate.diagnosis import FIRST_SAMPLES
+from bench.worker.evaluate.judge import Evaluation, Judge
 from bench.worker.train.loaders import RESIDENT_BUDGET_BYTES, Batch, Resident, Scale, as_tensor, scale_in_parts
 from bench.worker.train.optimizers import autocast
 
 CHECKED_SAMPLES = 256
+CLASSES = Judge()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,30 +57,18 @@ class Held:
         return sum(int(part.sum()) for part in self.images.view(torch.int32).split(CHECKED_SAMPLES))
 
     def batch(self, start: int, size: int) -> Batch:
-        """Images (n, C, H, W) float32 and labels (n,), n <= size."""
+        """Inputs (n, …) float32 and labels (n,), or scaled targets (n, T); n <= size."""
         images = self.images[start : start + size]
         if self.later is not None:
             images = self.later(images.to(self.device, memory_format=self.memory_format))
         return images, self.labels[start : start + size]
 
 
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """Mean cross-entropy (nats), share of right answers; on the host logits (N, K) float32, and which were right."""
-
-    loss: float
-    accuracy: float
-    logits: torch.Tensor
-    right: torch.Tensor
-
-
 @torch.no_grad()
-def evaluate(model: nn.Module, split: Held, *, batch_size: int, precision: str) -> Evaluation:
+def evaluate(model: nn.Module, split: Held, *, batch_size: int, precision: str, judge: Judge = CLASSES) -> Evaluation:
     """Run `model` over `split` in eval mode, at the trial's batch size so that no new peak of memory comes of it."""
-    logits = torch.cat(_answers(model, split, count=len(split), batch_size=batch_size, precision=precision)).float()
-    loss = functional.cross_entropy(logits.double(), split.labels, reduction="mean")
-    right = (logits.argmax(1) == split.labels).cpu()
-    return Evaluation(loss=float(loss), accuracy=int(right.sum()) / len(split), logits=logits.cpu(), right=right)
+    outputs = torch.cat(_answers(model, split, count=len(split), batch_size=batch_size, precision=precision)).float()
+    return judge(outputs, split.labels)
 
 
 @torch.no_grad()

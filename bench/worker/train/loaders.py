@@ -28,7 +28,8 @@ RESIDENT_BUDGET_BYTES = 2 * 1024**3
 
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 
-Batch = tuple[torch.Tensor, torch.Tensor]  # images (N, C, H, W) float32, labels (N,) int64, both on the device
+# Inputs (N, …) float32, and labels (N,) int64 or scaled targets (N, T) float32, both on the device.
+Batch = tuple[torch.Tensor, torch.Tensor]
 Fetch = Callable[[], Batch]
 
 
@@ -41,25 +42,27 @@ class Ready(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """x → (x - shift) * scale, float32; `shift` and `scale` are (1, C, 1, 1) tensors on the device."""
+    """x → (x - shift) * scale, float32; `shift` and `scale` are (1, C, 1, …) tensors on the device."""
 
     shift: torch.Tensor
     scale: torch.Tensor
 
     @classmethod
-    def on(cls, device: torch.device, shift: Sequence[float], scale: Sequence[float]) -> "Scale":
+    def on(cls, device: torch.device, shift: Sequence[float], scale: Sequence[float], *, dims: int = 3) -> "Scale":
+        """`dims`: how many dimensions a sample has, the channels first."""
+
         def tensor(values: Sequence[float]) -> torch.Tensor:
-            return torch.tensor(values, dtype=torch.float32, device=device).view(1, -1, 1, 1)
+            return torch.tensor(values, dtype=torch.float32, device=device).view(1, -1, *[1] * (dims - 1))
 
         return cls(tensor(shift), tensor(scale))
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
-        """Images (N, C, H, W) of any type to float32; never the same memory."""
+        """Inputs (N, C, …) of any type to float32; never the same memory."""
         return (images.to(torch.float32) - self.shift).mul_(self.scale)
 
     @property
     def black(self) -> torch.Tensor:
-        """What a pixel of 0 becomes, (1, C, 1, 1)."""
+        """What a pixel of 0 becomes, (1, C, 1, …)."""
         return self(torch.zeros_like(self.shift))
 
 

@@ -54,6 +54,8 @@ def refuse(settings: TrainSettings) -> str:
         return "nesterov is a kind of momentum: set train.momentum above 0, or leave train.nesterov out"
     if settings.betas != BETAS and settings.optimizer not in ("adam", "adamw"):
         return f"{settings.optimizer} has no betas: leave train.betas out"
+    if settings.label_smoothing and settings.loss not in (None, "cross_entropy"):
+        return f"loss {settings.loss!r} has no smoothed labels: leave train.label_smoothing out"
     watches = "schedule 'plateau'" if settings.schedule == "plateau" else "early stopping"
     if (settings.schedule == "plateau" or settings.early_stopping_patience) and not settings.validation_split:
         return f"{watches} watches the validation loss: set train.validation_split above 0"

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 from bench.base.records import Precision
 from bench.worker.train.loaders import Fetch
+from bench.worker.train.losses import CROSS_ENTROPY, Loss
 from bench.worker.train.optimizers import autocast
 
 Step = Callable[[Fetch], torch.Tensor]  # trains on the batch that the call gives; returns its loss (), detached
@@ -23,7 +23,7 @@ class Recipe:
     """What a step does beside the plain thing. Each field's default asks for nothing."""
 
     precision: Precision = "float32"
-    label_smoothing: float = 0.0  # share of a label that is spread over all classes (Szegedy, arXiv 1512.00567)
+    loss: Loss = CROSS_ENTROPY
     l1: float = 0.0  # times the sum of |w| over the weights; see `l1_penalty`
     gradient_clip: float = 0.0  # most that the L2 norm of all gradients together may be; 0: any
     scaler: torch.amp.GradScaler | None = None  # of float16
@@ -40,16 +40,16 @@ def eager_step(
     *,
     device: torch.device,
 ) -> Step:
-    """One step as everybody writes it. Its loss is mean cross-entropy, of smoothed labels where that is asked for.
+    """One step as everybody writes it. Its loss is the mean of that of the recipe.
 
-    `model` gives logits (N, K) for images (N, C, H, W): a module, or what an engine made of it. An L1 penalty moves the
+    `model` gives outputs (N, K) for inputs (N, …): a module, or what an engine made of it. An L1 penalty moves the
     weights and is not in the loss that the step gives, as the L2 of weight decay is not.
     """
-    precision, smoothing = recipe.precision, recipe.label_smoothing
+    precision, mean_loss = recipe.precision, recipe.loss.mean
 
     def forward(fetch: Fetch) -> torch.Tensor:
         images, labels = fetch()
-        return functional.cross_entropy(model(images), labels, label_smoothing=smoothing)
+        return mean_loss(model(images), labels)
 
     def mixed(fetch: Fetch) -> torch.Tensor:
         with autocast(device, precision):

@@ -12,8 +12,9 @@ import torch
 from bench.worker.common.failures import Diverged
 from bench.worker.common.messages import TrialOutcome
 from bench.worker.engines.vectorized import Stack, Tallies, losses, stacked_step
-from bench.worker.evaluate.accuracy import Evaluation, Held
+from bench.worker.evaluate.accuracy import Held
 from bench.worker.evaluate.diagnosis import FIRST_SAMPLES
+from bench.worker.evaluate.judge import Evaluation, Judge, of_classes
 from bench.worker.train import optimizers
 from bench.worker.train.augment import augmentations_of
 from bench.worker.train.loop import EpochLog, FitLog
@@ -90,7 +91,8 @@ class AllSeedsRun(TrainingRun):
 
     def _learners(self) -> Learners:
         models = [self.setup.build(seed) for seed in self.init_seeds]
-        stack = Stack(models, writes_input=self.setup.tried.writes_input)
+        dims = len(self.setup.input_shape)
+        stack = Stack(models, writes_input=self.setup.tried.writes_input, sample_dims=dims)
         optimizer = optimizers.make_optimizer(stack.trained, self.train)
         stack.train()
         schedule = self.setup.schedule(optimizer)
@@ -112,10 +114,10 @@ class AllSeedsRun(TrainingRun):
         Before it, asks each model for its first answers; see TrialSetup.warm_library.
         """
         learners, rows = self._learners(), source.rows[:, :THROWAWAY_SAMPLES]
-        if self.trial.measure.evaluate == "full":
-            first, precision = test.first(FIRST_SAMPLES), self.train.precision
-            answers = evaluate(learners.stack, first, batch_size=evenly(len(test)), precision=precision)
-            self.before = [found.logits.softmax(1).numpy() for found in answers]
+        if self.trial.measure.evaluate == "full" and self.setup.judge.task == "classification":
+            first, precision, judge = test.first(FIRST_SAMPLES), self.train.precision, self.setup.judge
+            answers = evaluate(learners.stack, first, batch_size=evenly(len(test)), precision=precision, judge=judge)
+            self.before = [found.outputs.softmax(1).numpy() for found in answers]
         learners.step(source.fetch(rows.contiguous()))
         self.device.synchronize()
 
@@ -139,13 +141,14 @@ class AllSeedsRun(TrainingRun):
         return loop.log
 
     def _evaluations(self, stack: Stack, split: SeedsSplit) -> list[Evaluation]:
-        return evaluate(stack, split, batch_size=self.trial.batch_size, precision=self.train.precision)
+        settings, judge = self.trial, self.setup.judge
+        return evaluate(stack, split, batch_size=settings.batch_size, precision=settings.train.precision, judge=judge)
 
     def _evaluate(self, learners: Learners, data: SeedsData, entry: EpochLog) -> None:
         """After an epoch, outside every timed window. Adds to the curves of every seed that is left."""
         splits = {"train": data.probe, "validation": data.validation, "test": data.test}
         found = {n: self._evaluations(learners.stack, split) for n, split in splits.items() if split is not None}
-        self.last, target = found["test"], self.trial.measure.target_accuracy
+        self.last = found["test"]
         for place, outcome in enumerate(self.outcomes):
             own = {name: each[place] for name, each in found.items()}
             if why := not_finite(own, epoch=entry.epoch):
@@ -154,7 +157,7 @@ class AllSeedsRun(TrainingRun):
                 continue
             loss = entry.losses[place]
             self.add_to_curves(outcome.curves, own, epoch=entry.epoch, loss=loss, schedule=learners.schedule)
-            if target is not None and own["test"].accuracy >= target:
+            if self.reaches_target(own["test"]):
                 outcome.metrics.setdefault("time_to_target_seconds", self.fitted_seconds)
         if len(self.out) == len(self.requests):
             raise Diverged(self.out[0])
@@ -164,7 +167,8 @@ class AllSeedsRun(TrainingRun):
         whole = TrialOutcome(metrics=dict(self.outcome.metrics), samples=dict(self.outcome.samples))
         whole.metrics.pop("time_to_target_seconds", None)
         images, labels = data.test.first(self.trial.batch_size).batch(0, self.trial.batch_size)
-        first = Held(images[0] if images.dim() == 5 else images, labels, self.device.torch_device)
+        is_shared = data.test.rows.dim() == 1
+        first = Held(images if is_shared else images[0], labels, self.device.torch_device)
         found = self.measure_inference(stack.unstacked(0), first)
         count = len(self.requests)
         record.fill(whole, trial=self.trial, log=log, found=found, peaks=self.peaks, watch=self.watch, models=count)
@@ -174,6 +178,7 @@ class AllSeedsRun(TrainingRun):
             if place in self.out:
                 continue
             outcome.metrics = whole.metrics | outcome.metrics | record.last_of(outcome.curves)
+            inputs, targets = data.test_samples(place)
             outcome.samples, outcome.instruments = whole.samples, whole.instruments
             outcome.valid, outcome.validity_notes = whole.valid, whole.validity_notes
             record.save(
@@ -181,8 +186,8 @@ class AllSeedsRun(TrainingRun):
                 outcome,
                 model=stack.unstacked(place),
                 last=self.last[place],
-                labels=data.test.labels(place),
-                images=data.test_images(place),
+                targets=targets,
+                inputs=inputs,
                 before=self.before[place],
                 data=data,
             )
@@ -196,7 +201,7 @@ def instruments(known: dict[str, str], count: int) -> dict[str, str]:
 
 
 @torch.no_grad()
-def evaluate(stack: Stack, split: SeedsSplit, *, batch_size: int, precision: str) -> list[Evaluation]:
+def evaluate(stack: Stack, split: SeedsSplit, *, batch_size: int, precision: str, judge: Judge) -> list[Evaluation]:
     """As `evaluate` of one model, for every seed."""
     stack.train(False)
     parts, labels = [], []
@@ -204,10 +209,11 @@ def evaluate(stack: Stack, split: SeedsSplit, *, batch_size: int, precision: str
         images, wanted = split.batch(start, batch_size)
         with autocast(split.pool.device, precision):
             parts.append(stack.logits(images))
-        labels.append(wanted.expand(stack.count, -1))
+        own = wanted if split.rows.dim() > 1 else wanted[None]
+        labels.append(own.expand(stack.count, *own.shape[1:]))
     stack.train(True)
-    logits, right = torch.cat(parts, 1).float(), torch.cat(labels, 1)
-    each = losses(logits.double(), right).tolist()
-    hits, host = (logits.argmax(2) == right).cpu(), logits.cpu()
-    shares = [count / len(split) for count in hits.sum(1).tolist()]
-    return [Evaluation(*of_seed) for of_seed in zip(each, shares, host, hits, strict=True)]
+    outputs, targets = torch.cat(parts, 1).float(), torch.cat(labels, 1)
+    if judge.task == "regression":
+        return [judge(*of_seed) for of_seed in zip(outputs, targets, strict=True)]
+    each = losses(outputs.double(), targets, loss=judge.loss).tolist()  # as in training: a seed's bits are the same
+    return [of_classes(*pair, loss=loss) for *pair, loss in zip(outputs, targets, each, strict=True)]

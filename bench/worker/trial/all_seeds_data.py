@@ -6,14 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from bench.base.records import Scaling
 from bench.errors import Unavailable
 from bench.worker.common import randomness
 from bench.worker.common.messages import Request
-from bench.worker.datasets.prepare import Split, draw_parts, own_test
-from bench.worker.datasets.splits import Images
+from bench.worker.datasets.prepare import Drawn, Split, draw_parts, own_test
+from bench.worker.datasets.scaling import Affine, scaling, target_scaling
+from bench.worker.datasets.splits import Inputs, Splits, Targets
 from bench.worker.train.augment import Augmentation, augmentations_of
 from bench.worker.train.loaders import Batch, Fetch, Ready, Resident, Scale, Source, even_parts, samples_kept
-from bench.worker.trial.data import Sizes, notes_on, open_set
+from bench.worker.trial.data import Sizes, as_trained, judge_of, notes_on, open_set
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,12 +33,8 @@ class SeedsSplit:
         return SeedsSplit(self.pool, self.rows[..., :count])
 
     def batch(self, start: int, size: int) -> Batch:
-        """Images (K, b, C, H, W) and labels (K, b), or without K where all seeds have the same."""
+        """Inputs (K, b, …) and labels (K, b), or targets (K, b, T); without K where all seeds have the same."""
         return gathered(self.pool, self.rows[..., start : start + size])
-
-    def labels(self, place: int) -> torch.Tensor:
-        """Labels (n,) of one seed, on the host."""
-        return self.pool.labels.index_select(0, self.of(place)).cpu()
 
     def of(self, place: int) -> torch.Tensor:
         """Rows (n,) of one seed."""
@@ -44,9 +42,9 @@ class SeedsSplit:
 
 
 def gathered(pool: Resident, rows: torch.Tensor) -> Batch:
-    """The samples at `rows` (..., b): images (..., b, C, H, W), labels (..., b)."""
+    """The samples at `rows` (..., b): inputs (..., b, …), labels (..., b) or targets (..., b, T)."""
     images, labels = pool.gather(rows.reshape(-1))
-    return images.view(*rows.shape, *images.shape[1:]), labels.view(rows.shape)
+    return images.view(*rows.shape, *images.shape[1:]), labels.view(*rows.shape, *labels.shape[1:])
 
 
 class SeedsSource(Source):
@@ -110,24 +108,27 @@ class SeedsData(Sizes):
     probe: SeedsSplit
     validation: SeedsSplit | None
     test: SeedsSplit
-    test_part: Images  # (N, C, H, W) as they lie in the data set; `test.rows` are places in it
+    test_part: Split  # as it lies in the data set; `test.rows` are places in it
 
-    def test_images(self, place: int) -> Images:
-        """(n, C, H, W) of one seed, as they lie in the data set."""
-        images: Images = self.test_part[self.test.of(place).cpu().numpy()]
-        return images
+    def test_samples(self, place: int) -> tuple[Inputs, Targets]:
+        """(n, …) and (n,) or (n, T) of one seed, as they lie in the data set."""
+        rows = self.test.of(place).cpu().numpy()
+        return self.test_part.images[rows], self.test_part.labels[rows]
 
 
 def load_all_seeds(request: Request, device: torch.device) -> SeedsData:
-    """The data of a trial and its others. Raises as `load`, and Unavailable where splits of seeds differ in size."""
+    """The data of a trial and its others. Raises as `load`, and Unavailable where splits of seeds differ in size, or
+    are scaled in ways of their own."""
     trial, share = request.trial, request.trial.train.validation_split
-    splits, scale, limits = open_set(request, device)
+    splits, name, limits = open_set(request)
     trials = [trial, *(other.trial for other in request.others)]
     drawn = [draw_parts(splits, seed=each.split_seed, validation_split=share, **limits) for each in trials]
     orders = [each.order_seed for each in trials]
-    own = Split(splits.train_images, splits.train_labels)
+    affine, unit = _one_scaling(splits, name, drawn)
+    scale = Scale.on(device, affine.shift, affine.scale, dims=len(splits.input_shape))
+    own = Split(splits.train_inputs, splits.train_targets)
     parts = [part for each in drawn for part in (each.train, each.validation, each.test) if part is not None]
-    pool = _pool(own, scale, last=max(int(part.max(initial=0)) for part in parts), device=device)
+    pool = _pool(as_trained(own, unit), scale, last=max(int(part.max(initial=0)) for part in parts), device=device)
     train = SeedsSplit(pool, _rows([each.train for each in drawn], device))
     validation = SeedsSplit(pool, _rows([each.validation for each in drawn], device))
     tests = [each.test for each in drawn if each.test is not None]
@@ -135,9 +136,8 @@ def load_all_seeds(request: Request, device: torch.device) -> SeedsData:
     if tests:
         test = SeedsSplit(pool, _rows(tests, device))
     else:
-        test_pool = _pool(part, scale, last=len(part.labels) - 1, device=device)
+        test_pool = _pool(as_trained(part, unit), scale, last=len(part.labels) - 1, device=device)
         test = SeedsSplit(test_pool, torch.arange(len(part.labels), device=device))
-    channels, height, width = own.images.shape[1:]
     augmentations = augmentations_of(trial.train, fill=scale.black, seeds=orders)
     source = SeedsSource(
         train,
@@ -151,14 +151,29 @@ def load_all_seeds(request: Request, device: torch.device) -> SeedsData:
         probe=train.first(len(test)),
         validation=validation if len(validation) else None,
         test=test,
-        test_part=part.images,
+        test_part=part,
         train_size=source.samples // len(trials),
         validation_size=len(validation),
         test_size=len(test),
-        input_shape=(channels, height, width),
-        class_names=tuple(splits.class_names),
+        input_shape=splits.input_shape,
+        num_outputs=splits.num_outputs,
+        judge=judge_of(trial.train, splits, unit),
+        names=tuple(splits.class_names or splits.target_names),
         notes=notes_on(request, splits, limits),
     )
+
+
+def _one_scaling(splits: Splits, name: Scaling, drawn: Sequence[Drawn]) -> tuple[Affine, Affine | None]:
+    """How inputs and targets of every seed are scaled. Raises Unavailable where the seeds' training parts differ in
+    it: the set lies on the device once."""
+    if splits.maximum is not None and splits.task == "classification":
+        return scaling(splits, name), None
+    if any(not np.array_equal(each.train, drawn[0].train) for each in drawn):
+        why = "each seed has a training part of its own, by which this data set is scaled"
+        raise Unavailable(f"engine 'vectorized': {why}: use engine 'eager'")
+    train = drawn[0].train
+    unit = target_scaling(splits.train_targets[train]) if splits.task == "regression" else None
+    return scaling(splits, name, part=splits.train_inputs[train]), unit
 
 
 def _pool(part: Split, scale: Scale, *, last: int, device: torch.device) -> Resident:

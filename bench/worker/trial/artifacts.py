@@ -26,41 +26,57 @@ def write(
     outcome: TrialOutcome,
     *,
     model: nn.Module,
-    logits: torch.Tensor,
-    labels: torch.Tensor,
-    class_names: Sequence[str],
+    outputs: torch.Tensor,
+    targets: npt.NDArray[Any],
+    names: Sequence[str],
     diagnosis: Arrays,
 ) -> None:
     """Writes the file that the request names, whole or not at all. Raises OSError where the disk does not take it.
 
-    `logits` (N, K) and `labels` (N,) lie on the host. The file is put together in memory: HDF5 ends the process with
-    SIGSEGV where it writes to a full disk (seen with 1.14).
+    `outputs` (N, K) lie on the host; `targets`: labels (N,), or floats (N,) or (N, T); `names`: of classes or targets.
+    The file is put together in memory: HDF5 ends the process with SIGSEGV where it writes to a full disk (seen with
+    1.14).
 
     Layout: attributes `trial_id`, `run_id`; curves/<name> (epochs,); test/logits (N, K) float32, test/labels (N,)
-    int64, test/confusion_matrix (K, K) int64 (row: true class) with attribute `class_names`; weights/<name of the
-    parameter>. Where the trial was diagnosed: diagnosis/<part>/<name> (see `evaluate.diagnosis`), and `attributes_of`
-    each floating array of weights/.
+    int64, test/confusion_matrix (K, K) int64 (row: true class) with attribute `class_names`; in place of these three of
+    a regression test/predictions (N, T) float32 with attribute `target_names`, test/targets (N, T) float32;
+    weights/<name of the parameter>. Where the trial was diagnosed: diagnosis/<part>/<name> (see `evaluate.diagnosis`,
+    `evaluate.residuals`), and `attributes_of` each floating array of weights/.
     """
     import h5py
 
-    path, count = request.artifact, logits.shape[1]
+    path = request.artifact
     assert path is not None
-    pairs = labels * count + logits.argmax(1)
     with h5py.File(path.name, "w", driver="core", backing_store=False) as file:
         file.attrs.update(dict(request.attributes))
         for name, values in outcome.curves.items():
             known = [np.nan if value is None else value for value in values]
             file[f"curves/{name}"] = np.array(known, dtype=np.float64)
-        file["test/logits"] = logits.numpy()
-        file["test/labels"] = labels.numpy()
-        file["test/confusion_matrix"] = torch.bincount(pairs, minlength=count**2).reshape(count, count).numpy()
-        file["test/confusion_matrix"].attrs["class_names"] = list(class_names)
+        if targets.dtype.kind == "f":
+            _write_predictions(file, outputs, targets, names)
+        else:
+            _write_answers(file, outputs, targets, names)
         for place, found in diagnosis.items():
             file[f"diagnosis/{place}"] = found
         _write_weights(file, model, with_statistics=bool(diagnosis))
         file.flush()
         image: bytes = file.id.get_file_image()
     files.write(path, image)
+
+
+def _write_answers(file: "h5py.File", logits: torch.Tensor, labels: npt.NDArray[Any], names: Sequence[str]) -> None:
+    count = logits.shape[1]
+    pairs = labels * count + logits.argmax(1).numpy()
+    file["test/logits"], file["test/labels"] = logits.numpy(), labels
+    file["test/confusion_matrix"] = np.bincount(pairs, minlength=count**2).reshape(count, count)
+    file["test/confusion_matrix"].attrs["class_names"] = list(names)
+
+
+def _write_predictions(
+    file: "h5py.File", predictions: torch.Tensor, targets: npt.NDArray[Any], names: Sequence[str]
+) -> None:
+    file["test/predictions"], file["test/targets"] = predictions.numpy(), targets.reshape(len(targets), -1)
+    file["test/predictions"].attrs["target_names"] = list(names)
 
 
 def _write_weights(file: "h5py.File", model: nn.Module, *, with_statistics: bool) -> None:

@@ -11,17 +11,17 @@ import torch
 from torch import nn
 
 from bench.base.answers import Answers
-from bench.base.metrics import ACCURACY
+from bench.base.metrics import ACCURACY, SCORES
 from bench.base.records import Trial
 from bench.errors import BenchError, one_line
 from bench.registry import METRICS
 from bench.worker.common.messages import Metrics, Request, TrialOutcome
-from bench.worker.datasets.splits import Images, digest_of
+from bench.worker.datasets.splits import Inputs, Targets, digest_of
 from bench.worker.devices.base import Device
 from bench.worker.engines.base import Learner
-from bench.worker.evaluate import diagnosis
-from bench.worker.evaluate.accuracy import Evaluation
+from bench.worker.evaluate import diagnosis, residuals
 from bench.worker.evaluate.inference import Inference
+from bench.worker.evaluate.judge import Evaluation, metric_of
 from bench.worker.measure import validity
 from bench.worker.measure.memory import Peaks
 from bench.worker.measure.watch import Watch
@@ -119,8 +119,10 @@ def _how_split(metrics: Metrics, device: Device) -> dict[str, str]:
 
 
 def last_of(curves: dict[str, list[float | None]], *, epoch: int = 0) -> Metrics:
-    """Accuracy and losses after the last epoch, or after `epoch`, counted from 1."""
-    return {name: curves[name][epoch - 1] for name in ("test_accuracy", "test_loss", "train_loss")}
+    """Scores and losses after the last epoch, or after `epoch`, counted from 1."""
+    found = {name: curves[name][epoch - 1] for name in ("test_loss", "train_loss")}
+    scores = [name for names in SCORES.values() for name in names if f"test_{name}" in curves]
+    return {metric_of(name): curves[f"test_{name}"][epoch - 1] for name in scores} | found
 
 
 def fill(
@@ -183,40 +185,59 @@ def save(
     *,
     model: nn.Module,
     last: Evaluation,
-    labels: torch.Tensor,
-    images: Images,
+    targets: Targets,
+    inputs: Inputs,
     before: np.ndarray | None,
     data: Sizes,
 ) -> None:
     """Diagnoses the model, looks at its data, measures the metrics of plugins, and writes the file of arrays.
 
-    `last`: evaluation of the test set after the last epoch; `labels` (N,) and `images` are its, as they lie in the data
-    set; `before`: see `first_answers`. Raises BenchError where a plugin's metric is not finite.
+    `last`: evaluation of the test set after the last epoch; `targets` (N,) or (N, T) and `inputs` are its, as they lie
+    in the data set; `before`: see `first_answers`. Raises BenchError where a plugin's metric is not finite.
     """
-    outcome.notes += on_outputs(last.logits)
+    if data.judge.task == "classification":
+        outcome.notes += on_outputs(last.outputs)
     with _leaves(outcome, "the data was not looked at"):
         outcome.notes += data.notes(request.trial.split_seed)
-    if last.accuracy == outcome.metrics[ACCURACY]:  # a resumed trial that is not deterministic may give another one
+    # A resumed trial that is not deterministic may give another accuracy.
+    if last.right is not None and last.scores["accuracy"] == outcome.metrics[ACCURACY]:
         with _leaves(outcome, "which test examples were right was not stored"):
-            test_set = digest_of(images, labels.numpy())
+            test_set = digest_of(inputs, targets)
             outcome.answers = Answers.of(last.right.numpy(), test_set=test_set, trained_on=data.train_size)
     found: dict[str, Any] = {} if before is None else {"first_batch/before": before}
     if request.trial.measure.evaluate == "full":
         with _leaves(outcome, "not diagnosed"):
-            found |= diagnosis.diagnose(last.logits.numpy(), labels.numpy(), images=images)
-            outcome.metrics |= diagnosis.summary(found)
-    for entry in METRICS:
-        value = float(entry.build(last.logits, labels))
-        if not math.isfinite(value):
-            raise BenchError(f"metric {entry.name!r} gave {value}: a figure that was measured is finite")
-        outcome.metrics[entry.name] = value
+            found |= _diagnosed(last, targets, inputs)
+            if last.right is not None:
+                outcome.metrics |= diagnosis.summary(found)
+    _add_metrics_of_plugins(outcome, last.outputs, torch.from_numpy(np.array(targets)))
     if request.artifact is not None:
         artifacts.write(
             request,
             outcome,
             model=model,
-            logits=last.logits,
-            labels=labels,
-            class_names=data.class_names,
+            outputs=last.outputs,
+            targets=targets,
+            names=data.names,
             diagnosis=found,
         )
+
+
+def _diagnosed(last: Evaluation, targets: Any, inputs: Inputs) -> dict[str, Any]:
+    if targets.dtype.kind == "f":
+        return residuals.diagnose(last.outputs.numpy(), targets)
+    return diagnosis.diagnose(last.outputs.numpy(), targets, images=inputs)
+
+
+def _add_metrics_of_plugins(outcome: TrialOutcome, outputs: torch.Tensor, targets: torch.Tensor) -> None:
+    """Logits (N, K) and labels (N,), or predictions and targets, both (N,), or (N, T) where there are several."""
+    task = "regression" if targets.is_floating_point() else "classification"
+    if task == "regression" and outputs.shape[1] == 1:
+        outputs, targets = outputs.flatten(), targets.flatten()
+    for entry in METRICS:
+        if entry.task not in (None, task):
+            continue
+        value = float(entry.build(outputs, targets))
+        if not math.isfinite(value):
+            raise BenchError(f"metric {entry.name!r} gave {value}: a figure that was measured is finite")
+        outcome.metrics[entry.name] = value

@@ -8,13 +8,15 @@ from typing import TypeVar
 
 from torch import nn
 
+from bench.base.metrics import BUILT_IN, SCORES
 from bench.errors import one_line
 from bench.worker.common import randomness
 from bench.worker.common.discover import load_plugin
 from bench.worker.common.failures import Diverged, first_line
 from bench.worker.common.messages import Channel, Metrics, Request, TrialOutcome
 from bench.worker.evaluate import inference
-from bench.worker.evaluate.accuracy import Evaluation, Held
+from bench.worker.evaluate.accuracy import Held
+from bench.worker.evaluate.judge import Evaluation, metric_of
 from bench.worker.measure import clock
 from bench.worker.measure.memory import Peaks, TreePeak
 from bench.worker.measure.watch import Watch
@@ -197,9 +199,21 @@ class TrainingRun(TrialRun):
             "learning_rate": schedule.learning_rate,
         }
         for split, found in evaluations.items():
-            row |= {f"{split}_accuracy": found.accuracy} | ({f"{split}_loss": found.loss} if split != "train" else {})
+            row |= {f"{split}_{name}": value for name, value in found.scores.items()}
+            row |= {f"{split}_loss": found.loss} if split != "train" else {}
         for name, value in row.items():
             curves.setdefault(name, []).append(value)
+
+    def reaches_target(self, test: Evaluation) -> bool:
+        """Whether a model with this evaluation of the test set is where `measure.target_…` wants it."""
+        measure, main = self.trial.measure, metric_of(SCORES[self.setup.judge.task][0])
+        name, value = measure.target_metric or main, measure.target_value
+        if value is None:
+            name, value = "test_accuracy", measure.target_accuracy
+        found = test.figures().get(name)
+        if value is None or found is None:
+            return False
+        return found >= value if BUILT_IN[name].higher_is_better else found <= value
 
     def measure_inference(self, model: nn.Module, split: Held) -> inference.Inference:
         return inference.measure(

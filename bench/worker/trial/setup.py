@@ -5,7 +5,6 @@ import os
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional
 
 from bench.base.records import Trial
 from bench.errors import BenchError, Unavailable
@@ -22,6 +21,7 @@ from bench.worker.measure import flops
 from bench.worker.measure.environment import physical_cores
 from bench.worker.train import loaders, optimizers
 from bench.worker.train.augment import Augmentation
+from bench.worker.train.losses import Loss
 from bench.worker.train.schedules import Schedule
 from bench.worker.train.steps import Recipe
 from bench.worker.trial.data import Sizes
@@ -84,10 +84,11 @@ class TrialSetup:
     def __init__(self, trial: Trial, engine: Engine, *, device: Device, threads: int, sizes: Sizes) -> None:
         self.trial, self.train, self.engine, self.device, self.threads = trial, trial.train, engine, device, threads
         self.train_size, self.input_shape = sizes.train_size, sizes.input_shape
-        self.num_classes = len(sizes.class_names)
+        self.num_outputs, self.judge = sizes.num_outputs, sizes.judge
+        self.loss = Loss.of(self.train, self.judge.task)
         self.starts = Starts()
         parts = {"training": sizes.train_size, "validation": sizes.validation_size, "test": sizes.test_size}
-        self.tried = Tried(trial.model, self.input_shape, self.num_classes, trial.batch_size, parts)
+        self.tried = Tried(trial.model, self.input_shape, self.num_outputs, trial.batch_size, parts, self.judge.task)
         self.memory_format = loaders.FORMATS[trial.train.memory_format]
         self.steps_per_epoch = -(-self.train_size // trial.batch_size)
         steps = self.train.steps
@@ -137,7 +138,7 @@ class TrialSetup:
         """What the trial's settings ask of a step."""
         return Recipe(
             precision=self.train.precision,
-            label_smoothing=self.train.label_smoothing,
+            loss=self.loss,
             l1=self.train.l1,
             gradient_clip=self.train.gradient_clip,
             scaler=scaler,
@@ -148,7 +149,10 @@ class TrialSetup:
         """A batch of noise in the shape of the data; it has a generator of its own."""
         generator = randomness.generator(self.trial.seed, randomness.WARMUP)
         images = torch.rand((samples, *self.input_shape), generator=generator, dtype=torch.float32)
-        labels = torch.randint(self.num_classes, (samples,), generator=generator)
+        if self.judge.task == "classification":
+            labels = torch.randint(self.num_outputs, (samples,), generator=generator)
+        else:
+            labels = torch.randn((samples, self.num_outputs), generator=generator)
         device = self.device.torch_device
         return images.to(device, memory_format=self.memory_format), labels.to(device)
 
@@ -158,7 +162,7 @@ class TrialSetup:
         Libraries prepare each shape when they first see it.
         """
         channels, device = self.input_shape[0], self.device.torch_device
-        unscaled = loaders.Scale.on(device, [0.0] * channels, [1.0] * channels)
+        unscaled = loaders.Scale.on(device, [0.0] * channels, [1.0] * channels, dims=len(self.input_shape))
         sizes = loaders.batch_sizes(self.train_size, self.trial.batch_size)
         arrays = [[tensor.cpu().numpy() for tensor in self.noise(size)] for size in sizes]
         return [
@@ -191,13 +195,11 @@ class TrialSetup:
         if self.tried.writes_input:
             self._protect_input(model)
         before = None
-        if test is not None:
+        if test is not None and self.judge.task == "classification":
             # By two samples, as the step: more would take memory before the baseline.
             size = evenly(len(test))
             before = first_answers(model, test, batch_size=size, precision=self.train.precision)
-        counted = flops.count(
-            lambda: functional.cross_entropy(self.tried.logits(model, images), labels), samples=len(images)
-        )
+        counted = flops.count(lambda: self.loss.mean(self.tried.logits(model, images), labels), samples=len(images))
         self.tried.trains(model, images[:1])
         torch.set_num_threads(self.threads)
         torch.ones(PARALLEL_SIZE).exp_()  # starts the threads, before memory is measured
@@ -214,5 +216,6 @@ class TrialSetup:
 
     @property
     def black(self) -> torch.Tensor:
-        """Pixels outside of a noise image, (1, C, 1, 1)."""
-        return torch.zeros((1, self.input_shape[0], 1, 1), device=self.device.torch_device)
+        """Pixels outside of a noise image, (1, C, 1, …)."""
+        shape = (1, self.input_shape[0], *[1] * (len(self.input_shape) - 1))
+        return torch.zeros(shape, device=self.device.torch_device)

@@ -16,7 +16,8 @@ from bench.worker.common.failures import Diverged, classify, readable_traceback
 from bench.worker.common.inputs import WroteLate
 from bench.worker.common.messages import Channel, Metrics, Request, TrialOutcome
 from bench.worker.engines.base import Learner
-from bench.worker.evaluate.accuracy import Evaluation, Held, evaluate
+from bench.worker.evaluate.accuracy import Held, evaluate
+from bench.worker.evaluate.judge import Evaluation
 from bench.worker.measure import clock
 from bench.worker.measure.clock import Transfers, seconds_alone
 from bench.worker.measure.memory import TreePeak
@@ -192,7 +193,8 @@ class SingleRun(TrainingRun):
         )
 
     def _evaluation(self, model: nn.Module, split: Held) -> Evaluation:
-        return evaluate(model, split, batch_size=self.trial.batch_size, precision=self.train.precision)
+        settings, judge = self.trial, self.setup.judge
+        return evaluate(model, split, batch_size=settings.batch_size, precision=settings.train.precision, judge=judge)
 
     def _evaluate(self, learner: Learner, data: TrialData, entry: EpochLog) -> None:
         """After an epoch, outside every timed window. Leaves the generators as they were."""
@@ -206,8 +208,7 @@ class SingleRun(TrainingRun):
         learner.schedule.after_epoch(validation_loss=validation_loss)
         if self.stopping is not None and validation_loss is not None:
             self.stopping.after_epoch(entry.epoch, validation_loss=validation_loss)
-        target = self.trial.measure.target_accuracy
-        if target is not None and self.reached_seconds is None and self.last.accuracy >= target:
+        if self.reached_seconds is None and self.reaches_target(self.last):
             self.reached_seconds = self.fitted_seconds
 
     def _finish(self, model: nn.Module, data: TrialData, log: FitLog) -> None:
@@ -233,8 +234,8 @@ class SingleRun(TrainingRun):
             self.outcome,
             model=model,
             last=self.last,
-            labels=data.test.labels.cpu(),
-            images=data.test_images,
+            targets=data.test_targets,
+            inputs=data.test_inputs,
             before=self.before,
             data=data,
         )

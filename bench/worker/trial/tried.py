@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from bench.base.records import Component
+from bench.base.records import Component, Task
 from bench.errors import BenchError
 from bench.registry import MODELS
 from bench.worker.common.failures import classify, first_line
@@ -54,16 +54,17 @@ class Tried:
 
     model: Component
     input_shape: tuple[int, ...]
-    num_classes: int
+    num_outputs: int
     batch_size: int = 1
     parts: Mapping[str, int] | None = None
+    task: Task = "classification"
     notes: list[str] = field(default_factory=list, init=False)
     writes_input: bool = field(default=False, init=False)  # whether a batch was another one after it was asked about it
 
     def built(self) -> nn.Module:
         """A new instance; its lazy layers are made, from the generators as they are. BenchError where it is none."""
         before = _switches()
-        model = MODELS.get(self.model.name).build(self.input_shape, self.num_classes, **self.model.settings)
+        model = MODELS.get(self.model.name).build(self.input_shape, self.num_outputs, **self.model.settings)
         if changed := [what for what, value in _switches().items() if value != before[what]]:
             for what in changed:
                 SWITCHES[what][1](before[what])
@@ -87,7 +88,7 @@ class Tried:
             raise self._refused("has a lazy layer that its forward pass does not reach: leave it out")
 
     def logits(self, model: nn.Module, images: torch.Tensor) -> torch.Tensor:
-        """The answer of `model`. Raises Refused where it is not logits (N, K)."""
+        """The answer of `model`. Raises Refused where it is not (N, num_outputs)."""
         known, given = len(list(model.parameters())), Given(images)
         with self.unchanged():
             try:
@@ -106,14 +107,18 @@ class Tried:
         return found
 
     def _wrong(self, answer: object, images: torch.Tensor) -> str:
-        wanted = (len(images), self.num_classes)
+        wanted = (len(images), self.num_outputs)
         if not isinstance(answer, torch.Tensor) or tuple(answer.shape) != wanted:
             found = tuple(answer.shape) if isinstance(answer, torch.Tensor) else type(answer).__name__
             what = f"answers with {found} to a batch of {tuple(images.shape)}"
-            return f"{what}; it has to be a tensor of logits {wanted}"
+            return f"{what}; it has to be a tensor of {self._asked} {wanted}"
         if not answer.is_floating_point():
-            return f"answers with {_short(answer.dtype)}: logits are floating-point numbers"
+            return f"answers with {_short(answer.dtype)}: {self._asked} are floating-point numbers"
         return NO_GRADIENT if torch.is_grad_enabled() and not answer.requires_grad else ""
+
+    @property
+    def _asked(self) -> str:
+        return "logits" if self.task == "classification" else "predictions"
 
     @torch.no_grad()
     def evaluates(self, model: nn.Module, images: torch.Tensor, *, full: Callable[[], torch.Tensor]) -> None:

@@ -15,9 +15,11 @@ from torch import nn
 
 import bench
 from bench.base.records import TrainSettings
+from bench.worker.train.losses import Loss
 from bench.worker.train.optimizers import make_optimizer
 from bench.worker.train.steps import Recipe, eager_step, l1_penalty
 
+SMOOTHED = Loss(label_smoothing=0.1)
 CPU = torch.device("cpu")
 STEPS = 12
 Batches = list[tuple[torch.Tensor, torch.Tensor]]
@@ -81,10 +83,13 @@ def sgd(parameters: Any) -> torch.optim.Optimizer:
     ("recipe", "hand"),
     [
         (Recipe(), {}),
-        (Recipe(label_smoothing=0.2), {"smoothing": 0.2}),
+        (Recipe(loss=Loss(label_smoothing=0.2)), {"smoothing": 0.2}),
         (Recipe(l1=0.01), {"l1": 0.01}),
         (Recipe(gradient_clip=0.5), {"clip": 0.5}),
-        (Recipe(label_smoothing=0.1, l1=0.01, gradient_clip=0.5), {"smoothing": 0.1, "l1": 0.01, "clip": 0.5}),
+        (
+            Recipe(loss=Loss(label_smoothing=0.1), l1=0.01, gradient_clip=0.5),
+            {"smoothing": 0.1, "l1": 0.01, "clip": 0.5},
+        ),
     ],
 )
 def test_it_is_what_a_tutorial_writes(batches: Batches, recipe: Recipe, hand: dict[str, float]) -> None:
@@ -191,6 +196,6 @@ def test_a_step_that_is_asked_for_nothing_does_nothing_more(batches: Batches) ->
 
 def test_a_bit_of_everything_learns(batches: Batches) -> None:
     images, labels = batches[0]
-    _, losses = trained([(images, labels)] * 40, Recipe(label_smoothing=0.1, l1=1e-4, gradient_clip=1.0))
+    _, losses = trained([(images, labels)] * 40, Recipe(loss=Loss(label_smoothing=0.1), l1=1e-4, gradient_clip=1.0))
     assert losses[-1] < losses[0] / 2
     assert sum(later > before for before, later in pairwise(losses)) < 10
