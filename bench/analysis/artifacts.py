@@ -36,7 +36,8 @@ SHAPES: Mapping[str, str] = {
     "confusions/label": "M", "confusions/answer": "M", "confusions/count": "M", "confusions/mean_image": "MCHW",
     "first_batch/images": "MCHW", "first_batch/labels": "M", "first_batch/after": "MK", "first_batch/before": "MK",
 }  # fmt: skip
-MAYBE = frozenset({"first_batch/before"})  # of a model that was asked before it was trained
+# Of a model that was asked before it was trained; of inputs that are images.
+MAYBE = frozenset({"first_batch/before", "first_batch/images", "errors/images", "confusions/mean_image"})
 COUNTS = frozenset({"count", "support", "right", "wrong", "index"})
 CLASSES = frozenset({"label", "labels", "answer"})
 STATISTICS = ("mean", "sd", "minimum", "maximum", "l2_norm", "near_zero", "histogram_counts", "histogram_edges")
@@ -77,6 +78,19 @@ class Diagnosed:
         return self.arrays[place]
 
 
+@dataclass(frozen=True, slots=True)
+class Regressed:
+    """One trial of a regression and what lies in its file: predictions and targets (N, T), in the unit of the targets.
+    `arrays`: see bench.worker.evaluate.residuals; empty where the trial was not diagnosed."""
+
+    result: Result
+    target_names: tuple[str, ...]
+    predictions: Array
+    targets: Array
+    worst: Array  # (E,) places of the largest errors
+    layers: tuple[Layer, ...]
+
+
 def by_class(path: Path, figure: str) -> dict[str, float]:
     """One of the figures per class (`f1`, `recall`, `precision`) by the name of the class. Raises BenchError."""
     with _opened(path) as file:
@@ -112,6 +126,22 @@ def read(result: Result, path: Path) -> Diagnosed:
     """What lies in `path`, the file of `result`. Raises BenchError where it is not there, cut off, or undiagnosed."""
     with _opened(path, absent=f"{ABSENT}; {WITHOUT_FILES}: run the suite again with --fresh") as file:
         return _from_file(file, result)
+
+
+def read_regression(result: Result, path: Path) -> Regressed:
+    """What lies in `path`, the file of `result`. Raises BenchError where it is not there, cut off, or undiagnosed."""
+    with _opened(path, absent=f"{ABSENT}; {WITHOUT_FILES}: run the suite again with --fresh") as file:
+        predictions, targets = (hdf5.array(file, f"test/{name}", kinds="f") for name in ("predictions", "targets"))
+        names = hdf5.texts(hdf5.attribute(file["test/predictions"], "target_names"))
+        if predictions.ndim != 2 or predictions.shape != targets.shape or predictions.shape[1] != len(names):
+            raise ValueError(f"predictions {predictions.shape}, targets {targets.shape}, {len(names)} names")
+        if not predictions.size or not (np.isfinite(predictions).all() and np.isfinite(targets).all()):
+            raise ValueError("no test set, or predictions that are no numbers")
+        worst = hdf5.array(file, "diagnosis/residuals/worst", kinds="iu")
+        if worst.ndim != 1 or (worst.size and not 0 <= worst.min() <= worst.max() < len(targets)):
+            raise ValueError("places that the test set does not have")
+        layers = tuple(layer for layer in _layers(file) if len(layer.statistics) == len(STATISTICS))
+        return Regressed(result, tuple(names), predictions, targets, worst, layers)
 
 
 @contextmanager

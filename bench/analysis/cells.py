@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from functools import cached_property
 
 from bench.base.answers import Answers
-from bench.base.metrics import ACCURACY, BUILT_IN, SPEED, Metric, metric_named
+from bench.base.metrics import ACCURACY, BUILT_IN, SPEED, Metric, main_metric, metric_named
 from bench.base.records import (
     NOT_IDENTITY,
     SEED_LIMIT,
@@ -70,6 +70,11 @@ class Cell:
     def n(self) -> int:
         """Seeds that are in its timings."""
         return len(self.ok)
+
+    @cached_property
+    def main(self) -> Metric:
+        """What its models are judged by: the accuracy, or R² of a regression."""
+        return main_metric({name for result in self.ok for name in result.metrics})
 
     def results_of(self, metric: str) -> Sequence[Result]:
         """The results that a figure is made of: timings never pool across machines, the rest does.
@@ -188,6 +193,11 @@ def labels_of(components: Iterable[Component]) -> dict[str, str]:
     return {key: label if often[label] == 1 else f"{label} {digest(key)[:8]}" for key, label in found.items()}
 
 
+def in_nats(cell: Cell) -> bool:
+    """Whether its losses are cross-entropies, weighted or not."""
+    return cell.main.name == ACCURACY and cell.trial.train.loss in (None, "cross_entropy", "focal")
+
+
 def doubtful(metric: Metric, *cells: Cell) -> bool:
     """Whether nothing may be said of how `cells` compare in `metric`: it is timed, and one of them is disturbed."""
     return metric.timed and any(cell.disturbed for cell in cells)
@@ -236,6 +246,11 @@ class Section:
                 newest[key] = cell
         return tuple(newest.values())
 
+    @cached_property
+    def main(self) -> Metric:
+        """What its models are judged by: the accuracy, or R² of a regression."""
+        return next((cell.main for cell in self.measured), BUILT_IN[ACCURACY])
+
     @property
     def pools(self) -> bool:
         """Whether accuracies are of other seeds or machines than timings."""
@@ -273,7 +288,7 @@ class Section:
     @cached_property
     def focus(self) -> Variant:
         """The setting at which models are compared: the first one. In a sweep (`tuned`) the first may be the worst:
-        there it is the one, among those with the most models, with the highest accuracy averaged over them."""
+        there it is the one, among those with the most models, with the best mean of the main metric over them."""
         if not self.variants or not self.tuned:
             return self.variants[0] if self.variants else ()
         return max(self._options, key=self._level)
@@ -291,8 +306,9 @@ class Section:
         return [variant for variant in self.variants if self._agree(variant, self.variants[0], on=fixed)]
 
     def _level(self, variant: Variant) -> tuple[int, float]:
-        levels = [found.mean for cell in self.at(variant) if (found := cell.estimate(ACCURACY))]
-        return len(levels), sum(levels) / max(1, len(levels))
+        levels = [found.mean for cell in self.at(variant) if (found := cell.estimate(self.main.name))]
+        level = sum(levels) / max(1, len(levels))
+        return len(levels), level if self.main.higher_is_better else -level
 
     def _agree(self, a: Variant, b: Variant, *, on: Iterable[str]) -> bool:
         return all(a[index] == b[index] for index in map(self.axes.index, on))
@@ -341,8 +357,10 @@ def metrics_of(cells: Iterable[Cell]) -> list[Metric]:
 
 
 def scale_for(metric: Metric, cells: Iterable[Cell]) -> Scale:
-    """The scale that the means of `cells` share."""
-    return scale_of(metric.unit, [found.mean for cell in cells if (found := cell.estimate(metric.name))])
+    """The scale that the means of `cells` share; a loss that is no cross-entropy has no unit."""
+    cells = list(cells)
+    unit = "" if metric.unit == "nats" and not all(map(in_nats, cells)) else metric.unit
+    return scale_of(unit, [found.mean for cell in cells if (found := cell.estimate(metric.name))])
 
 
 def is_numeric(values: Collection[Json]) -> bool:

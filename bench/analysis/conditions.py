@@ -69,13 +69,13 @@ def _threads(section: Section) -> str:
 
 def seeds_text(section: Section) -> str:
     """`n = 5 seeds`, of timings; of the accuracy too where that is another number."""
-    counts, pooled = ({cell.n_of(name) for cell in section.measured} for name in ("fit_seconds", "test_accuracy"))
+    counts, pooled = ({cell.n_of(name) for cell in section.measured} for name in ("fit_seconds", section.main.name))
     if not counts:
         return "n = 0"
     if section.together:
         return f"n = {span(pooled)} seeds, trained at once: timings are of the process, not of a seed"
     own = f"n = {plural(max(counts), 'seed')}" if len(counts) == 1 else f"n = {span(counts)} seeds"
-    return own if counts == pooled else f"{own} (accuracy: {span(pooled)})"
+    return own if counts == pooled else f"{own} ({section.main.title}: {span(pooled)})"
 
 
 def _training(section: Section) -> str:
@@ -97,13 +97,20 @@ def _training(section: Section) -> str:
         named("learning_rate", f"learning rate {value_text(train.learning_rate)}"),
         named("momentum", f"momentum {value_text(train.momentum)}" if train.momentum else ""),
         named("weight_decay", f"weight decay {value_text(train.weight_decay)}" if train.weight_decay else ""),
-        *(named(name, text) for name, text in _beside(train).items()),
+        *(named(name, text) for name, text in (_beside(train) | _dropped(section)).items()),
         "" if "batch_size" in shown else f"batch size {cell.trial.batch_size:,}",
         *(named(name, str(getattr(train, name))) for name in ("precision", "engine", "loader")),
         named("memory_format", "" if train.memory_format == "contiguous" else train.memory_format.replace("_", " ")),
         named("deterministic", "" if train.deterministic else "not deterministic"),
     ]
     return ", ".join(part for part in parts if part)
+
+
+def _dropped(section: Section) -> dict[str, str]:
+    """How many samples an epoch leaves out, where the last batch is; by the setting that asks for it."""
+    results = [result for cell in section.measured for result in cell.ok]
+    found = {int(counts[0]) for result in results if (counts := result.samples.get("dropped_samples"))}
+    return {"drop_last": f"{span(found)} samples of the last batch left out of each epoch"} if found else {}
 
 
 def _beside(train: TrainSettings) -> dict[str, str]:
@@ -119,6 +126,7 @@ def _beside(train: TrainSettings) -> dict[str, str]:
         "nesterov": (train.nesterov, "Nesterov"),
         "betas": (train.betas != TrainSettings().betas, f"betas {value_text(train.betas)}"),
         "l1": (train.l1, f"L1 {value_text(train.l1)}"),
+        "loss": (train.loss, f"loss {train.loss}"),
         "label_smoothing": (train.label_smoothing, f"label smoothing {value_text(train.label_smoothing)}"),
         "gradient_clip": (train.gradient_clip, f"gradients clipped at norm {value_text(train.gradient_clip)}"),
         "schedule": (train.schedule != "none", schedules.get(train.schedule, "")),

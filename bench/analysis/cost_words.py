@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from bench.analysis.cells import Cell
 from bench.analysis.ladder import Ladder
 from bench.analysis.ratios import ratio
-from bench.base.metrics import MEMORY, SPEED
+from bench.base.metrics import ACCURACY, BUILT_IN, MEMORY, SPEED
 from bench.present.format import Scale, figure, listing, plural, scale_of, times
 from bench.results.timing import DISTURBED, GOOD
 from bench.statistics.intervals import Ratio
@@ -91,18 +91,30 @@ def _memory(ladder: Ladder) -> str:
 
 
 def _target(ladder: Ladder) -> str:
-    """The training time to the target accuracy of each model whose seeds all reached it, the fastest first."""
-    target = ladder.best.trial.measure.target_accuracy
+    """The training time to the target of each model whose seeds all reached it, the fastest first."""
+    target = _target_text(ladder)
     cells = [cell for cell in ladder.cells if not cell.disturbed]
     reached = sorted((cell for cell in cells if cell.estimate(TARGET)), key=lambda cell: _mean(cell, TARGET))
-    if target is None or not reached:
+    if not target or not reached:
         return ""
     scale = scale_of("seconds", [_mean(cell, TARGET) for cell in reached])
     texts = [f"{cell.model} {_figure(cell, TARGET, scale)}" for cell in reached[:MOST_NAMED]]
     late = [cell.model for cell in cells if cell not in reached]
     named = late if len(late) <= MOST_NAMED else [*late[: MOST_NAMED - 1], plural(len(late) - MOST_NAMED + 1, "other")]
     missed = f"; not every seed of {listing(named)} reached it" if late else ""
-    return f"Time to an accuracy of {target:g}: {', '.join(texts)}{missed}."
+    return f"Time to {target}: {', '.join(texts)}{missed}."
+
+
+def _target_text(ladder: Ladder) -> str:
+    """`an accuracy of 0.9`, `RMSE of 3`; empty where there is no target."""
+    measure = ladder.best.trial.measure
+    metric = BUILT_IN[measure.target_metric or ladder.metric.name]
+    value = measure.target_value
+    if value is None:
+        metric, value = BUILT_IN[ACCURACY], measure.target_accuracy
+    if value is None:
+        return ""
+    return f"an accuracy of {value:g}" if metric.name == ACCURACY else f"{metric.short} of {value:g}"
 
 
 def _figure(cell: Cell, metric: str, scale: Scale) -> str:

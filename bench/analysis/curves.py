@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.analysis.cells import Cell
+from bench.analysis.cells import Cell, in_nats
 from bench.base.metrics import ACCURACY
 from bench.base.records import Result
 
 Numbers = NDArray[np.float64]
 PARTS = {"train": "training", "test": "test"}
-KINDS = {"accuracy": "accuracy (fraction)", "loss": "loss (nats)"}
+KINDS = {"accuracy": "accuracy (fraction)", "r2": "R²", "loss": "loss (nats)"}
 PLACES = {"epoch": "epoch", "train_seconds": "training time (s, evaluation excluded)"}
 LINES = "solid: test · dashed: training"
 NAMES = {f"{part}_{kind}": f"{PARTS[part]} {KINDS[kind]}" for part in ("test", "train") for kind in KINDS}
@@ -78,6 +78,18 @@ def _points(result: Result, name: str, *, x: str) -> dict[float, tuple[float, fl
         if len(known) == len(row):
             found[known[0]] = known[1], known[2]
     return found
+
+
+def kind_text(kind: str, cells: Iterable[Cell]) -> str:
+    """What stands along an axis of curves of `cells`: only a cross-entropy is in nats."""
+    return KINDS[kind] if kind != "loss" or all(map(in_nats, cells)) else "loss"
+
+
+def losses_text(cells: Iterable[Cell]) -> dict[str, str]:
+    """What axes of losses say of `cells`, where not all of them are in nats: without the unit."""
+    if all(map(in_nats, cells)):
+        return {}
+    return {name: text.removesuffix(" (nats)") for name, text in AXES.items() if text.endswith("(nats)")}
 
 
 def pooled_as(x: str) -> str:

@@ -16,17 +16,18 @@ from bench.analysis.ladder_words import (
     levels,
     notes,
     rung,
+    several,
     shared_seeds,
     title,
     together,
 )
 from bench.analysis.ratios import basis, ratio
-from bench.base.metrics import ACCURACY, SPEED
+from bench.base.metrics import ACCURACY, SPEED, Metric
 from bench.present.format import accuracy, listing, plain, plural, times
 from bench.statistics.intervals import Estimate
 
-CHOSEN = "the setting with the highest mean accuracy, chosen on the test set"
-CHOSEN_OF_SEVERAL = "one of the settings with the highest mean accuracy, chosen on the test set"
+CHOSEN = "the setting with the highest mean {}, chosen on the test set"
+CHOSEN_OF_SEVERAL = "one of the settings with the highest mean {}, chosen on the test set"
 MOST_NAMED = 6  # models, in a sentence
 MOST_SETTINGS = 24  # beside the first, of which the ladder is made
 
@@ -85,7 +86,7 @@ class Answer:
 
 def chosen(section: Section) -> str:
     """Why a sweep is shown at the setting that it is shown at."""
-    return CHOSEN_OF_SEVERAL if section.focus_is_tied else CHOSEN
+    return (CHOSEN_OF_SEVERAL if section.focus_is_tied else CHOSEN).format(section.main.title)
 
 
 def answer(section: Section, *, again: str = "") -> Answer | None:
@@ -101,7 +102,8 @@ def answer(section: Section, *, again: str = "") -> Answer | None:
     if len(first.cells) == 1:
         return Answer(section, None, tuple(filter(None, [_alone(first), *_sweep(section), _along_axis(section)])))
     decides, seeds = decide(first)
-    run = command(seeds, again=again) if seeds is not None and again else ""
+    # Seeds go on by accuracies alone.
+    run = command(seeds, again=again) if seeds is not None and again and first.metric.name == ACCURACY else ""
     at = f"At {section.describe(first.variant)}: {chosen(section)}." if section.tuned and variants else ""
     sentences = filter(None, [shared_seeds(first), at, *costs(first), *_sweep(section)])
     others = tuple(_others(first, variants))
@@ -126,17 +128,21 @@ def nothing(section: Section) -> str:
 
 
 def level(cell: Cell) -> str:
-    """The mean accuracy of a cell with its interval."""
-    found = cell.estimate(ACCURACY)
-    return accuracy(found.mean, found.ends) if found else "no accuracy"
+    """The mean of a cell's main metric with its interval."""
+    found = cell.estimate(cell.main.name)
+    return accuracy(found.mean, found.ends) if found else f"no {cell.main.title}"
+
+
+def _reached(metric: Metric) -> str:
+    return "an accuracy of" if metric.name == ACCURACY else f"{metric.title} of"
 
 
 def _alone(here: Ladder) -> str:
     cell, section = here.best, here.section
-    seeds = plural(cell.n_of(ACCURACY), "seed")
+    seeds = plural(cell.n_of(cell.main.name), "seed")
     where = ", ".join(part for part in (section.title, section.describe(here.variant)) if part)
     why = f" ({chosen(section)})" if section.tuned and len(section.variants) > 1 else ""
-    text = f"On {where}{why}, {cell.model} reaches an accuracy of {level(cell)} over {seeds}"
+    text = f"On {where}{why}, {cell.model} reaches {_reached(cell.main)} {level(cell)} over {seeds}"
     speed = cell.estimate(SPEED)
     text += f" and trains on {plain(speed.mean)} samples a second." if speed and is_timed(cell) else "."
     lost = listing(list(notes(cell)))
@@ -144,10 +150,10 @@ def _alone(here: Ladder) -> str:
 
 
 def _along_axis(section: Section) -> str:
-    """The sentence on one model's accuracy and speed at its other settings: from end to end of an axis of numbers, one
-    by one of any other axis."""
+    """The sentence on what one model reaches, and its speed, at its other settings: from end to end of an axis of
+    numbers, one by one of any other axis."""
     for axis in section.axes:
-        cells = [cell for cell in section.along(axis) if cell.estimate(ACCURACY)]
+        cells = [cell for cell in section.along(axis) if cell.estimate(cell.main.name)]
         if axis in section.tuned or len(cells) < 2:
             continue
         if axis in section.numeric_axes:
@@ -160,9 +166,9 @@ def _along_axis(section: Section) -> str:
 
 
 def _sweep(section: Section) -> Iterator[str]:
-    """The sentences on a sweep: the range of mean accuracies over the axes that models are tuned by, and where each
+    """The sentences on a sweep: the range of means over the axes that models are tuned by, and where each
     model is best."""
-    found = [(cell, each) for cell in section.measured if (each := cell.estimate(ACCURACY))]
+    found = [(cell, each) for cell in section.measured if (each := cell.estimate(section.main.name))]
     if not section.tuned or not found:
         return
     axes = listing([_span_of(section, axis) for axis in section.tuned])
@@ -175,7 +181,8 @@ def _sweep(section: Section) -> Iterator[str]:
     shown = [_best_at(section, [cell for cell, _ in cells]) for cells in list(best.values())[:MOST_NAMED]]
     more = f"; {plural(len(best) - len(shown), 'other model')}: see the table" if len(best) > len(shown) else ""
     span = f"lie between {accuracy(min(means))} and {accuracy(max(means))}"
-    yield f"Over {axes} mean accuracies {span if min(means) < max(means) else f'are all {accuracy(means[0])}'}."
+    where = span if min(means) < max(means) else f"are all {accuracy(means[0])}"
+    yield f"Over {axes} mean {several(section.main)} {where}."
     yield f"Best setting of each model (chosen on the test set, so optimistic): {'; '.join(shown)}{more}."
 
 
@@ -192,7 +199,7 @@ def _span_of(section: Section, axis: str) -> str:
 
 def _from_to(axis: str, first: Cell, last: Cell) -> str:
     ends = f"From {axis_label(axis)} {value_text(first.setting(axis))} to {value_text(last.setting(axis))}"
-    text = f"{ends} its accuracy goes from {level(first)} to {level(last)}"
+    text = f"{ends} its {first.main.title} goes from {level(first)} to {level(last)}"
     found = ratio(last, first, metric=SPEED) if is_timed(first) and is_timed(last) else None
     if found is None:
         return f"{text}."

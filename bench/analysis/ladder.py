@@ -15,7 +15,7 @@ from typing import Literal
 
 from bench.analysis.cells import Cell, Section, Variant
 from bench.analysis.differences import paired_evidence
-from bench.base.metrics import ACCURACY, metric_named
+from bench.base.metrics import ACCURACY, Metric, metric_named
 from bench.statistics.evidence import MOST_SEEDS, Evidence
 from bench.statistics.tests import holm
 
@@ -51,6 +51,7 @@ class Judged:
     verdict: Verdict
     lacks: Lacks = ""
     seeds: int | None = None
+    metric: str = ACCURACY
 
     @property
     def undecided(self) -> bool:
@@ -94,7 +95,7 @@ def judged(cells: Sequence[Cell], *, metric: str = ACCURACY, margin: float = 0.0
         lacks, seeds = _lacking(evidence, verdict, confidence=confidence, margin=margin)
         if metric == ACCURACY and not agrees_with_the_run(upper, lower, verdict):
             verdict, lacks, seeds = "open", "decision", None
-        judgements.append(Judged(upper, lower, evidence, p, bracket, verdict, lacks, seeds))
+        judgements.append(Judged(upper, lower, evidence, p, bracket, verdict, lacks, seeds, metric))
     return tuple(judgements)
 
 
@@ -166,9 +167,9 @@ def _equal(a: Cell, b: Cell, metric: str) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Ladder:
-    """The models of a section at one setting, by mean accuracy over the seeds that all of them have.
+    """The models of a section at one setting, by the mean of its main metric over the seeds that all of them have.
 
-    `pairs`: every two of `cells`, in their order. `absent`: models of which no seed came to an accuracy.
+    `pairs`: every two of `cells`, in their order. `absent`: models of which no seed came to a figure.
     """
 
     section: Section
@@ -177,6 +178,11 @@ class Ladder:
     levels: tuple[float, ...]  # the means that they are ordered by
     pairs: tuple[Judged, ...]
     absent: tuple[Cell, ...] = ()
+
+    @property
+    def metric(self) -> Metric:
+        """What the models are judged by."""
+        return self.section.main
 
     @property
     def best(self) -> Cell:
@@ -227,20 +233,21 @@ class Ladder:
     @cached_property
     def seeds(self) -> tuple[int, ...]:
         """The seeds that some model has."""
-        return tuple(sorted({seed for cell in self.cells for seed in cell.by_seed(ACCURACY)}))
+        return tuple(sorted({seed for cell in self.cells for seed in cell.by_seed(self.metric.name)}))
 
     @cached_property
     def whole(self) -> bool:
         """Whether all models have the same seeds."""
-        return all(cell.by_seed(ACCURACY).keys() == set(self.seeds) for cell in self.cells)
+        return all(cell.by_seed(self.metric.name).keys() == set(self.seeds) for cell in self.cells)
 
 
 def ladder(section: Section, variant: Variant) -> Ladder | None:
-    """The ladder of one setting; None where no accuracy was measured there."""
-    cells = [cell for cell in section.at(variant) if cell.estimate(ACCURACY)]
+    """The ladder of one setting; None where its main metric was not measured there."""
+    metric = section.main.name
+    cells = [cell for cell in section.at(variant) if cell.estimate(metric)]
     if not cells:
         return None
-    levels = ordered(cells)
+    levels = ordered(cells, metric=metric)
     models = {cell.model for cell in cells}
     absent = [cell for cell in section.cells if section.variant_of(cell) == variant and cell.model not in models]
     return Ladder(
@@ -248,7 +255,7 @@ def ladder(section: Section, variant: Variant) -> Ladder | None:
         variant,
         tuple(levels),
         tuple(levels.values()),
-        judged(tuple(levels), margin=MARGIN),
+        judged(tuple(levels), metric=metric, margin=MARGIN if metric == ACCURACY else 0.0),
         tuple(cell for cell in absent if cell.not_ok),
     )
 
@@ -275,9 +282,9 @@ def lost(cell: Cell) -> Counter[str]:
 
 
 def odd_seed(cell: Cell) -> float | None:
-    """The accuracy of the one seed that lies far below all others; None where there is no such, or fewer than four
+    """The main metric of the one seed that lies far below all others; None where there is no such, or fewer than four
     seeds. It stays in every mean: this only names it."""
-    values = sorted(cell.by_seed(ACCURACY).values())
+    values = sorted(cell.by_seed(cell.main.name).values())
     if len(values) < FEWEST_FOR_ODD:
         return None
     lowest, *others = values

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from bench.analysis.cells import Cell
 from bench.analysis.interval_words import meanings, purpose
 from bench.analysis.ladder import MARGIN, Judged, Ladder, lost, odd_seed
-from bench.base.metrics import ACCURACY
+from bench.base.metrics import ACCURACY, Metric
 from bench.present.format import listing, number, plural, span, supported
 from bench.present.tables import Column, Columns, Table, TableCell, table_of
 from bench.statistics.evidence import MOST_SEEDS
@@ -30,13 +30,13 @@ def title(ladder: Ladder) -> str:
 
 def seeds_text(ladder: Ladder) -> str:
     """`5 seeds`, `3 to 5 seeds`."""
-    counts = [len(cell.by_seed(ACCURACY)) for cell in ladder.cells]
+    counts = [len(cell.by_seed(ladder.metric.name)) for cell in ladder.cells]
     return plural(counts[0], "seed") if len(set(counts)) == 1 else f"{span(counts)} seeds"
 
 
 def levels(ladder: Ladder) -> list[str]:
     """`0.842 [0.832, 0.852]`: the mean of each rung with its interval, all with the same digits, three at least."""
-    found = [cell.estimate(ACCURACY) for cell in ladder.cells]
+    found = [cell.estimate(ladder.metric.name) for cell in ladder.cells]
     halves = [each.half for each in found if each is not None and each.half]
     decimals = min(LEVEL_DECIMALS[1], max(LEVEL_DECIMALS[0], *map(supported, halves))) if halves else LEVEL_DECIMALS[0]
     texts = []
@@ -53,8 +53,10 @@ def points(value: float, *, decimals: int = 1) -> str:
 
 
 def figures(pair: Judged) -> tuple[str, str]:
-    """How far the upper one is ahead, in points, and the bracket of its family: `2.7`, `[1.1, 4.2]`; empty where there
-    is none."""
+    """How far the upper one is ahead, and the bracket of its family: of accuracies in points, `2.7`, `[1.1, 4.2]`; of
+    R² `0.027`, `[0.011, 0.042]`. Empty where there is none."""
+    if pair.metric != ACCURACY:
+        return _plain_figures(pair)
     if pair.bracket is None:
         return points(pair.mean), ""
     low, high = (min(1.0, max(-1.0, end)) for end in pair.bracket)
@@ -63,10 +65,19 @@ def figures(pair: Judged) -> tuple[str, str]:
     return points(pair.mean, decimals=decimals), f"[{ends}]"
 
 
+def _plain_figures(pair: Judged) -> tuple[str, str]:
+    if pair.bracket is None:
+        return number(pair.mean, decimals=LEVEL_DECIMALS[0]).replace("-", "−"), ""
+    half = (pair.bracket[1] - pair.bracket[0]) / 2
+    decimals = min(LEVEL_DECIMALS[1], max(2, supported(half))) if half > 0 else LEVEL_DECIMALS[0]
+    mean, low, high = (number(each, decimals=decimals).replace("-", "−") for each in (pair.mean, *pair.bracket))
+    return mean, f"[{low}, {high}]"
+
+
 def amount(pair: Judged) -> str:
-    """`2.7 points [1.1, 4.2]`"""
+    """`2.7 points [1.1, 4.2]`, `0.027 [0.011, 0.042]`"""
     mean, bracket = figures(pair)
-    return f"{mean} points {bracket}".rstrip()
+    return f"{mean}{' points' if pair.metric == ACCURACY else ''} {bracket}".rstrip()
 
 
 def verdict(pair: Judged, *, brief: bool = False) -> str:
@@ -152,7 +163,7 @@ def headline(ladder: Ladder) -> str:
         return f"{_tied(ladder)}."
     if all(pair.n < 2 for pair in pairs):
         few = "one seed decides nothing" if any(pair.n for pair in pairs) else "no two models share a seed"
-        return f"not decided, {few}. {best.model} has the highest accuracy."
+        return f"not decided, {few}. {best.model} has the highest {ladder.metric.title}."
     if pairs[0].verdict in ("yes", "tie", "alike"):
         first = f"{best.model} is ahead of {pairs[0].lower.model} by {amount(pairs[0])}"
         if pairs[0].verdict == "alike":
@@ -168,7 +179,7 @@ def _tied(ladder: Ladder) -> str:
     names, others = _named([cell.model for cell in ladder.leaders]), ladder.of_best[len(ladder.leaders) - 1 :]
     same = all(pair.verdict == "tie" for pair in ladder.of_best[: len(ladder.leaders) - 1])
     in_all = " in every seed" if same and len(ladder.seeds) > 1 else ""
-    text = f"not decided, {names} have the same {'' if same else 'mean '}accuracy{in_all}"
+    text = f"not decided, {names} have the same {'' if same else 'mean '}{ladder.metric.title}{in_all}"
     if others and all(pair.verdict == "yes" for pair in others):
         return f"{text}, and the others are behind"
     return text
@@ -258,20 +269,29 @@ def shared_seeds(ladder: Ladder) -> str:
     return " ".join(texts)
 
 
-def intervals(ladders: Iterable[Ladder]) -> str:
-    """What the brackets of accuracies are; empty where none has an interval."""
-    overs = meanings(cell.estimate(ACCURACY) for ladder in ladders for cell in ladder.cells)
-    return f"Brackets of accuracies: {purpose(overs)}." if overs else ""
+def intervals(ladders: Sequence[Ladder]) -> str:
+    """What the brackets of accuracies, or of R², are; empty where none has an interval."""
+    told = []
+    for name in dict.fromkeys(several(ladder.metric) for ladder in ladders):
+        own = [ladder for ladder in ladders if several(ladder.metric) == name]
+        overs = meanings(cell.estimate(ladder.metric.name) for ladder in own for cell in ladder.cells)
+        told += [f"Brackets of {name}: {purpose(overs)}."] if overs else []
+    return " ".join(told)
+
+
+def several(metric: Metric) -> str:
+    """What several figures of a main metric are called: `accuracies`, `R²`."""
+    return "accuracies" if metric.name == ACCURACY else metric.title
 
 
 def _level_cell(ladder: Ladder, index: int) -> TableCell:
-    found = ladder.cells[index].estimate(ACCURACY)
+    found = ladder.cells[index].estimate(ladder.metric.name)
     assert found is not None
     return TableCell(levels(ladder)[index], found.mean, found.low, found.high)
 
 
 def ladder_table(ladder: Ladder, *, name: str) -> Table:
-    """A row a rung: place, model, accuracy with its interval, and what is known of it against those above."""
+    """A row a rung: place, model, main metric with its interval, and what is known of it against those above."""
     rows = range(len(ladder.cells))
     columns: Columns[int] = [
         (Column("place", ""), lambda index: TableCell(f"{ladder.places[index]}", ladder.places[index])),
@@ -280,7 +300,7 @@ def ladder_table(ladder: Ladder, *, name: str) -> Table:
             lambda index: TableCell(ladder.cells[index].model, best=index == 0 and ladder.decided),
         ),
         (
-            Column("test_accuracy", "accuracy", interval=True),
+            Column(ladder.metric.name, ladder.metric.title, interval=True),
             lambda index: _level_cell(ladder, index),
         ),
         (Column("known", "against those above", numeric=False), lambda index: rung(ladder, index)),

@@ -1,6 +1,6 @@
 """The words for a verdict on a metric: a speed is faster, memory is less, a loss is better."""
 
-from bench.base.metrics import BUILT_IN, Metric, metric_named
+from bench.base.metrics import BUILT_IN, SCORES, Metric, metric_named
 from bench.errors import BenchError, nearest
 from bench.present.format import times
 from bench.statistics.ratios import Verdict
@@ -9,6 +9,11 @@ from bench.statistics.ratios import Verdict
 DOCTORED = frozenset({"train_samples_per_second", "step_seconds", "achieved_flops_per_second"})
 TIMED = frozenset({"samples/s", "FLOP/s", "seconds"})
 LEVELS = frozenset({"fraction", "nats"})
+
+
+def is_level(metric: Metric) -> bool:
+    """Whether it says how well a model learnt, and not what that cost."""
+    return metric.unit in LEVELS or metric.name in SCORES["regression"]
 
 
 def metric_called(name: str, *, measured: frozenset[str]) -> Metric:
@@ -27,7 +32,7 @@ def said(verdict: Verdict, metric: Metric) -> str:
     better = verdict == "faster"
     if not metric.built_in:
         return "higher" if better else "lower"
-    if metric.unit in LEVELS:
+    if is_level(metric):
         return "better" if better else "worse"
     return "less" if better else "more"  # bytes, joules, counts: all of them are costs
 

@@ -26,7 +26,7 @@ from bench.present.tables import Column, Columns, Table, TableCell, count_cell, 
 from bench.results.doctor import Doctor
 from bench.statistics.intervals import Ratio
 
-WITH_INTERVAL = (ACCURACY, SPEED)
+WITH_INTERVAL = (ACCURACY, "r2", "mae", "rmse", SPEED)
 RATIOS = "In brackets: 95 % interval of the ratio of trained samples/s, taken on logarithms"
 POOLING = (
     "n: seeds in the accuracy, which pools over environments of the same torch, kind of device, threads and code; "
@@ -72,7 +72,7 @@ def _columns(section: Section, *, baseline: str, doctor: Doctor | None, marks: M
         text = partial(mean_text, metric=metric, scale=scale, interval=interval)
         column = Column(metric.name, head(metric, scale), interval=interval)
         columns.append((column, mean_column(section.cells, metric, text=text, marks=marks)))
-        if metric.name == ACCURACY:
+        if metric == section.main:
             columns.append((Column("n", "n"), partial(_n_cell, marks)))
         if metric.name == SPEED:
             columns += _beside_speed(section, baseline, doctor, marks)
@@ -82,7 +82,7 @@ def _columns(section: Section, *, baseline: str, doctor: Doctor | None, marks: M
 def _metrics(section: Section) -> list[Metric]:
     """What was measured of the metrics that this table shows, then of plugins' metrics."""
     measured = metrics_of(section.cells)
-    shown = [metric for metric in TABLE_OF_MODELS if metric in measured or metric.name == ACCURACY]
+    shown = [metric for metric in TABLE_OF_MODELS if metric in measured or metric == section.main]
     return shown + [metric for metric in measured if not metric.built_in]
 
 
@@ -179,7 +179,7 @@ def _share_cell(doctor: Doctor | None, cell: Cell) -> TableCell:
 
 
 def _n_cell(marks: Marks, cell: Cell) -> TableCell:
-    n = cell.n_of(ACCURACY)
+    n = cell.n_of(cell.main.name)
     planned = len({row.trial.seed for row in cell.rows} | {result.trial.seed for result in cell.pool})
     text = f"{n}" if n == planned else f"{n} of {planned}"
     text += f" {marks.mark(why_not_ok(cell))}" if cell.not_ok else ""

@@ -93,7 +93,7 @@ class MatrixCell:
     """What stands where the row of a model meets the column of a better one: three short lines, and the verdict."""
 
     verdict: Verdict
-    difference: str  # in points
+    difference: str  # of accuracies in points
     bracket: str  # empty where there is none
     word: str
 

@@ -17,10 +17,19 @@ from bench.analysis.findings import chosen
 from bench.analysis.interval_words import SHORT, meanings
 from bench.analysis.ladder import Ladder, ladder
 from bench.analysis.ladder_words import together, verdict
-from bench.analysis.metric_words import LEVELS
+from bench.analysis.metric_words import is_level
 from bench.analysis.pair_tables import FEWEST_MODELS
 from bench.analysis.sections import slugs_of
-from bench.base.metrics import ACCURACY, ACCURACY_AGAINST, BUILT_IN, PLOTTED_COSTS, PLOTTED_LEVELS, SPEED, Metric
+from bench.base.metrics import (
+    ACCURACY,
+    ACCURACY_AGAINST,
+    BUILT_IN,
+    MAIN_METRICS,
+    PLOTTED_COSTS,
+    PLOTTED_LEVELS,
+    SPEED,
+    Metric,
+)
 from bench.base.records import Json
 from bench.present.format import accuracy, listing, plural, span
 
@@ -152,8 +161,8 @@ def _flat(panels: Panels) -> list[Cell]:
 
 
 def _accuracy(section: Section) -> Iterator[Plot]:
-    metric, by, called = BUILT_IN[ACCURACY], "model", model_name
-    panels = panels_of(section, ACCURACY, most=3)
+    metric, by, called = section.main, "model", model_name
+    panels = panels_of(section, metric.name, most=3)
     if len(section.models) == 1 and (rows := _rows_of_one_model(section)):
         panels, by, called = [("", rows)], f"setting of {section.models[0]}", partial(_setting_name, section)
     if len(_flat(panels)) > MOST_ROWS:
@@ -163,7 +172,9 @@ def _accuracy(section: Section) -> Iterator[Plot]:
         return
     title = _title(metric, section, by=by, cells=cells)
     notes = _conditions(section, cells, metric), key_of(cells, metric)
-    yield Plot("strip", "accuracy", title, notes, panels, metric, called=called, alt=f"{title}. {_levels(panels)}")
+    yield Plot(
+        "strip", file_word(metric), title, notes, panels, metric, called=called, alt=f"{title}. {_levels(panels)}"
+    )
 
 
 def pairs_plot(section: Section, variant: Variant) -> Plot | None:
@@ -171,8 +182,9 @@ def pairs_plot(section: Section, variant: Variant) -> Plot | None:
     found = ladder(section, variant)
     if found is None or len(found.cells) < FEWEST_MODELS or not any(pair.bracket for pair in found.pairs):
         return None
-    shown, metric = found.cells[:MOST_PAIRED], BUILT_IN[ACCURACY]
-    title = f"Pairs of models on {section.dataset}: points of accuracy by which the column is ahead of the row"
+    shown, metric = found.cells[:MOST_PAIRED], found.metric
+    unit = "points of accuracy" if metric.name == ACCURACY else f"the {metric.title}"
+    title = f"Pairs of models on {section.dataset}: {unit} by which the column is ahead of the row"
     first = f" · the first {MOST_PAIRED} of {len(found.cells)} models" if len(found.cells) > MOST_PAIRED else ""
     notes = _conditions(section, shown, metric, fixed=section.describe(variant)) + first, together(found)
     told = "; ".join(f"{pair.lower.model} behind {pair.upper.model}: {verdict(pair)}" for pair in found.pairs[:6])
@@ -187,7 +199,7 @@ def _rows_of_one_model(section: Section) -> list[Cell]:
         variant = section.variant_of(cell)
         if variant not in section.variants:  # another seed of a source of chance
             continue
-        if cell.estimate(ACCURACY) and all(variant[index] == section.focus[index] for index in lines):
+        if cell.estimate(section.main.name) and all(variant[index] == section.focus[index] for index in lines):
             found.append(cell)
     return found[:MOST_ROWS] if len(found) > 1 else []
 
@@ -200,30 +212,30 @@ def _levels(panels: Panels) -> str:
     """The figures of a plot in words."""
     texts = []
     for name, cells in panels:
-        found = [(cell.model, each) for cell in cells[:8] if (each := cell.estimate(ACCURACY))]
+        found = [(cell.model, each) for cell in cells[:8] if (each := cell.estimate(cell.main.name))]
         levels = ", ".join(f"{model} {accuracy(each.mean, each.ends)}" for model, each in found)
         texts.append(f"{name}: {levels}" if name else levels)
     return "; ".join(texts)
 
 
 def _accuracy_against(section: Section, cost: Metric) -> Iterator[Plot]:
-    """Accuracy against what it costs, with the models that no other beats in both."""
+    """The main metric against what it costs, with the models that no other beats in both."""
     panels = [(name, [cell for cell in cells if cell.estimate(cost.name)])
-              for name, cells in panels_of(section, ACCURACY, most=2)]  # fmt: skip
+              for name, cells in panels_of(section, section.main.name, most=2)]  # fmt: skip
     cells = _flat(panels)
     if len(section.models) < 2 or len({found.mean for cell in cells if (found := cell.estimate(cost.name))}) < 2:
         return
-    plot = against(panels, cost, dataset=section.dataset, conditions=_conditions(section, cells, BUILT_IN[ACCURACY]))
+    plot = against(panels, cost, dataset=section.dataset, conditions=_conditions(section, cells, section.main))
     yield replace(plot, alt=f"{plot.title}. {_levels(panels)}")
 
 
 def against(panels: Panels, cost: Metric, *, dataset: str, conditions: str) -> Plot:
-    """Accuracy against a cost, of cells that have both."""
-    metric = BUILT_IN[ACCURACY]
-    title = f"Accuracy on {dataset} against {cost.title}"
+    """The main metric against a cost, of cells that have both."""
     cells = _flat(panels)
+    metric = cells[0].main if cells else BUILT_IN[ACCURACY]
+    title = f"{metric.title[0].upper()}{metric.title[1:]} on {dataset} against {cost.title}"
     notes = conditions, key_of(cells, metric, cost=cost), *(() if doubtful(cost, *cells) else (KEY_FRONT,))
-    return Plot("against", f"accuracy-{file_word(cost)}", title, notes, panels, metric, x=cost.name)
+    return Plot("against", f"{file_word(metric)}-{file_word(cost)}", title, notes, panels, metric, x=cost.name)
 
 
 def _along(section: Section, metric: Metric, axis: str) -> Iterator[Plot]:
@@ -267,7 +279,7 @@ def _learning(section: Section) -> Iterator[Plot]:
         title = f"Learning curves on {section.dataset} against {words}"
         yield Plot(
             "curves", f"learning-{name}", title, (conditions, key), panels, metric, x=x, curves=curves,
-            alt=f"{title}: accuracy and loss on training and test set",
+            alt=f"{title}: {section.main.title} and loss on training and test set",
         )  # fmt: skip
 
 
@@ -328,15 +340,16 @@ def page_plots(metrics: Sequence[Metric], settings: Sequence[str], curves: Colle
     `metrics`: what was measured. `settings`: those of numbers. `curves`: the names of those that trials have. A plot
     whose menu would be empty is not made.
     """
-    costs = [metric.name for metric in metrics if not metric.higher_is_better and metric.unit not in LEVELS]
+    costs = [metric.name for metric in metrics if not metric.higher_is_better and not is_level(metric)]
     costs.sort(key=lambda name: name != "fit_seconds")
-    measured = any(metric.name == ACCURACY for metric in metrics)
+    levels = [metric for metric in metrics if metric.name in MAIN_METRICS]
+    level = " or ".join(metric.title for metric in levels)
     along = [*sorted(settings, key=lambda name: name != "batch_size"), "model"]
     known = [name for name in CURVE_NAMES if name in curves]
     known += sorted(name for name in curves if name not in (*CURVE_NAMES, *PLACES))
     by_unit = {unit: [metric.name for metric in metrics if metric.unit == unit] for unit in ("samples/s", "bytes")}
     found: list[tuple[str, str, str, dict[str, list[str]]]] = [
-        ("accuracy", "Accuracy by cost", "against", {"cost": costs if measured else []}),
+        ("accuracy", f"{level[:1].upper()}{level[1:]} by cost", "against", {"cost": costs if levels else []}),
         ("throughput", "Throughput", "along", {"metric": by_unit["samples/s"], "by": along}),
         ("curves", "Learning curves", "curves", {"curve": known, "by": list(PLACES)}),
         ("memory", "Memory", "along", {"metric": by_unit["bytes"], "by": along}),

@@ -158,7 +158,7 @@ _LATER = (
     Metric("best_epoch", "count", False, False, "with the least validation loss: early stopping took its weights",
            absent="no early stopping"),
     Metric("r2", "", True, False, "of a regression: share of the variance of the test targets that is predicted",
-           label="R²", absent="a classification", bounds=Bounds(most=1.0)),
+           label="R²", word="r2", absent="not defined, or not measured", bounds=Bounds(most=1.0)),
     Metric("mae", "", False, False, "of a regression: mean absolute error on the test set, in the unit of the targets",
            label="mean absolute error", short="MAE", absent="a classification", bounds=Bounds(least=0.0)),
     Metric("rmse", "", False, False, "of a regression: root mean squared error on the test set, in that unit",
@@ -181,14 +181,15 @@ def _table(*names: str) -> tuple[Metric, ...]:
 
 # Where which metrics are shown, in their order. A table shows those that were measured; plugins' follow.
 TABLE_OF_MODELS = _table(
-    "parameters", ACCURACY, SPEED, "end_to_end_samples_per_second", "inference_samples_per_second", "host_peak_bytes",
-    "device_peak_allocated_bytes", "fit_seconds", "time_to_target_seconds", "epochs_trained", "best_epoch",
-)  # fmt: skip
-PAGE = _table(  # the others are columns that are not shown at first
-    ACCURACY, SPEED, "host_peak_bytes", "device_peak_allocated_bytes", "fit_seconds", "parameters", "energy_joules",
+    "parameters", ACCURACY, "r2", "mae", "rmse", SPEED, "end_to_end_samples_per_second",
+    "inference_samples_per_second", "host_peak_bytes", "device_peak_allocated_bytes", "fit_seconds",
     "time_to_target_seconds", "epochs_trained", "best_epoch",
 )  # fmt: skip
-PLOTTED_LEVELS = _table(ACCURACY, "test_loss")
+PAGE = _table(  # the others are columns that are not shown at first
+    ACCURACY, "r2", "mae", "rmse", SPEED, "host_peak_bytes", "device_peak_allocated_bytes", "fit_seconds",
+    "parameters", "energy_joules", "time_to_target_seconds", "epochs_trained", "best_epoch",
+)  # fmt: skip
+PLOTTED_LEVELS = _table(ACCURACY, "r2", "test_loss")
 PLOTTED_COSTS = _table(SPEED, "fit_seconds", "host_peak_bytes", "device_peak_allocated_bytes")
 ACCURACY_AGAINST = _table("parameters", "fit_seconds")
 RANKING_COSTS = _table("fit_seconds", *MEMORY, "parameters", "energy_joules")
@@ -200,6 +201,9 @@ _OTHER = """
     timing timing_notes train_samples_per_second_half_width
 """
 OTHER_COLUMNS = frozenset(_OTHER.split())
+
+
+MAIN_METRICS = (ACCURACY, "r2")  # what the models of a task are judged by
 
 
 def main_metric(measured: Container[str]) -> Metric:

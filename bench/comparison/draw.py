@@ -8,7 +8,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 
 from bench.analysis.interval_words import meanings, purpose
 from bench.analysis.metric_words import said
-from bench.base.metrics import ACCURACY
+from bench.base.metrics import MAIN_METRICS
 from bench.comparison.pairs import Comparison
 from bench.comparison.tables import intervals_text, verdict_text
 from bench.present.axes import mark_look, name_rows
@@ -71,7 +71,7 @@ def _title(comparison: Comparison, shown: int) -> str:
 
 def _subtitles(comparison: Comparison) -> list[str]:
     texts = ["ratio B / A and its 95 % interval, one figure a process", *filter(None, [intervals_text(comparison)])]
-    if comparison.metric.name == ACCURACY and (overs := meanings(cell.accuracy for cell in comparison.compared)):
+    if comparison.metric.name in MAIN_METRICS and (overs := meanings(cell.accuracy for cell in comparison.compared)):
         texts = [f"ratio B / A, paired by seed: {purpose(overs)}"]
     if any(cell.trains_differently for cell in comparison.compared):
         texts.append("≠ trains differently: the accuracies of the same seeds differ")

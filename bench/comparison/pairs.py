@@ -13,7 +13,7 @@ from bench.analysis.differences import paired_difference
 from bench.analysis.metric_words import DOCTORED, metric_called
 from bench.analysis.ratios import bases
 from bench.analysis.ratios import ratio as ratio_between
-from bench.base.metrics import ACCURACY, BUILT_IN, SPEED, Metric
+from bench.base.metrics import BUILT_IN, SPEED, Metric
 from bench.base.records import TOGETHER
 from bench.errors import BenchError
 from bench.pairing.differences import Difference, differences, settings_apart
@@ -26,7 +26,7 @@ from bench.statistics.power import detectable_difference, detectable_ratio
 from bench.statistics.ratios import Verdict, verdict
 
 DEFAULT_METRIC = "train_samples_per_second"
-LEARNT = ("test_accuracy", "test_loss", "train_loss")  # equal to the bit where training went the same way
+LEARNT = ("test_accuracy", "rmse", "test_loss", "train_loss")  # equal to the bit where training went the same way
 
 # identical: equal to the bit, seed by seed; alike: seeds do not show a difference of accuracy; differently: they do
 Training = Literal["identical", "alike", "differently", "unknown"]
@@ -34,7 +34,8 @@ Training = Literal["identical", "alike", "differently", "unknown"]
 
 @dataclass(frozen=True, eq=False)
 class ComparedCell:
-    """One cell on both sides. Ratios are B over A, of one figure a process; accuracies B less A, paired by seed.
+    """One cell on both sides. Ratios are B over A, of one figure a process; `accuracy` is B less A, paired by seed, of
+    what its models are judged by: R² in a regression.
 
     `smallest`: the doctor's smallest difference of both machines, the larger one. `detectable`: the smallest ratio
     that so many processes with such a spread would show in four of five cases. `why`: why there is no ratio. `verdict`:
@@ -188,8 +189,8 @@ def _compared(pair: Pair, metric: Metric, doctors: Sequence[Doctor]) -> Compared
     assert pair.b is not None
     a, b = pair.a, pair.b
     values, why = _values(a, b, metric.name)
-    accuracy = paired_difference(b, a, metric=ACCURACY)
-    of_accuracies = metric.name == ACCURACY
+    accuracy = paired_difference(b, a, metric=a.main.name)
+    of_accuracies = metric == a.main
     if of_accuracies and accuracy is None and not why:
         why = "the two sides have no seed in common"
     ratio = (
@@ -218,7 +219,7 @@ def _of_accuracies(a: Cell, b: Cell, difference: Estimate | None) -> Ratio | Non
     mean taken as it is: both exclude no difference at once. None where no seed is on both sides."""
     if difference is None:
         return None
-    known, other = a.by_seed(ACCURACY), b.by_seed(ACCURACY)
+    known, other = a.by_seed(a.main.name), b.by_seed(a.main.name)
     shared = [value for seed, value in known.items() if seed in other]
     mean = math.fsum(shared) / len(shared)
     low, high = (None if end is None else max(0.0, 1 + end / mean) for end in (difference.low, difference.high))

@@ -12,7 +12,7 @@ from bench.analysis.ladder import MARGIN, Judged, judged, ordered
 from bench.analysis.metric_words import metric_called
 from bench.analysis.ratios import ratio
 from bench.analysis.sections import sections_of
-from bench.base.metrics import MEMORY, RANKING_COSTS, Metric
+from bench.base.metrics import ACCURACY, MAIN_METRICS, MEMORY, RANKING_COSTS, Metric
 from bench.errors import BenchError
 from bench.pairing.sides import Folder
 from bench.results.frame import latest
@@ -25,8 +25,6 @@ from bench.statistics.ranking import (
     pareto_front,
     performance_profile,
 )
-
-DEFAULT_METRIC = "test_accuracy"
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,17 +100,26 @@ class Ranking:
             return None
         return performance_profile(costs)
 
+    @property
+    def _is_share(self) -> bool:
+        return self.metric.unit == "fraction" or self.metric.name in MAIN_METRICS
+
+    @property
+    def left_out(self) -> list[str]:
+        """The data sets of another task, whose models have no such metric."""
+        return [each.dataset for each in self.sections if self.metric.name in MAIN_METRICS and each.main != self.metric]
+
     def _cost(self, dataset: str, model: str) -> float:
         score = self.score(dataset, model)
-        if self.metric.unit == "fraction":
-            return 1 - score  # the share that is wrong
+        if self._is_share:
+            return 1 - score  # the share that is wrong, or not explained
         return 1 / score if self.metric.higher_is_better and score else score
 
     @property
     def cost_name(self) -> str:
         """The name of the cost that `profile` is made of."""
-        if self.metric.unit == "fraction":
-            return "error (1 − accuracy)" if self.metric.name == DEFAULT_METRIC else f"1 − {self.metric.name}"
+        if self._is_share:
+            return "error (1 − accuracy)" if self.metric.name == ACCURACY else f"1 − {self.metric.short}"
         return f"1 / {self.metric.name}" if self.metric.higher_is_better else self.metric.name
 
     @property
@@ -128,7 +135,7 @@ class Ranking:
         if self.metric.timing:
             return []
         name = self.metric.name
-        margin = MARGIN if name == DEFAULT_METRIC else 0.0
+        margin = MARGIN if name == ACCURACY else 0.0
         return [
             (dataset, pair)
             for dataset, cells in self.table.items()
@@ -152,7 +159,8 @@ def rank(folder: Folder, *, metric: str = "") -> Ranking:
     """Ranks the models of `folder` at the setting that has the most cells; of several such, the first of the plan.
     Raises BenchError where the metric is unknown, or no two models have it."""
     measured = frozenset(name for result in folder.results for name in result.metrics)
-    chosen = metric_called(metric or DEFAULT_METRIC, measured=measured)
+    main = next((name for name in MAIN_METRICS if name in measured), ACCURACY)
+    chosen = metric_called(metric or main, measured=measured)
     if not chosen.built_in:
         raise BenchError(f"--metric {chosen.name}: nobody said whether more or less of it is better: no ranking by it")
     groups: dict[tuple[object, ...], list[Section]] = {}
@@ -179,14 +187,14 @@ def costs_of(ranking: Ranking) -> list[Metric]:
 
 
 def fronts(ranking: Ranking, cost: Metric) -> dict[str, list[str]]:
-    """Returns by data set the models that no other beats in both accuracy and `cost` (by means), the cheapest first;
+    """Returns by data set the models that no other beats in both main metric and `cost` (by means), the cheapest first;
     nothing of a data set where that cost was disturbed."""
     found = {}
     for dataset, cells in ranking.table.items():
         known = [
             (model, price.mean, level.mean)
             for model, cell in cells.items()
-            if (price := cell.estimate(cost.name)) and (level := cell.estimate(DEFAULT_METRIC))
+            if (price := cell.estimate(cost.name)) and (level := cell.estimate(cell.main.name))
         ]
         if len(known) > 1 and not doubtful(cost, *cells.values()):
             indices = pareto_front([price for _, price, _ in known], [level for *_, level in known])

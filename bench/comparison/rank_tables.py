@@ -9,7 +9,7 @@ from bench.analysis.pair_tables import pairs_table as judged_table
 from bench.analysis.ratios import bases
 from bench.analysis.table_columns import interval_notes
 from bench.base.metrics import BUILT_IN, Metric
-from bench.comparison.rank import DEFAULT_METRIC, Ranking, RatioPair, costs_of, fronts
+from bench.comparison.rank import Ranking, RatioPair, costs_of, fronts
 from bench.present.format import DASH, Scale, head, p_text
 from bench.present.tables import Column, Columns, Table, TableCell, count_cell, estimate_cell, ratio_cell, table_of
 from bench.statistics.ranking import CriticalDifference, Pair
@@ -108,12 +108,14 @@ def costs_table(ranking: Ranking) -> Table:
         (Column("dataset", "data set", numeric=False), lambda row: row[0]),
         (Column("model", "model", numeric=False), lambda row: row[1]),
     ]
-    for metric in (BUILT_IN[DEFAULT_METRIC], *costs):
+    mains = dict.fromkeys(cell.main for *_, cell in cells)
+    for metric in (*mains, *costs):
         scale = scale_for(metric, [cell for *_, cell in cells])
         column = Column(metric.name, head(metric, scale), interval=True)
         columns.append((column, partial(_level_cell, metric.name, scale)))
+    level = " or ".join(metric.title for metric in mains) or "accuracy"
     columns.append((Column("front", "on the front against", numeric=False), fronts_of))
-    table = table_of("costs", "Accuracy against cost", cells, columns)
+    table = table_of("costs", f"{level[0].upper()}{level[1:]} against cost", cells, columns)
     return replace(table, notes=(*interval_notes(table.rows, table.columns), FRONT))
 
 

@@ -6,7 +6,8 @@ import numpy as np
 
 from bench.analysis.ladder import ladder
 from bench.analysis.ladder_text import ladder_lines
-from bench.comparison.rank import DEFAULT_METRIC, Ranking, costs_of, fronts
+from bench.base.metrics import MAIN_METRICS
+from bench.comparison.rank import Ranking, costs_of, fronts
 from bench.comparison.rank_tables import ALPHA, average_ranks_table, table_of_pairs
 from bench.present.columns import aligned, page_of, to_text, wrapped
 from bench.present.format import listing, plural
@@ -40,8 +41,9 @@ def ranking_text(ranking: Ranking) -> str:
 
 def _ladders(ranking: Ranking) -> Iterator[list[str]]:
     """Yields the ladder of each data set, as the report has it."""
-    if ranking.metric.name == DEFAULT_METRIC:
-        for section in ranking.sections[:MOST_LADDERS]:
+    if ranking.metric.name in MAIN_METRICS:
+        judged_by_it = [section for section in ranking.sections if section.main == ranking.metric]
+        for section in judged_by_it[:MOST_LADDERS]:
             found = ladder(section, ranking.variant)
             if found is not None and len(found.cells) > 1:
                 yield list(ladder_lines(found))
@@ -50,6 +52,8 @@ def _ladders(ranking: Ranking) -> Iterator[list[str]]:
 def answer(ranking: Ranking) -> Iterator[str]:
     """Yields the sentences of the answer: what the data sets show of the models."""
     ranks = ranking.ranks
+    if ranking.left_out:
+        yield f"Left out: {listing(ranking.left_out)}, of another task, which has no {ranking.metric.label}."
     if ranking.doubtful:
         yield "Doubtful: most timings of a model were disturbed, so nothing is ranked by them. Pairs are of the others."
     elif ranks is None:

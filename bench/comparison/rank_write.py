@@ -6,7 +6,8 @@ from typing import Any
 
 from bench.analysis.conditions import conditions
 from bench.base import files
-from bench.comparison.rank import DEFAULT_METRIC, Ranking, costs_of
+from bench.base.metrics import MAIN_METRICS
+from bench.comparison.rank import Ranking, costs_of
 from bench.comparison.rank_tables import average_ranks_table, costs_table, pairs_table, table_of_pairs
 from bench.comparison.rank_text import answer
 from bench.comparison.write import picture_links, refuse_results
@@ -50,12 +51,12 @@ def _figures(ranking: Ranking) -> Iterator[tuple[str, str, Any]]:
         yield "critical-difference", "Average ranks", draw.critical_difference(ranking, ranking.ranks, styles=styles)
     if ranking.profile is not None:
         yield "profiles", "Performance profiles", draw.profiles(ranking, ranking.profile, styles=styles)
-    for section in ranking.sections if ranking.metric.name == DEFAULT_METRIC else ():
+    for section in ranking.sections if ranking.metric.name in MAIN_METRICS else ():
         if (pairs := pairs_plot(section, ranking.variant)) is not None:
             yield f"{pairs.name}-{slug(section.dataset)}", pairs.title, draw_plot(pairs, styles)
     for cost in costs_of(ranking):
         for dataset, cells in ranking.table.items():
-            known = [cell for cell in cells.values() if cell.estimate(cost.name) and cell.estimate(DEFAULT_METRIC)]
+            known = [cell for cell in cells.values() if cell.estimate(cost.name) and cell.estimate(cell.main.name)]
             if len(known) > 1:
                 plot = against([("", known)], cost, dataset=dataset, conditions=ranking.setting)
                 yield f"{plot.name}-{slug(dataset)}", plot.title, draw_plot(plot, styles)

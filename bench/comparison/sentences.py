@@ -5,11 +5,10 @@ from itertools import chain
 
 from bench.analysis.cells import Cell
 from bench.analysis.conditions import dates, machine, reasons
-from bench.analysis.interval_words import meanings, purpose
 from bench.analysis.metric_words import DOCTORED, factor_words, said
 from bench.base.metrics import Metric
 from bench.comparison.pairs import ComparedCell, Comparison
-from bench.comparison.tables import detectable_text, disturbed, intervals_text
+from bench.comparison.tables import detectable_text, differences_text, disturbed, intervals_text
 from bench.pairing.matching import Pair, describe
 from bench.pairing.sides import side_text
 from bench.present.format import listing, percent, plural, ranges, span, times
@@ -95,8 +94,7 @@ def remarks(comparison: Comparison) -> Iterator[str]:
     """Yields what a reader has to know: power, the doctor's smallest difference, what is missing or was chosen."""
     if how := intervals_text(comparison):
         yield f"The intervals of the ratios: {how}."
-    if overs := meanings(cell.accuracy for cell in comparison.cells):
-        yield f"Accuracy B − A: paired by seed, {purpose(overs)}."
+    yield from differences_text(comparison)
     yield from _power(comparison.compared)
     yield from _doctor(comparison)
     for name, pairs in (("A", comparison.only_a), ("B", comparison.only_b)):

@@ -10,7 +10,7 @@ from bench.analysis.cells import Cell, axis_label, value_text
 from bench.analysis.interval_words import meanings, purpose
 from bench.analysis.metric_words import said
 from bench.analysis.trust import happened
-from bench.base.metrics import ACCURACY
+from bench.base.metrics import ACCURACY, MAIN_METRICS, Metric
 from bench.comparison.batches import BatchSeries, Best, best_batches, crossovers
 from bench.comparison.pairs import ComparedCell, Comparison
 from bench.pairing.differences import Difference
@@ -71,8 +71,9 @@ def cells_table(comparison: Comparison) -> Table:
         (Column("could_show", "could show", place="files"),
          lambda cell: TableCell(detectable_text(cell.detectable), cell.detectable)),
     ]  # fmt: skip
-    if any(cell.accuracy for cell in comparison.cells):
-        columns.append((Column("accuracy_difference", "accuracy B − A", interval=True), _accuracy))
+    for main in dict.fromkeys(cell.a.main for cell in comparison.cells if cell.accuracy):
+        column = Column(f"{main.word}_difference", f"{main.title} B − A", interval=True)
+        columns.append((column, partial(_difference_of, main)))
     title = f"{comparison.b.name} against {comparison.a.name}: {comparison.metric.label}"
     return table_of("cells", title, comparison.cells, columns, notes=_notes(comparison))
 
@@ -121,9 +122,9 @@ def detectable_text(ratio: float | None) -> str:
     return f"{math.ceil(100 * ratio) / 100:.2f}" if ratio < 100 else "> 100"
 
 
-def _accuracy(cell: ComparedCell) -> TableCell:
+def _difference_of(main: Metric, cell: ComparedCell) -> TableCell:
     found = cell.accuracy
-    if found is None:
+    if found is None or cell.a.main != main:
         return TableCell(DASH)
     return TableCell(
         "the same" if cell.training == "identical" else difference(found), found.mean, found.low, found.high
@@ -132,12 +133,11 @@ def _accuracy(cell: ComparedCell) -> TableCell:
 
 def _notes(comparison: Comparison) -> list[str]:
     """Returns what marks and columns mean, as far as they occur."""
-    told = RATIO_OF_ACCURACIES if comparison.metric.name == ACCURACY else _ratio_note(comparison)
+    told = RATIO_OF_ACCURACIES if comparison.metric.name in MAIN_METRICS else _ratio_note(comparison)
     notes = [f"A: {comparison.a.name}. B: {comparison.b.name}. {told}"]
     if found := meanings(each for cell in comparison.cells for each in _levels(cell, comparison.metric.name)):
         notes.append(f"Means of A and B: {purpose(found)}.")
-    if found := meanings(cell.accuracy for cell in comparison.cells):
-        notes.append(f"Accuracy B − A: paired by seed, {purpose(found)}.")
+    notes += differences_text(comparison)
     if any(cell.trains_differently for cell in comparison.cells):
         notes.append(DIFFERENT)
     notes.append(DETECTABLE)
@@ -222,6 +222,15 @@ def cells_frame(comparison: Comparison) -> "pd.DataFrame":
     return pd.DataFrame(rows)
 
 
+def differences_text(comparison: Comparison) -> list[str]:
+    """What the intervals of the differences are for, a sentence a main metric: `Accuracy B − A: paired by seed, …`."""
+    told = []
+    for main in dict.fromkeys(cell.a.main for cell in comparison.cells):
+        if overs := meanings(cell.accuracy for cell in comparison.cells if cell.a.main == main):
+            told.append(f"{main.title[0].upper()}{main.title[1:]} B − A: paired by seed, {purpose(overs)}.")
+    return told
+
+
 def _absent_row(pair: Pair, side: str, comparison: Comparison) -> dict[str, Any]:
     cell = pair.either
     own = {"dataset": cell.dataset, "model": cell.model, "device": cell.trial.device}
@@ -234,7 +243,12 @@ def _levels(cell: ComparedCell, metric: str) -> list[Estimate | None]:
 
 
 def _frame_row(cell: ComparedCell, comparison: Comparison) -> dict[str, Any]:
-    found, accuracies = cell.ratio, cell.accuracy
+    found, main, of_main = cell.ratio, cell.a.main, cell.accuracy
+    accuracies = of_main if main.name == ACCURACY else None
+    others = {} if main.name == ACCURACY else {
+        "r2_difference": of_main and of_main.mean, "r2_difference_low": of_main and of_main.low,
+        "r2_difference_high": of_main and of_main.high,
+    }  # fmt: skip
     levels = _levels(cell, comparison.metric.name)
     return {
         "dataset": cell.a.dataset, "model": _models(cell), "device": _devices(cell),
@@ -248,6 +262,7 @@ def _frame_row(cell: ComparedCell, comparison: Comparison) -> dict[str, Any]:
         "accuracy_difference_high": accuracies and accuracies.high, "training": cell.training,
         "environment_a": _environments(cell.a), "environment_b": _environments(cell.b),
         "interval_over": found and found.over, "accuracy_interval_over": accuracies and accuracies.over,
+        **others,
     }  # fmt: skip
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from bench.analysis.ladder import MARGIN, judged, ordered
-from bench.analysis.pair_tables import pairs_table
-from bench.base.metrics import ACCURACY, BUILT_IN
+from bench.analysis.pair_tables import Row, pairs_table
+from bench.base.metrics import ACCURACY, Metric
 from bench.comparison.pairs import Comparison
 from bench.comparison.rank_text import MORE, pairs_text
 from bench.comparison.sentences import answer, remarks, side_lines
@@ -38,19 +38,20 @@ def _head(comparison: Comparison) -> Iterator[str]:
 
 
 def _pairs(comparison: Comparison) -> str:
-    """Returns the table of two models by the accuracies of their seeds; empty where models are not what is compared."""
+    """Returns the table of two models by what their seeds reach; empty where models are not what is compared."""
     if "model" not in comparison.apart:
         return ""
     several = len(comparison.cells) > len({cell.a.dataset for cell in comparison.cells})
-    rows = []
+    rows: dict[Metric, list[Row]] = {}  # by what the models are judged by: no table mixes tasks
     for cell in comparison.cells:
-        if cell.a.estimate(ACCURACY) is None or cell.b.estimate(ACCURACY) is None:
+        main = cell.a.main
+        if cell.a.estimate(main.name) is None or cell.b.estimate(main.name) is None:
             continue
         where = f"{cell.a.dataset}, {cell.label(comparison.shown, device=True)}" if several else cell.a.dataset
-        rows += [(where, pair) for pair in judged(tuple(ordered([cell.a, cell.b])), margin=MARGIN)]
-    if not rows:
-        return ""
-    return pairs_text(pairs_table(rows, BUILT_IN[ACCURACY], name="pairs", title="Pairs of models", alone=True))
+        pair, margin = tuple(ordered([cell.a, cell.b], metric=main.name)), MARGIN if main.name == ACCURACY else 0.0
+        rows.setdefault(main, []).extend((where, each) for each in judged(pair, metric=main.name, margin=margin))
+    tables = (pairs_table(each, main, name="pairs", title="Pairs of models", alone=True) for main, each in rows.items())
+    return "\n\n".join(map(pairs_text, tables))
 
 
 def _batches(comparison: Comparison) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from bench.analysis.artifacts import Array, Diagnosed
+from bench.analysis.artifacts import Array, Diagnosed, Regressed
 from bench.present.axes import readable_ticks
 from bench.present.colours import COLOURS, Style
 from bench.present.images import image_grid
@@ -183,7 +183,7 @@ def first_batch(found: Diagnosed, *, title: str, subtitle: str) -> Any:
     return image_grid(found["first_batch/images"], captions, title=title, subtitles=subtitles)
 
 
-def histograms(found: Diagnosed, *, title: str, subtitle: str) -> Any:
+def histograms(found: Diagnosed | Regressed, *, title: str, subtitle: str) -> Any:
     """How the values of each layer lie, a panel a layer."""
     # Of many layers, those with matrices and filters: a bias has few values to make a histogram of.
     shown = sorted(found.layers, key=lambda layer: layer.values.ndim < 2)[:MOST_LAYERS]

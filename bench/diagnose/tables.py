@@ -5,7 +5,7 @@ from itertools import combinations
 
 import numpy as np
 
-from bench.analysis.artifacts import Array, Diagnosed, Layer
+from bench.analysis.artifacts import Array, Diagnosed, Layer, Regressed
 from bench.present.format import accuracy, p_text, signed
 from bench.present.tables import Column, Table, TableCell, count_cell, table_of
 from bench.statistics.intervals import paired_bootstrap
@@ -52,7 +52,7 @@ def top_k(found: Diagnosed) -> str:
     return f"The right class is among the k likeliest answers, by k: {shares}."
 
 
-def by_layer(found: Diagnosed) -> Table:
+def by_layer(found: Diagnosed | Regressed) -> Table:
     """Statistics of the weights of each layer."""
 
     def figure(key: str) -> Callable[[Layer], TableCell]:

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from bench.analysis.artifacts import Diagnosed, read
+from bench.analysis.artifacts import Diagnosed, Regressed, read, read_regression
 from bench.analysis.cells import labels_of
 from bench.base import files
+from bench.base.metrics import main_metric
 from bench.base.records import Result
-from bench.diagnose import tables
+from bench.diagnose import regression, tables
 from bench.errors import BenchError
 from bench.present.columns import page_of
 from bench.present.files import save_figures, writing
@@ -31,29 +32,37 @@ def pages(
     raises BenchError where nothing is left."""
     chosen = [newest_ok(results, trial)] if trial else _one_a_model(results)
     folder = store.folder / "report" / FOLDER
-    found, unread = [], list[BenchError]()
+    found, unread = list[Diagnosed | Regressed](), list[BenchError]()
     for result in chosen:
         try:
-            found.append(read(result, store.artifact_path(result.run_id, result.trial_id)))
+            reads = read_regression if main_metric(result.metrics).name == "r2" else read
+            found.append(reads(result, store.artifact_path(result.run_id, result.trial_id)))
         except BenchError as error:
             unread.append(error)
     if not found:
         raise unread[0]
     for why in unread:
         say(f"left out: {why}")
-    if bare := next((each.result.trial_id for each in found if not each.arrays), ""):
+    classified = [each for each in found if isinstance(each, Diagnosed)]
+    if bare := next((each.result.trial_id for each in classified if not each.arrays), ""):
         raise BenchError(
             f'trial {bare}: it was trained with evaluate = "accuracy" or by an older bench, so its file has no '
             "diagnosis; run the suite with --set 'measure.evaluate=\"full\"' --fresh"
         )
     with writing(folder, "the diagnosis", inside=store.folder, option="--results"):
-        written = [_trial_page(each, folder) for each in found]
+        written = [_page(each, folder) for each in found]
         # Trials that were tested on the same examples can be compared one by one.
         groups: dict[tuple[str, bytes], list[Diagnosed]] = {}
-        for each in found:
+        for each in classified:
             groups.setdefault((each.result.trial.dataset.canonical, each.labels.tobytes()), []).append(each)
         pages = [_models_page(group, folder) for group in groups.values() if len(group) > 1]
     return [*reversed(pages), *written]
+
+
+def _page(found: Diagnosed | Regressed, folder: Path) -> Path:
+    if isinstance(found, Diagnosed):
+        return _trial_page(found, folder)
+    return regression.page(found, folder, what=describe(found))
 
 
 def _one_a_model(results: Sequence[Result]) -> list[Result]:
@@ -72,7 +81,7 @@ def _order(result: Result) -> tuple[object, ...]:
     return (result.trial.seed, result.trial.batch_size, result.trial.device, result.trial_id, later)
 
 
-def describe(found: Diagnosed) -> str:
+def describe(found: Diagnosed | Regressed) -> str:
     """The trial in one line: `mlp on digits, batch size 64, seed 0, cpu`."""
     trial = found.result.trial
     where = f"batch size {trial.batch_size}, seed {trial.seed}, {trial.device}"
@@ -113,20 +122,25 @@ def _figures(found: Diagnosed) -> Iterator[tuple[str, str, Any]]:
     what = describe(found)
     drawn: list[tuple[str, str, Callable[..., Any], bool]] = [
         ("confusion", "What was answered for what", draw.confusion, len(found.class_names) <= MOST_CLASSES),
-        ("errors", "The wrong answers that it was surest of", draw.errors, len(found["errors/images"]) > 0),
+        ("errors", "The wrong answers that it was surest of", draw.errors, _has(found, "errors/images")),
         ("confusions", "What the most common confusions look like", draw.confusions,
-         len(found["confusions/mean_image"]) > 0),
+         _has(found, "confusions/mean_image")),
         ("calibration", "Is it as often right as it is sure?", draw.calibration, True),
         ("curves", "How well the classes can be told apart", draw.curves,
          bool(np.isfinite(found["roc/area"]).any())),
         ("first-batch", "The same examples before and after training", draw.first_batch,
-         "first_batch/before" in found.arrays),
+         _has(found, "first_batch/before") and _has(found, "first_batch/images")),
         ("templates", "What the first layer looks for", draw.weights, draw.templates(found) is not None),
         ("weights", "How the weights of each layer lie", draw.histograms, bool(found.layers)),
     ]  # fmt: skip
     for name, title, make, worth in drawn:
         if worth:
             yield f"{found.result.trial_id}-{name}", title, make(found, title=title, subtitle=what)
+
+
+def _has(found: Diagnosed, place: str) -> bool:
+    """Whether there is something to draw: inputs that are no images are not kept."""
+    return len(found.arrays.get(place, ())) > 0
 
 
 def _models_page(group: Sequence[Diagnosed], folder: Path) -> Path:

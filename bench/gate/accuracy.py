@@ -31,6 +31,9 @@ def accuracy_test(before: Cell, after: Cell, *, within: float, family: int | Non
     one, other = before.by_seed(ACCURACY), after.by_seed(ACCURACY)
     seeds = [seed for seed in other if seed in one]
     test = MarginTest("accuracy", ACCURACY, within, n=len(seeds))
+    if ACCURACY not in (before.main.name, after.main.name):
+        what = "it is a regression, which has no accuracy: a gate judges none yet"
+        return replace(test, why=Reason("no_figure", what, "judge it by hand: python -m bench compare --metric r2"))
     for word, cell, own in ((words[0], before, one), (words[1], after, other)):
         if len(own) < cell.n_of(ACCURACY):
             return replace(test, why=Reason("no_figure", f"{word} has trials without a test accuracy"))

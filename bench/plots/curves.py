@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.analysis.curves import KINDS, PLACES, Curve, Curves
+from bench.analysis.curves import KINDS, PLACES, Curve, Curves, kind_text
 from bench.analysis.plots import Plot
 from bench.base.metrics import ACCURACY, BUILT_IN
 from bench.present.axes import (
@@ -65,7 +65,7 @@ def _furnish(grid: Grid, plot: Plot, kinds: Sequence[str]) -> None:
         if kind == kinds[0]:
             panel_title(ax, plot.panels[panel][0])
         if panel == 0:
-            ax.set_ylabel(KINDS[kind])
+            ax.set_ylabel(kind_text(kind, plot.cells))
         if kind == kinds[-1]:
             ax.set_xlabel(PLACES[plot.x])
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from bench.base.metrics import ACCURACY, main_metric
 from bench.base.records import Component, Json, Trial
 from bench.present.format import accuracy, listing, plural, printable, span
 from bench.results.frame import Latest
@@ -18,6 +19,7 @@ GUARANTEE = (
     "in the tables do not allow for it; they are somewhat too narrow."
 )
 NO_GUARANTEE = "Seeds were chosen by the results before them, so intervals are somewhat too narrow (optional stopping)."
+NO_ACCURACY = "Of a regression no seeds are chosen: it has no accuracy to decide by."
 DONE = {"different": "told apart", "alike": "alike", "equal": "equal"}
 
 
@@ -33,6 +35,8 @@ def decided_sentences(suite: Suite, latest: Latest) -> str:
     if decide is None or not suite.decisions:
         return ""
     parts = [_count(suite.decisions), *_pairs(suite, latest), _ending(decide, suite), _cost(suite, latest), GUARANTEE]
+    if any(row.result is not None and main_metric(row.result.metrics).name != ACCURACY for row in latest.rows):
+        parts.insert(1, NO_ACCURACY)
     return " ".join(filter(None, parts))
 
 

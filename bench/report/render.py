@@ -21,7 +21,6 @@ from bench.analysis.plots import Plot, plots_of
 from bench.analysis.sections import sections_of, slugs_of
 from bench.base import files
 from bench.base.cache import cache_folder
-from bench.base.metrics import ACCURACY, BUILT_IN
 from bench.base.records import Json, Result, canonical_json, digest
 from bench.errors import BenchError
 from bench.present.colours import styles_of
@@ -211,7 +210,7 @@ def part_of(section: Section, table: Table, plots: Sequence[Plot], *, slug: str,
     ladder = found.ladder
     title = f"Pairs of models on {ladder_title(ladder).partition('  ')[2]}"
     rows = [(section.dataset, pair) for pair in ladder.pairs]
-    pairs = pairs_table(rows, BUILT_IN[ACCURACY], name=f"pairs-{slug}", title=title)
+    pairs = pairs_table(rows, ladder.metric, name=f"pairs-{slug}", title=title)
     return Part(section, table, tuple(plots), found, ladder_table(ladder, name=f"ladder-{slug}"), pairs)
 
 

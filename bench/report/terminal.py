@@ -8,12 +8,13 @@ from bench.analysis.conditions import reasons
 from bench.analysis.findings import Answer, answer, nothing
 from bench.analysis.interval_words import SHORT, meanings, purpose
 from bench.analysis.ladder_text import ladder_lines, wrapped
+from bench.analysis.ladder_words import several
 from bench.analysis.models_table import baseline_of
 from bench.analysis.ratios import basis, ratio
 from bench.analysis.sections import sections_of
 from bench.analysis.seeds_apart import of_seeds_apart
 from bench.analysis.trust import MARK, alarm, mark, meaning, state
-from bench.base.metrics import ACCURACY, BUILT_IN, MEMORY, SPEED
+from bench.base.metrics import ACCURACY, BUILT_IN, MEMORY, SPEED, Metric
 from bench.base.records import Result
 from bench.present.columns import aligned, page_of
 from bench.present.format import (
@@ -66,8 +67,7 @@ def terminal_summary(
     parts += _tables([each.section for each in answers[:MOST_SECTIONS]] or measured, suite, width)
     parts += [wrapped(nothing(section), width=width) for section in sections if not section.measured]
     cells = [cell for section in measured for cell in section.cells]
-    overs = meanings(cell.estimate(ACCURACY) for cell in cells)
-    how = [*dict.fromkeys(each.how for each in answers), f"Accuracies: {purpose(overs)}." if overs else "", state(ok)]
+    how = [*dict.fromkeys(each.how for each in answers), *_intervals(cells), state(ok)]
     parts += [wrapped(" ".join(filter(None, how)), width=width), wrapped(of_seeds_apart(measured), width=width)]
     parts += [wrapped(beside, width=width), [printable_line(f"report  {report_path}")] if report_path else []]
     return page_of(parts)
@@ -116,10 +116,10 @@ def _block(section: Section, variant: Variant, dataset: str, *, baseline: str, w
 def _counted(cells: Sequence[Cell], lines: Sequence[str]) -> str:
     """`n = 5 seeds, ± 95 % (new seeds, new images)`, where a line has such an interval; the seeds of timings too where
     they are fewer."""
-    levels, timings = ([cell.n_of(name) for cell in cells if cell.n] for name in (ACCURACY, SPEED))
+    levels, timings = ([cell.n_of(name) for cell in cells if cell.n] for name in (main_of(cells).name, SPEED))
     seeds = plural(levels[0], "seed") if len(set(levels)) == 1 else f"{span(levels)} seeds"
     own = f" (timings {span(timings)})" if levels != timings else ""
-    overs = meanings(cell.estimate(ACCURACY) for cell in cells)
+    overs = meanings(cell.estimate(cell.main.name) for cell in cells)
     interval = f", ± 95 % ({SHORT[overs[0]]})" if overs and any("±" in line or " [" in line for line in lines) else ""
     return f"n = {seeds}{own}{interval}"
 
@@ -163,7 +163,7 @@ def _columns(cells: Sequence[Cell], against: str) -> Iterator[list[str]]:
 
     yield ["model", *(cell.model for cell in cells)]
     yield column("parameters", "parameters", lambda found: whole(found.mean))
-    yield ["accuracy", *map(_accuracy, cells)]
+    yield [main_of(cells).title, *map(_level, cells)]
     yield column("samples/s", SPEED, figures(scale_of("samples/s", [])))
     if against:
         short = short_names({cell.model: None for cell in cells} | {against: None}, most=12)
@@ -172,10 +172,24 @@ def _columns(cells: Sequence[Cell], against: str) -> Iterator[list[str]]:
     yield column("fit (s)", "fit_seconds", figures(scale_of("", [])))
 
 
-def _accuracy(cell: Cell) -> str:
+def main_of(cells: Sequence[Cell]) -> Metric:
+    """What the models of a table are judged by."""
+    return next((cell.main for cell in cells if cell.n), BUILT_IN[ACCURACY])
+
+
+def _intervals(cells: Sequence[Cell]) -> Iterator[str]:
+    """What the intervals of each main metric are for."""
+    for metric in dict.fromkeys(cell.main for cell in cells if cell.n):
+        overs = meanings(cell.estimate(metric.name) for cell in cells if cell.main == metric)
+        if overs:
+            name = several(metric)
+            yield f"{name[0].upper()}{name[1:]}: {purpose(overs)}."
+
+
+def _level(cell: Cell) -> str:
     if not cell.n:
         return "/".join(dict.fromkeys(row.status for row in cell.rows))
-    found = cell.estimate(ACCURACY)
+    found = cell.estimate(cell.main.name)
     return accuracy(found.mean, found.ends) if found else DASH
 
 
@@ -213,8 +227,8 @@ def _footnotes(cells: Sequence[Cell]) -> list[str]:
 
 
 def _other_intervals(cells: Sequence[Cell]) -> Iterator[str]:
-    """What the intervals of accuracies are for that are not as the title says."""
-    found = {cell.model: cell.estimate(ACCURACY) for cell in cells}
+    """What the intervals of the main metric are for that are not as the title says."""
+    found = {cell.model: cell.estimate(cell.main.name) for cell in cells}
     for over in meanings(found.values())[1:]:
         models = [model for model, each in found.items() if each and each.low is not None and each.over == over]
         yield f"± of {listing(models)}: {purpose([over])}"

@@ -3,12 +3,13 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from bench.analysis.artifacts import layers
 from bench.analysis.cells import Cell, Section
 from bench.analysis.table_columns import Marks, cell_columns, interval_notes
-from bench.base.metrics import ACCURACY, BUILT_IN, Bounds
+from bench.base.metrics import Bounds, Metric
 from bench.errors import BenchError
 from bench.present.format import Scale
 from bench.present.tables import Column, Columns, Table, TableCell, count_cell, estimate_cell, table_of
@@ -34,12 +35,16 @@ def weights_table(sections: Sequence[Section], *, folder: Path) -> Table | None:
     columns: Columns[Row] = [
         *cell_columns(rows),
         (Column("n", "n"), lambda row: count_cell(row[1].n)),
-        (_mean(ACCURACY, BUILT_IN[ACCURACY].short), lambda row: estimate_cell(row[1].estimate(ACCURACY), Scale(""))),
+        *((_mean(each.name, each.short), partial(_level, each)) for each in dict.fromkeys(row[0].main for row in rows)),
         (_mean("l2_norm", "L2 norm"), lambda row: _cell(row[2], 0, marks)),
         (_mean("near_zero", "near zero (%)"), lambda row: _cell(row[2], 1, marks)),
     ]
     table = table_of("weights", "Weights", rows, columns)
     return replace(table, notes=(*NOTES, *interval_notes(table.rows, table.columns), *marks.notes(table.rows)))
+
+
+def _level(metric: Metric, row: Row) -> TableCell:
+    return estimate_cell(row[1].estimate(metric.name), Scale(""))
 
 
 def _mean(key: str, head: str) -> Column:

@@ -39,7 +39,7 @@ const SCALES = {
 };
 
 /** What each plot shows; `choices` are the menus above it: name → [the names that can be chosen]. */
-const DRAWERS = { against: accuracyByCost, along, curves: learningCurves };
+const DRAWERS = { against: levelByCost, along, curves: learningCurves };
 const FIGURES = DATA.plots.map((plot) => ({ ...plot, draw: DRAWERS[plot.draw] }));
 
 const choiceText = (name) =>
@@ -218,14 +218,16 @@ function axisOf(name, points, side) {
   return own;
 }
 
-function accuracyByCost(figure, cells, width) {
-  const points = pointsOf(cells, figure.cost, "test_accuracy");
-  if (!points.length) return null;
+/** What models are judged by, which is another metric in a regression, by what it costs. */
+function levelByCost(figure, cells, width) {
+  const level = DATA.levels.find((name) => pointsOf(cells, figure.cost, name).length);
+  if (!level) return null;
+  const points = pointsOf(cells, figure.cost, level);
   return cellPlot(points, {
     x: axisOf(figure.cost, points, "x"),
-    y: axisOf("test_accuracy", points, "y"),
+    y: axisOf(level, points, "y"),
     width,
-    names: ["test_accuracy", figure.cost],
+    names: [level, figure.cost],
   });
 }
 

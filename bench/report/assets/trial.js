@@ -157,6 +157,8 @@ function settingsOf(trial) {
     code: trial.code,
     commit: trial.commit,
     "measure.target_accuracy": measure.target_accuracy,
+    "measure.target_metric": measure.target_metric,
+    "measure.target_value": measure.target_value,
     "measure.timeout_seconds": measure.timeout_seconds,
   };
 }
@@ -198,7 +200,7 @@ function pairTable(shown, valuesOf) {
 
 function diagnosis(shown) {
   const width = Math.max(280, Math.min((byId("detail").clientWidth - 24) / (innerWidth > 760 ? 2 : 1), 520));
-  const plots = ["accuracy", "loss"]
+  const plots = ["accuracy", "r2", "loss"]
     .map((kind) => {
       const points = shown.flatMap((trial) =>
         [`train_${kind}`, `test_${kind}`].flatMap((name) => curvePoints(trial, name, "epoch")),

@@ -7,6 +7,7 @@ from bench.analysis.findings import Answer
 from bench.analysis.ladder import Ladder
 from bench.analysis.ladder_words import levels, rung
 from bench.analysis.pair_tables import matrix
+from bench.base.metrics import ACCURACY
 from bench.base.records import Json
 from bench.report.page import NOTHING, Part
 
@@ -29,6 +30,8 @@ def _answer(found: Answer, *, open_at_once: bool) -> dict[str, Json]:
         "title": found.title,
         "headline": found.headline,
         "open": open_at_once,
+        "level": found.section.main.title,
+        "unit": "in points" if found.section.main.name == ACCURACY else f"in {found.section.main.title}",
         "rungs": _rungs(ladder) if ladder else [],
         "before": found.opening,
         "command": found.command,

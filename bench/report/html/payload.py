@@ -19,7 +19,7 @@ from bench.analysis.cells import (
 from bench.analysis.conditions import environment_lines
 from bench.analysis.plots import page_plots
 from bench.analysis.trust import mark
-from bench.base.metrics import PAGE, Metric
+from bench.base.metrics import MAIN_METRICS, PAGE, Metric
 from bench.base.privacy import published
 from bench.base.records import Json, Result
 from bench.present.colours import COLOURS, SHAPES, styles_of
@@ -82,8 +82,9 @@ def _data(report: Report) -> dict[str, Json]:
         "short": short_list(list(styles), most=TICK),
         "looks": [[COLOURS.index(style.colour), SHAPES[style.marker]] for style in styles.values()],
         "plots": page_plots([metric for metric, _ in metrics], numbers, shared.curve_names),
+        "levels": [name for name in MAIN_METRICS if any(metric.name == name for metric, _ in metrics)],
         "words": {"model": "model"} | curves.WORDS,
-        "axis_words": curves.AXES,
+        "axis_words": curves.AXES | curves.losses_text(cell for section in sections for cell in section.cells),
         "lines": curves.LINES,
         "sections": [{"title": part.section.title, "notes": list(part.table.notes)} for part in report.parts],
         "cells": rows,

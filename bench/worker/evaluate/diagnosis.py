@@ -20,6 +20,7 @@ CONFIDENCE_BINS = 20
 MOST_ERRORS, MOST_CONFUSIONS = 16, 12
 MOST_K = 5
 FIRST_SAMPLES = 16  # whose answers before and after training are kept
+OF_IMAGES = frozenset({"images", "mean_image"})  # arrays of inputs
 CURVE_POINTS = 200  # of a curve that is kept; areas are those of the whole curve
 
 
@@ -57,7 +58,7 @@ def rehearse() -> None:
 def diagnose(logits: npt.NDArray[np.float32], labels: Integers, *, images: npt.NDArray[Any]) -> dict[str, Any]:
     """Everything below, by its place in the trial's file: `per_class/recall` and so on.
 
-    logits (N, K), labels (N,), images (N, C, H, W) before scaling.
+    logits (N, K), labels (N,), images (N, C, H, W) before scaling; of inputs that are no images none is kept.
     """
     from sklearn import config_context
 
@@ -72,8 +73,9 @@ def diagnose(logits: npt.NDArray[np.float32], labels: Integers, *, images: npt.N
         "labels": labels[:FIRST_SAMPLES],
         "after": answers.probabilities[:FIRST_SAMPLES].astype(np.float32),
     }
+    kept = OF_IMAGES if images.ndim != 4 else frozenset()
     for part, arrays in parts.items():
-        found |= {f"{part}/{name}": values for name, values in arrays.items()}
+        found |= {f"{part}/{name}": values for name, values in arrays.items() if name not in kept}
     return found
 
 

@@ -155,6 +155,7 @@ def load_all_seeds(request: Request, device: torch.device) -> SeedsData:
         train_size=source.samples // len(trials),
         validation_size=len(validation),
         test_size=len(test),
+        dropped=len(train) - source.samples // len(trials),
         input_shape=splits.input_shape,
         num_outputs=splits.num_outputs,
         judge=judge_of(trial.train, splits, unit),

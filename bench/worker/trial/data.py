@@ -63,6 +63,7 @@ class Sizes:
     train_size: int
     validation_size: int
     test_size: int
+    dropped: int  # training samples that each epoch leaves out
     input_shape: tuple[int, ...]
     num_outputs: int
     judge: Judge
@@ -128,6 +129,7 @@ def load(request: Request, device: Device) -> TrialData:
         train_size=source.samples,
         validation_size=len(validation.labels),
         test_size=size,
+        dropped=len(labels) - source.samples,
         input_shape=splits.input_shape,
         num_outputs=splits.num_outputs,
         judge=judge_of(settings, splits, unit),

@@ -66,6 +66,8 @@ class TrialRun(ABC):
         """All that comes once engine and device are there."""
 
     def set_up(self, sizes: Sizes) -> TrialSetup:
+        if self.train.drop_last:
+            self.outcome.samples["dropped_samples"] = [float(sizes.dropped)]
         setup = TrialSetup(self.trial, self.engine, device=self.device, threads=self.outcome.threads, sizes=sizes)
         setup.tried.writes_input = self.copies_input
         return setup

@@ -259,3 +259,15 @@ def test_the_file_holds_predictions_in_the_unit_of_the_targets(run_trial: Run, t
     assert drawn_as["counts"].sum() == 60
     assert drawn_as["worst"][0] == np.abs(errors[:, 0]).argmax()
     np.testing.assert_allclose(drawn_as["prediction"] - drawn_as["target"], errors)
+
+
+@pytest.mark.parametrize("train", [{}, {"loader": "dataloader"}, {"engine": "vectorized"}], ids=str)
+def test_what_drop_last_leaves_out_is_recorded(run_trial: Run, train: dict[str, Any]) -> None:
+    train = {"epochs": 1, **train}
+    others = {1: None} if "engine" in train else None
+    for name, size, dropped in (("prices", 64, 52), ("kinds", 60, 0)):
+        found = run_trial(dataset=of(name), train=train | {"drop_last": True}, batch_size=size, others=others)
+        assert [each.samples["dropped_samples"] for each in (found, *found.others)] == [[dropped]] * (
+            1 + len(found.others)
+        )
+    assert "dropped_samples" not in run_trial(dataset=of("prices"), train=train, others=others).samples
