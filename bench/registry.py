@@ -42,6 +42,9 @@ class Entry(Generic[T]):
 class Registry(Generic[T]):
     """Names to entries. A second registration of a name raises BenchError; so does asking for an unknown one."""
 
+    # Finds the entry of a name with a colon, which nobody has registered (`torchvision:resnet18`). Set by the worker.
+    find_named: Callable[[str], Entry[T]] | None = None
+
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self._entries: dict[str, Entry[T]] = {}
@@ -70,6 +73,8 @@ class Registry(Generic[T]):
 
     def get(self, name: str) -> Entry[T]:
         """The entry called `name`; BenchError names the choices and the nearest one."""
+        if name not in self._entries and ":" in name and self.find_named is not None:
+            return self.find_named(name)
         if name not in self._entries:
             choices = ", ".join(sorted(self._entries)) or "none"
             raise BenchError(f"unknown {self.kind} {name!r}{nearest(name, self._entries)} (there are: {choices})")
@@ -79,7 +84,7 @@ class Registry(Generic[T]):
         return iter(sorted(self._entries.values(), key=lambda entry: entry.name))
 
     def __contains__(self, name: object) -> bool:
-        return name in self._entries
+        return name in self._entries or (isinstance(name, str) and ":" in name and self.find_named is not None)
 
     def __len__(self) -> int:
         return len(self._entries)

@@ -4,7 +4,7 @@ import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,11 +14,18 @@ from bench.errors import EXIT_OK, BenchError, nearest
 if TYPE_CHECKING:
     from bench.suite.catalogue import Catalogue, ComponentInfo, DeviceInfo, Setting
 
+NOTHING = "nothing has this in its name"
+BY_NAME = """torchvision:NAME, timm:NAME  the models of these libraries, without weights
+  search them: bench list models --match resnet
+package.module:Class  a model of your own, by the place that Python imports it from"""
 LISTS = ("models", "datasets", "devices", "metrics", "suites")
 
 
 def list_(
     what: Annotated[str, typer.Argument(metavar="WHAT", help="models, datasets, devices, metrics or suites.")],
+    match: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Only what has TEXT in its name; models of libraries too.")
+    ] = None,
     plugin: opt.Plugin = None,
 ) -> int:
     """List models, data sets, devices, metrics or suites.
@@ -30,41 +37,48 @@ def list_(
       python -m bench list models
       python -m bench list datasets
       python -m bench list models --plugin my/models.py
+      python -m bench list models --match resnet
     """
-    from bench.execute.ask_worker import absolute_plugins, ask_catalogue
+    from bench.execute.ask_worker import absolute_plugins, ask_catalogue, ask_names
     from bench.present.format import printable_lines
 
     if what not in LISTS:
         raise BenchError(f"list {what}: unknown{nearest(what, LISTS)} (there are: {', '.join(LISTS)})")
     if what == "suites":
-        print(printable_lines(_suites(Path.cwd())))
+        print(printable_lines(_suites(Path.cwd(), match or "")))
         return EXIT_OK
     catalogue = ask_catalogue(absolute_plugins(plugin))
-    print(printable_lines(_registered(what, catalogue)))
+    names = ask_names() if what == "models" and match else []
+    print(printable_lines(_registered(what, catalogue, match=match or "", names=names)))
     for told in catalogue.plugins.values():
         if told.error:
             sys.stderr.write(f"{printable_lines(told.error)}\n")
     return EXIT_OK
 
 
-def _registered(what: str, catalogue: "Catalogue") -> str:
+def _registered(what: str, catalogue: "Catalogue", *, match: str, names: Sequence[str]) -> str:
+    """What is registered and has `match` in its name, then those of `names` that have."""
     from bench.base.metrics import BUILT_IN
+
+    def kept(entries: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: told for name, told in entries.items() if match.lower() in name.lower()}
 
     match what:
         case "models":
-            return _components(catalogue.models)
+            found = [_components(kept(catalogue.models)), *(name for name in names if match.lower() in name.lower())]
+            return "\n".join(filter(None, found)) + ("" if match else f"\n{BY_NAME}") or NOTHING
         case "datasets":
-            return _components(catalogue.datasets)
+            return _components(kept(catalogue.datasets)) or NOTHING
         case "devices":
-            return _rows([(name, _device(name, told)) for name, told in catalogue.devices.items()])
+            return _rows([(name, _device(name, told)) for name, told in kept(catalogue.devices).items()]) or NOTHING
         case _:
-            rows = [(m.name, _metric(m.unit, m.higher_is_better, m.meaning)) for m in BUILT_IN.values()]
+            known = {m.name: _metric(m.unit, m.higher_is_better, m.meaning) for m in BUILT_IN.values()}
             for name, told in catalogue.metrics.items():
-                rows.append((name, _metric(told["unit"], told["higher_is_better"], told["summary"])))
-            return _rows(rows)
+                known[name] = _metric(told["unit"], told["higher_is_better"], told["summary"])
+            return _rows(list(kept(known).items())) or NOTHING
 
 
-def _suites(folder: Path) -> str:
+def _suites(folder: Path, match: str) -> str:
     """The suite files under ./suites, as paths; then those that come with bench, by the names that find them."""
     from bench.suite.shipped import shipped_suites
 
@@ -72,6 +86,9 @@ def _suites(folder: Path) -> str:
     there = {path.resolve() for path in own}
     rows = [(str(path.relative_to(folder)), _title(path)) for path in own]
     rows += [(path.stem, _title(path)) for path in shipped_suites() if path not in there]
+    if rows and match:
+        rows = [row for row in rows if match.lower() in row[0].lower()]
+        return _rows(rows) or NOTHING
     return _rows(rows) if rows else "no suites: neither ./suites/*.toml nor any that came with bench"
 
 

@@ -280,7 +280,7 @@ def prepared_on_cluster(options: Options, file: SuiteFile, voice: Voice) -> Iter
     try:
         executor.start()
         voice.say(executor.told)
-        question = catalogue_question(file.plugins)
+        question = catalogue_question(file.asked)
         cluster = Cluster(executor, file.plugins, voice)
         cluster.wait_for_nodes()
         catalogue = joined(Catalogue.from_json(question.answer()), list(cluster.groups))

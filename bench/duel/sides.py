@@ -81,8 +81,8 @@ def both_sides(
         if (tree.folder / "bench" / "worker").is_dir() or PACKAGE.is_relative_to(tree.root):
             b = replace(b, package=tree.folder / "bench")
         names = ["the working tree", f"{tree.name}{f', {names[1]}' if names[1] else ''}"]
-    theirs = _catalogue(b, plugins, said=_said(opponent))
-    prepared = prepare(options, file, catalogue=ask_catalogue(file.plugins))
+    theirs = _catalogue(b, (*plugins, *file.named_models), said=_said(opponent))
+    prepared = prepare(options, file, catalogue=ask_catalogue(file.asked))
     return (
         _side(Interpreter(side=SIDES[0]), prepared, prepared.catalogue, folder=folder, name=names[0]),
         _side(b, prepared, theirs, folder=folder, name=names[1]),

@@ -187,6 +187,12 @@ def ask_catalogue(plugins: Sequence[str] = ()) -> Catalogue:
         ) from error
 
 
+def ask_names() -> list[str]:
+    """The names of the models of libraries: `torchvision:resnet18`. Raises BenchError where the worker cannot say."""
+    found = Question("bench.worker.named", failed=NOT_LISTED, limit_seconds=CATALOGUE_SECONDS).answer()["names"]
+    return [str(name) for name in found]
+
+
 def absolute_plugins(specs: Sequence[str] | None) -> list[str]:
     """Plugins of the command line as a worker is told them: a file by its absolute path."""
     return [str(Path(spec).resolve()) if spec.endswith(".py") else spec for spec in specs or ()]

@@ -137,7 +137,7 @@ def prepare(options: Options, file: SuiteFile, *, catalogue: Catalogue | None = 
 
     `catalogue` is that of this machine, where none is given.
     """
-    catalogue = catalogue or ask_catalogue(file.plugins)
+    catalogue = catalogue or ask_catalogue(file.asked)
     suite = resolve(
         file,
         catalogue,
@@ -163,7 +163,7 @@ def open_results(
     """Returns the store that `target` names, and its plan: of a suite file resolved anew, of a folder as stored."""
     if target.suffix == ".toml" or target.is_file():
         file = read_whole(target, ask_catalogue, plugins=plugins)
-        catalogue = ask_catalogue(file.plugins)
+        catalogue = ask_catalogue(file.asked)
         suite = resolve(file, catalogue, data_root=find_data_root(data_root))
         store = Store(results / suite.name)
         with suppress(BenchError):  # a damaged plan; the one that is asked for comes from the suite file

@@ -78,6 +78,16 @@ class PluginInfo:
 
 
 @dataclass(frozen=True)
+class NamedInfo:
+    """A model that was asked for by a name with a colon. `unknown`: why there is none; `error`: why its module failed
+    to import; one line each, or empty."""
+
+    unknown: str = ""
+    error: str = ""
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
 class Catalogue:
     """All that is registered, and the machine it was asked on."""
 
@@ -86,6 +96,7 @@ class Catalogue:
     devices: Mapping[str, DeviceInfo]
     metrics: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
     plugins: Mapping[str, PluginInfo] = field(default_factory=dict)
+    named: Mapping[str, NamedInfo] = field(default_factory=dict)
     physical_cores: int = 1
     environment: Environment = field(default_factory=lambda: Environment({}))
     worker_sha256: str = ""
@@ -123,6 +134,7 @@ class Catalogue:
             devices={name: DeviceInfo(**item) for name, item in value["devices"].items()},
             metrics=value.get("metrics", {}),
             plugins={name: PluginInfo(**item) for name, item in value.get("plugins", {}).items()},
+            named={name: NamedInfo(**item) for name, item in value.get("named", {}).items()},
             physical_cores=value.get("physical_cores", 1),
             environment=Environment.from_json(value.get("environment", {"facts": {}})),
             worker_sha256=value.get("worker_sha256", ""),

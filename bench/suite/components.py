@@ -8,7 +8,7 @@ from bench.base.cache import file_sha256
 from bench.base.privacy import published
 from bench.base.records import Component, Json, canonical_json
 from bench.errors import nearest
-from bench.suite.catalogue import Catalogue, Setting
+from bench.suite.catalogue import Catalogue, NamedInfo, Setting
 from bench.suite.mistakes import Found, Key, Mistake, show
 from bench.suite.setting_types import SettingType
 
@@ -55,12 +55,16 @@ class Builder:
         registered = self._catalogue.datasets if axis == "dataset" else self._catalogue.models
         if name in registered:
             return self._known(axis, name, settings, known=registered[name].settings, key=key, complete=complete)
-        if not self._failed:
+        named = self._catalogue.named.get(name, NamedInfo()) if axis == "model" else NamedInfo()
+        if named.unknown:
+            raise Mistake(key if isinstance(entry, str) else (*key, "name"), named.unknown)
+        if not self._failed and not named.error:
             choices = ", ".join(sorted(registered)) or "none is registered"
             text = f"unknown {_WORDS[axis]} {show(name)}{nearest(name[:64], registered)} (there are: {choices})"
             raise Mistake(key if isinstance(entry, str) else (*key, "name"), text)
-        plugins = "; ".join(self._failed)
-        self.unknown[f"{axis}:{name}"] = " ".join(f"no {_WORDS[axis]} {show(name)} is registered; {plugins}".split())
+        why = named.error and published(named.error)
+        why = why or f"no {_WORDS[axis]} {show(name)} is registered; {'; '.join(self._failed)}"
+        self.unknown[f"{axis}:{name}"] = " ".join(why.split())
         checked = {setting: _ANY.check(value, (*key, setting)) for setting, value in settings.items()}
         texts = {setting: canonical_json(value) for setting, value in checked.items()}
         return ResolvedComponent(Component(name, checked), texts, texts)

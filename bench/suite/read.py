@@ -55,6 +55,25 @@ class SuiteFile:
     tables: Mapping[str, Any] = field(default_factory=dict, repr=False)  # as they stand in the file
     gone: frozenset[Key] = frozenset()  # what was left out of them, because it is wrong
 
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """What a worker is asked for beside what is registered: plugins, and models by a name with a colon."""
+        return (*self.plugins, *self.named_models)
+
+    @property
+    def named_models(self) -> tuple[str, ...]:
+        """The models by a name with a colon, of the grid and of the rules."""
+        return tuple(dict.fromkeys(self._named_models()))
+
+    def _named_models(self) -> Iterator[str]:
+        rules = [*self.exclude, *(each["where"] for each in self.override)]
+        rules += [each.get("where") or {} for each in self.published]
+        for entries in (self.grid.get("model", ()), *(rule.get("model", ()) for rule in rules)):
+            for entry in entries if isinstance(entries, Sequence) and not isinstance(entries, str) else [entries]:
+                name = entry if isinstance(entry, str) else entry["name"]
+                if ":" in name:
+                    yield name
+
 
 class Refused(BenchError):
     """Every mistake that was found in a suite, a line each, in the order of the file.

@@ -66,7 +66,7 @@ def read_whole(
             raise
         more: Sequence[Mistake] = ()
         with suppress(BenchError):  # no catalogue: what was found is said all the same
-            more = _Resolver(refused.file, ask(refused.file.plugins), data_root=None).mistakes()
+            more = _Resolver(refused.file, ask(refused.file.asked), data_root=None).mistakes()
         file = refused.file
         found = [*refused.found, *as_written(more, file.gone)]
         raise Refused(path, file.sets, in_order(found, file.tables), None) from None

@@ -1,7 +1,8 @@
-"""`python -m bench.worker.catalogue [PLUGIN …]` prints the models, data sets, devices and metrics as one JSON object.
+"""`python -m bench.worker.catalogue [PLUGIN | MODEL …]` prints what there is as one JSON object.
 
-Importing torch takes seconds, so what was found is kept in the cache folder, keyed by the content of every file that it
-came from. What can change while files stay the same (processor, memory, container, driver) is read each time.
+Models, data sets, devices and metrics, with what each plugin registers, and models by a name with a colon. Importing
+torch takes seconds, so what was found is kept in the cache folder, keyed by the content of every file that it came
+from. What can change while files stay the same (processor, memory, container, driver) is read each time.
 """
 
 import signal
@@ -30,9 +31,12 @@ def main(wanted: list[str]) -> None:
     specs = list(dict.fromkeys([*wanted, *discover.installed_plugins()]))
     parts = plugins.describe_plugins(specs, began=BEGAN)
     catalogue: dict[str, Json] = {kind: dict(builtin[kind]) for kind in KINDS}
-    catalogue["plugins"] = {}
+    catalogue |= {"plugins": {}, "named": {}}
     for spec, part in parts.items():
-        catalogue["plugins"][spec] = {"error": part["error"], "sha256": part["sha256"]}
+        if plugins.is_name(spec):
+            catalogue["named"][spec] = {each: part.get(each, "") for each in ("unknown", "error", "sha256")}
+        else:
+            catalogue["plugins"][spec] = {"error": part["error"], "sha256": part["sha256"]}
         for kind in KINDS:
             catalogue[kind] |= part[kind]
     catalogue["physical_cores"] = environment.physical_cores()

@@ -1,6 +1,7 @@
 """Registered things as JSON for the parent: models, data sets, devices and metrics, with settings and defaults."""
 
 import ast
+import hashlib
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from bench.base.records import COMMON_DATASET_SETTINGS, Json
 from bench.errors import BenchError
 from bench.registry import DATASETS, DEVICES, METRICS, MODELS
 from bench.worker.catalogue.kept import PACKAGE, files_digest, sha256
+from bench.worker.named import LIBRARIES
 
 if TYPE_CHECKING:
     from bench.worker.devices.base import Device
@@ -40,6 +42,15 @@ def names() -> dict[str, set[str]]:
 def component(entry: Any) -> dict[str, Json]:
     """Summary, settings and source of a registered builder."""
     return {"summary": entry.summary, "settings": settings_of(entry.build)} | _source(entry.source)
+
+
+def named_component(entry: Any) -> dict[str, Json]:
+    """The same of a model by its name: of a library its version counts too, and our file that asks it."""
+    found, module = component(entry), LIBRARIES.get(entry.name.partition(":")[0])
+    if module is not None:
+        texts = [module.version(), found["source_sha256"], files_digest(module.OWN_FILES)]
+        found |= {"source": module.version(), "source_sha256": hashlib.sha256("\0".join(texts).encode()).hexdigest()}
+    return found
 
 
 def data_set(entry: Any) -> dict[str, Json]:

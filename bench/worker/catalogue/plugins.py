@@ -1,4 +1,7 @@
-"""What plugins register. Each is imported in a process of its own: it may raise, hang, crash, or leave processes."""
+"""What plugins register, and models by a name with a colon.
+
+Each is imported in a process of its own: it may raise, hang, crash, or leave processes.
+"""
 
 import json
 import os
@@ -13,10 +16,11 @@ from typing import NoReturn
 from bench.base.kernel import adopt_orphans, die_with_parent, end_children, killed_by, oom_kills
 from bench.base.records import Json, canonical_json
 from bench.errors import BenchError
-from bench.worker.catalogue.entries import KINDS, names, registered
+from bench.worker.catalogue.entries import KINDS, named_component, names, registered
 from bench.worker.catalogue.kept import keep, kept, plugin_key, sha256
 from bench.worker.common import discover
 from bench.worker.common.discover import failed_to_import
+from bench.worker.named import find_model
 
 # For the catalogue as a whole, from its start: `bench list` answers within 30 s. Where importing torch took most of
 # that, plugins still get their share.
@@ -40,7 +44,8 @@ def describe_plugins(specs: Sequence[str], *, began: float) -> dict[str, dict[st
             text, why = _answer(pid, pipe, deadline=now + seconds, seconds=seconds)
             error = f"{Path(spec).name}: failed to import: it {why}"
             found[spec] = _part(text) or _nothing(spec, error=error)
-            keep("plugin", plugin_key(spec), found[spec])
+            if not found[spec].get("unknown"):
+                keep("plugin", plugin_key(spec), found[spec])
         end_children(lambda child: True)
     return found
 
@@ -136,6 +141,8 @@ def _describe_and_exit(spec: str, writing: int) -> NoReturn:
 
 def _describe(spec: str) -> dict[str, Json]:
     before, nothing = names(), _nothing(spec, error="")
+    if is_name(spec):
+        return nothing | _named(spec)
     try:
         discover.load_plugin(spec)
         found = registered(without=before, plugin=spec)
@@ -146,12 +153,34 @@ def _describe(spec: str) -> dict[str, Json]:
     return nothing | found | {"files": _local_files(spec)}
 
 
+def is_name(spec: str) -> bool:
+    """Whether what was asked for is a model by a name with a colon, and no plugin."""
+    return ":" in spec and not spec.endswith(".py")
+
+
+def _named(name: str) -> dict[str, Json]:
+    """The same of one model by its name; `unknown` says why there is none."""
+    try:
+        entry = find_model(name)
+        found = named_component(entry)
+    except BenchError as error:
+        return {"unknown": str(error)}
+    except BaseException as error:  # of the module that it names
+        return {"error": str(failed_to_import(name, error))}
+    files = {} if entry.source is None else _files_beside(entry.source.parent)
+    return {"models": {name: found | {"plugin": ""}}, "files": files, "sha256": found["source_sha256"]}
+
+
 def _local_files(spec: str) -> dict[str, str]:
     """The plugin's own file and what it imported beside it: nothing of Python's, ours or an installed package's."""
-    folder = Path(spec).resolve().parent if spec.endswith(".py") else None
-    files = {Path(spec).resolve()} if folder else set()
-    for module in list(sys.modules.values()):
-        origin = getattr(module, "__file__", None)
-        if folder and origin and Path(origin).resolve().is_relative_to(folder) and "site-packages" not in origin:
-            files.add(Path(origin).resolve())
-    return {str(path): sha256(path) for path in files if path.is_file()}
+    if not spec.endswith(".py"):
+        return {}
+    path = Path(spec).resolve()
+    return {str(path): sha256(path)} | _files_beside(path.parent)
+
+
+def _files_beside(folder: Path) -> dict[str, str]:
+    """What was imported from this folder."""
+    origins = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
+    files = {Path(origin).resolve() for origin in origins if origin and "site-packages" not in origin}
+    return {str(path): sha256(path) for path in files if path.is_relative_to(folder) and path.is_file()}

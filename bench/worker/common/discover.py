@@ -11,9 +11,13 @@ from types import ModuleType
 from bench.base.kernel import hold_descriptors
 from bench.base.records import digest
 from bench.errors import BenchError, said_by
+from bench.registry import MODELS
+from bench.worker.named import find_model
 
 BENCH_FOLDER = Path(__file__).resolve().parents[2]
 MODELS_PACKAGE = "bench_models"
+
+MODELS.find_named = find_model  # nothing of theirs is imported before a name is asked for
 
 _failed: dict[str, BenchError] = {}  # a module that failed half-way has registered names: it is not run a second time
 
