@@ -75,7 +75,7 @@ def _trust(cells: Sequence[Cell], found: Ratio) -> str:
 
 
 def _memory(ladder: Ladder) -> str:
-    """What the best one takes, and the one that takes least."""
+    """What the best one takes, and those that take least."""
     for metric in MEMORY:
         known = [cell for cell in ladder.cells if cell.estimate(metric)]
         if ladder.best not in known or len(known) < 2:
@@ -86,7 +86,8 @@ def _memory(ladder: Ladder) -> str:
         texts = [_figure(cell, metric, scale) for cell in (ladder.best, least)]
         if texts[0] == texts[1]:
             return f"{what}: {ladder.best.model} {texts[0]}, and none takes less."
-        return f"{what}: {ladder.best.model} {texts[0]}, least {least.model} {texts[1]}."
+        same = [cell.model for cell in known if _figure(cell, metric, scale) == texts[1]]
+        return f"{what}: {ladder.best.model} {texts[0]}, least {_few(same)} {texts[1]}."
     return ""
 
 
@@ -100,8 +101,7 @@ def _target(ladder: Ladder) -> str:
     scale = scale_of("seconds", [_mean(cell, TARGET) for cell in reached])
     texts = [f"{cell.model} {_figure(cell, TARGET, scale)}" for cell in reached[:MOST_NAMED]]
     late = [cell.model for cell in cells if cell not in reached]
-    named = late if len(late) <= MOST_NAMED else [*late[: MOST_NAMED - 1], plural(len(late) - MOST_NAMED + 1, "other")]
-    missed = f"; not every seed of {listing(named)} reached it" if late else ""
+    missed = f"; not every seed of {_few(late)} reached it" if late else ""
     return f"Time to {target}: {', '.join(texts)}{missed}."
 
 
@@ -115,6 +115,13 @@ def _target_text(ladder: Ladder) -> str:
     if value is None:
         return ""
     return f"an accuracy of {value:g}" if metric.name == ACCURACY else f"{metric.short} of {value:g}"
+
+
+def _few(models: Sequence[str]) -> str:
+    """`a, b and c`; of many the first ones, and how many others."""
+    if len(models) <= MOST_NAMED:
+        return listing(list(models))
+    return listing([*models[: MOST_NAMED - 1], plural(len(models) - MOST_NAMED + 1, "other")])
 
 
 def _figure(cell: Cell, metric: str, scale: Scale) -> str:

@@ -121,7 +121,7 @@ def rung(ladder: Ladder, index: int, *, names: Sequence[str] = ()) -> str:
     called, parts = names or [cell.model for cell in ladder.cells], []
     if index > 1:
         best = ladder.pair(0, index)
-        parts.append(f"behind {called[0]}: {verdict(best, brief=best.verdict != 'few')}")
+        parts.append(f"{_beside(best)} {called[0]}: {verdict(best, brief=best.verdict != 'few')}")
     if index:
         above = ladder.pair(index - 1, index)
         parts.append(f"{_beside(above)} {called[index - 1]}: {verdict(above)}")

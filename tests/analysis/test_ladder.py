@@ -173,6 +173,24 @@ def test_equal_leaders_are_told_from_the_rest(make: ModuleType) -> None:
     assert headline(found) == ("not decided, a and b have the same accuracy in every seed, and the others are behind.")
 
 
+def test_of_models_that_are_the_same_none_is_behind(make: ModuleType) -> None:
+    same = (0.9, 0.91, 0.93)
+    found = ladder_of(make, {"a": same, "b": same, "c": same}, seeds=3)
+    assert rung(found, 2) == "beside a and b: the same in every seed"
+
+
+def test_all_that_take_least_memory_are_named(make: ModuleType) -> None:
+    plan = plan_of(make, "abc", range(2))
+    takes = {"a": 8 << 20, "b": 1 << 20, "c": 1 << 20}
+    results = [
+        make.result_of(trial, metrics={
+            "test_accuracy": 0.9 if trial.model.name == "a" else 0.5, "host_peak_bytes": takes[trial.model.name],
+        })
+        for trial in plan.trials()
+    ]  # fmt: skip
+    assert "Memory: a 8.00 MiB, least b and c 1.00 MiB." in answer_of(plan, results).sentences
+
+
 def test_one_seed_decides_nothing_and_says_so(make: ModuleType) -> None:
     found = answer_of(plan := plan_of(make, "ab", [0]), results_of(make, plan, {"a": (0.5,), "b": (0.9,)}))
     assert found.ladder is not None
