@@ -11,7 +11,7 @@ from bench.base.records import COMMON_DATASET_SETTINGS, Json
 from bench.errors import BenchError
 from bench.registry import DATASETS, DEVICES, METRICS, MODELS
 from bench.worker.catalogue.kept import PACKAGE, files_digest, sha256
-from bench.worker.named import LIBRARIES
+from bench.worker.named import library_of
 
 if TYPE_CHECKING:
     from bench.worker.devices.base import Device
@@ -46,7 +46,7 @@ def component(entry: Any) -> dict[str, Json]:
 
 def named_component(entry: Any) -> dict[str, Json]:
     """The same of a model by its name: of a library its version counts too, and our file that asks it."""
-    found, module = component(entry), LIBRARIES.get(entry.name.partition(":")[0])
+    found, module = component(entry), library_of(entry.name)
     if module is not None:
         texts = [module.version(), found["source_sha256"], files_digest(module.OWN_FILES)]
         found |= {"source": module.version(), "source_sha256": hashlib.sha256("\0".join(texts).encode()).hexdigest()}
