@@ -12,7 +12,7 @@ import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
-from bench.base.records import Component
+from bench.base.records import Component, SearchRole
 from bench.registry import DATASETS, METRICS, metric
 from bench.worker.common.messages import TrialOutcome
 from bench.worker.datasets.splits import Splits
@@ -271,3 +271,12 @@ def test_what_drop_last_leaves_out_is_recorded(run_trial: Run, train: dict[str, 
             1 + len(found.others)
         )
     assert "dropped_samples" not in run_trial(dataset=of("prices"), train=train, others=others).samples
+
+
+def test_a_search_is_judged_by_r2_of_the_validation_part(run_trial: Run) -> None:
+    settings = LEAST_SQUARES | {"validation_split": 0.25}
+    found = run_trial(dataset=of("prices"), train=settings, batch_size=135, search=SearchRole())
+    assert found.status == "ok", found.reason
+    assert found.metrics["validation_r2"] > 0.9
+    assert not {"r2", "validation_accuracy", "test_loss"} & set(found.metrics)
+    assert found.samples["rung_accuracy"]
