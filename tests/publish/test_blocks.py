@@ -12,7 +12,7 @@ import pytest
 
 from bench.cli.publish import publish as command
 from bench.errors import BenchError
-from bench.publish.blocks import LEFT_OUT
+from bench.publish.blocks import KINDS, LEFT_OUT
 from bench.results.store import Store
 
 
@@ -245,3 +245,16 @@ def test_history_and_compare_are_the_commands_own(docs: Path) -> None:
     assert "All 3 cells are faster." in text
     text = published(docs, "compare results=../two by=environment metric=fit_seconds notes=none", check=True)
     assert len(cells(text)) == 2 + 12
+
+
+def test_no_block_names_what_lies_outside_of_the_document(docs: Path) -> None:
+    """What strict builds of sites ask for (test_sites.py builds them)."""
+    own = {"plot": "plot=accuracy copy=pics", "answer": "link=copy copy=pics", "compare": "against=../faster"}
+    kinds = [kind for kind in KINDS if kind not in ("machines", "duel")]
+    markers = [f"{kind} results=../one notes=once {own.get(kind, '')}" for kind in kinds]
+    markers = [each if "link=" in each else f"{each} link=none" for each in markers]
+    text = published(docs, *markers, "machines results=../two dataset=digits link=none", check=True)
+    found = links(text)
+    assert len(found) == 2
+    assert all((docs / "here" / each).is_file() and ".." not in each for each in found)
+    assert "../" not in re.sub(r"<!--.*?-->", "", text)
