@@ -75,8 +75,7 @@ class Request:
         """The line that says where a block is from, with a link to the whole report where there is to be one. `more`
         stands at its end."""
         said, target = self.markup.text(provenance(self.source, sections)), self.target()
-        named = self.source.shown if self.link != "none" else ""
-        report = f"{self.markup.link(named or 'report', target)} · " if target else ""
+        report = f"{self.markup.link('report' if self.link else self.source.shown, target)} · " if target else ""
         return self._kept([f"{self.markup.text('Source:')} {report}{said}{more}."])
 
     def table(self, table: Table) -> str:
