@@ -17,6 +17,7 @@ WORDS: dict[Verdict, str] = {
     "yes": "yes", "alike": "alike", "tie": "the same", "open": "not shown", "few": "too few seeds",
     "reversed": "the other way",
 }  # fmt: skip
+MATRIX = "Points of accuracy by which the column is ahead of the row, and whether that is shown."
 Row = tuple[str, Judged]  # a data set, and a pair of models on it
 
 
@@ -108,6 +109,25 @@ def matrix(ladder: Ladder, *, most: int) -> list[list[MatrixCell | None]]:
     return [
         [_cell(ladder.pair(upper, lower)) if upper < lower else None for upper in columns] for lower in range(1, count)
     ]
+
+
+def matrix_table(ladder: Ladder, *, name: str, title: str, most: int = 16) -> Table | None:
+    """The matrix of the first `most` models as a table; None below three models."""
+    rows = matrix(ladder, most=most)
+    models = [cell.model for cell in ladder.cells[: len(rows) + 1]]
+    columns: Columns[int] = [(Column("model", "", numeric=False), lambda row: models[row + 1])]
+    for at in range(len(rows)):
+        columns.append((Column(models[at], models[at], numeric=False), partial(_matrix_text, rows, at)))
+    left = len(ladder.cells) - len(models)
+    first = f" The first {len(models)} of {len(ladder.cells)} models." if left else ""
+    notes = [f"{MATRIX}{first}"]
+    return table_of(name, title, range(len(rows)), columns, notes=notes) if rows else None
+
+
+def _matrix_text(rows: Sequence[Sequence["MatrixCell | None"]], column: int, row: int) -> str:
+    """`+1.2 [0.3, 2.1] yes`; empty above the diagonal."""
+    found = rows[row][column]
+    return " ".join(filter(None, (found.difference, found.bracket, found.word))) if found else ""
 
 
 def _cell(pair: Judged) -> MatrixCell:

@@ -71,6 +71,7 @@ class Plot:
     curves: Curves = field(default_factory=dict)
     ladder: Ladder | None = None
     alt: str = ""  # what it shows, for those who cannot see it
+    what: str = ""  # `accuracy`, `learning-epochs`: the name without that of its section
 
     @property
     def cells(self) -> list[Cell]:
@@ -86,7 +87,7 @@ def plots_of(sections: Sequence[Section]) -> Iterator[tuple[Section, Plot]]:
     slugs = slugs_of(sections)
     found = [(section, plot) for section in sections if section.measured for plot in _plots(section)]
     for section, plot in [*found, *_across_devices(sections)]:
-        yield section, replace(plot, name=f"{plot.name}-{slugs[section]}", alt=plot.alt or plot.title)
+        yield section, replace(plot, name=f"{plot.name}-{slugs[section]}", what=plot.name, alt=plot.alt or plot.title)
 
 
 def _plots(section: Section) -> Iterator[Plot]:

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,8 +12,11 @@ from bench.cli import options as opt
 from bench.errors import EXIT_OK, EXIT_TRIALS, BenchError
 
 if TYPE_CHECKING:
+    from bench.base.records import Result
+    from bench.comparison.ask import ShownComparison
     from bench.publish.document import Opener, Refreshed
-    from bench.publish.source import Duel
+    from bench.publish.source import Filters, Told
+    from bench.results.doctor import Doctor
 
 
 def publish(
@@ -32,7 +35,8 @@ def publish(
     """Put tables and figures between the markers of a document.
 
     \b
-    Blocks: models, summary, plot, answer, conditions, duel. In the document:
+    Blocks: models, summary, plot, answer, pairs, machines, conditions, history,
+    compare, duel. In the document:
       <!-- bench:summary rows=model columns=device metric=test_accuracy -->
       <!-- /bench -->
 
@@ -69,6 +73,7 @@ def _opener(results: Path, data_root: Path | None, plugins: Sequence[str]) -> "O
     """What reads results for blocks: each folder once."""
     from bench.execute.prepare import of_the_plan, open_results
     from bench.publish.source import Source
+    from bench.results.doctor import stored
     from bench.results.duels import folders_of
 
     @cache
@@ -84,22 +89,58 @@ def _opener(results: Path, data_root: Path | None, plugins: Sequence[str]) -> "O
 
             render(store.folder, suite=suite, results=planned, damaged=store.damaged, others=others)
 
-        return Source(store.folder, suite, planned, shown, cache(render))
+        history = partial(_history, store.results, doctors=stored(store.folder))
+        compare = partial(_compare, target, results=results, data_root=data_root, plugins=plugins)
+        return Source(store.folder, suite, planned, shown, cache(render), history, compare)
 
     return opened
 
 
-def _duel(folder: Path, metric: str) -> "Duel":
+def _duel(folder: Path, metric: str) -> "Told":
     """What a block shows of the duel in `folder`, of several the newest."""
+    from bench.comparison.ask import compare_folders
+
+    return _compared(compare_folders(folder, metric=metric))
+
+
+def _compare(folder: Path, other: Path | None, by: str, values: Sequence[str], metric: str, **where: Any) -> "Told":
+    """What a block shows of `other` against `folder`, or of two values of an axis within it."""
+    from bench.comparison.ask import compare_folders
+
+    return _compared(compare_folders(folder, other, by=by, values=values, metric=metric, **where))
+
+
+def _compared(found: "ShownComparison") -> "Told":
     from dataclasses import replace
 
-    from bench.comparison.ask import compare_folders
     from bench.comparison.tables import cells_table
     from bench.comparison.write import sentences_of
-    from bench.publish.source import Duel
+    from bench.publish.source import Told
 
-    found = compare_folders(folder, metric=metric)
-    return Duel(replace(cells_table(found), notes=()), sentences_of(found))  # the sentences say more
+    first, *rest = sentences_of(found)
+    return Told(replace(cells_table(found), notes=()), [first], rest)  # the sentences say more than its notes
+
+
+def _history(results: "Sequence[Result]", name: str, filters: "Filters", *, doctors: "Sequence[Doctor]") -> "Told":
+    """What a block shows of a metric from run to run."""
+    from dataclasses import replace
+
+    from bench.analysis.conditions import machine
+    from bench.history.steps import metric_of, trends_of
+    from bench.history.write import findings, history_table
+    from bench.present.format import listing
+    from bench.publish.source import Told, results_that
+
+    kept = results_that(results, filters)
+    metric = metric_of(name, kept)
+    trends = trends_of(kept, metric, doctors=doctors)
+    table, sentences = history_table(trends, metric, title=metric.label).in_files, list(findings(trends))
+    machines = listing(list(dict.fromkeys(machine(result.environment.facts) for result in kept)))
+    notes = [
+        *(text for text in table.notes if text not in sentences),
+        f"Conditions: {machines}; versions in the table.",
+    ]
+    return Told(replace(table, notes=()), sentences, notes)
 
 
 def _nothing(documents: Sequence[Path], given: Path | None, *, left: bool) -> str:

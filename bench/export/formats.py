@@ -1,4 +1,5 @@
-"""Results in the formats of other tools: trials as CSV, JSON or Parquet, pytest-benchmark's JSON, LaTeX tables."""
+"""Results in the formats of other tools: trials as CSV, JSON or Parquet, pytest-benchmark's JSON; tables of a report;
+the model index of a card."""
 
 import json
 import statistics
@@ -9,11 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.analysis.cells import labels_of
-from bench.analysis.models_table import models_table
-from bench.analysis.sections import sections_of
 from bench.base.records import NOT_IDENTITY, TOGETHER, Json, Result, Trial
 from bench.errors import BenchError, nearest
-from bench.present.tables import frame_csv, to_latex
+from bench.export.model_index import model_index
+from bench.export.tables import FORMS, tables_text
+from bench.present.tables import frame_csv
 from bench.results.frame import Latest, latest, other_axes, rows_frame
 from bench.results.timing import GOOD, timings
 from bench.suite.plan import Suite
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 # The pytest-benchmark whose format this is. `datetime`, `machine_info`, `commit_info`, `benchmarks`, each with `stats`.
 FORMAT_VERSION = "5.0.0"
 TIMED = "step_seconds"
+CARD, DEFAULT_TABLE = "model-index", "models"
 PLAIN = frozenset({"dataset", "device", "batch_size"})  # a name shows their values alone
 
 
@@ -35,19 +37,32 @@ class Exported:
     note: str = ""
 
 
-def export(form: str, results: Sequence[Result], *, suite: Suite | None, name: str) -> Exported:
+def export(
+    form: str, results: Sequence[Result], *, suite: Suite | None, name: str, table: str = "", task: str = ""
+) -> Exported:
     """`results` (of the plan of `suite`, where there is one) in the format `form`; `name` is that of the suite.
+    `table`: which one, of the formats of tables; `task`: what the Hub calls it, of model-index.
 
-    Raises BenchError for an unknown format, and where there is nothing that the format could hold.
+    Raises BenchError for an unknown format or table, and where there is nothing that the format could hold.
     """
-    return FORMATS[known(form)](latest(results, suite), suite, name)
+    known(form, table=table, task=task)
+    found = latest(results, suite)
+    if form in FORMS:
+        return Exported(tables_text(form, table or DEFAULT_TABLE, found, suite, name))
+    if form == CARD:
+        return Exported(model_index(found, suite, name, task=task))
+    return FORMATS[form](found, suite, name)
 
 
-def known(form: str) -> str:
-    """`form`, where there is such a format; BenchError where there is none."""
-    if form not in FORMATS:
-        raise BenchError(f"--format {form}: unknown{nearest(form, FORMATS)} (there are: {', '.join(FORMATS)})")
-    return form
+def known(form: str, *, table: str = "", task: str = "") -> None:
+    """Raises BenchError where there is no such format, or an option is not for it."""
+    every = [*FORMATS, *FORMS, CARD]
+    if form not in every:
+        raise BenchError(f"--format {form}: unknown{nearest(form, every)} (there are: {', '.join(every)})")
+    if table and form not in FORMS:
+        raise BenchError(f"--table is for --format {', '.join(FORMS)}; {form} has all trials")
+    if task and form != CARD:
+        raise BenchError(f"--task is for --format {CARD}")
 
 
 def _frame(found: Latest, suite: Suite | None) -> "pd.DataFrame":
@@ -76,16 +91,6 @@ def _parquet(found: Latest, suite: Suite | None, name: str) -> Exported:
     except ImportError as error:
         raise BenchError("--format parquet needs pyarrow: python -m pip install 'bench-models[parquet]'") from error
     return Exported(bytes(data))
-
-
-def _latex(found: Latest, suite: Suite | None, name: str) -> Exported:
-    """The table of models of every section in which something was measured; needs the package booktabs."""
-    sections = [section for section in sections_of(found.rows, suite) if section.measured]
-    if not sections:
-        raise BenchError(f"{name}: no trial is ok: no table to export as LaTeX")
-    baseline = suite.baseline if suite is not None else ""
-    tables = (models_table(section, name="models", baseline=baseline, suite_name=name) for section in sections)
-    return Exported("\n".join(map(to_latex, tables)))
 
 
 def _pytest_benchmark(found: Latest, suite: Suite | None, name: str) -> Exported:
@@ -246,6 +251,5 @@ FORMATS: dict[str, Form] = {
     "csv": _csv,
     "json": _json,
     "parquet": _parquet,
-    "latex": _latex,
     "pytest-benchmark": _pytest_benchmark,
 }

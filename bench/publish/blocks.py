@@ -1,64 +1,35 @@
 """The blocks that a document can have: each makes its content from results, anew each time."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from os.path import normpath
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.analysis.cells import Section
 from bench.analysis.conditions import environment_lines
 from bench.analysis.findings import answer
-from bench.analysis.ladder_words import ladder_table
+from bench.analysis.ladder_words import ladder_table, shared_seeds, together
+from bench.analysis.machines_table import machines_table
 from bench.analysis.models_table import models_table
+from bench.analysis.pair_tables import matrix_table, pairs_table
 from bench.analysis.trust import short
-from bench.base import files
+from bench.base.metrics import ACCURACY, BUILT_IN, SPEED
 from bench.errors import nearest
-from bench.publish.markup import Markup
+from bench.publish.request import NOTES, Request
 from bench.publish.source import (
     AXES,
     SHORT,
     BlockError,
-    Source,
-    axis_of,
-    choose,
+    Told,
     conditions_lines,
     data_digest,
-    provenance,
+    known_metric,
     results_in,
 )
 from bench.publish.summary import OPTIONS as SUMMARY_OPTIONS
 from bench.publish.summary import summary_table
 from bench.results.doctor import newest
 
-
-@dataclass(slots=True)
-class Request:
-    """What one marker asks for. `document` is its folder; `check`: nothing may be written."""
-
-    attributes: Mapping[str, str]
-    source: Source
-    markup: Markup
-    document: Path
-    check: bool = False
-    copies: dict[Path, bytes] = field(default_factory=dict)  # pictures to put beside the document
-
-    @property
-    def filters(self) -> dict[str, list[str]]:
-        """Axis → values: every attribute that is one."""
-        given = {key: text for key, text in self.attributes.items() if key in AXES or key in SHORT}
-        return {axis_of(key): [part.strip() for part in text.split(",")] for key, text in given.items()}
-
-    def sections(self) -> list[Section]:
-        return choose(self.source, self.filters)
-
-    def listed(self, key: str) -> list[str]:
-        return [part.strip() for part in self.attributes.get(key, "").split(",") if part.strip()]
-
-    def origin(self, sections: Sequence[Section]) -> str:
-        """The line that says where a block is from, with a link to the whole report where the document knows it."""
-        said, shown = self.markup.text(provenance(self.source, sections)), self.source.shown
-        report = f"{self.markup.link(shown, f'{shown}/report/report.md')} · " if shown else ""
-        return f"{self.markup.text('Source:')} {report}{said}."
+OPTIONS = ("results", "link", "notes", "copy")  # of every block
+PLACES = ("dataset", "device", "environment")  # what a picture of the report is of one of
 
 
 def _models(request: Request) -> Iterator[str]:
@@ -74,16 +45,16 @@ def _models(request: Request) -> Iterator[str]:
             doctor=newest(source.doctors, machine=section.machine),
             columns=request.listed("columns"),
         )
-        yield request.markup.table(table)
-    yield request.origin(sections)
+        yield request.table(table)
+    yield from request.origin(sections)
 
 
 def _summary(request: Request) -> Iterator[str]:
     """A table with the rows, columns and metrics of the marker's choice."""
     sections = request.sections()
-    yield request.markup.table(summary_table(sections, request.attributes))
-    yield from map(request.markup.text, conditions_lines(sections))
-    yield request.origin(sections)
+    yield request.table(summary_table(sections, request.attributes))
+    yield from request.notes(conditions_lines(sections))
+    yield from request.origin(sections)
 
 
 def _answer(request: Request) -> Iterator[str]:
@@ -100,8 +71,8 @@ def _answer(request: Request) -> Iterator[str]:
         yield request.markup.text("Nothing was measured yet: no trial is ok.")
     elif timings:
         yield request.markup.text(timings)
-    yield from map(request.markup.text, conditions_lines(sections))
-    yield request.origin(sections)
+    yield from request.notes(conditions_lines(sections))
+    yield from request.origin(sections)
 
 
 def _conditions(request: Request) -> Iterator[str]:
@@ -113,21 +84,83 @@ def _conditions(request: Request) -> Iterator[str]:
         yield request.markup.bullets(lines)
 
 
+def _pairs(request: Request) -> Iterator[str]:
+    """Every two models of the ladder: how far one is ahead, and whether that is shown."""
+    sections, form = request.sections(), request.choice("format", ("matrix", "list"))
+    found = [(each.title, each.ladder) for section in sections if (each := answer(section)) and each.ladder]
+    if not found:
+        raise BlockError("fewer than two models have an accuracy at one setting: there is no pair")
+    for title, ladder in found:
+        table = matrix_table(ladder, name="pairs", title=title) if form == "matrix" else None
+        if table is None:  # of two models there is one pair
+            rows = [(title, pair) for pair in ladder.pairs]
+            table = pairs_table(rows, BUILT_IN[ACCURACY], name="pairs", title=title).in_files
+        yield request.markup.strong(title)
+        yield request.table(table)
+        yield from request.notes(text for text in (shared_seeds(ladder), together(ladder)) if text)
+    yield from request.notes(conditions_lines(sections))
+    yield from request.origin(sections)
+
+
+def _machines(request: Request) -> Iterator[str]:
+    """A metric on each machine side by side, with the ratios to one of them."""
+    sections = request.sections()
+    cells = [cell for section in sections for cell in section.cells]
+    metric = known_metric(request.attributes.get("metric", SPEED), cells)
+    names = list(dict.fromkeys(name for section in sections for name in section.environments))
+    if len({section.machine for section in sections if section.measured}) < 2:
+        raise BlockError("results of one machine alone: bench merge puts those of several into one folder")
+    base = request.attributes.get("base", "")
+    if base and not any(name.startswith(base) for name in names):
+        raise BlockError(f"base={base}: no such environment (there are: {', '.join(name[:8] for name in names)})")
+    yield request.table(machines_table(sections, metric, base=base))
+    yield from request.notes(conditions_lines(sections))
+    yield from request.origin(sections)
+
+
+def _history(request: Request) -> Iterator[str]:
+    """A metric from run to run, with what changed between them."""
+    if request.source.history is None:
+        raise BlockError("no results lie there that have a history")
+    yield from _told(request, request.source.history(request.attributes.get("metric", SPEED), request.filters))
+
+
+def _compare(request: Request) -> Iterator[str]:
+    """Two folders, or two values of an axis within one: the ratio of each cell, the verdict, and what differs."""
+    against, by = request.attributes.get("against", ""), request.attributes.get("by", "")
+    if bool(against) == bool(by):
+        raise BlockError("with what? say against=FOLDER (relative to this file), or by=AXIS within the one folder")
+    if Path(against).is_absolute():
+        raise BlockError(f"against={against}: a folder relative to the document, so that it is there for others too")
+    if by == "model" and len(request.listed("values")) != 2:
+        raise BlockError("by=model: say which two, as in values=linear,mlp; bench:pairs shows all models")
+    if request.source.compare is None:
+        raise BlockError("no results lie there that can be compared")
+    folder = request.document / against if against else None
+    metric = request.attributes.get("metric", "")
+    yield from _told(request, request.source.compare(folder, by, request.listed("values"), metric))
+
+
 def _duel(request: Request) -> Iterator[str]:
     """Which of the two sides of a duel is faster, cell by cell, with what differs between them."""
     source = request.source
     if source.duel is None:
         raise BlockError("no duel lies there: bench duel keeps each in a folder results/SUITE-duel/MOMENT")
-    found = source.duel(request.attributes.get("metric", ""))
-    yield request.markup.table(found.table)
+    yield from _told(request, source.duel(request.attributes.get("metric", "")))
+
+
+def _told(request: Request, found: Told) -> Iterator[str]:
+    """A table of another command with its sentences, and its notes as far as the marker wants them."""
+    yield request.table(found.table)
     yield from map(request.markup.text, found.sentences)
-    if source.shown:
-        yield request.markup.text(f"Source: {source.shown}.")
+    yield from request.notes(found.notes)
+    if request.source.shown and request.link != "none":
+        yield from request.notes([f"Source: {request.source.shown}."])
 
 
 def _plot(request: Request) -> Iterator[str]:
     """Pictures of the report, linked or copied, with the conditions that they were measured under."""
-    source, names = request.source, request.listed("name") or [""]
+    source, names = request.source, _chosen(request)
     if "alt" in request.attributes and len(names) > 1:
         raise BlockError("alt= is for one picture: each of several has its own words from the report")
     sections = []
@@ -135,61 +168,57 @@ def _plot(request: Request) -> Iterator[str]:
         path = source.picture(name)
         section, plot = source.plots[name]
         sections += [section] if section not in sections else []
-        target = f"{source.shown}/report/report.md" if source.shown else ""
         alt = request.attributes.get("alt") or plot.alt
-        yield request.markup.image(_placed(request, path, name), alt=alt, target=target)
-    yield from map(request.markup.text, conditions_lines(sections))
+        yield request.markup.image(_placed(request, path, name), alt=alt, target=request.target())
+    yield from request.notes(conditions_lines(sections))
     # The picture itself says nothing to --check: these digits do.
-    yield f"{request.origin(sections)[:-1]} · {request.markup.text(f'data {data_digest(results_in(sections))}')}."
+    digits = request.markup.text(f"data {data_digest(results_in(sections))}")
+    yield from request.origin(sections, more=f" · {digits}") or [f"{digits[:1].upper()}{digits[1:]}."]
+
+
+def _chosen(request: Request) -> list[str]:
+    """The names of the pictures that the marker asks for: by file name, or by kind and filters."""
+    kinds, filters = request.listed("plot"), request.filters
+    if kinds and "name" in request.attributes:
+        raise BlockError("name= and plot= both choose pictures: keep one of them")
+    if filters and not kinds:
+        raise BlockError(f"{next(iter(filters))}= filters what plot=KIND chooses; a name is of one picture already")
+    if not kinds:
+        return request.listed("name") or [""]
+    return [name for kind in kinds for name in request.source.pictures_of(kind, filters)]
 
 
 def _placed(request: Request, path: Path, name: str) -> str:
     """Where the document finds the picture: in the report, or a copy of it beside the document."""
-    folder = request.attributes.get("copy")
-    if folder is None:
-        if not request.source.shown:
-            raise BlockError("say where the document finds the picture: results=FOLDER to link it, copy=FOLDER to copy")
-        return f"{request.source.shown}/report/plots/{name}.png"
-    copied = Path(folder) / f"{request.source.name}-{name}.png"
-    if folder.startswith("~") or not _may_hold((request.document / copied).parent, request):
-        where = "a folder of the document's own, relative to it: not above it, no link, no folder of results, no ~"
-        raise BlockError(f"copy={folder}: pictures go into {where}")
-    try:
-        request.copies[request.document / copied] = files.read(path, inside=request.source.folder)
-    except OSError:
-        raise BlockError(f"{path}: the picture cannot be read; remove it and run bench report") from None
-    return Path(normpath(copied)).as_posix()
-
-
-def _may_hold(folder: Path, request: Request) -> bool:
-    """Whether copies may be put into a folder: below the document, without a link, and neither one of results, in such
-    a one, nor the one that holds the block's."""
-    try:
-        files.refuse_links(folder, inside=request.document)
-    except OSError:
-        return False
-    below = [each for each in (folder, *folder.parents) if request.document in each.parents]
-    holds_results = folder.absolute() == request.source.folder.absolute().parent
-    return not holds_results and not any((each / "trials").is_dir() for each in below)
+    if "copy" in request.attributes:
+        return request.copied(path, f"{request.source.name}-{name}.png", what="the picture")
+    if not request.source.shown:
+        raise BlockError("say where the document finds the picture: results=FOLDER to link it, copy=FOLDER to copy")
+    return f"{request.source.shown}/report/plots/{name}.png"
 
 
 @dataclass(frozen=True, slots=True)
 class BlockKind:
-    """One kind of block: what makes it, its attributes beside the axes, and whether it takes axes as filters."""
+    """One kind of block: what makes it, its own attributes, and the axes that it takes as filters."""
 
     make: Callable[[Request], Iterator[str]]
     attributes: tuple[str, ...] = ()
-    filters: bool = True
+    filters: Sequence[str] = AXES
 
 
 KINDS: dict[str, BlockKind] = {
     "models": BlockKind(_models, ("columns",)),
     "summary": BlockKind(_summary, SUMMARY_OPTIONS),
-    "plot": BlockKind(_plot, ("name", "copy", "alt"), filters=False),
+    "plot": BlockKind(_plot, ("name", "plot", "alt"), filters=PLACES),
     "answer": BlockKind(_answer),
+    "pairs": BlockKind(_pairs, ("format",)),
+    "machines": BlockKind(_machines, ("metric", "base")),
     "conditions": BlockKind(_conditions),
-    "duel": BlockKind(_duel, ("metric",), filters=False),
+    "history": BlockKind(_history, ("metric",)),
+    "compare": BlockKind(_compare, ("against", "by", "values", "metric"), filters=()),
+    "duel": BlockKind(_duel, ("metric",), filters=()),
 }
+LEFT_OUT = "Notes and conditions that are not here: as above."  # of notes=once
 
 
 def content(name: str, request: Request) -> str:
@@ -197,14 +226,24 @@ def content(name: str, request: Request) -> str:
     if name not in KINDS:
         raise BlockError(f"no such block{nearest(name, KINDS)} (there are: {', '.join(KINDS)})")
     kind = KINDS[name]
-    own = ["results", *kind.attributes]
-    for key in request.attributes:
-        if key not in own and not (kind.filters and (key in AXES or key in SHORT)):
-            choices = [*own, *(AXES if kind.filters else ())]
-            axes = ", and the axes of the suite, as in device=cpu" if kind.filters else ""
-            raise BlockError(f"{key}: no such attribute{nearest(key, choices)} (there are: {', '.join(own)}{axes})")
+    _refuse_unknown(kind, request)
     if request.source.duel is not None and kind.make is not _duel:
         raise BlockError("a duel lies there: bench:duel shows it; other blocks show one of its sides: results=…/A")
     if not request.check:
         request.source.render()  # what blocks link to is there, and says the same as they do
-    return "\n\n".join(kind.make(request))
+    parts = list(kind.make(request))
+    return "\n\n".join(parts + ([request.markup.text(LEFT_OUT)] if request.shortened else []))
+
+
+def _refuse_unknown(kind: BlockKind, request: Request) -> None:
+    """BlockError: an attribute that blocks of this kind do not have, or one that has nothing to do there."""
+    own = [*OPTIONS, *kind.attributes]
+    axes = [*kind.filters, *(short for short, axis in SHORT.items() if axis in kind.filters)]
+    for key in request.attributes:
+        if key not in own and key not in axes:
+            told = ", and the axes of the suite, as in device=cpu" if kind.filters is AXES else ""
+            there = ", ".join(own if told else [*own, *axes])
+            raise BlockError(f"{key}: no such attribute{nearest(key, [*own, *axes])} (there are: {there}{told})")
+    request.choice("notes", NOTES)
+    if "copy" in request.attributes and request.link != "copy" and kind.make is not _plot:
+        raise BlockError("copy= is the folder of pictures, and of pages with link=copy: this block has neither")

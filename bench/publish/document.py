@@ -6,9 +6,10 @@ from pathlib import Path
 
 from bench.base import files
 from bench.errors import BenchError
-from bench.publish.blocks import Request, content
+from bench.publish.blocks import content
 from bench.publish.markers import Block, read_document
 from bench.publish.markup import MARKUPS
+from bench.publish.request import Request
 from bench.publish.source import BlockError, Source
 
 # (a folder or suite file, how the document names it) → what lies there; BenchError where that is nothing.
@@ -38,6 +39,7 @@ def refresh(path: Path, *, opened: Opener, given: Path | None = None, check: boo
     document = read_document(path)
     found, at = Refreshed(path), 0
     lines: list[str] = []
+    said: dict[Path, set[str]] = {}
     for block in document.blocks:
         lines += document.lines[at : block.start]
         old = document.lines[block.start : block.end]
@@ -47,7 +49,8 @@ def refresh(path: Path, *, opened: Opener, given: Path | None = None, check: boo
                 found.left += 1
                 lines += old
             else:
-                request = Request(block.attributes, source, MARKUPS[document.syntax], path.parent, check)
+                before = said.setdefault(source.folder.resolve(), set())
+                request = Request(block.attributes, source, MARKUPS[document.syntax], path.parent, check, before)
                 lines += _made(found, block, old, request)
         except (BlockError, BenchError) as error:
             raise document.refuse(block.line, f"bench:{block.name}: {error}") from None
@@ -61,7 +64,7 @@ def _made(found: Refreshed, block: Block, old: Sequence[str], request: Request) 
     new = [line + block.newline for line in ["", *content(block.name, request).split("\n"), ""]]
     found.blocks += 1
     found.copies |= request.copies
-    changed = (f"{path.name} is not the picture of the report" for path, data in request.copies.items()
+    changed = (f"{path.name} is not what the report has" for path, data in request.copies.items()
                if not _holds(path, data))  # fmt: skip
     if why := _difference(old, new, first=block.start + 1) or next(changed, ""):
         found.stale.append(f"{found.path}:{block.line}: bench:{block.name} is stale: {why}")

@@ -5,16 +5,17 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from bench.analysis.cells import DOTTED, Cell, Section, value_text
+from bench.analysis.cells import DOTTED, Cell, Section, metrics_of, value_text
 from bench.analysis.conditions import conditions
 from bench.analysis.plots import Plot, plots_of
 from bench.analysis.sections import narrowed, sections_of
+from bench.base.metrics import BUILT_IN, Metric, metric_named
 from bench.base.records import Json, Result, canonical_json, digest
 from bench.errors import nearest
 from bench.present.format import listing, plural
 from bench.present.tables import Table
 from bench.results.doctor import Doctor, stored
-from bench.results.frame import latest
+from bench.results.frame import Row, latest
 from bench.suite.plan import Suite
 
 NAMED = ("dataset", "model", "device", "environment", "code")
@@ -27,25 +28,32 @@ class BlockError(Exception):
 
 
 @dataclass(frozen=True)
-class Duel:
-    """What a block shows of a duel: the table of its cells, and the sentences below it."""
+class Told:
+    """What a block shows of another command: its table, the sentences that say what was found, and notes."""
 
     table: Table
     sentences: Sequence[str]
+    notes: Sequence[str] = ()
+
+
+Filters = Mapping[str, Sequence[str]]  # axis → values as people write them
 
 
 @dataclass(frozen=True)
 class Source:
     """The results of one folder, for blocks of one document. `shown` is the folder as the document names it; empty
-    where it does not. `render` brings the report of the folder up to date. `duel`, by metric: of a folder that holds
-    the two sides of one, and no results itself."""
+    where it does not. `render` brings the report of the folder up to date. `history`: by metric and filters. `compare`:
+    by the other folder, or by an axis and its values, and a metric. `duel`, by metric: of a folder that holds the two
+    sides of one, and no results itself."""
 
     folder: Path
     suite: Suite | None
     results: Sequence[Result]
     shown: str = ""
     render: Callable[[], None] = field(default=lambda: None)
-    duel: Callable[[str], Duel] | None = None
+    history: Callable[[str, Filters], Told] | None = None
+    compare: Callable[[Path | None, str, Sequence[str], str], Told] | None = None
+    duel: Callable[[str], Told] | None = None
 
     @property
     def name(self) -> str:
@@ -74,12 +82,29 @@ class Source:
             raise BlockError(f"{missing} (there are: {there})")
         return path
 
+    def pictures_of(self, what: str, filters: Filters) -> list[str]:
+        """The names of the pictures of a kind of plot, of the sections that `filters` let through. BlockError: none."""
+        kinds = list(dict.fromkeys(plot.what for _, plot in self.plots.values()))
+        if what not in kinds:
+            raise BlockError(f"plot={what}: no such plot{nearest(what, kinds)} (there are: {', '.join(kinds)})")
+        cells = [cell for section in self.sections for cell in section.cells]
+        for axis, values in filters.items():
+            _known_values(cells, axis, values)
+        found = [
+            name
+            for name, (section, plot) in self.plots.items()
+            if plot.what == what and any(_kept(cell, filters) for cell in section.cells)
+        ]
+        if not found:
+            raise BlockError(f"plot={what}: none is of {_listed(filters)} together")
+        return found
+
     @cached_property
     def doctors(self) -> list[Doctor]:
         return stored(self.folder)
 
 
-def choose(source: Source, filters: Mapping[str, Sequence[str]]) -> list[Section]:
+def choose(source: Source, filters: Filters) -> list[Section]:
     """The sections with the cells that `filters` (axis → values as people write them) let through.
 
     Sections in which nothing was measured are left out, unless their device or data set was asked for. BlockError
@@ -95,9 +120,34 @@ def choose(source: Source, filters: Mapping[str, Sequence[str]]) -> list[Section
     asked = bool({"device", "dataset", "environment"} & set(filters))
     found = [section for section in found if section.cells and (section.measured or asked)]
     if not found:
-        wanted = listing([f"{axis}={','.join(values)}" for axis, values in filters.items()])
-        raise BlockError(f"no result has {wanted} together" if filters else "nothing was measured there")
+        raise BlockError(f"no result has {_listed(filters)} together" if filters else "nothing was measured there")
     return found
+
+
+def _listed(filters: Filters) -> str:
+    return listing([f"{axis}={','.join(values)}" for axis, values in filters.items()])
+
+
+def results_that(results: Iterable[Result], filters: Filters) -> list[Result]:
+    """The results that `filters` let through, of whatever run. BlockError: a value that none has, or none is left."""
+    cells = [
+        (Cell(r.trial, r.trial.model.label, r.trial.dataset.label, (Row(r.trial, r),), "", r.code_id), r)
+        for r in results
+    ]
+    for axis, values in filters.items():
+        _known_values([cell for cell, _ in cells], axis, values)
+    found = [result for cell, result in cells if _kept(cell, filters)]
+    if not found:
+        raise BlockError(f"no result has {_listed(filters)} together")
+    return found
+
+
+def known_metric(name: str, cells: Sequence[Cell]) -> Metric:
+    """The metric called `name`, of bench or of a plugin that measured it here. BlockError: none."""
+    known = [*BUILT_IN, *(metric.name for metric in metrics_of(cells) if not metric.built_in)]
+    if name not in known:
+        raise BlockError(f"metric={name}: no such metric{nearest(name, known)} (there are: {', '.join(known)})")
+    return metric_named(name)
 
 
 def axis_of(name: str) -> str:
@@ -126,7 +176,7 @@ def written(cell: Cell, axis: str) -> set[str]:
     return {value_text(value), value_text(value).replace(",", ""), *names, *plain}
 
 
-def _kept(cell: Cell, filters: Mapping[str, Sequence[str]]) -> bool:
+def _kept(cell: Cell, filters: Filters) -> bool:
     return all(written(cell, axis) & set(values) for axis, values in filters.items())
 
 

@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
 
-from bench.analysis.cells import Cell, Section, axis_label, metrics_of, scale_for, value_text
+from bench.analysis.cells import Cell, Section, axis_label, scale_for, value_text
 from bench.analysis.table_columns import BOLD, Marks, doubt, interval_notes, mean_column
 from bench.analysis.trust import MARK
-from bench.base.metrics import ACCURACY, BUILT_IN, Metric, metric_named
+from bench.base.metrics import ACCURACY, Metric
 from bench.errors import nearest
 from bench.present.format import Scale, figure, head, listing, whole
 from bench.present.tables import Column, Columns, Table, TableCell, table_of
-from bench.publish.source import AXES, BlockError, axis_of, value_of
+from bench.publish.source import AXES, BlockError, axis_of, known_metric, value_of
 from bench.statistics.intervals import Estimate
 
 OPTIONS = ("rows", "columns", "metric", "format", "digits")
@@ -65,15 +65,8 @@ def _layout(attributes: Mapping[str, str], cells: Sequence[Cell]) -> Layout:
     digits = attributes.get("digits", "auto")
     if digits != "auto" and not (digits.isdecimal() and 1 <= int(digits) <= 9):
         raise BlockError(f"digits={digits}: 1 to 9 significant digits, or auto: what the interval supports")
-    metrics = [_metric(name, cells) for name in listed("metric", ACCURACY)]
+    metrics = [known_metric(name, cells) for name in listed("metric", ACCURACY)]
     return Layout(rows, columns, metrics, form, None if digits == "auto" else int(digits))
-
-
-def _metric(name: str, cells: Sequence[Cell]) -> Metric:
-    known = [*BUILT_IN, *(metric.name for metric in metrics_of(cells) if not metric.built_in)]
-    if name not in known:
-        raise BlockError(f"metric={name}: no such metric{nearest(name, known)} (there are: {', '.join(known)})")
-    return metric_named(name)
 
 
 def _places(cells: Iterable[Cell], layout: Layout) -> dict[tuple[Key, Key], Cell]:

@@ -58,7 +58,12 @@ REFUSED = [
     ),
     ("fetch mnits", r"unknown data set 'mnits'; did you mean mnist\?"),
     ("fetch optdigits --data-root file", r"\S*file/optdigits: cannot write there"),
-    ("export none --format xml", r"--format xml: unknown \(there are: csv, json, parquet, latex, pytest-benchmark\)\n"),
+    (
+        "export none --format xml",
+        r"--format xml: unknown \(there are: csv, json, parquet, pytest-benchmark, latex, markdown, ",
+    ),
+    ("export none --table pairs", r"--table is for --format latex, markdown, html; csv has all trials"),
+    ("export none --format html --task x", r"--task is for --format model-index"),
     ("export none", r"none: no such suite file or folder of results"),
     ("check file", r"file: "),
     ("check none", r"none: no folder of results \(no suite.json, no trials/\)"),

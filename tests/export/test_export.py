@@ -217,7 +217,7 @@ def test_latex_is_a_table_a_section_and_escaped(
 
 def test_an_unknown_format_lists_those_that_there_are(folder: Path) -> None:
     with pytest.raises(
-        BenchError, match=r"--format jsn: unknown; did you mean json\? .*csv, json, parquet, latex, pytest-benchmark"
+        BenchError, match=r"--format jsn: unknown; did you mean json\? .*csv, json, parquet, pytest-benchmark, latex"
     ):
         exported(folder, "jsn")
 

@@ -15,8 +15,9 @@ from bench.cli.publish import publish as command
 from bench.cli.report import report
 from bench.errors import BenchError
 from bench.present.format import Scale, figure
-from bench.publish.blocks import Request, content
+from bench.publish.blocks import content
 from bench.publish.markup import MARKUPS
+from bench.publish.request import Request
 from bench.publish.source import Source
 from bench.report.render import _record
 from bench.results.store import Store
@@ -305,7 +306,7 @@ def test_pictures_are_linked_or_copied(docs: Path, capsys: pytest.CaptureFixture
     (docs / linked[2]).write_bytes(b"another picture")
     capsys.readouterr()
     assert publish(page, check=True) == 1
-    assert "other-accuracy-mnist-cpu.png is not the picture of the report" in capsys.readouterr().err
+    assert "other-accuracy-mnist-cpu.png is not what the report has" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -337,7 +338,9 @@ def test_a_copy_stays_in_the_folder_of_the_document(copy: str, docs: Path) -> No
     page = written(docs / "here/page.md", block(f"plot results=../other name=accuracy-mnist-cpu copy={copy}"))
     before = {path for path in docs.rglob("*") if path.is_file()}
     for check in (True, False):
-        with pytest.raises(BenchError, match=rf"page.md:1: bench:plot: copy={copy}: pictures go into a folder") as told:
+        with pytest.raises(
+            BenchError, match=rf"page.md:1: bench:plot: copy={copy}: pictures and pages go into a folder"
+        ) as told:
             publish(page, check=check)
         assert "\n" not in str(told.value)
     assert {path for path in docs.rglob("*") if path.is_file()} == before
