@@ -24,8 +24,8 @@ class TriedSetting:
 
     model, dataset: labels. axes: the other axes of its search by dotted name, the device among them. number: in the
     order in which they were tried; 0 is the default. settings: dotted name → value, each key of the search.
-    validation_accuracy: fraction (of a regression R²), mean over `seeds` trainings; None where it was given up, failed or
-    is missing.
+    validation_accuracy: fraction (of a regression R²), mean over `seeds` trainings; None where it was given up, failed
+    or is missing.
     epochs, seconds: of all its trainings, those that failed among them. reason: of one that is not ok, one line.
     """
 

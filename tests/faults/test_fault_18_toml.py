@@ -34,7 +34,7 @@ WHOLE: dict[str, tuple[str | bytes, str]] = {
     "a name of lines": ('name = "a\\nb"\n', "name: expected 1 to 64 of the characters a-z, 0-9, _ and -, found 'a\\nb'"),
     "a name with a line at its end": ('name = "a\\n"\n', "name: expected 1 to 64 of the characters a-z, 0-9, _ and -, found 'a\\n'"),
     "an escape in a title": ('title = "\\u001b[31m"\n', "title: expected 1 to 200 characters without control characters, found '\\x1b[31m'"),
-    "an escape in a key": ('"\\u001b[31m" = 1\n', "'\\x1b[31m': unknown key; the keys are name, title, plugins, grid, exclude, override, train, measure, seed, decide, report"),
+    "an escape in a key": ('"\\u001b[31m" = 1\n', "'\\x1b[31m': unknown key; the keys are name, title, plugins, grid, exclude, override, train, measure, seed, decide, tune, report"),
     "a setting at the top": ("epochs = 3\n", "epochs: unknown key; did you mean train.epochs?"),
     "a section that is a number": ("train = 3\n", "train: expected a table, found 3"),
     "a model that is a number": ('[grid]\nmodel = [3]\n', "grid.model[0]: expected a name or a table { name = …, … }, found 3"),
