@@ -27,7 +27,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("results", "worker", "models"),
     ("present",),
     ("analysis", "plots"),
-    ("planning", "execute", "cluster", "run_suite", "pairing"),
+    ("tune", "planning", "execute", "cluster", "run_suite", "pairing"),
     FEATURES,
     ("cli", "api", "plugin", "__main__", "__init__"),
 )

@@ -53,6 +53,9 @@ Beta = Annotated[float, Ge(0), Lt(1)]
 # Engines that train all seeds of a cell in one process: what was timed there is one measurement, however many seeds.
 TOGETHER: frozenset[str] = frozenset({"vectorized"})
 
+# Shares of a training at which a search looks whether its settings are clearly behind.
+RUNGS = (0.25, 0.5)
+
 SEED_LIMIT = 2**63
 WHOLE_LIMIT = 2**63  # what a column of whole numbers can hold
 LONGEST_TRACEBACK = 200_000  # bytes; of a longer one the first and the last are kept
@@ -227,9 +230,31 @@ class Component:
         return cls(value["name"], value.get("settings", {}), value.get("files", {}))
 
 
+@dataclass(frozen=True, slots=True)
+class SearchRole:
+    """What makes a training one that only serves a search: it is chosen by what it reaches on the validation part of
+    its training set, and never looks at the test set.
+
+    give_up: (share of the training, accuracy): it ends at the first evaluation behind that share where its validation
+    accuracy is below.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
+    give_up: tuple[tuple[float, float], ...] = ()
+
+    def to_json(self) -> dict[str, Json]:
+        return {"give_up": [list(rung) for rung in self.give_up]} if self.give_up else {}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Json]) -> "SearchRole":
+        return cls(tuple((share, accuracy) for share, accuracy in value.get("give_up", ())))
+
+
 @dataclass(frozen=True)
 class Trial:
-    """One combination of a grid. `device` is never `auto`: that was resolved when the trial was planned."""
+    """One combination of a grid. `device` is never `auto`: that was resolved when the trial was planned. `search`: of a
+    training that only serves a search; such a one is no replicate of anything."""
 
     dataset: Component
     model: Component
@@ -239,6 +264,7 @@ class Trial:
     train: TrainSettings = TrainSettings()
     measure: MeasureSettings = MeasureSettings()
     seeds: SeedSettings = SeedSettings()
+    search: SearchRole | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < SEED_LIMIT:
@@ -290,13 +316,15 @@ class Trial:
         return (
             f'{{"batch_size":{self.batch_size},"dataset":{self.dataset.canonical},"device":{json.dumps(self.device)},'
             + (f'"measure":{measure},' if measure else "")
-            + f'"model":{self.model.canonical},{seed}'
+            + f'"model":{self.model.canonical},'
+            + ("" if self.search is None else f'"search":{canonical_json(self.search.to_json())},')
+            + seed
             + (f'"seeds":{seeds},' if seeds else "")
             + (f'"train":{train}' if train else "")
         ).rstrip(",") + "}"
 
     def to_json(self) -> dict[str, Json]:
-        return {
+        own: dict[str, Json] = {
             "dataset": self.dataset.to_json(),
             "model": self.model.to_json(),
             "seed": self.seed,
@@ -304,7 +332,9 @@ class Trial:
             "device": self.device,
             "train": non_defaults(self.train),
             "measure": non_defaults(self.measure),
-        } | ({"seeds": non_defaults(self.seeds)} if self.seeds != SeedSettings() else {})
+        }
+        own |= {"seeds": non_defaults(self.seeds)} if self.seeds != SeedSettings() else {}
+        return own | ({} if self.search is None else {"search": self.search.to_json()})
 
     @classmethod
     def from_json(cls, value: Mapping[str, Json]) -> "Trial":
@@ -318,6 +348,7 @@ class Trial:
             train=TrainSettings(**value.get("train", {})),
             measure=MeasureSettings(**value.get("measure", {})),
             seeds=SeedSettings(**value.get("seeds", {})),
+            search=SearchRole.from_json(value["search"]) if "search" in value else None,
         )
 
     def setting(self, dotted: str) -> Json:

@@ -98,7 +98,7 @@ def _whole_plan(suite: "Suite") -> frozenset[str]:
     """Every trial of the grid: the last run may have kept only a part of it, and the others are there by right."""
     from dataclasses import replace
 
-    return frozenset(trial.trial_id for trial in replace(suite, keep=(), only=(), shard=None).trials())
+    return frozenset(trial.trial_id for trial in replace(suite, keep=(), only=(), shard=None).trainings())
 
 
 def _repair(folder: Path) -> None:

@@ -151,7 +151,7 @@ def _check_lines(
             found.results += 1
             found.older += json.loads(line)["schema"] < SCHEMA
             found.findings += [Finding("damaged", where, text) for text in _wrong_ids(result)]
-            strangers += plan is not None and result.trial_id not in plan
+            strangers += plan is not None and result.trial_id not in plan and result.trial.search is None
         if strangers:
             noun = "result" if strangers == 1 else "results"
             what = f"{strangers:,} {noun} of trials that are not in this plan: of other settings, or of another suite"

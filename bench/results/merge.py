@@ -16,12 +16,13 @@ from bench.results import doctor
 from bench.results.store import SUITE_FILE, Store
 from bench.suite.plan import Axis, Decide, Suite
 from bench.suite.stored import suite_from_json, suite_to_json
+from bench.suite.tune import SearchState, Tune
 
 BESIDE = ("artifacts", "logs")
 # What may differ between two runs of one plan: how it was called, and which part of it was run.
 FREE = frozenset({
     "title", "source", "plugins", "plugins_added", "sets", "baseline", "only", "shard", "keep", "budget", "published",
-    "weights", "decide", "decisions",
+    "weights", "decide", "decisions", "tune",
 })  # fmt: skip
 
 
@@ -60,7 +61,7 @@ def merge(out: Path, sources: Sequence[Path], *, plan: Path | None = None) -> Me
     merged = Merged(out, [])
     for store in stores:
         store.refresh()
-        merged.parts.append(MergedFolder(store.folder, len(store.lines_files()), len(store.results), store.damaged))
+        merged.parts.append(MergedFolder(store.folder, len(store.lines_files()), store.count, store.damaged))
     suite = _plan(stores, chosen=plan, notes=merged.notes)
     copies = _lines(stores, out, merged.notes) | _beside(folders, out)
     try:
@@ -73,8 +74,8 @@ def merge(out: Path, sources: Sequence[Path], *, plan: Path | None = None) -> Me
         raise BenchError(f"{out}: cannot be written ({files.why(error)}); choose another folder") from error
     whole = Store(out)
     whole.refresh()
-    merged.files, merged.results = len(whole.lines_files()), len(whole.results)
-    merged.damaged, merged.twice = whole.damaged, sum(part.results for part in merged.parts) - len(whole.results)
+    merged.files, merged.results = len(whole.lines_files()), whole.count
+    merged.damaged, merged.twice = whole.damaged, sum(part.results for part in merged.parts) - whole.count
     return merged
 
 
@@ -136,6 +137,8 @@ def _narrowed(a: Suite, b: Suite, notes: list[str]) -> Suite:
         notes.append("the folders were run with different --only: the merged folder has the whole plan")
         a = replace(a, only=(), keep=())
     same = a.axis("seed") == b.axis("seed")
+    if a.tune is not None and b.tune is not None:
+        a = replace(a, tune=replace(a.tune, searches=_searches(a.tune, b.tune)))
     # What was decided by a part of the results is not what was decided by all of them.
     return replace(a, budget=a.budget or b.budget, decide=_decide(a, b) if same else None, decisions=())
 
@@ -147,6 +150,16 @@ def _decide(a: Suite, b: Suite) -> Decide | None:
     cells = dict.fromkeys([*a.decide.more, *b.decide.more])
     more = {cell: max(a.decide.more.get(cell, 0), b.decide.more.get(cell, 0)) for cell in cells}
     return replace(a.decide, more=more, why="")
+
+
+def _searches(a: Tune, b: Tune) -> tuple[SearchState, ...]:
+    """The searches of both; of one that both have, that which is at its end, else the one that has come further."""
+    found = {state.cell: state for state in a.searches}
+    for state in b.searches:
+        known = found.get(state.cell)
+        if known is None or (known.chosen is None, -len(known.attempts)) > (state.chosen is None, -len(state.attempts)):
+            found[state.cell] = state
+    return tuple(found.values())
 
 
 def _joined(a: Suite, b: Suite, notes: list[str], *, places: tuple[str, str]) -> Suite:
@@ -169,6 +182,8 @@ def _joined(a: Suite, b: Suite, notes: list[str], *, places: tuple[str, str]) ->
 def _settings(a: Suite, b: Suite) -> list[str]:
     """The settings in which two plans differ, apart from the values of axes."""
     plain = [suite_to_json(suite) | {"axes": [axis.name for axis in suite.axes]} for suite in (a, b)]
+    if a.tune != b.tune:  # what they search, not what they have found
+        return ["tune: other settings, or searched in another way"]
     first, second = ({key: canonical_json(part) for key, part in each.items() if key not in FREE} for each in plain)
     return [f"{key}: {_shown(own)} against {_shown(second[key])}" for key, own in first.items() if own != second[key]]
 
@@ -229,7 +244,8 @@ def _copy(source: Path, target: Path, *, out: Path) -> bool:
 
 def _doctors(stores: Sequence[Store], out: Path) -> None:
     """What `bench doctor` found on the machines that results are from; the newest of each environment."""
-    machines = {doctor.machine_id(result.environment) for store in stores for result in store.results}
+    results = (result for store in stores for result in (*store.results, *store.searches))
+    machines = {doctor.machine_id(result.environment) for result in results}
     known = {each.environment_id: each for each in doctor.stored(out)}
     found = (each for store in stores for each in doctor.stored(store.folder))
     newest = {each.environment_id: each for each in sorted(found, key=lambda each: each.finished_at)}

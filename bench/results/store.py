@@ -26,11 +26,16 @@ MOST_SUITE_BYTES = 64 << 20
 
 
 class Store:
-    """The folder of one suite's results. `refresh` reads what is new since the last time."""
+    """The folder of one suite's results. `refresh` reads what is new since the last time.
+
+    `results` are those of trials; those of trainings that only serve a search are in `searches`, so that none of them
+    is ever taken for a replicate.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.results: list[Result] = []
+        self.searches: list[Result] = []
         self._damaged: dict[tuple[Path, str], int] = {}
         self._read: dict[Path, int] = {}
         self._seen: set[tuple[str, str, str]] = set()
@@ -45,13 +50,15 @@ class Store:
         if not self.results:
             why = instead_of(self.folder)
             why = why or "no results there (no trials/*.jsonl); run the suite first, or give results/NAME"
+            if self.searches:
+                why = "only a search lies there, no training at the settings that it chose: bench run makes these"
             if self.damaged:
                 why = "no result there can be read (damaged, or a link, which is not followed): see bench check"
             raise BenchError(f"{self.folder}: {why}")
         return new
 
     def refresh(self) -> list[Result]:
-        """Read what was written since; returns the new results. BenchError: a file is of a newer bench."""
+        """Read what was written since; returns the new results of trials. BenchError: a file is of a newer bench."""
         new: list[Result] = []
         with _no_collection():
             for path in sorted(self.trials_folder.glob("*.jsonl")):
@@ -59,8 +66,15 @@ class Store:
                     new += self._refresh_file(path)
                 else:  # a link is not followed, a pipe would be waited for
                     self._damaged[path, "whole"] = 1
-        self.results += new
-        return new
+        own = [result for result in new if result.trial.search is None]
+        self.searches += [result for result in new if result.trial.search is not None]
+        self.results += own
+        return own
+
+    @property
+    def count(self) -> int:
+        """The number of all results."""
+        return len(self.results) + len(self.searches)
 
     def lines_files(self) -> list[Path]:
         """The files of results; not links, not pipes."""

@@ -28,6 +28,7 @@ from bench.base.records import (
     Json,
     MeasureSettings,
     Result,
+    SearchRole,
     SeedSettings,
     TrainSettings,
     Trial,
@@ -128,6 +129,7 @@ def read_trial(value: Json) -> Trial:
         train=_once(TrainSettings, value.get("train", {})),
         measure=_once(MeasureSettings, value.get("measure", {})),
         seeds=_once(SeedSettings, value.get("seeds", {})),
+        search=_once(SearchRole, value["search"]) if "search" in value else None,
     )
 
 

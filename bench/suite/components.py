@@ -121,9 +121,13 @@ def _charge(spec: str, error: str, *, written: str | None) -> str:
     return f"{written or own}: {published(error.removeprefix(f'{own}: '))}"
 
 
-def _default(setting: Setting) -> str:
-    """Canonical text of a default in its declared type: `0` of a float setting is `0.0`, as a suite's value is."""
+def default_of(setting: Setting) -> Json:
+    """A default in its declared type: `0` of a float setting is `0.0`, as a suite's value is."""
     try:
-        return canonical_json(setting.kind.check(setting.default, ()))
+        return setting.kind.check(setting.default, ())
     except Mistake:
-        return canonical_json(setting.default)
+        return setting.default
+
+
+def _default(setting: Setting) -> str:
+    return canonical_json(default_of(setting))

@@ -4,17 +4,19 @@ from dataclasses import fields
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, get_type_hints
 
-from annotated_types import Ge, Le, Lt, MinLen
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from annotated_types import Ge, Gt, Le, Lt, MinLen
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model
 
 from bench.base.records import SEED_LIMIT, MeasureSettings, SeedSettings, TrainSettings, settings_by_name
 from bench.suite.mistakes import inline
 from bench.suite.plan import FEWEST_SEEDS, MOST_SEEDS, WITHIN
+from bench.suite.tune import TRIALS, VALIDATION, Sampler
 
 SinkName = Literal["tensorboard", "mlflow"]  # tools that trials can be logged to; each is the name of its package
 BY_CLASS = ("f1", "precision", "recall")  # metrics of one class of a data set
 LIMIT_TRIALS = 1_000_000
 MOST_MOST_SEEDS = 1000
+MOST_TRIED = 10_000
 SECTIONS = {"train": TrainSettings, "measure": MeasureSettings, "seed": SeedSettings}
 # Every setting by its dotted name, with its type.
 SETTINGS: dict[str, Any] = {
@@ -110,6 +112,13 @@ class _Match(Table):
     device: str | Annotated[list[str], MinLen(1)] | None = None
 
 
+class _Set(Table):
+    """Settings by their dotted names, those of [train], [measure], [seed], and of a model (`mlp.hidden`)."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
+    __pydantic_extra__: dict[str, JsonValue] = Field(init=False)
+
+
 def _dotted(name: str, base: type[Table], *, single: bool, many: bool) -> Any:
     """`base` with every setting of SECTIONS by its dotted name: one value, a list of them, or either."""
     own: dict[str, Any] = {}
@@ -136,7 +145,7 @@ if TYPE_CHECKING:  # what a type checker can know of models that are made from t
 else:
     Grid = _dotted("Grid", _Grid, single=False, many=True)
     Match = _dotted("Match", _Match, single=True, many=True)
-    Set = _dotted("Set", Table, single=True, many=False)
+    Set = _dotted("Set", _Set, single=True, many=False)
     Train = _section("train", "How every trial trains.")
     Measure = _section("measure", "How every trial is measured.")
     SeedTable = _section("seed", "Seeds of single sources of chance; what is left out follows the seed of the trial.")
@@ -161,6 +170,40 @@ class Decide(Table):
         Le(MOST_MOST_SEEDS),
         Field(description="No model gets more seeds, the grid's among them."),
     ] = MOST_SEEDS
+
+
+class ValueRange(Table):
+    """What lies between two numbers, both included; `log`: by factors."""
+
+    low: int | float
+    high: int | float
+    log: bool = False
+
+
+Searched = Annotated[
+    Annotated[list[JsonValue], MinLen(1)] | ValueRange,
+    Field(
+        description="The values to try: a list, or { low = 1e-3, high = 1.0, log = true }.",
+        json_schema_extra=_words("a list of values, or { low = 1e-3, high = 1.0, log = true }", ""),
+    ),
+]
+
+
+class Tune(Table):
+    """Each model at its best, at equal cost: settings are tried on a validation part of the training set, then each
+    model is trained with all seeds at those that won. A key is a setting of [train] or of a model (`mlp.hidden`)."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
+    __pydantic_extra__: dict[str, Searched] = Field(init=False)
+
+    trials: Annotated[int, Ge(1), Le(MOST_TRIED), Field(description="Settings tried for each model.")] = TRIALS
+    validation: Annotated[
+        float, Gt(0), Lt(1), Field(description="Share of the training set that they are chosen by.")
+    ] = VALIDATION
+    seeds: Annotated[int, Ge(1), Le(MOST_MOST_SEEDS), Field(description="Trainings of each setting.")] = 1
+    sampler: Sampler = "tpe"
+    stop_early: Annotated[bool, Field(description="Give up settings that are clearly behind.")] = True
+    seconds: Annotated[float, Ge(0), Field(description="Of training for each model, instead of trials.")] = 0.0
 
 
 class PublishedFigure(Table):
@@ -200,7 +243,11 @@ class Document(Table):
     measure: Measure | None = None
     seed: SeedTable | None = None
     decide: Decide | None = None
+    tune: Tune | None = None
     report: Report | None = None
+
+
+TUNE_KEYS = frozenset(Tune.model_fields)  # what else stands in [tune] is a setting to search
 
 
 @cache

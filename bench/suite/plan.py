@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import product
+from itertools import chain, product
 from typing import Annotated, Any, Literal, TypeAlias
 
 from annotated_types import Ge, Gt, Lt
@@ -12,6 +12,7 @@ from annotated_types import Ge, Gt, Lt
 from bench.base.records import SEED_LIMIT, Component, Json, MeasureSettings, SeedSettings, TrainSettings, Trial
 from bench.errors import BenchError
 from bench.suite.mistakes import shorten
+from bench.suite.tune import Tune
 
 TIME = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
 UNITS_SECONDS = (3600.0, 60.0, 1.0)
@@ -71,10 +72,19 @@ class Rule:
 
 @dataclass(frozen=True)
 class Override:
-    """Where `rule` matches a combination of the grid, the settings `set` (dotted names) replace its own."""
+    """Where `rule` matches a combination of the grid, the settings `set` (dotted names) replace its own. Of a model's
+    setting (`mlp.hidden`) None stands for its default."""
 
     rule: Rule
     set: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class DefaultCell:
+    """The trials of a cell at its default settings; `place`: of its model, on the axis."""
+
+    place: int
+    trials: list[Trial]
 
 
 @dataclass(frozen=True)
@@ -149,6 +159,7 @@ class Suite:
     budget: Budget | None = field(default=None, compare=False)
     decide: Decide | None = field(default=None, compare=False)
     decisions: tuple[Decision, ...] = field(default=(), compare=False)  # of a run that chose its seeds
+    tune: Tune | None = None
     plugins_written: tuple[str, ...] = ()
     # Of the command line, so that it can be shown: what they change stands in the axes and settings above.
     sets: tuple[str, ...] = field(default=(), compare=False)
@@ -171,6 +182,8 @@ class Suite:
 
     def count(self) -> int:
         """Exact number of trials; without expanding anything where no rule and no shard leaves trials out."""
+        if self.tune is not None:
+            return sum(1 for _ in self.trials())
         if self.decide is not None and self.decide.more:
             return replace(self, decide=None).count() + sum(self.decide.more.values())
         if not (self.exclude or self.override or self.keep or self.shard):
@@ -183,23 +196,55 @@ class Suite:
         return len(seeds) * sum(1 for _ in one_seed.trials())
 
     def trials(self) -> Iterator[Trial]:
-        """The trials, lazily and each once: round by seed, so that drift is no difference between models."""
-        plan = _Expansion(self)
+        """The trials, lazily and each once: round by seed, so that drift is no difference between models. With [tune]
+        each is at the settings that were chosen for its cell, as if an override had set them; where its search is not
+        at its end, at the default settings."""
+        found = self._of_the_grid(_Expansion(self))
+        if self.tune is not None:
+            found = _once(map(self.tune.tuner(), found))
+        yield from found
+        more = self.decide.more if self.decide is not None else {}
+        for number in range(1, 1 + max(more.values(), default=0)):
+            yield from (trial for trial in self.further_trials(number) if more.get(trial.cell_id, 0) >= number)
+
+    def before_tuning(self) -> "Suite":
+        """The suite at its default settings: without [tune]."""
+        return replace(self, tune=None)
+
+    def trainings(self) -> Iterator[Trial]:
+        """Every trial that a run trains: `trials`, and with [tune] those at the default settings too, seed by seed."""
+        if self.tune is None:
+            yield from self.trials()
+            return
+        both = _once(chain(self.trials(), replace(self.before_tuning(), decide=None).trials()))
+        places = {seed: place for place, seed in enumerate(self.axis("seed").values)}
+        yield from sorted(both, key=lambda trial: places.get(trial.seed, len(places)))
+
+    def default_cells(self) -> dict[str, DefaultCell]:
+        """The cells at their default settings, by their ids, in the order of the plan. Each is searched for by
+        itself."""
+        expansion = _Expansion(self)
+        found: dict[str, DefaultCell] = {}
+        for trial in self._of_the_grid(expansion):
+            cell = found.setdefault(trial.cell_id, DefaultCell(expansion.model_places[trial.cell_id], []))
+            cell.trials.append(trial)
+        return found
+
+    def _of_the_grid(self, plan: "_Expansion") -> Iterator[Trial]:
+        """The trials of the grid's seeds, at the default settings."""
         keep = shard_filter(self.shard, cells_differ=self._seed_matters()) if self.shard else iter
         # Overrides can make two combinations one trial. Trials of two seeds never are.
         once = _once if self.override else iter
         for place, seed in enumerate(self.axis("seed").values):
             yield from keep(once(plan.of_seed(place, seed)))
-        more = self.decide.more if self.decide is not None else {}
-        for number in range(1, 1 + max(more.values(), default=0)):
-            yield from (trial for trial in self.further_trials(number) if more.get(trial.cell_id, 0) >= number)
 
     def further_trials(self, number: int) -> Iterator[Trial]:
         """The trials of the seed `number` places after the largest of the grid, which no rule asks for; of every cell
         of the grid that none of its own seeds alone makes. None where there is no such seed any more."""
         seeds = self.axis("seed").values
         if (seed := max(seeds) + number) < SEED_LIMIT:
-            yield from _once(_Expansion(self).of_seed(len(seeds) + number - 1, seed))
+            found = _Expansion(self).of_seed(len(seeds) + number - 1, seed)
+            yield from _once(found if self.tune is None else map(self.tune.tuner(), found))
 
     def _seed_matters(self) -> bool:
         rules = (*self.exclude, *(override.rule for override in self.override))
@@ -221,6 +266,8 @@ class _Expansion:
         self._exclude = [(self._test(rule), rule) for rule in suite.exclude]
         self._override = [self._test(override.rule) for override in suite.override]
         self._cache: dict[tuple[tuple[int, ...], tuple[int, ...]], Settings] = {}
+        self._models: dict[tuple[int, tuple[int, ...]], Component] = {}
+        self.model_places: dict[str, int] = {}  # cell_id -> place of its model on the axis, of a suite with [tune]
 
     def _test(self, rule: Rule) -> list[tuple[int, frozenset[int]]]:
         """The rule's axes as positions in a combination; the seed's is the last."""
@@ -229,7 +276,7 @@ class _Expansion:
 
     def of_seed(self, place: int, seed: int) -> Iterator[Trial]:
         """The trials of one seed, in the order of the plan."""
-        datasets, batch_sizes, devices, models, *_ = self._values
+        datasets, batch_sizes, devices, _, *_ = self._values
         exclude, override, keep = self._exclude, self._override, self._suite.keep
         early = [test for test, rule in exclude if not rule.late]
         late = [(test, rule) for test, rule in exclude if rule.late]
@@ -243,7 +290,7 @@ class _Expansion:
             train, measure, seeds = self._cache.get((inner[4:], matched)) or self._settings(inner[4:], matched)
             trial = Trial(
                 datasets[inner[0]],
-                models[inner[3]],
+                self._models.get((inner[3], matched)) or self._model(inner[3], matched),
                 seed,
                 batch_sizes[inner[1]],
                 devices[inner[2]],
@@ -254,7 +301,20 @@ class _Expansion:
             if late and any(all(at[a] in places for a, places in test) and rule.holds(trial) for test, rule in late):
                 continue
             if all(rule.holds(trial) for rule in keep):
+                if self._suite.tune is not None:
+                    self.model_places.setdefault(trial.cell_id, inner[3])
                 yield trial
+
+    def _model(self, place: int, matched: tuple[int, ...]) -> Component:
+        """The model at a place of its axis, with the settings that overrides give it."""
+        model: Component = self._values[INNER.index("model")][place]
+        for later in (self._suite.override[index].set for index in matched):
+            own = {key[len(model.name) + 1 :]: value for key, value in later.items() if is_of(model.name, key)}
+            if own:
+                kept = {name: value for name, value in ({**model.settings, **own}).items() if value is not None}
+                model = replace(model, settings=kept)
+        self._models[place, matched] = model
+        return model
 
     def _settings(self, dotted: tuple[int, ...], matched: tuple[int, ...]) -> Settings:
         values = {name: axis[i] for name, axis, i in zip(self._names[4:], self._values[4:], dotted, strict=True)}
@@ -267,6 +327,11 @@ class _Expansion:
             replace(self._suite.seeds, **_section(values, "seed")),
         )
         return found
+
+
+def is_of(model: str, key: str) -> bool:
+    """Whether a dotted key names a setting of a model: `mlp.hidden` of mlp."""
+    return key.rpartition(".")[0] == model
 
 
 def _once(trials: Iterator[Trial]) -> Iterator[Trial]:

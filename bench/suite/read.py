@@ -19,6 +19,7 @@ from bench.suite.set_option import apply_sets, flatten, published_set
 from bench.suite.setting_types import mistakes, positive_zero
 from bench.suite.toml_text import load_tables
 from bench.suite.toml_text import too_large as large_integers
+from bench.suite.tune_checks import check_tune, unknown_keys
 
 AXES = ("dataset", "model", "seed", "batch_size", "device")
 MOST_LINES = 20
@@ -45,6 +46,7 @@ class SuiteFile:
     measure: Mapping[str, Json] = field(default_factory=dict)
     seed: Mapping[str, Json] = field(default_factory=dict)
     decide: Mapping[str, Json] | None = None
+    tune: Mapping[str, Json] | None = None
     baseline: str = ""
     sinks: tuple[str, ...] = ()
     weights: bool = False
@@ -102,9 +104,9 @@ def read_suite(path: Path, *, sets: Sequence[str] = (), plugins: Sequence[str] =
             given.append(_plugin(text, beside=Path(), key=()))
         except Mistake as error:
             raise BenchError(f"--plugin {show(text)}: {error.text}") from None
-    large = [*large_integers(tables)]
-    found += large
-    document, gone = _checked(tables, found, large=[each.key for each in large])
+    early = [*large_integers(tables), *unknown_keys(tables)]
+    found += early
+    document, gone = _checked(tables, found, early=[each.key for each in early])
     if document is None:
         raise Refused(path, origins, in_order(found, tables), None)
     report, written, own = document.pop("report", {}), document.pop("plugins", []), []
@@ -114,7 +116,7 @@ def read_suite(path: Path, *, sets: Sequence[str] = (), plugins: Sequence[str] =
             f"{show(document['name'])} is a device on Windows, where the folder of its results could not be copied to"
         )
         more.append(Mistake(("name",), f"{what}; choose another name"))
-    more += [*too_large, *_check_durations(document), *_check_rules(document)]
+    more += [*too_large, *_check_durations(document), *_check_rules(document), *check_tune(document)]
     if ("grid", "model") not in gone:
         more += _check_baseline(report, document["grid"]["model"])
     more += _check_published(report.get("published", []))
@@ -173,17 +175,17 @@ def _line(path: Path, origins: Mapping[Key, str], found: Mistake) -> str:
 
 
 def _checked(
-    tables: dict[str, Any], found: Found, *, large: Sequence[Key]
+    tables: dict[str, Any], found: Found, *, early: Sequence[Key]
 ) -> tuple[dict[str, Any] | None, frozenset[Key]]:
     """What is right of the tables, in its declared types, with the defaults of the grid filled in, and what was left
     out of them; None where too little is right. What is wrong goes into `found`."""
-    left, gone = _right(tables, large) if large else (tables, frozenset())
+    left, gone = _right(tables, early) if early else (tables, frozenset())
     try:
         document = Document.model_validate(left)
     except ValidationError as error:
         wrong = [*as_written(mistakes(error, left, document_schema()), gone)]
         found += wrong
-        left, gone = _right(tables, [*large, *(each.key for each in wrong)])
+        left, gone = _right(tables, [*early, *(each.key for each in wrong)])
         try:
             document = Document.model_validate(left)
         except ValidationError:

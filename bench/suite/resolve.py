@@ -19,12 +19,14 @@ from bench.base.records import (
 )
 from bench.errors import BenchError, nearest
 from bench.suite.catalogue import Catalogue
-from bench.suite.components import Builder, ResolvedComponent
+from bench.suite.components import Builder, ResolvedComponent, default_of
 from bench.suite.document import BY_CLASS, LISTS
 from bench.suite.mistakes import Found, Key, Mistake, published_path, show
 from bench.suite.only_option import apply_only
 from bench.suite.plan import Axis, Decide, Override, Published, Rule, Suite, check_shard
 from bench.suite.read import Refused, SuiteFile, as_written, in_order, read_suite
+from bench.suite.tune import Tune
+from bench.suite.tune_resolve import known_setting, resolve_tune
 
 _COMPONENTS = ("dataset", "model")
 _TIMEOUT = "measure.timeout_seconds"
@@ -103,16 +105,18 @@ class _Resolver:
         self._base = {name: list(value) if isinstance(value, tuple) else value for name, value in base.items()}
         self._axes = {name: self._values(name, values) for name, values in file.grid.items()}
         keep: list[Rule] = []
+        models = list(self._built.get("model", []))
         if not self._found:
             # Values that --only does not ask for go first: rules are places on what is left.
             keep = apply_only(self._axes, only, base=self._base, later=self._later)
             for name, items in self._built.items():
                 self._built[name] = [item for item in items if item.component in self._axes[name]]
+        tune = self._tune(models)
         excludes, overrides, published = tuple(self._excludes()), tuple(self._overrides()), tuple(self._published())
         if self._found:
             raise Refused(file.path, file.sets, in_order(self._found, file.tables), None)
         built = [item for items in self._built.values() for item in items]
-        models = {model.name for model in self._axes["model"]}
+        names = {model.name for model in self._axes["model"]}
         return Suite(
             name=file.name,
             title=file.title,
@@ -123,11 +127,12 @@ class _Resolver:
             exclude=excludes,
             override=overrides,
             keep=tuple(keep),
-            baseline=file.baseline if file.baseline in models else "",
+            baseline=file.baseline if file.baseline in names else "",
             sinks=file.sinks,
             published=published,
             weights=file.weights,
             decide=None if file.decide is None else Decide(**file.decide),
+            tune=tune,
             only=tuple(only),
             source=published_path(file.path),
             plugins=file.plugins,
@@ -137,6 +142,15 @@ class _Resolver:
             locations={f"{it.component.canonical}|{key}": str(path) for it in built for key, path in it.files.items()},
             unknown=self._builder.unknown,
         )
+
+    def _tune(self, models: Sequence[ResolvedComponent]) -> Tune | None:
+        """What is searched; `models`: those of the grid before --only. A mistake is noted."""
+        found = None
+        if self._file.tune is not None and ("grid", "model") not in self._file.gone:
+            kept = [models.index(item) for item in self._built.get("model", [])]
+            with self._found.noting():
+                found = resolve_tune(self._file.tune, self._catalogue, models=models, kept=kept)
+        return found
 
     def _values(self, name: str, values: Sequence[Json]) -> Sequence[Any]:
         key: Key = ("grid", name)
@@ -174,8 +188,23 @@ class _Resolver:
         """The overrides. `where` matches the grid before any override, so their order matters only for `set`."""
         for index, override in enumerate(self._file.override):
             rule = self._rule(override["where"], key=("override", index, "where"))
+            settings: dict[str, Json] = {}
+            for name, value in override["set"].items():
+                with self._found.noting():
+                    settings[name] = value if name in self._base else self._of_model(name, value, index=index)
             if rule is not None:
-                yield Override(rule, dict(override["set"]))
+                yield Override(rule, settings)
+
+    def _of_model(self, name: str, value: Json, *, index: int) -> Json:
+        """A model's setting that an override sets, in its declared type; None where it is the default. Raises
+        Mistake."""
+        model, _, setting = name.rpartition(".")
+        if model not in self._catalogue.models:
+            return value  # charged to a plugin that failed
+        key: Key = ("override", index, "set", name)
+        about = known_setting(model, setting, self._catalogue, key)
+        checked = about.kind.check(value, key)
+        return None if canonical_json(checked) == canonical_json(default_of(about)) else checked
 
     def _excludes(self) -> Iterable[Rule]:
         """The exclusions. They match what a trial would run with, after the overrides."""

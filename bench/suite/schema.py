@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.base import files
-from bench.suite.document import SECTIONS, Document
+from bench.suite.document import SECTIONS, SETTINGS, Document
 
 PATH = Path(__file__).resolve().parents[2] / "suites" / "suite.schema.json"
 _DROPPED = ("expected", "title")  # words for refusals; and titles that pydantic makes of the names
@@ -26,8 +26,20 @@ def suite_schema() -> dict[str, Any]:
             table = {"type": "object", "properties": inner, "additionalProperties": False}
             # `seed` is an axis of its own too.
             own[section] = own[section] | {"anyOf": [*own[section]["anyOf"], table]} if section in own else table
+    _add_settings_of_models(definitions)
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Suite of bench"}
     return head | {key: value for key, value in schema.items() if key != "title"}
+
+
+def _add_settings_of_models(definitions: dict[str, Any]) -> None:
+    """MODEL.SETTING is a key of what overrides set and of [tune]; any other one that is not known is a mistake."""
+    definitions["Searched"] = definitions["Tune"].pop("additionalProperties")
+    reference = {"$ref": "#/$defs/Searched"}
+    kinds = {"Set": definitions["Set"].pop("additionalProperties"), "Tune": reference}
+    for name, kind in kinds.items():
+        definitions[name] |= {"patternProperties": {r".\..": kind}, "additionalProperties": False}
+    settings = [key for key in SETTINGS if key.startswith("train.")]
+    definitions["Tune"]["properties"] |= dict.fromkeys(settings, reference)
 
 
 def _clean(value: Any, *, names: bool = False) -> Any:

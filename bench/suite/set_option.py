@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError
-from bench.suite.document import SECTIONS, SETTINGS
+from bench.suite.document import SECTIONS, SETTINGS, TUNE_KEYS
 from bench.suite.mistakes import Key, Mistake, key_text, published_path, shorten, show
 from bench.suite.toml_text import TOO_LONG, parse, too_large, whole_range
 
@@ -26,6 +26,7 @@ def flatten(tables: dict[str, Any]) -> Iterator[Mistake]:
     for index, table in enumerate(_list(tables.get("override"))):
         for part in ("where", "set"):
             yield from _flatten(table.get(part) if isinstance(table, dict) else None, ("override", index, part))
+    yield from _flatten_tune(tables.get("tune"))
     report = tables.get("report")
     for index, table in enumerate(_list(report.get("published")) if isinstance(report, dict) else []):
         where = table.get("where") if isinstance(table, dict) else None
@@ -54,6 +55,20 @@ def _flatten(table: object, key: Key) -> Iterator[Mistake]:
                 table[dotted] = inner[name]
 
 
+def _flatten_tune(tune: object) -> Iterator[Mistake]:
+    """Write `train.learning_rate = …` of [tune], or `mlp.hidden = …`, as one dotted key, in place."""
+    if not isinstance(tune, dict):
+        return
+    for section, inner in list(tune.items()):
+        if isinstance(inner, dict) and "." not in section and section not in TUNE_KEYS:
+            tune.pop(section)
+            for name, value in inner.items():
+                dotted = f"{section}.{name}"
+                if dotted in tune:
+                    yield Mistake(("tune", dotted), "given twice, as a dotted key and in a table; keep one")
+                tune[dotted] = value
+
+
 def apply_sets(tables: dict[str, Any], sets: Sequence[str]) -> dict[Key, str]:
     """Put each KEY=VALUE into the (flattened) tables, in place; gives the place of each. Raises BenchError."""
     origins: dict[Key, str] = {}
@@ -80,8 +95,8 @@ def parse_set(text: str) -> tuple[tuple[str, ...], Any]:
     if not equals or not _KEY.fullmatch(name):
         raise BenchError(f"{origin}: expected KEY=VALUE with a dotted key, as in --set train.epochs=2")
     parts = tuple(name.split("."))
-    if parts[0] == "grid" and len(parts) == 3:
-        parts = ("grid", f"{parts[1]}.{parts[2]}")
+    if parts[0] in ("grid", "tune") and len(parts) == 3:
+        parts = (parts[0], f"{parts[1]}.{parts[2]}")
     if _BARE_WORD.fullmatch(value) and value not in ("true", "false", "nan", "inf"):
         return parts, value
     tables: dict[str, Any] = {}

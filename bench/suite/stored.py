@@ -25,7 +25,8 @@ from bench.base.records import (
 from bench.errors import BenchError
 from bench.suite.document import LIMIT_TRIALS, SETTINGS, BatchSize, Seed, SeedRange, Source, SuiteName
 from bench.suite.mistakes import shorten
-from bench.suite.plan import Axis, Budget, Decide, Decision, Override, Published, Rule, Suite, check_shard
+from bench.suite.plan import Axis, Budget, Decide, Decision, Override, Published, Rule, Suite, check_shard, is_of
+from bench.suite.tune import Tune
 
 SCHEMA = 1
 # The types of the values of axes; the first ones are in every suite, in this order.
@@ -54,6 +55,7 @@ class _Suite(BaseModel):
     budget: Budget | None = None  # of the run; a suite without one has no such key
     decide: Decide | None = None
     decisions: tuple[Decision, ...] = ()
+    tune: Tune | None = None
     axes: tuple[_Axis, ...]
     train: TrainSettings
     measure: MeasureSettings
@@ -84,6 +86,7 @@ def suite_to_json(suite: Suite) -> dict[str, Json]:
         "budget": suite.budget and asdict(suite.budget),
         "decide": suite.decide and asdict(suite.decide),
         "decisions": [asdict(each) for each in suite.decisions],
+        "tune": suite.tune and asdict(suite.tune),
         "published": [asdict(each) | {"rule": _rule_json(each.rule)} for each in suite.published],
         "weights": suite.weights,
         "seeds": non_defaults(suite.seeds),
@@ -125,7 +128,10 @@ def _suite(stored: _Suite) -> Suite:
     for figure in stored.published:
         TypeAdapter(Source).validate_python(figure.source)
     own = {name: getattr(stored, name) for name in _Suite.model_fields}
-    own |= {"axes": axes, "override": tuple(map(_checked, stored.override)), "shard": check_shard(stored.shard)}
+    models = axes[list(AXES).index("model")].values
+    override = tuple(_checked(each, {model.name for model in models}) for each in stored.override)
+    _check_tune(stored.tune, len(models))
+    own |= {"axes": axes, "override": override, "shard": check_shard(stored.shard)}
     return Suite(**own, plugins_written=stored.plugins)
 
 
@@ -143,10 +149,30 @@ def _adapter(name: str) -> TypeAdapter[Any]:
     return TypeAdapter(several, config=_Suite.model_config)
 
 
-def _checked(override: Override) -> Override:
-    if unknown := set(override.set) - set(SETTINGS):
+def _checked(override: Override, models: Iterable[str]) -> Override:
+    of_models = {key for key in override.set if any(is_of(model, key) for model in models)} - set(SETTINGS)
+    if unknown := set(override.set) - set(SETTINGS) - of_models:
         raise ValueError(f"an override of no setting, {min(unknown)}")
-    return replace(override, set={key: _values(key, [value])[0] for key, value in override.set.items()})
+    typed = {key: _values(key, [value])[0] for key, value in override.set.items() if key not in of_models}
+    return replace(override, set={key: typed.get(key, value) for key, value in override.set.items()})
+
+
+def _check_tune(tune: Tune | None, models: int) -> None:
+    if tune is None:
+        return
+    keys = {each.key for each in tune.ranges}
+    if unknown := {key for key in keys if key.startswith("train.")} - set(SETTINGS):
+        raise ValueError(f"a search for no setting, {min(unknown)}")
+    if max((place for each in tune.ranges for place in each.models), default=0) >= models:
+        raise ValueError("a search beyond the axis model")
+    for state in tune.searches:
+        if state.chosen is not None and state.chosen >= max(1, len(state.attempts)):
+            raise ValueError("a choice of nothing that was tried")
+        for key, value in (item for each in state.attempts for item in each.settings.items()):
+            if key not in keys:
+                raise ValueError("a search that tried what it does not search")
+            if key in SETTINGS:
+                _values(key, [value])
 
 
 def _check_axes(axes: Sequence[Axis]) -> None:
