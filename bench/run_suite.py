@@ -43,7 +43,7 @@ def _run_on_cluster(options: Options, *, voice: Voice, meanwhile: Callable[[], N
                 plan = planned_and_said(prepared, voice, first=wrapped(prepared.cluster.text()))
                 if any(wants_checkpoints(planned.trial) for planned in plan.to_run):
                     voice.say("ray: no checkpoints on a cluster; a trial that is cut off starts from its beginning")
-                if plan.to_run:
+                if plan.has_work:
                     meanwhile()
                 runner = ClusterRunner(prepared, voice)
                 try:

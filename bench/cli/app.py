@@ -31,6 +31,7 @@ from bench.cli.report import report
 from bench.cli.run import run
 from bench.cli.status import status
 from bench.cli.streams import open_streams
+from bench.cli.tune import tune
 from bench.errors import EXIT_OK, EXIT_SIGINT, EXIT_USAGE, BenchError
 
 app = typer.Typer(
@@ -49,6 +50,7 @@ app = typer.Typer(
 )
 app.command(no_args_is_help=True)(run)
 app.command(no_args_is_help=True)(report)
+app.command(no_args_is_help=True)(tune)
 app.command(no_args_is_help=True)(compare)
 app.command(no_args_is_help=True)(duel)
 app.command(no_args_is_help=True)(gate)

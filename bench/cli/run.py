@@ -12,8 +12,10 @@ from bench.cli import options as opt
 from bench.errors import EXIT_OK
 
 if TYPE_CHECKING:
+    from bench.execute.plan import Plan
     from bench.execute.prepare import Prepared
     from bench.execute.run import Ran
+    from bench.suite.plan import Suite
 
 DRY_RUN_TRIALS = 50
 
@@ -151,8 +153,9 @@ def _show(prepared: "Prepared") -> int:
     from bench.execute.progress import describe_trial, varying
     from bench.present.format import printable
 
-    suite, plan = prepared.suite, prepared.plan()
-    for line in head(suite, plan, catalogue=prepared.catalogue, results=prepared.store.results):
+    plan = prepared.plan()
+    suite, store = prepared.suite, prepared.store
+    for line in head(suite, plan, catalogue=prepared.catalogue, results=store.results, searches=store.searches):
         print(line)
     for axis in suite.axes:
         shown = ", ".join(itertools.islice(axis.labels, 8)) if len(axis) <= 8 else _ends(axis.labels)
@@ -160,7 +163,9 @@ def _show(prepared: "Prepared") -> int:
     axes = varying(suite)
     states = {planned.trial.trial_id: "train" for planned in plan.to_run}
     states |= {planned.trial.trial_id: "fail" for planned in plan.settled}
-    for trial in itertools.islice(suite.trials(), DRY_RUN_TRIALS):
+    if suite.tune is not None:
+        _show_search(suite, plan)
+    for trial in itertools.islice(suite.trainings(), DRY_RUN_TRIALS):
         available = prepared.catalogue.device(trial.device).available
         state = states.get(trial.trial_id, "there") if available else "skip"
         print(f"  {trial.trial_id}  {state:5}  {describe_trial(trial, axes)}")
@@ -169,6 +174,20 @@ def _show(prepared: "Prepared") -> int:
     if suite.decide is not None:
         _show_further(prepared)
     return EXIT_OK
+
+
+def _show_search(suite: "Suite", plan: "Plan") -> None:
+    """Print what is searched, and the trainings of it that can begin."""
+    from bench.execute.progress import describe_trial, varying
+    from bench.planning.search_text import range_text
+    from bench.present.format import printable
+
+    assert suite.tune is not None
+    for each in suite.tune.ranges:
+        print(f"  {printable(range_text(each))}")
+    axes = varying(suite)
+    for planned in plan.search[:DRY_RUN_TRIALS]:
+        print(f"  {planned.trial.trial_id}  search  {describe_trial(planned.trial, axes)}")
 
 
 def _show_further(prepared: "Prepared") -> None:

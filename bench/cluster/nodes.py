@@ -261,7 +261,7 @@ class Cluster:
 class ClusterPrepared(Prepared):
     """A suite resolved for a cluster."""
 
-    cluster: Cluster
+    cluster: Cluster = field(kw_only=True)
 
     def identifier(self) -> ClusterIdentifier:
         return ClusterIdentifier(
@@ -285,6 +285,6 @@ def prepared_on_cluster(options: Options, file: SuiteFile, voice: Voice) -> Iter
         cluster.wait_for_nodes()
         catalogue = joined(Catalogue.from_json(question.answer()), list(cluster.groups))
         found = prepare(options, file, catalogue=catalogue)
-        yield ClusterPrepared(found.suite, found.catalogue, found.store, options, cluster)
+        yield ClusterPrepared(found.suite, found.catalogue, found.store, options, cluster=cluster)
     finally:
         executor.close()

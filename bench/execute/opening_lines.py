@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 from bench.base.records import Result, Trial
 from bench.errors import escaped
 from bench.execute.plan import Plan, estimate_seconds
+from bench.planning.search_text import search_line
 from bench.present.format import plural, printable_line
+from bench.results.searches import searches_of
 from bench.suite.catalogue import Catalogue
 from bench.suite.mistakes import axis_text
 from bench.suite.plan import Decide, Suite
@@ -18,18 +20,32 @@ _GLUE, _SHORT = "\u00a0", 24  # textwrap breaks at no such space
 ORDER = ("model", "dataset", "seed", "batch_size", "device")
 
 
-def head(suite: Suite, plan: Plan, *, catalogue: Catalogue, results: Sequence[Result]) -> list[str]:
-    """The lines, for a terminal of 80 columns."""
+def head(
+    suite: Suite, plan: Plan, *, catalogue: Catalogue, results: Sequence[Result], searches: Sequence[Result] = ()
+) -> list[str]:
+    """The lines, for a terminal of 80 columns. `results`, `searches`: those of a Store."""
     trials = [planned.trial for planned in plan.to_run] or suite.trials()
     lines = [
         title_line(suite),
-        f"{plural(plan.total, 'trial')} = {axes_text(suite)}",
-        *counts(plan),
+        f"{plural(suite.count(), 'trial')} = {axes_text(suite)}",
+        *tune_lines(suite, searches),
+        *(counts(plan) if plan.total else ()),
         *([decide_text(suite, suite.decide)] if suite.decide is not None else []),
         *(f"plugin: {escaped(plugin.error)}" for plugin in catalogue.plugins.values() if plugin.error),
-        machine_text(catalogue, trials) + time_text(plan, results),
+        machine_text(catalogue, trials) + time_text(plan, [*results, *searches]),
     ]
     return [part for line in lines for part in wrapped(line)]
+
+
+def tune_lines(suite: Suite, results: Sequence[Result]) -> list[str]:
+    """What is searched before, and what follows from it; none of a suite without [tune]."""
+    if suite.tune is None:
+        return []
+    found = searches_of(suite, results)
+    lines = [f"  {search_line(suite.tune, found)}"]
+    if not all(search.done for search in found):
+        lines.append("  then each trial at the settings that won, and at the default settings beside it")
+    return lines
 
 
 def decide_text(suite: Suite, decide: Decide) -> str:
@@ -86,9 +102,10 @@ def machine_text(catalogue: Catalogue, trials: Iterable[Trial]) -> str:
 
 def time_text(plan: Plan, results: Sequence[Result]) -> str:
     """` · about 15 s`, `4 min`, `2.5 h`, from what such trials took before; empty where there is nothing to train."""
-    if not plan.to_run:
+    if not plan.has_work:
         return ""
-    seconds = estimate_seconds(plan.to_run, results)
+    ahead = [planned.trial for planned in (*plan.search, *plan.to_run)]
+    seconds = estimate_seconds([*ahead, *plan.later], results)
     if not seconds:
         return " · time not known yet"
     if seconds < 90:

@@ -34,6 +34,8 @@ class Plan:
 
     to_run: list[Planned] = field(default_factory=list)
     settled: list[Planned] = field(default_factory=list)  # skipped or failed before they start
+    search: list[Planned] = field(default_factory=list)  # trainings of searches that can begin; what is to run follows
+    later: list[Trial] = field(default_factory=list)  # trainings like those that follow from a search, for their time
     there: int = 0
     total: int = 0
     skip_reasons: Counter[str] = field(default_factory=Counter)
@@ -42,6 +44,11 @@ class Plan:
     elsewhere: int = 0  # trials with results of other environments only
     environments: set[str] = field(default_factory=set)  # of all trials, there or not
     codes: set[str] = field(default_factory=set)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether something is going to be trained."""
+        return bool(self.to_run or self.search)
 
 
 class Identifier:
@@ -159,7 +166,7 @@ def _explain(
         plan.elsewhere += 1
 
 
-def estimate_seconds(to_run: Sequence[Planned], results: Sequence[Result]) -> float | None:
+def estimate_seconds(to_run: Sequence[Trial], results: Sequence[Result]) -> float | None:
     """Returns how long the trials will take, from what the same cell, else the same model and data, took before.
 
     None where nothing like one of them has run here.
@@ -172,11 +179,11 @@ def estimate_seconds(to_run: Sequence[Planned], results: Sequence[Result]) -> fl
             by_cell.setdefault(result.trial.cell_id, []).append(seconds)
             by_kind.setdefault(_kind(result.trial), []).append(seconds)
     total, cells = 0.0, set[str]()
-    for planned in to_run:
-        if planned.trial.together and planned.trial.cell_id in cells:
+    for trial in to_run:
+        if trial.together and trial.cell_id in cells:
             continue  # its process is counted already
-        cells.add(planned.trial.cell_id)
-        seen = by_cell.get(planned.trial.cell_id) or by_kind.get(_kind(planned.trial))
+        cells.add(trial.cell_id)
+        seen = by_cell.get(trial.cell_id) or by_kind.get(_kind(trial))
         if not seen:
             return None
         total += sum(seen) / len(seen)

@@ -23,6 +23,7 @@ from bench.suite.stored import suite_from_json
 
 if TYPE_CHECKING:
     from bench.results.decisions import Rounds
+    from bench.tune.search import Searches
 
 NOT_BY_SHARDS = (
     "--shard: models that lie in two shards cannot be compared while they run, so that nothing is decided; leave it "
@@ -51,6 +52,7 @@ class Options:
     budget: str | None = None
     wait_quiet: str | None = None  # at most so long
     until_decided: bool | None = None  # None: where the suite has [decide]
+    search_only: bool = False  # of a suite with [tune]
 
 
 @dataclass(slots=True)
@@ -61,20 +63,51 @@ class Prepared:
     catalogue: Catalogue
     store: Store
     options: Options
+    searches: "Searches | None" = None  # of a suite with [tune], as far as its results go
 
     def plan(self) -> Plan:
         """Returns what is to run now; reads results that others have written meanwhile. Where seeds go on until it is
-        decided, the rounds that have begun are in it, and the next one."""
+        decided, the rounds that have begun are in it, and the next one. Of a suite with [tune] its searches come first,
+        as far as they can go on now."""
         self.store.refresh()
-        if self.suite.decide is not None:
+        if self.suite.tune is None:
+            return self.plan_trainings()
+        from bench.execute.searching import ahead_of, searches_as_known  # optuna, numpy
+
+        identifier = self.identifier()
+        self.searches = searches_as_known(
+            self.suite,
+            identifier,
+            results=self.store.searches,
+            fresh=self.options.fresh,
+            retry=parse_retry(self.options.retry),
+        )
+        search = [identifier.planned(trial) for trial in self.searches.next()]
+        self.take_up_searches()
+        plan = self.plan_trainings()
+        plan.search, plan.later = search, ahead_of(self.searches, after=not self.options.search_only)
+        plan.environments |= {planned.environment_id for planned in search}
+        plan.codes |= {planned.code_id for planned in search}
+        return plan
+
+    def plan_trainings(self) -> Plan:
+        """The same without the searches: of what they have chosen by now."""
+        searching = self.searches is not None and not self.searches.ended
+        if self.suite.decide is not None and not searching:
             self.rounds()
         return make_plan(
-            self.suite.trials(),
+            () if self.options.search_only else self.suite.trainings(),
             self.identifier(),
             results=self.store.results,
             fresh=self.options.fresh,
             retry=parse_retry(self.options.retry),
         )
+
+    def take_up_searches(self) -> None:
+        """Says in the suite what its searches have tried and chosen."""
+        assert self.suite.tune is not None
+        assert self.searches is not None
+        self.suite = replace(self.suite, tune=replace(self.suite.tune, searches=self.searches.states()))
 
     def rounds(self) -> "Rounds":
         """Returns the rounds of seeds as far as the results go, the next one begun, and takes them up in the suite."""
@@ -181,6 +214,8 @@ def _with_choice_of(stored: Suite, suite: Suite) -> Suite:
     """The suite with what the run that stored its plan last says of its seeds: a suite file does not say it."""
     same = list(stored.axis("seed").values) == list(suite.axis("seed").values)
     decide = stored.decide if same else suite.decide
+    if suite.tune is not None and suite.tune == stored.tune:
+        suite = replace(suite, tune=stored.tune)
     return replace(suite, budget=stored.budget, decide=decide, decisions=stored.decisions)
 
 
@@ -188,7 +223,7 @@ def of_the_plan(results: Sequence[Result], suite: Suite | None) -> tuple[list[Re
     """Returns the results of planned trials, and how many others lie in the folder."""
     if suite is None:
         return list(results), 0
-    wanted = {trial.trial_id for trial in suite.trials()}
+    wanted = {trial.trial_id for trial in suite.trainings()}
     planned = [result for result in results if result.trial_id in wanted]
     return planned, len(results) - len(planned)
 

@@ -12,6 +12,7 @@ from bench.base.records import Json, Result, Trial
 from bench.errors import numberless, one_line
 from bench.present.format import printable, printable_lines
 from bench.present.names import short_names
+from bench.results.searches import ACCURACY, GIVEN_UP, behind_text
 from bench.suite.mistakes import setting_text
 from bench.suite.plan import Suite, label
 
@@ -23,8 +24,9 @@ REDRAW_SECONDS = 0.5  # between two redraws where several trials have something 
 
 
 def varying(suite: Suite) -> tuple[str, ...]:
-    """Dotted names of the settings in which trials of the suite differ."""
-    return tuple(axis.name for axis in suite.axes if "." in axis.name and len(axis) > 1)
+    """Dotted names of the settings in which trials of the suite differ; those of [train] that it searches too."""
+    searched = () if suite.tune is None else (each.key for each in suite.tune.ranges if each.of_train)
+    return (*(axis.name for axis in suite.axes if "." in axis.name and len(axis) > 1), *searched)
 
 
 def describe_trial(trial: Trial, axes: Sequence[str] = (), *, short: Mapping[str, str] = NOTHING) -> str:
@@ -88,10 +90,15 @@ class Voice:
 
 
 def describe_ending(result: Result) -> str:
-    """`accuracy 0.978 in 0.9 s`, `R² 0.412 in 0.9 s`, or the status with its reason."""
+    """`accuracy 0.978 in 0.9 s`, `R² 0.412 in 0.9 s`, or the status with its reason; of a search's training what it
+    reached there."""
     if result.status != "ok":
         return f"{result.status}: {printable(result.reason)}"
     main, seconds = main_metric(result.metrics), result.metrics.get("total_seconds")
+    if result.trial.search is not None:
+        found = result.metrics[ACCURACY]
+        text = f"given up: {behind_text(result)}" if GIVEN_UP in result.metrics else f"validation accuracy {found:.3f}"
+        return f"{text}, in {seconds:.1f} s"
     reached = result.metrics.get(main.name)
     return f"{main.title} {'undefined' if reached is None else f'{reached:.3f}'} in {seconds:.1f} s"
 

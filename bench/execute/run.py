@@ -27,14 +27,18 @@ from bench.execute.jobs import (
     tidy,
 )
 from bench.execute.lock import MeasureLock
-from bench.execute.opening_lines import head, wrapped
+from bench.execute.opening_lines import counts, head, wrapped
 from bench.execute.plan import Identifier, Plan, Planned, parse_retry
 from bench.execute.prepare import Options, Prepared, find_data_root, prepare, read
 from bench.execute.progress import Voice, describe_trial, varying
 from bench.execute.quiet import wait_until_quiet
 from bench.execute.signals import Stopped, signals_raise
+from bench.planning.search_text import chosen_line
+from bench.results.searches import searches_of
 from bench.results.store import Store, Writer, cannot_write, newest
 from bench.results.validate import NOTES, SAID, read_answers
+from bench.suite.catalogue import Catalogue
+from bench.suite.components import default_of
 from bench.suite.plan import Suite, parse_time
 from bench.suite.read import SuiteFile
 from bench.suite.stored import suite_to_json
@@ -49,6 +53,12 @@ class Ran:
     exit_code: int
     trained: int
     plugin_errors: tuple[str, ...]
+    catalogue: Catalogue
+
+    def default_of(self, axis: str, name: str, setting: str) -> Json:
+        """A setting of a model or a data set where nobody sets it; None where it is not known."""
+        found = (self.catalogue.datasets if axis == "dataset" else self.catalogue.models).get(name)
+        return None if found is None or setting not in found.settings else default_of(found.settings[setting])
 
 
 def run_here(options: Options, executor: Executor, *, voice: Voice, meanwhile: Callable[[], None]) -> Ran:
@@ -69,17 +79,17 @@ def run_here(options: Options, executor: Executor, *, voice: Voice, meanwhile: C
             prepared = prepare(options, file)
             plan = planned_and_said(prepared, voice)
             runner = Runner(prepared, executor, voice)
-            if plan.to_run and not alone:
+            if plan.has_work and not alone:
                 if not lock.try_acquire():
                     lock.say_who_holds(voice)
                     runner.status_file.waits(plan)
                     lock.acquire()
                     began = time.monotonic()  # of a budget: what was waited is not spent
                 plan = prepared.plan()
-            if plan.to_run and options.wait_quiet is not None:
+            if plan.has_work and options.wait_quiet is not None:
                 runner.wait_until_quiet(plan, most_seconds=parse_time(options.wait_quiet, option="--wait-quiet"))
                 began = time.monotonic()
-            if plan.to_run:
+            if plan.has_work:
                 meanwhile()
             trained = runner.run_all(plan, began=began)
         finally:
@@ -101,9 +111,10 @@ def read_writable(options: Options) -> SuiteFile:
 def planned_and_said(prepared: Prepared, voice: Voice, *, first: Iterable[str] = ()) -> Plan:
     """Makes the plan, stores it beside the results, and tells it: the lines `first`, then its own."""
     plan = prepared.plan()
-    if plan.total:  # a shard without a trial leaves what is stored as it is
+    if plan.total or plan.search:  # a shard without a trial leaves what is stored as it is
         prepared.store.save_suite(suite_to_json(prepared.suite))
-    own = head(prepared.suite, plan, catalogue=prepared.catalogue, results=prepared.store.results)
+    store = prepared.store
+    own = head(prepared.suite, plan, catalogue=prepared.catalogue, results=store.results, searches=store.searches)
     for line in (*first, *own):
         voice.say(line)
     return plan
@@ -118,10 +129,13 @@ def ran_of(prepared: Prepared, trained: int) -> Ran:
     fine = {"ok", "skipped", *((None, "interrupted") if prepared.suite.budget else ())}
     prepared.store.refresh()
     found, identifier = newest(prepared.store.results), prepared.identifier()
-    there = (found.get(identifier.planned(trial).key) for trial in prepared.suite.trials())
+    trials = () if prepared.options.search_only else prepared.suite.trainings()
+    there = (found.get(identifier.planned(trial).key) for trial in trials)
     whole = all((None if result is None else result.status) in fine for result in there)
+    if prepared.searches is not None and not prepared.suite.budget:
+        whole = whole and prepared.searches.ended
     errors = tuple(told.error for told in prepared.catalogue.plugins.values() if told.error)
-    return Ran(prepared.suite, prepared.store, EXIT_OK if whole else EXIT_TRIALS, trained, errors)
+    return Ran(prepared.suite, prepared.store, EXIT_OK if whole else EXIT_TRIALS, trained, errors, prepared.catalogue)
 
 
 class Runner:
@@ -158,9 +172,66 @@ class Runner:
         self.identifier = self.prepared.identifier()
 
     def run_all(self, plan: Plan, *, began: float) -> int:
-        """Run the plan in its order, or as its budget chooses, or until it is decided.
+        """Run the searches, then the plan in its order, or as its budget chooses, or until it is decided.
 
         `began`: time.monotonic() when its time began."""
+        if not plan.search:
+            return self._run_trainings(plan, began=began)
+        assert self.prepared.searches is not None
+        trained = self._search(plan, began=began)
+        if self.prepared.options.search_only or not self.prepared.searches.ended:
+            return trained
+        after = self.prepared.plan_trainings()
+        for line in counts(after):
+            self.voice.say("\n".join(wrapped(line)))
+        self.prepared.store.save_suite(suite_to_json(self.prepared.suite))
+        return trained + self._run_trainings(after, began=began)
+
+    def _search(self, plan: Plan, *, began: float) -> int:
+        """Run the searches, to their end or as far as the budget goes. What they have tried by now is stored beside the
+        plan after each batch."""
+        from bench.execute.budget import TimeLimit  # numpy, scipy
+        from bench.execute.searching import Searching
+
+        prepared, budget, limit = self.prepared, self.prepared.suite.budget, None
+        assert prepared.searches is not None
+        if budget is not None:
+            here = [*prepared.store.results, *prepared.store.searches]
+            here = [result for result in here if result.environment_id in plan.environments]
+            limit = TimeLimit(budget, results=here, left_seconds=_left(budget.seconds, began))
+        told: set[str] = set()
+
+        def begins(planned: Sequence[Planned]) -> None:
+            prepared.take_up_searches()
+            if planned or (prepared.searches is not None and prepared.searches.ended):
+                prepared.store.save_suite(suite_to_json(prepared.suite))
+            self._tell_choices(told)
+
+        order = Searching(plan, prepared.searches, planned=self.identifier.planned, begins=begins, limit=limit)
+        with self.writing():
+            self.voice.begin(len(plan.search) + len(plan.later), axes=varying(prepared.suite), names=self._names())
+            self.status_file.begins(plan)
+            trained = self.train(order)
+        if limit is not None and not prepared.searches.ended:
+            spent = limit.spent(time.monotonic() - began, why="time", open_pairs=0)
+            prepared.suite = replace(prepared.suite, budget=spent)
+            prepared.store.save_suite(suite_to_json(prepared.suite))
+            self.voice.say("the budget ended in the middle of the search; the same command goes on from there")
+        return trained
+
+    def _tell_choices(self, told: set[str]) -> None:
+        """Say what each search has chosen, once it has; `told`: the cells of which it was said."""
+        self.prepared.store.refresh()
+        for search in searches_of(self.prepared.suite, self.prepared.store.searches):
+            if search.done and search.default.cell_id not in told:
+                told.add(search.default.cell_id)
+                self.voice.say("\n".join(wrapped(chosen_line(self.prepared.suite, search))))
+
+    def _names(self) -> list[str]:
+        """Of data sets and models, for the bar."""
+        return [*self.prepared.suite.axis("dataset").labels, *self.prepared.suite.axis("model").labels]
+
+    def _run_trainings(self, plan: Plan, *, began: float) -> int:
         suite, store, budget = self.prepared.suite, self.prepared.store, self.prepared.suite.budget
         if suite.decide is not None:
             return self._run_until_decided(plan, began=began)
@@ -213,8 +284,7 @@ class Runner:
         with self.writing():
             self.settle(plan.settled)
             if plan.to_run:
-                names = [*suite.axis("dataset").labels, *suite.axis("model").labels]
-                self.voice.begin(len(plan.to_run), axes=varying(suite), names=names)
+                self.voice.begin(len(plan.to_run), axes=varying(suite), names=self._names())
                 self.status_file.begins(plan)
             return self.train(order)
 

@@ -94,7 +94,7 @@ def progress_of(suite: Suite, results: Sequence[Result], statuses: Sequence[Stat
     costs, here = Costs(), {environment for status in counting for environment in status.environments}
     costs.add(past_jobs(result for result in results if not here or result.environment_id in here))
     found, left, working = Progress([]), list[Trial](), list[Trial]()
-    for trial in suite.trials():
+    for trial in suite.trainings():
         state = _state(counted.get(trial.trial_id), running=trial.trial_id in running)
         for count in (found.all, found.devices.setdefault(trial.device, TrialCounts())):
             count.trials += 1

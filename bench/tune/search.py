@@ -45,7 +45,7 @@ class CellSearch:
 
     def __init__(self, tune: Tune, cell: DefaultCell, *, seed: int) -> None:
         """`seed`: of the sampler, the same for each search of a suite."""
-        self.tune, self.default = tune, cell.trials[0]
+        self.tune, self.cell, self.default = tune, cell, cell.trials[0]
         self.ranges = tune.of_model(cell.place)
         self.seeds = seeds_of(cell.trials, tune.seeds)
         first = {each.key: each.of(self.default) for each in self.ranges}

@@ -91,6 +91,8 @@ REFUSED = [
     ("lr-find mine.toml --from 1 --to 0.1", r"--from 1 --to 0.1: needs two rates above 0, the first below the second"),
     ("lr-find mine.toml --steps 3", r"--steps 3: needs 10 to 100000"),
     ("plan mine.toml --no-pilot --price gpu=1", r"--price gpu=1: no device 'gpu' \(there are: "),
+    ("tune mine.toml", r"mine.toml: it has no \[tune\], so there is nothing to search; docs/tuning.md shows one"),
+    ("tune mine.toml --set tune.trials=4", r"mine.toml: tune: nothing to search: add settings, as in"),
     ("status mine.toml", r"\S+: no run has planned anything there .*"),
     ("status none --watch 0", r"--watch 0: expected seconds"),
     ("inspect dataset digit", r"unknown data set 'digit'; did you mean digits\?"),
@@ -128,5 +130,5 @@ def test_every_command_has_a_mistake_here() -> None:
 
     registered = [info.name or info.callback.__name__ for info in app.registered_commands if info.callback]
     registered += [str(info.name) for info in app.registered_groups]
-    assert len(registered) == 21
+    assert len(registered) == 22
     assert set(registered) - {words.partition(" ")[0] for words, _ in REFUSED} == set()

@@ -174,7 +174,7 @@ class Played:
         store = Store(self.folder / "x")
         store.refresh()
         options = Options(Path("x.toml"), executor="ray", place=self.place)
-        return ClusterPrepared(suite, catalogue, store, options, self.cluster)
+        return ClusterPrepared(suite, catalogue, store, options, cluster=self.cluster)
 
     def run(self, order: Callable[[ClusterPrepared, Plan], Order] = lambda _, plan: Order(plan)) -> dict[str, Result]:
         """Model, and seed where there are several → its result."""

@@ -98,7 +98,7 @@ def test_the_time_of_a_cell_is_counted_once() -> None:
         Result(each.trial, each.trial.trial_id, "run", "environment", "code", "ok", metrics={"total_seconds": 5.0})
         for each in before
     ]
-    assert estimate_seconds([planned("a", seed) for seed in range(9)], results) == 5.0
+    assert estimate_seconds([planned("a", seed).trial for seed in range(9)], results) == 5.0
 
 
 def test_scratch_is_gone_whatever_happens() -> None:

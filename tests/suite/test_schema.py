@@ -37,7 +37,8 @@ def test_a_grid_takes_the_seed_as_an_axis_and_as_a_table_of_seeds() -> None:
 def test_it_holds_nothing_but_schema() -> None:
     schema = suite_schema()
     assert set(schema["properties"]) == {
-        "name", "title", "plugins", "grid", "exclude", "override", "train", "measure", "seed", "decide", "tune", "report",
+        "name", "title", "plugins", "grid", "exclude", "override", "train", "measure", "seed", "decide", "tune",
+        "report",
     }  # fmt: skip
     assert schema["required"] == ["name", "grid"]
     assert schema["additionalProperties"] is False

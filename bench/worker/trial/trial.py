@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import nn
 
+from bench.errors import BenchError
 from bench.worker.common import checked
 from bench.worker.common.failures import Diverged, classify, readable_traceback
 from bench.worker.common.inputs import WroteLate
@@ -33,6 +34,7 @@ from bench.worker.trial.data import TrialData, load
 from bench.worker.trial.learner_state import Generators, LearnerState
 from bench.worker.trial.range_test import RangeTest
 from bench.worker.trial.run import TrainingRun, TrialRun, not_finite
+from bench.worker.trial.rungs import Rungs
 
 
 def run(
@@ -43,7 +45,8 @@ def run(
     `started_ns`: perf_counter_ns then. `measured` is called when nothing will be timed any more.
     """
     outcome = TrialOutcome()
-    run_class: type[TrialRun] = AllSeedsRun if request.trial.train.engine == "vectorized" else SingleRun
+    own: type[TrialRun] = SingleRun if request.trial.search is None else SearchRun
+    run_class = AllSeedsRun if request.trial.train.engine == "vectorized" else own
     alone = Turns(timing_seconds=request.trial.measure.timing_seconds)
     turns = SharedTurns(channel, timing_seconds=alone.timing_seconds) if request.mates else alone
     if request.next_is_due:
@@ -157,8 +160,7 @@ class SingleRun(TrainingRun):
 
         loop = self.training_loop(learner.step, data.source, steps_per_block=per_block, on_epoch=on_epoch)
         loop.log.alone_seconds = self.alone_seconds
-        if self.stopping is not None:
-            loop.is_over = lambda: self.stopping is not None and self.stopping.is_over
+        loop.is_over = self._is_over
         checkpoints = self.checkpoints = self._checkpoints(learner, data.source, loop.log)
         if checkpoints.are_there:  # else no pause, so that it measures as a trial without checkpoints
             self.peaks.pause()
@@ -169,6 +171,10 @@ class SingleRun(TrainingRun):
         checkpoints.after_training()
         self.go_on_for_timing(lambda: self._step_of_another(data.source), loop)
         return loop.log
+
+    def _is_over(self) -> bool:
+        """Whether training ends before its last epoch."""
+        return self.stopping is not None and self.stopping.is_over
 
     def _step_of_another(self, source: Source) -> Step:
         learner = self.setup.learner()
@@ -239,3 +245,47 @@ class SingleRun(TrainingRun):
             before=self.before,
             data=data,
         )
+
+
+class SearchRun(SingleRun):
+    """A training that only serves a search: judged on its validation part after each epoch, given up where it is
+    behind. The test set is not looked at, nothing is timed, and no file of arrays is written.
+
+    Metrics: `validation_accuracy`, `validation_loss` and `train_loss` after the last epoch, or the best one where early
+    stopping took it; `epochs_trained`; `given_up_epoch`. Samples: `rung_accuracy`.
+    """
+
+    rungs: Rungs
+
+    def _is_over(self) -> bool:
+        return self.rungs.given_up or super()._is_over()
+
+    def _train(self, learner: Learner, data: TrialData, *, step_seconds: float) -> FitLog:
+        assert self.trial.search is not None
+        self.rungs = Rungs(self.trial.search, self.train, self.setup.steps_per_epoch)
+        return super()._train(learner, data, step_seconds=step_seconds)
+
+    def _evaluate(self, learner: Learner, data: TrialData, entry: EpochLog) -> None:
+        if data.validation is None:
+            what = f"tune.validation leaves nothing of {data.train_size:,} training samples to choose by; raise it"
+            raise BenchError(what)
+        found = {"validation": self._evaluation(learner.model, data.validation)}
+        if why := not_finite(found, epoch=entry.epoch):
+            raise Diverged(why)
+        self.add_to_curves(self.curves, found, epoch=entry.epoch, loss=entry.loss, schedule=learner.schedule)
+        learner.schedule.after_epoch(validation_loss=found["validation"].loss)
+        if self.stopping is not None:
+            self.stopping.after_epoch(entry.epoch, validation_loss=found["validation"].loss)
+        self.rungs.after_epoch(entry.epoch, accuracy=found["validation"].accuracy)
+
+    def _finish(self, model: nn.Module, data: TrialData, log: FitLog) -> None:
+        epoch, given_up = len(log.epochs), self.rungs.given_up
+        at = self.stopping.best_epoch if self.stopping is not None and not given_up else epoch
+        names = ("validation_accuracy", "validation_loss", "train_loss")
+        self.outcome.metrics |= {name: self.curves[name][at - 1] for name in names}
+        self.outcome.metrics |= {"epochs_trained": epoch, "given_up_epoch": epoch if given_up else None}
+        self.outcome.samples["rung_accuracy"] = self.rungs.reached
+        if data.checksums() != self.checksums:  # torch does not count every write
+            raise WroteLate
+        if not self.request.next_is_due:
+            self.measured()
