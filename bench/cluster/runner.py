@@ -80,7 +80,7 @@ class ClusterRunner(Runner):
         self.told: set[str] = set()
 
     def train(self, order: Order) -> int:
-        self.order = order
+        self.order, before = order, self.started
         try:
             while self._draw() or self.flying:
                 if self.cluster.refresh():
@@ -94,7 +94,7 @@ class ClusterRunner(Runner):
                     self._store_all(flight, Ending(None, "interrupted", f"the run was stopped by {signal}"))
             self._cancel()
             raise
-        return self.started
+        return self.started - before
 
     def _draw(self) -> bool:
         """Take groups from the order: those that are looked at, or where jobs are chosen by results, one a node at

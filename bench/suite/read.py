@@ -116,7 +116,12 @@ def read_suite(path: Path, *, sets: Sequence[str] = (), plugins: Sequence[str] =
             f"{show(document['name'])} is a device on Windows, where the folder of its results could not be copied to"
         )
         more.append(Mistake(("name",), f"{what}; choose another name"))
-    more += [*too_large, *_check_durations(document), *_check_rules(document), *check_tune(document)]
+    more += [
+        *too_large,
+        *_check_durations(document),
+        *_check_rules(document),
+        *check_tune(document, written=tables.get("tune")),
+    ]
     if ("grid", "model") not in gone:
         more += _check_baseline(report, document["grid"]["model"])
     more += _check_published(report.get("published", []))

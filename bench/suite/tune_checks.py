@@ -62,13 +62,14 @@ def _searchable() -> list[str]:
     return [key.partition(".")[2] for key in SETTINGS if key.startswith("train.")]
 
 
-def check_tune(document: Mapping[str, Any]) -> Iterator[Mistake]:
-    """The mistakes of [tune] that need no catalogue: what is searched, and how."""
+def check_tune(document: Mapping[str, Any], *, written: object) -> Iterator[Mistake]:
+    """The mistakes of [tune] that need no catalogue: what is searched, and how. `written`: the table as it stands in
+    the file, where what is wrong has not been left out."""
     tune = document.get("tune")
     if tune is None:
         return
     searched = {key: value for key, value in tune.items() if key not in TUNE_KEYS}
-    if not searched:
+    if isinstance(written, dict) and set(written) <= TUNE_KEYS:
         text = 'nothing to search: add settings, as in "train.learning_rate" = { low = 1e-3, high = 1.0, log = true }'
         yield Mistake(("tune",), text)
     if tune.get("seconds") and "trials" in tune:

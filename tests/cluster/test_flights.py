@@ -24,10 +24,12 @@ from bench.execute.plan import Plan
 from bench.execute.prepare import Options
 from bench.execute.progress import Voice
 from bench.execute.signals import Stopped
+from bench.results.searches import searches_of
 from bench.results.store import Store
 from bench.suite.catalogue import Catalogue, ComponentInfo, DeviceInfo
 from bench.suite.plan import Axis, Budget, Decide, Suite
 from bench.suite.stored import suite_from_json
+from bench.suite.tune import Range, Tune
 
 OK = Ending({"status": "ok", "metrics": {"test_accuracy": 0.5, "total_seconds": 1.0}})
 Words = list[Any]
@@ -398,6 +400,36 @@ def test_seeds_go_on_until_it_is_decided_a_round_on_the_nodes_at_a_time(played: 
     assert seeds == {"a": 7, "b": 7, "c": played.ray.handed.count("abc")}
     stored = suite_from_json(Store(played.folder / "x").load_suite())
     assert (stored.decide, stored.decisions) == (prepared.suite.decide, prepared.suite.decisions)
+
+
+def test_searches_run_on_the_nodes_and_are_counted_also_where_a_worker_is_lost(played: Played) -> None:
+    def act(names: tuple[str, ...], node: str) -> Words:
+        number = len(played.ray.handed)
+        if number == 7:
+            return lost(names, node)
+        search = {"validation_accuracy": 1 / number, "epochs_trained": 10, "total_seconds": 2.0}
+        own = {"test_accuracy": 0.5, "total_seconds": 1.0} if len(names) > 1 else search
+        return [*begun(node), ended(names, {name: Ending({"status": "ok", "metrics": own}) for name in names})]
+
+    played.ray.acts = [act] * 40
+    prepared = played.prepared()
+    rates = Range("train.learning_rate", low=0.01, high=1.0, log=True)
+    prepared.suite = replace(prepared.suite, tune=Tune((rates,), trials=5))
+    runner = ClusterRunner(prepared, played.voice)
+    trained = runner.run_all(prepared.plan(), began=0.0)
+    assert trained == 3 * 5 + 3
+    store = Store(played.folder / "x")
+    store.refresh()
+    searches = searches_of(prepared.suite, store.searches)
+    assert [len(search.tried) for search in searches] == [5, 5, 5]
+    assert [search.seconds for search in searches] == [10.0] * 3
+    assert sum(search.seconds for search in searches) == sum(e.metrics["total_seconds"] for e in store.searches)
+    assert sorted(played.ray.handed[:16]) == sorted("abc" * 5 + played.ray.handed[6])
+    assert all(search.done for search in searches)
+    again = suite_from_json(store.load_suite())
+    assert again.tune is not None
+    assert prepared.suite.tune is not None
+    assert again.tune.searches == prepared.suite.tune.searches
 
 
 def test_a_stopped_run_stores_every_trial_of_what_is_under_way(played: Played, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,19 +5,18 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
-from bench.base.records import RUNGS, Component, Json, Result, TrainSettings, Trial
+from bench.base.records import RUNGS, Component, Json, Result, Status, TrainSettings, Trial
 from bench.results.searches import searches_of
-from bench.suite.plan import Suite
+from bench.suite.plan import Axis, Suite
 from bench.suite.tune import Range, Tune
 from bench.tune.sampler import BATCH
 from bench.tune.search import Searches
-from tests.factory import Plan, result_of
 
 RATE = Range("train.learning_rate", low=1e-3, high=1.0, log=True)
 HIDDEN = Range("mlp.hidden", low=8, high=256, log=True, whole=True, models=(0,), default=100)
@@ -33,8 +32,19 @@ def planted(trial: Trial) -> float:
 
 def suite(*models: str, **tune: Any) -> Suite:
     ranges = tune.pop("ranges", (RATE, HIDDEN))
-    components = [Component(name) for name in models or ("mlp",)]
-    return replace(Plan(models=components, seeds=(3, 4)), tune=Tune(ranges, **tune))
+    grid: dict[str, Sequence[Any]] = {
+        "dataset": [Component("digits")],
+        "model": [Component(name) for name in models or ("mlp",)],
+        "seed": (3, 4),
+        "batch_size": [64],
+        "device": ["cpu"],
+    }
+    return Suite("mine", "mine", tuple(Axis(*each) for each in grid.items()), tune=Tune(ranges, **tune))
+
+
+def ended(trial: Trial, status: Status = "ok", **own: Any) -> Result:
+    reason = "" if status == "ok" else "it did not work"
+    return Result(trial, trial.trial_id, "run", "0" * 16, "0" * 16, status, reason, **own)
 
 
 @dataclass
@@ -67,7 +77,7 @@ class Trainer:
         assert trial.search is not None
         final, rungs, below = self.accuracy(trial), [], dict(trial.search.give_up)
         if math.isnan(final):
-            return result_of(trial, status="diverged", reason="the loss is not finite", metrics={})
+            return ended(trial, "diverged", metrics={"total_seconds": 0.5})
         for share in RUNGS:
             rungs.append(final * share)
             if rungs[-1] < below.get(share, 0.0):
@@ -76,7 +86,7 @@ class Trainer:
         else:
             metrics = {"validation_accuracy": final, "epochs_trained": 10}
         took = self.seconds * metrics["epochs_trained"] / 10
-        return result_of(trial, metrics={**metrics, "total_seconds": took}, samples={"rung_accuracy": rungs})
+        return ended(trial, metrics={**metrics, "total_seconds": took}, samples={"rung_accuracy": rungs})
 
 
 def choices(of: Suite, searches: Searches) -> list[tuple[Mapping[str, Json], ...]]:
@@ -258,7 +268,7 @@ def test_settings_that_are_skipped_end_the_search_without_a_choice() -> None:
     of = suite(trials=8)
     searches = Searches(of, lambda _: None)
     wanted = searches.next()
-    searches.tell([result_of(trial, status="skipped", reason="no such data", metrics={}) for trial in wanted])
+    searches.tell([ended(trial, "skipped") for trial in wanted])
     assert searches.next() == []
     assert searches.ended
     (search,) = searches_of(told(of, Trainer(), searches), [])

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from bench.base.records import Component, MeasureSettings, SeedSettings, TrainSettings, Trial
+from bench.base.records import Component, MeasureSettings, SearchRole, SeedSettings, TrainSettings, Trial
 from bench.registry import MODELS
 from bench.worker.common import discover
 from bench.worker.common.messages import CheckpointPlace, Rates, Request, TrialOutcome
@@ -33,7 +33,8 @@ def run_trial(tmp_path: Path) -> Iterator[Callable[..., TrialOutcome]]:
     """`run_trial("mlp", train={...}, measure={...}, ...)` runs one trial here and gives its outcome.
 
     `others`: seed → artifact of further trials of its cell, in the same process. `checkpoints`: their folder;
-    `channel`: who is told of its progress; `rates`: of a range test, in place of the training.
+    `channel`: who is told of its progress; `rates`: of a range test, in place of the training; `search`: of a training
+    that only serves one.
     """
     discover.load_builtin()
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
@@ -53,6 +54,7 @@ def run_trial(tmp_path: Path) -> Iterator[Callable[..., TrialOutcome]]:
         checkpoints: Path | None = None,
         channel: Silent | None = None,
         rates: Rates | None = None,
+        search: SearchRole | None = None,
     ) -> TrialOutcome:
         asked = Trial(
             dataset=dataset or Component("synthetic", {"train": 320, "test": 100}),
@@ -63,6 +65,7 @@ def run_trial(tmp_path: Path) -> Iterator[Callable[..., TrialOutcome]]:
             train=TrainSettings(**{"epochs": 2, "threads": 1, **(train or {})}),
             measure=MeasureSettings(**{"timing_seconds": 0, **(measure or {})}),
             seeds=SeedSettings(**(seeds or {})),
+            search=search,
         )
 
         def request(seed: int, artifact: Path | None) -> Request:

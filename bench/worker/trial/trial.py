@@ -11,7 +11,6 @@ from typing import Any
 
 from torch import nn
 
-from bench.errors import BenchError
 from bench.worker.common import checked
 from bench.worker.common.failures import Diverged, classify, readable_traceback
 from bench.worker.common.inputs import WroteLate
@@ -266,9 +265,7 @@ class SearchRun(SingleRun):
         return super()._train(learner, data, step_seconds=step_seconds)
 
     def _evaluate(self, learner: Learner, data: TrialData, entry: EpochLog) -> None:
-        if data.validation is None:
-            what = f"tune.validation leaves nothing of {data.train_size:,} training samples to choose by; raise it"
-            raise BenchError(what)
+        assert data.validation is not None  # `prepare` refuses a validation part without a sample
         found = {"validation": self._evaluation(learner.model, data.validation)}
         if why := not_finite(found, epoch=entry.epoch):
             raise Diverged(why)

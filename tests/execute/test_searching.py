@@ -1,0 +1,110 @@
+"""The order of a run while it searches: what can begin, within a budget, and what is still to come."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench.base.records import Component, Result, Trial
+from bench.execute.budget import TimeLimit
+from bench.execute.plan import Plan, Planned
+from bench.execute.searching import Searching, ahead_of
+from bench.suite.plan import Axis, Budget, Suite
+from bench.suite.tune import Range, Tune
+from bench.tune.search import Searches
+
+RATE = Range("train.learning_rate", low=1e-3, high=1.0, log=True)
+
+
+def suite(**tune: Any) -> Suite:
+    values: dict[str, Sequence[Any]] = {
+        "dataset": [Component("digits")],
+        "model": [Component("a"), Component("b")],
+        "seed": range(3),
+        "batch_size": [64],
+        "device": ["cpu"],
+    }
+    return Suite("mine", "mine", tuple(Axis(*each) for each in values.items()), tune=Tune((RATE,), **tune))
+
+
+def planned(trial: Trial) -> Planned:
+    return Planned(trial, "here", "code", {})
+
+
+@dataclass
+class Machine:
+    """Runs the groups of an order on a clock of its own; each training takes 2 s."""
+
+    budget: float | None = None
+    now: float = 3.0
+    results: dict[str, Result] = field(default_factory=dict)
+    begun: list[int] = field(default_factory=list)
+
+    def order(self, of: Suite) -> tuple[Searching, Searches]:
+        searches = Searches(of, lambda trial: self.results.get(trial.trial_id))
+        plan = Plan(search=[planned(trial) for trial in searches.next()])
+        limit = None
+        if self.budget is not None:
+            given = Budget(self.budget)
+            limit = TimeLimit(given, results=self.results.values(), left_seconds=lambda: given.seconds - self.now)
+        begins = lambda ahead: self.begun.append(len(ahead))  # noqa: E731
+        return Searching(plan, searches, planned=planned, begins=begins, limit=limit), searches
+
+    def run(self, of: Suite) -> tuple[Searching, Searches]:
+        order, searches = self.order(of)
+        for group in order.groups():
+            ((each,),) = group
+            self.now += 2.0
+            metrics = {"validation_accuracy": each.trial.train.learning_rate / 2, "total_seconds": 2.0}
+            found = Result(each.trial, each.trial.trial_id, "run", "here", "code", "ok", metrics=metrics)
+            self.results[found.trial_id] = found
+            order.tell([found])
+        return order, searches
+
+
+def test_each_is_a_group_by_itself_and_a_batch_follows_when_all_of_one_are_told() -> None:
+    machine = Machine()
+    order, searches = machine.run(suite(trials=9))
+    assert searches.ended
+    assert len(machine.results) == 18
+    assert machine.begun == [0, 0, 0, 4, 0, 0, 0, 4, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0]
+    assert order.why == ""
+
+
+def test_nothing_of_a_batch_begins_before_the_one_before_is_told() -> None:
+    order, _ = Machine().order(suite(trials=9))
+    flying = list(order.groups())
+    assert [len(group) for group in flying] == [1] * 8
+    assert list(order.groups()) == []
+
+
+def test_a_budget_ends_it_in_the_middle_and_another_run_goes_on_to_the_same_choices() -> None:
+    whole = Machine().run(suite(trials=9))[1].states()
+    machine = Machine(budget=20.0)
+    order, searches = machine.run(suite(trials=9))
+    assert (order.why, searches.ended) == ("time", False)
+    assert 4 <= len(machine.results) <= 8
+    assert machine.now <= 20.0
+    machine.budget, before = None, set(machine.results)
+    _, searches = machine.run(suite(trials=9))
+    assert searches.states() == whole
+    assert len(machine.results) == 18
+    assert before < set(machine.results)
+
+
+def test_what_is_cut_off_is_not_taken_up() -> None:
+    order, searches = Machine().order(suite(trials=4))
+    ((each,),) = next(order.groups())
+    cut = Result(each.trial, each.trial.trial_id, "run", "here", "code", "interrupted", "the budget was spent")
+    order.tell([cut])
+    assert not searches.cells[0].tried[0].results
+
+
+def test_what_is_to_come_is_counted_before_it_is_planned() -> None:
+    _, searches = Machine().order(suite(trials=9))
+    assert len(ahead_of(searches, after=True)) == 2 * (9 - 4) + 2 * 3
+    assert len(ahead_of(searches, after=False)) == 2 * (9 - 4)
+    assert ahead_of(Machine().run(suite(trials=9))[1], after=True) == []
+    _, searches = Machine().order(suite(seconds=10.0))
+    assert len(ahead_of(searches, after=True)) == 2 * 3
