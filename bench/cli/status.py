@@ -13,6 +13,7 @@ from bench.errors import EXIT_OK, BenchError
 if TYPE_CHECKING:
     from bench.base.records import Json
     from bench.planning.progress import Progress, RunState
+    from bench.results.store import Store
     from bench.suite.plan import Suite
 
 SCHEMA = 1  # of what --json prints
@@ -51,12 +52,13 @@ def status(
     while True:
         suite, found = look(store)
         if json_:
-            print(json.dumps(_progress_json(suite, found)), flush=True)
+            print(json.dumps(_progress_json(suite, store, found)), flush=True)
         else:
             sys.stdout.write(CLEAR if pretty and watch is not None else "")
             print(status_text(title_line(suite), found, pretty=pretty), flush=True)
-            if more := to_decide_text(suite):
-                print("\n".join(wrapped(more)), flush=True)
+            for more in (to_decide_text(suite), _search_text(suite, store)):
+                if more:
+                    print("\n".join(wrapped(more)), flush=True)
         if watch is None or not found.alive:
             return EXIT_OK
         time.sleep(watch)
@@ -64,7 +66,28 @@ def status(
             print()
 
 
-def _progress_json(suite: "Suite", found: "Progress") -> "Json":
+def _search_text(suite: "Suite", store: "Store") -> str:
+    """How far the searches are; empty where the suite has none, or they are at their end."""
+    from bench.planning.search_text import search_line
+    from bench.results.searches import searches_of
+
+    found = searches_of(suite, store.searches)
+    if suite.tune is None or all(search.done for search in found):
+        return ""
+    return f"{search_line(suite.tune, found)}; the trials at what it chooses are in no number here"
+
+
+def _search_json(suite: "Suite", store: "Store") -> "Json":
+    from bench.results.searches import searches_of
+
+    found = searches_of(suite, store.searches)
+    tried = sum(each.status != "missing" for search in found for each in search.tried)
+    seconds = round(sum(search.seconds for search in found), 3)
+    ended = sum(search.done for search in found)
+    return {"searches": len(found), "ended": ended, "settings_tried": tried, "seconds": seconds}
+
+
+def _progress_json(suite: "Suite", store: "Store", found: "Progress") -> "Json":
     from bench.planning.progress import count_json
 
     return {
@@ -73,6 +96,7 @@ def _progress_json(suite: "Suite", found: "Progress") -> "Json":
         "runs": [_run_json(run) for run in found.runs],
         "devices": {name: count_json(count) for name, count in found.devices.items()},
         "total": count_json(found.all),
+        "search": None if suite.tune is None else _search_json(suite, store),
         "until_decided": None
         if suite.decide is None
         else {

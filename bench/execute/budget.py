@@ -109,11 +109,15 @@ class Budgeted(Order):
         ladders: dict[object, dict[str, None]] = {}
         ladder = ladder_of(suite)
         wanted = {planned.trial.trial_id for planned in plan.to_run}
-        for trial in suite.trials():
+        ranked = {trial.cell_id for trial in suite.trials()}
+        for (
+            trial
+        ) in suite.trainings():  # those at default settings too, where others were chosen: once, then as it goes
             cell = self._cells.setdefault(trial.cell_id, _Cell())
             cell.there = cell.there or trial.trial_id not in wanted
             cell.planned.append(trial.seed)
-            ladders.setdefault(ladder(trial), {})[trial.cell_id] = None
+            if trial.cell_id in ranked:
+                ladders.setdefault(ladder(trial), {})[trial.cell_id] = None
         self._pairs = pairs_of(map(list, ladders.values()), within=WITHIN)
         for job in jobs(plan.to_run):
             self._cells[job[0].trial.cell_id].jobs.append(job)

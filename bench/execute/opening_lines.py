@@ -104,8 +104,7 @@ def time_text(plan: Plan, results: Sequence[Result]) -> str:
     """` · about 15 s`, `4 min`, `2.5 h`, from what such trials took before; empty where there is nothing to train."""
     if not plan.has_work:
         return ""
-    ahead = [planned.trial for planned in (*plan.search, *plan.to_run)]
-    seconds = estimate_seconds([*ahead, *plan.later], results)
+    seconds = estimate_seconds([*(planned.trial for planned in plan.to_run), *plan.later], results)
     if not seconds:
         return " · time not known yet"
     if seconds < 90:

@@ -92,15 +92,17 @@ def preview(options: Options, *, prices: Sequence[str], pilot: bool | None, voic
     plan, costs = prepared.plan(), Costs()
     priced = read_prices(prices, devices=sorted(prepared.catalogue.devices))
     ahead = jobs(plan.to_run)
-    here = [result for result in prepared.store.results if result.environment_id in plan.environments]
+    stored = [*prepared.store.results, *prepared.store.searches]
+    here = [result for result in stored if result.environment_id in plan.environments]
     earlier = [] if pilot else list(past_jobs(here))
     costs.add(earlier)
+    searching = [[trial] for trial in plan.later]
     unknown = [job for job in ahead if not costs.knows(kind_of(job[0].trial, seeds=len(job)))]
     piloted = None
     if unknown and pilot is not False:
         piloted = _Pilot(prepared, voice).run(unknown, costs)
     trials, there = _counted(prepared, plan)
-    found = estimate([_trials(job) for job in ahead], costs, trials=trials, there=there, prices=priced)
+    found = estimate([*map(_trials, ahead), *searching], costs, trials=trials, there=there, prices=priced)
     return Preview(prepared, plan, found, len(earlier), piloted, further_of(prepared, costs))
 
 
@@ -128,10 +130,11 @@ def _trials(job: Job) -> list[Trial]:
 
 def _counted(prepared: Prepared, plan: Plan) -> tuple[Counter[str], Counter[str]]:
     """Device → trials of the plan, and those that are there."""
-    trials = Counter(trial.device for trial in prepared.suite.trials())
+    trials = Counter(trial.device for trial in prepared.suite.trainings())
     left = Counter(planned.trial.device for planned in [*plan.to_run, *plan.settled])
-    catalogue = prepared.catalogue
-    return trials, Counter({name: trials[name] - left[name] for name in trials if catalogue.device(name).available})
+    known = prepared.catalogue.device
+    there = Counter({name: trials[name] - left[name] for name in trials if known(name).available})
+    return trials + Counter(trial.device for trial in plan.later), there
 
 
 class _Pilot:

@@ -35,7 +35,7 @@ class Plan:
     to_run: list[Planned] = field(default_factory=list)
     settled: list[Planned] = field(default_factory=list)  # skipped or failed before they start
     search: list[Planned] = field(default_factory=list)  # trainings of searches that can begin; what is to run follows
-    later: list[Trial] = field(default_factory=list)  # trainings like those that follow from a search, for their time
+    later: list[Trial] = field(default_factory=list)  # like the trainings of searches, and those that follow from them
     there: int = 0
     total: int = 0
     skip_reasons: Counter[str] = field(default_factory=Counter)

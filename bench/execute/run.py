@@ -191,7 +191,7 @@ class Runner:
         """Run the searches, to their end or as far as the budget goes. What they have tried by now is stored beside the
         plan after each batch."""
         from bench.execute.budget import TimeLimit  # numpy, scipy
-        from bench.execute.searching import Searching
+        from bench.execute.searching import Searching, ahead_of
 
         prepared, budget, limit = self.prepared, self.prepared.suite.budget, None
         assert prepared.searches is not None
@@ -209,7 +209,8 @@ class Runner:
 
         order = Searching(plan, prepared.searches, planned=self.identifier.planned, begins=begins, limit=limit)
         with self.writing():
-            self.voice.begin(len(plan.search) + len(plan.later), axes=varying(prepared.suite), names=self._names())
+            left = len(ahead_of(prepared.searches, after=False))
+            self.voice.begin(left, axes=varying(prepared.suite), names=self._names())
             self.status_file.begins(plan)
             trained = self.train(order)
         if limit is not None and not prepared.searches.ended:

@@ -88,13 +88,13 @@ class Searching(Order):
 
 
 def ahead_of(searches: Searches, *, after: bool) -> list[Trial]:
-    """A training like each that is going to be planned by and by, at the default settings: the rest of each search, as
+    """A training like each that searches that are under way still take, at the default settings: the rest of each, as
     far as a number of settings says it, and `after` it those of its winner."""
     found: list[Trial] = []
     for search in searches.cells:
         if search.wanted:
             tune, default = search.tune, search.default
-            planned = sum(len(each.trials) for each in search.tried)
-            found += [default] * max(0, tune.trials * tune.seeds - planned) * (not tune.seconds)
+            planned = tune.trials * tune.seeds if not tune.seconds else sum(len(each.trials) for each in search.tried)
+            found += [default] * max(0, planned - sum(len(each.results) for each in search.tried))
             found += search.cell.trials * after
     return found

@@ -75,11 +75,19 @@ def look(store: Store) -> tuple[Suite, Progress]:
         raise BenchError(f"{store.folder}: {instead_of(store.folder) or why}")
     store.refresh()
     suite = suite_from_json(stored)
-    return suite, progress_of(suite, store.results, runs, at=now())
+    return suite, progress_of(suite, store.results, runs, at=now(), searches=store.searches)
 
 
-def progress_of(suite: Suite, results: Sequence[Result], statuses: Sequence[Status], *, at: datetime) -> Progress:
-    """How far the runs of `suite` have come. Results count as the runs count them; without a run, every one does."""
+def progress_of(
+    suite: Suite,
+    results: Sequence[Result],
+    statuses: Sequence[Status],
+    *,
+    at: datetime,
+    searches: Sequence[Result] = (),
+) -> Progress:
+    """How far the runs of `suite` have come. Results count as the runs count them; without a run, every one does.
+    `searches`: results of trainings of a search, of which only the age counts here."""
     lives = {status.run_id: status.alive(at=at) for status in statuses}
     counting = [status for status in statuses if lives[status.run_id]] or list(statuses)
     again = {status.run_id: to_repeat(results, status.again) for status in counting}
@@ -103,7 +111,7 @@ def progress_of(suite: Suite, results: Sequence[Result], statuses: Sequence[Stat
             (left if state == "left" else working).append(trial)
     found.runs = [_run(each, working, costs, at=at, alive=lives[each.run_id]) for each in statuses]
     found.last_seconds = min(
-        (age_seconds(each.finished_at, at=at) for each in results if each.finished_at), default=None
+        (age_seconds(each.finished_at, at=at) for each in (*results, *searches) if each.finished_at), default=None
     )
     _times(found, left, working, costs)
     return found

@@ -13,11 +13,35 @@ DefaultOf: TypeAlias = Callable[[str, str, str], Json]
 
 
 def override_blocks(suite: Suite, searches: Iterable[Search], default_of: DefaultOf) -> Iterator[str]:
-    """The blocks, in TOML, in the order of the plan. Where the default won there is none."""
-    for search in searches:
-        if search.chosen is not None and search.tuned.trial_id != search.default.trial_id:
-            where = _table(_where(suite, search, default_of))
-            yield f"[[override]]\nwhere = {where}\nset = {_table(search.chosen.settings)}"
+    """The blocks, in TOML, in the order of the plan. Where the default won there is none.
+
+    A default that is None cannot be written in TOML. Where that would tell two entries of the grid apart, the block of
+    the one matches the other too; then each search has a block, and what matches less comes later, so that it wins.
+    """
+    ended = [search for search in searches if search.chosen is not None]
+    wheres = [_where(suite, search, default_of) for search in ended]
+    blocks = list(zip(ended, wheres, strict=True))
+    if _loose(wheres):
+        blocks.sort(key=lambda block: _given(block[1]))
+    else:
+        blocks = [(search, where) for search, where in blocks if search.tuned.trial_id != search.default.trial_id]
+    for search, where in blocks:
+        written = {axis: _without_none(value) for axis, value in where.items()}
+        assert search.chosen is not None
+        yield f"[[override]]\nwhere = {_table(written)}\nset = {_table(search.chosen.settings)}"
+
+
+def _loose(wheres: Iterable[Mapping[str, Json]]) -> bool:
+    return any(None in value.values() for where in wheres for value in where.values() if isinstance(value, dict))
+
+
+def _given(where: Mapping[str, Json]) -> int:
+    """How many settings of components a rule gives."""
+    return sum(len(_without_none(value)) for value in where.values() if isinstance(value, dict))
+
+
+def _without_none(value: Json) -> Json:
+    return {key: each for key, each in value.items() if each is not None} if isinstance(value, dict) else value
 
 
 def _where(suite: Suite, search: Search, default_of: DefaultOf) -> dict[str, Json]:

@@ -11,10 +11,13 @@ import pytest
 
 from bench.errors import BenchError
 from bench.results.merge import combine
+from bench.results.searches import searches_of
+from bench.suite.catalogue import Catalogue
 from bench.suite.plan import Suite
 from bench.suite.stored import suite_from_json, suite_to_json
 from bench.suite.tune import Attempt, Range, SearchState, Tune
 from bench.suite.tune_grid import combinations
+from bench.tune.overrides import override_blocks
 
 RATE = '"train.learning_rate" = { low = 1e-3, high = 1, log = true }\n'
 
@@ -234,6 +237,39 @@ def test_shards_keep_a_search_whole_and_merge_to_all_of_them(plan: Callable[...,
     other = plan(f"batch_size = [8, 16]\nseed = [0, 1, 2]\n[tune]\ntrials = 3\n{RATE}", shard="1/4")
     with pytest.raises(BenchError, match="tune: other settings, or searched in another way"):
         combine({"a": done[0], "b": other})
+
+
+def test_what_is_printed_plans_the_same_trainings_whatever_the_grid(
+    plan: Callable[..., Suite], catalogue: Catalogue
+) -> None:
+    grid = """[grid]
+dataset = ["digits", { name = "digits", train_limit = 9 }, "mnist"]
+model = ["mlp", { name = "mlp", hidden = 50 }, "linear", { name = "mlp", slope = 0.5 }]
+batch_size = [8, 16]
+seed = [0, 1]
+"train.momentum" = [0.0, 0.9]
+[[override]]
+where = { model = "linear" }
+set = { "train.weight_decay" = 0.1 }
+"""
+    suite = plan(text=f'{grid}[tune]\n{RATE}"mlp.hidden" = {{ low = 8, high = 900 }}\n"train.betas" = [[0.5, 0.9]]\n')
+    states = []
+    for number, (cell, found) in enumerate(suite.default_cells().items()):
+        own = {each.key for each in tuned(suite).of_model(found.place)}
+        every = {"train.learning_rate": 0.001 * (1 + number), "mlp.hidden": 9 + number, "train.betas": [0.5, 0.9]}
+        winner = {key: value for key, value in every.items() if key in own}
+        first = {each.key: each.of(found.trials[0]) for each in tuned(suite).of_model(found.place)}
+        states.append(SearchState(cell, (Attempt(first), Attempt(winner)), min(number % 5, 1)))
+    after = replace(suite, tune=replace(tuned(suite), searches=tuple(states)))
+
+    def default(axis: str, name: str, setting: str) -> object:
+        return (catalogue.datasets if axis == "dataset" else catalogue.models)[name].settings[setting].default
+
+    blocks = list(override_blocks(after, searches_of(after, ()), default))
+    assert len(blocks) == len(states) == 48  # train_limit has no value that says "none": the defaults are written too
+    pasted = plan(text="\n".join([grid, *blocks]))
+    assert [trial.trial_id for trial in pasted.trials()] == [trial.trial_id for trial in after.trials()]
+    assert len({trial.trial_id for trial in after.trials()}) == 96
 
 
 def test_points_of_a_grid_fit_into_the_trials() -> None:

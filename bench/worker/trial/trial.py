@@ -281,6 +281,7 @@ class SearchRun(SingleRun):
         names = ("validation_accuracy", "validation_loss", "train_loss")
         self.outcome.metrics |= {name: self.curves[name][at - 1] for name in names}
         self.outcome.metrics |= {"epochs_trained": epoch, "given_up_epoch": epoch if given_up else None}
+        self.outcome.metrics["fit_seconds"] = log.seconds  # what the next ones are expected to take
         self.outcome.samples["rung_accuracy"] = self.rungs.reached
         if data.checksums() != self.checksums:  # torch does not count every write
             raise WroteLate
