@@ -9,6 +9,7 @@ History of the schema of results (`SCHEMA`); bench/results/validate.py makes old
   3  `notes`: what a reader of its accuracy has to know.
   4  `group_id`: which trials shared the time by turns; `samples.block_round`, the round of each timed block; `answers`:
      which test examples were classified right; `trial.seeds`, the seeds that were set apart from `seed`.
+  5  `trial.search`: of a training that only serves a search. An older bench would take it for a trial.
 """
 
 import hashlib
@@ -25,7 +26,7 @@ from bench.base.answers import Answers
 from bench.base.version import __version__
 from bench.errors import BenchError
 
-SCHEMA = 4
+SCHEMA = 5
 
 Json: TypeAlias = Any  # what json.loads returns; a recursive alias costs more in mypy than it finds
 
