@@ -28,7 +28,7 @@ def head(
     lines = [
         title_line(suite),
         f"{plural(suite.count(), 'trial')} = {axes_text(suite)}",
-        *tune_lines(suite, searches),
+        *tune_lines(suite, searches, trains=plan.total > 0),
         *(counts(plan) if plan.total else ()),
         *([decide_text(suite, suite.decide)] if suite.decide is not None else []),
         *(f"plugin: {escaped(plugin.error)}" for plugin in catalogue.plugins.values() if plugin.error),
@@ -37,13 +37,13 @@ def head(
     return [part for line in lines for part in wrapped(line)]
 
 
-def tune_lines(suite: Suite, results: Sequence[Result]) -> list[str]:
-    """What is searched before, and what follows from it; none of a suite without [tune]."""
+def tune_lines(suite: Suite, results: Sequence[Result], *, trains: bool) -> list[str]:
+    """What is searched before, and what follows from it where the run `trains` it; none of a suite without [tune]."""
     if suite.tune is None:
         return []
     found = searches_of(suite, results)
     lines = [f"  {search_line(suite.tune, found)}"]
-    if not all(search.done for search in found):
+    if trains and not all(search.done for search in found):
         lines.append("  then each trial at the settings that won, and at the default settings beside it")
     return lines
 

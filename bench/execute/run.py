@@ -114,7 +114,8 @@ def planned_and_said(prepared: Prepared, voice: Voice, *, first: Iterable[str] =
     if plan.total or plan.search:  # a shard without a trial leaves what is stored as it is
         prepared.store.save_suite(suite_to_json(prepared.suite))
     store = prepared.store
-    own = head(prepared.suite, plan, catalogue=prepared.catalogue, results=store.results, searches=store.searches)
+    searches = [] if prepared.options.fresh else store.searches
+    own = head(prepared.suite, plan, catalogue=prepared.catalogue, results=store.results, searches=searches)
     for line in (*first, *own):
         voice.say(line)
     return plan
