@@ -12,7 +12,7 @@ from bench.base.records import Json, Result, Trial
 from bench.errors import numberless, one_line
 from bench.present.format import printable, printable_lines
 from bench.present.names import short_names
-from bench.results.searches import ACCURACY, GIVEN_UP, behind_text
+from bench.results.searches import GIVEN_UP, behind_text, score_name, score_of
 from bench.suite.mistakes import setting_text
 from bench.suite.plan import Suite, label
 
@@ -96,11 +96,16 @@ def describe_ending(result: Result) -> str:
         return f"{result.status}: {printable(result.reason)}"
     main, seconds = main_metric(result.metrics), result.metrics.get("total_seconds")
     if result.trial.search is not None:
-        found = result.metrics[ACCURACY]
-        text = f"given up: {behind_text(result)}" if GIVEN_UP in result.metrics else f"validation accuracy {found:.3f}"
-        return f"{text}, in {seconds:.1f} s"
+        return f"{_of_search(result)}, in {seconds:.1f} s"
     reached = result.metrics.get(main.name)
     return f"{main.title} {'undefined' if reached is None else f'{reached:.3f}'} in {seconds:.1f} s"
+
+
+def _of_search(result: Result) -> str:
+    if GIVEN_UP in result.metrics:
+        return f"given up: {behind_text(result)}"
+    found = score_of(result)
+    return "no score on the validation part" if found is None else f"validation {score_name(result)} {found:.3f}"
 
 
 class LiveVoice(Voice):

@@ -198,6 +198,26 @@ def test_what_was_given_up_or_failed_never_wins_and_its_cost_counts() -> None:
     assert sum(each.epochs for each in search.tried) == pytest.approx(epochs, abs=len(search.tried))
 
 
+def test_a_regression_is_chosen_by_r2_which_may_be_below_0_and_what_failed_is_told_as_the_worst() -> None:
+    of, trainer = suite(trials=40, stop_early=False), Trainer()
+    result = trainer.result
+
+    def of_regression(trial: Trial) -> Result:
+        if trial.train.learning_rate > 0.3:
+            return ended(trial, "diverged", metrics={"total_seconds": 1.0})
+        return replace(found := result(trial), metrics={
+            "validation_r2": 5 * found.metrics["validation_accuracy"] - 10, "total_seconds": 1.0, "epochs_trained": 10,
+        })  # fmt: skip
+
+    trainer.result = of_regression  # type: ignore[method-assign]
+    (search,) = searches_of(told(of, trainer, trainer.run(of)), trainer.results.values())
+    assert search.score == "R²"
+    assert search.chosen is not None
+    assert -5.5 < (search.chosen.validation_accuracy or 0.0) < -5
+    failed = [each for each in search.tried[20:] if each.status == "failed"]
+    assert len(failed) < 5  # they are no good place, though every R² is below 0
+
+
 def test_where_nothing_can_be_trained_the_default_stays() -> None:
     of, trainer = suite(trials=6), Trainer(lambda _: math.nan)
     searches = trainer.run(of)

@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import nn
 
+from bench.base.metrics import SCORES
 from bench.worker.common import checked
 from bench.worker.common.failures import Diverged, classify, readable_traceback
 from bench.worker.common.inputs import WroteLate
@@ -250,8 +251,8 @@ class SearchRun(SingleRun):
     """A training that only serves a search: judged on its validation part after each epoch, given up where it is
     behind. The test set is not looked at, nothing is timed, and no file of arrays is written.
 
-    Metrics: `validation_accuracy`, `validation_loss` and `train_loss` after the last epoch, or the best one where early
-    stopping took it; `epochs_trained`; `given_up_epoch`. Samples: `rung_accuracy`.
+    Metrics: `validation_accuracy` (`validation_r2` of a regression), `validation_loss` and `train_loss` after the last
+    epoch, or the best one where early stopping took it; `epochs_trained`; `given_up_epoch`. Samples: `rung_accuracy`.
     """
 
     rungs: Rungs
@@ -273,12 +274,17 @@ class SearchRun(SingleRun):
         learner.schedule.after_epoch(validation_loss=found["validation"].loss)
         if self.stopping is not None:
             self.stopping.after_epoch(entry.epoch, validation_loss=found["validation"].loss)
-        self.rungs.after_epoch(entry.epoch, accuracy=found["validation"].accuracy)
+        self.rungs.after_epoch(entry.epoch, score=found["validation"].scores[self._score])
+
+    @property
+    def _score(self) -> str:
+        """What settings are chosen by: the first score of the task."""
+        return SCORES[self.setup.judge.task][0]
 
     def _finish(self, model: nn.Module, data: TrialData, log: FitLog) -> None:
         epoch, given_up = len(log.epochs), self.rungs.given_up
         at = self.stopping.best_epoch if self.stopping is not None and not given_up else epoch
-        names = ("validation_accuracy", "validation_loss", "train_loss")
+        names = (f"validation_{self._score}", "validation_loss", "train_loss")
         self.outcome.metrics |= {name: self.curves[name][at - 1] for name in names}
         self.outcome.metrics |= {"epochs_trained": epoch, "given_up_epoch": epoch if given_up else None}
         self.outcome.metrics["fit_seconds"] = log.seconds  # what the next ones are expected to take

@@ -12,7 +12,7 @@ import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
-from bench.base.records import Component
+from bench.base.records import Component, SearchRole
 from bench.registry import DATASETS, METRICS, metric
 from bench.worker.common.messages import TrialOutcome
 from bench.worker.datasets.splits import Splits
@@ -271,3 +271,13 @@ def test_what_drop_last_leaves_out_is_recorded(run_trial: Run, train: dict[str, 
             1 + len(found.others)
         )
     assert "dropped_samples" not in run_trial(dataset=of("prices"), train=train, others=others).samples
+
+
+def test_a_search_judges_a_regression_by_its_r2_on_the_validation_part(run_trial: Run) -> None:
+    train = {**LEAST_SQUARES, "validation_split": 0.2}
+    ordinary = run_trial(dataset=Component("prices"), train=train)
+    found = run_trial(dataset=Component("prices"), train=train, search=SearchRole(), measure={"evaluate": "accuracy"})
+    assert found.status == "ok", found.traceback or found.reason
+    assert found.metrics["validation_r2"] == ordinary.curves["validation_r2"][-1]
+    assert found.samples["rung_accuracy"] == [ordinary.curves["validation_r2"][at] for at in (1, 3)]
+    assert "validation_accuracy" not in found.metrics
