@@ -12,7 +12,7 @@ from bench.base.records import Json, Result, Trial
 from bench.errors import numberless, one_line
 from bench.present.format import printable, printable_lines
 from bench.present.names import short_names
-from bench.results.searches import GIVEN_UP, VALIDATION_R2, behind_text, score_of
+from bench.results.searches import GIVEN_UP, behind_text, score_name, score_of
 from bench.suite.mistakes import setting_text
 from bench.suite.plan import Suite, label
 
@@ -91,21 +91,21 @@ class Voice:
 
 def describe_ending(result: Result) -> str:
     """`accuracy 0.978 in 0.9 s`, `R² 0.412 in 0.9 s`, or the status with its reason; of a search's training what it
-    reached on its validation part."""
+    reached there."""
     if result.status != "ok":
         return f"{result.status}: {printable(result.reason)}"
-    seconds = result.metrics.get("total_seconds")
+    main, seconds = main_metric(result.metrics), result.metrics.get("total_seconds")
     if result.trial.search is not None:
-        return f"{_of_search(result)} in {seconds:.1f} s"
-    main = main_metric(result.metrics)
+        return f"{_of_search(result)}, in {seconds:.1f} s"
     reached = result.metrics.get(main.name)
     return f"{main.title} {'undefined' if reached is None else f'{reached:.3f}'} in {seconds:.1f} s"
 
 
 def _of_search(result: Result) -> str:
     if GIVEN_UP in result.metrics:
-        return f"given up: {behind_text(result)},"
-    return f"validation {'R²' if VALIDATION_R2 in result.metrics else 'accuracy'} {score_of(result):.3f}"
+        return f"given up: {behind_text(result)}"
+    found = score_of(result)
+    return "no score on the validation part" if found is None else f"validation {score_name(result)} {found:.3f}"
 
 
 class LiveVoice(Voice):

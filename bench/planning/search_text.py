@@ -28,21 +28,23 @@ def state_text(tune: Tune, searches: Sequence[Search]) -> str:
 
 def chosen_line(suite: Suite, search: Search) -> str:
     """`linear: learning rate 0.31, validation accuracy 0.961 (default 0.942), 16 tried in 4.2 s`."""
-    chosen, default = search.chosen, search.tried[0]
+    chosen = search.chosen
     if chosen is None:
-        return f"{where(suite, search)}: no choice yet"
+        why = next((each.reason for each in search.tried if each.reason), "nothing was tried")
+        return f"{where(suite, search)}: no choice; {why}"
+    default = search.tried[0]
     tried = f"{plural(len(search.tried), 'setting')} tried in {search.seconds:.1f} s"
     if chosen.validation_accuracy is None:
         return f"{where(suite, search)}: the default, since nothing could be trained ({default.reason}); {tried}"
     if chosen.is_default:
-        return f"{where(suite, search)}: the default, {_accuracy(chosen.validation_accuracy)}; {tried}"
+        return f"{where(suite, search)}: the default, {_score(search, chosen.validation_accuracy)}; {tried}"
     before = "it failed" if default.validation_accuracy is None else f"{default.validation_accuracy:.3f}"
-    settings = settings_text(chosen.settings)
-    return f"{where(suite, search)}: {settings}, {_accuracy(chosen.validation_accuracy)} (default: {before}); {tried}"
+    found = f"{settings_text(chosen.settings)}, {_score(search, chosen.validation_accuracy)}"
+    return f"{where(suite, search)}: {found} (default: {before}); {tried}"
 
 
-def _accuracy(value: float) -> str:
-    return f"validation accuracy {value:.3f}"
+def _score(search: Search, value: float) -> str:
+    return f"validation {search.score} {value:.3f}"
 
 
 def where(suite: Suite, search: Search) -> str:

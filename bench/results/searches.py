@@ -11,9 +11,9 @@ from bench.suite.tune import Attempt, Range, SearchState, Tune
 
 # given up: clearly behind at a rung of its training. missing: not trained yet.
 TriedStatus = Literal["ok", "given up", "failed", "missing"]
-EPOCHS, SECONDS = "epochs_trained", "total_seconds"  # metrics of a search's training
-# What a search chooses by, the main score of the task: the higher the better.
-VALIDATION_ACCURACY, VALIDATION_R2 = "validation_accuracy", "validation_r2"
+# Metrics of a search's training. What settings are chosen by is the first of SCORES that it has.
+SCORES = {"validation_accuracy": "accuracy", "validation_r2": "R²"}
+EPOCHS, SECONDS = "epochs_trained", "total_seconds"
 GIVEN_UP = "given_up_epoch"  # metric of one that was given up
 RUNG_ACCURACY = "rung_accuracy"  # samples of one
 
@@ -24,7 +24,7 @@ class TriedSetting:
 
     model, dataset: labels. axes: the other axes of its search by dotted name, the device among them. number: in the
     order in which they were tried; 0 is the default. settings: dotted name → value, each key of the search.
-    validation_accuracy: fraction (of a regression R²), mean over `seeds` trainings; None where it was given up, failed
+    validation_accuracy: fraction (R² of a regression), mean over `seeds` trainings; None where it was given up, failed
     or is missing.
     epochs, seconds: of all its trainings, those that failed among them. reason: of one that is not ok, one line.
     """
@@ -58,6 +58,7 @@ class Search:
     ranges: tuple[Range, ...]
     tried: tuple[TriedSetting, ...]
     done: bool
+    score: str = "accuracy"  # what settings are chosen by, on the validation part; R² of a regression
 
     @property
     def chosen(self) -> TriedSetting | None:
@@ -89,8 +90,10 @@ def _search(suite: Suite, tune: Tune, cell: DefaultCell, state: SearchState, new
         _tried(suite, cell.trials[0], number, attempt, results[number], chosen=state.chosen)
         for number, attempt in enumerate(state.attempts)
     )
-    tuned = tune.tuner()(cell.trials[0])
-    return Search(cell.place, cell.trials[0], tuned, tune.of_model(cell.place), tried, state.chosen is not None)
+    tuned, done = tune.tuner()(cell.trials[0]), state.chosen is not None
+    known = (score_name(result) for own in results for result in own if result is not None)
+    score = next(filter(None, known), "accuracy")
+    return Search(cell.place, cell.trials[0], tuned, tune.of_model(cell.place), tried, done, score)
 
 
 def _tried(
@@ -122,14 +125,19 @@ def reached(result: Result) -> list[float]:
     return list(result.samples.get(RUNG_ACCURACY, ()))
 
 
+def score_of(result: Result) -> float | None:
+    """What a training of a search reached on its validation part: accuracy, or R²; None where that is not defined."""
+    return next((result.metrics[name] for name in SCORES if name in result.metrics), None)
+
+
+def score_name(result: Result) -> str:
+    """What that is called; empty where it has none."""
+    return next((word for name, word in SCORES.items() if name in result.metrics), "")
+
+
 def mean_accuracy(results: Sequence[Result]) -> float:
-    """Mean validation accuracy over the trainings of one setting, all of which are ok; of a regression, R²."""
-    return sum(map(score_of, results)) / len(results)
-
-
-def score_of(result: Result) -> float:
-    """Validation accuracy of a training of a search that is ok; of a regression, R²."""
-    return result.metrics.get(VALIDATION_R2, result.metrics.get(VALIDATION_ACCURACY, float("nan")))
+    """Mean score over the trainings of one setting, each of which has one."""
+    return sum(score_of(result) or 0.0 for result in results) / len(results)
 
 
 def status_of(results: Sequence[Result | None]) -> tuple[TriedStatus, str]:
@@ -140,6 +148,8 @@ def status_of(results: Sequence[Result | None]) -> tuple[TriedStatus, str]:
         if result is not None and GIVEN_UP in result.metrics:
             return "given up", behind_text(result)
     there = [result for result in results if result is not None and result.status == "ok"]
+    if any(score_of(result) is None for result in there):
+        return "failed", "what it reached on the validation part is not defined"
     if not results or len(there) < len(results):
         return "missing", next((each.reason for each in results if each is not None and each.reason), "not trained yet")
     return "ok", ""
@@ -150,5 +160,5 @@ def behind_text(result: Result) -> str:
     rungs = reached(result)
     below = dict(result.trial.search.give_up if result.trial.search else ()).get(RUNGS[max(0, len(rungs) - 1)])
     epochs = f" of {result.trial.train.epochs}" if result.trial.train.steps is None else ""
-    at = f"{score_of(result):.3f} after epoch {result.metrics[GIVEN_UP]:.0f}{epochs}"
+    at = f"{score_of(result) or 0.0:.3f} after epoch {result.metrics[GIVEN_UP]:.0f}{epochs}"
     return at if below is None else f"{at}, the median there is {below:.3f}"

@@ -135,8 +135,13 @@ class CellSearch:
         if status == "given up" and rungs:
             self._sampler.tell(each.settings, None, rung=(len(rungs), rungs[-1]))
         else:
-            accuracy = mean_accuracy(each.results) if status == "ok" else WORST
-            self._sampler.tell(each.settings, accuracy, rung=None)
+            self._sampler.tell(each.settings, self._accuracy(each), rung=None)
+
+    def _accuracy(self, each: Tried) -> float:
+        """What is told of settings that were not given up. Of those that failed: no more than of any other."""
+        if each.status == "ok":
+            return mean_accuracy(each.results)
+        return min([WORST, *(mean_accuracy(other.results) for other in self.tried if other.status == "ok")])
 
 
 def best(tried: Sequence[Tried]) -> int:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+import pytest
 
 from bench.base.records import Component, Result, Trial
 from bench.execute.budget import TimeLimit
 from bench.execute.plan import Plan, Planned
-from bench.execute.searching import Searching, ahead_of
+from bench.execute.searching import Searching, ahead_of, searches_as_known
 from bench.suite.plan import Axis, Budget, Suite
 from bench.suite.tune import Range, Tune
 from bench.tune.search import Searches
@@ -94,11 +96,41 @@ def test_a_budget_ends_it_in_the_middle_and_another_run_goes_on_to_the_same_choi
 
 
 def test_what_is_cut_off_is_not_taken_up() -> None:
-    order, searches = Machine().order(suite(trials=4))
-    ((each,),) = next(order.groups())
-    cut = Result(each.trial, each.trial.trial_id, "run", "here", "code", "interrupted", "the budget was spent")
-    order.tell([cut])
-    assert not searches.cells[0].tried[0].results
+    order, searches = Machine().order(suite(trials=9))
+    trials = [job[0].trial for group in order.groups() for job in group]
+    order.tell([Result(each, each.trial_id, "run", "here", "code", "interrupted", "it was spent") for each in trials])
+    assert list(order.groups()) == []
+    assert [len(search.wanted) for search in searches.cells] == [4, 4]
+    assert not any(each.results for search in searches.cells for each in search.tried)
+
+
+class Here:
+    """Completes the identity of trials on one machine."""
+
+    def planned(self, trial: Trial) -> Planned:
+        return planned(trial) if trial.model.name == "a" else Planned(trial, "here", "code", {}, skip="no such device")
+
+
+@pytest.mark.parametrize(
+    ("fresh", "retry", "batches"), [(False, (), 3), (True, (), 1), (False, ("failed",), 1), (False, ("oom",), 3)]
+)
+def test_what_is_on_file_counts_but_for_what_is_to_run_again(fresh: bool, retry: tuple[str, ...], batches: int) -> None:
+    machine = Machine()
+    machine.run(suite(trials=9))
+    default = next(each for each in machine.results.values() if each.trial.train.learning_rate == 0.1)
+    failed = replace(default, status="failed", reason="it did not work", metrics={"total_seconds": 1.0})
+    results = [*machine.results.values(), replace(failed, finished_at="later")]
+    found = searches_as_known(suite(trials=9), Here(), results=results, fresh=fresh, retry=retry)  # type: ignore[arg-type]
+    wanted = found.next()
+    assert [search.default.model.name for search in found.cells] == ["a"]
+    assert -(-len(found.cells[0].tried) // 4) == batches
+    assert [trial.train.learning_rate for trial in wanted] == (
+        [0.1]
+        if retry == ("failed",)
+        else [each.settings["train.learning_rate"] for each in found.cells[0].tried]
+        if fresh
+        else []
+    )
 
 
 def test_what_is_to_come_is_counted_before_it_is_planned() -> None:

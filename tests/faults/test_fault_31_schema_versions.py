@@ -54,6 +54,7 @@ def test_every_version_is_read(version: int, tmp_path: Path) -> None:
     results = {result.trial_id: result for result in (*store.results, *store.searches)}
     assert len(results) == len(lines) >= 3
     assert len(store.searches) == sum("search" in line["trial"] for line in lines) == (2 if version == 5 else 0)
+    assert not [result for result in store.results if result.trial.search is not None]
     for line in lines:
         result = results[line["trial_id"]]
         again = result.to_json()

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from bench.base.records import RUNGS, Component, Json, Result, Status, TrainSettings, Trial
+from bench.base.records import RUNGS, Component, Json, Result, SearchRole, Status, TrainSettings, Trial
 from bench.results.searches import searches_of
 from bench.suite.plan import Axis, Suite
 from bench.suite.tune import Range, Tune
 from bench.tune.sampler import BATCH
-from bench.tune.search import Searches
+from bench.tune.search import Searches, Tried, best
 
 RATE = Range("train.learning_rate", low=1e-3, high=1.0, log=True)
 HIDDEN = Range("mlp.hidden", low=8, high=256, log=True, whole=True, models=(0,), default=100)
@@ -86,7 +86,9 @@ class Trainer:
         else:
             metrics = {"validation_accuracy": final, "epochs_trained": 10}
         took = self.seconds * metrics["epochs_trained"] / 10
-        return ended(trial, metrics={**metrics, "total_seconds": took}, samples={"rung_accuracy": rungs})
+        at = f"{len(self.results):04}"
+        metrics["total_seconds"] = took
+        return ended(trial, metrics=metrics, samples={"rung_accuracy": rungs}, finished_at=at)
 
 
 def choices(of: Suite, searches: Searches) -> list[tuple[Mapping[str, Json], ...]]:
@@ -133,23 +135,48 @@ def test_the_default_is_tried_first_also_where_it_lies_outside_of_the_ranges() -
     assert all(each.settings["train.learning_rate"] <= 0.05 for each in searches.states()[0].attempts[1:])
 
 
-def test_it_gives_up_what_is_below_the_median_of_those_before_at_a_quarter() -> None:
+def middle(values: Sequence[float]) -> float:
+    """The median; of an even number the upper one. Of fewer than a batch nothing is said."""
+    return sorted(values, reverse=True)[(len(values) - 1) // 2] if len(values) >= BATCH else 0.0
+
+
+def test_it_gives_up_what_is_below_the_median_of_those_before_at_a_quarter_and_at_half() -> None:
     trainer = Trainer()
-    trainer.run(suite(trials=32))
-    batches = [trainer.trained[at : at + BATCH] for at in range(0, 32, BATCH)]
-    assert all(trial.search is not None and trial.search.give_up == () for trial in batches[0])
-    seen: list[float] = []
-    given_up = 0
-    for batch in batches:
-        if seen:
-            middle = sorted(seen, reverse=True)[(len(seen) - 1) // 2]
-            for trial in batch:
-                was = "given_up_epoch" in trainer.results[trial.trial_id].metrics
-                behind = planted(trial) * RUNGS[0] < middle
-                assert was >= behind
-                given_up += was
-        seen += [planted(trial) * RUNGS[0] for trial in batch]
-    assert 6 <= given_up <= 20
+    trainer.run(suite(trials=40))
+    seen: tuple[list[float], list[float]] = [], []
+    given_up = []
+    for at in range(0, 40, BATCH):
+        medians = middle(seen[0]), middle(seen[1])
+        for trial in trainer.trained[at : at + BATCH]:
+            rungs = [planted(trial) * share for share in RUNGS]
+            behind = [rung < median for rung, median in zip(rungs, medians, strict=True)]
+            expected = 2.5 if behind[0] else 5.0 if behind[1] else None
+            assert trainer.results[trial.trial_id].metrics.get("given_up_epoch") == expected
+            given_up.append(expected)
+            seen[0].append(rungs[0])
+            seen[1].extend([] if behind[0] else rungs[1:])
+    assert given_up[:BATCH] == [None] * BATCH
+    assert given_up.count(2.5) >= 6
+    assert given_up.count(5.0) >= 1
+
+
+def test_a_rung_that_few_have_come_to_gives_nothing_up() -> None:
+    """Where all but one fail early, the one that came to a rung is no measure for the next ones."""
+
+    def accuracy(trial: Trial) -> float:
+        return 0.9 if trial.train.learning_rate == 0.1 else math.nan if fails and trial.search == SearchRole() else 0.1
+
+    fails, trainer = True, Trainer(accuracy)
+    trainer.run(suite(trials=8))
+    assert all(trial.search == SearchRole() for trial in trainer.trained)
+
+
+def test_what_was_given_up_wins_by_no_accuracy() -> None:
+    trial = next(suite().trials())
+    higher = ended(trial, metrics={"validation_accuracy": 0.9, "given_up_epoch": 2})
+    tried = [Tried({}, [trial], [ended(trial, metrics={"validation_accuracy": 0.5})]), Tried({}, [trial], [higher])]
+    assert best(tried) == 0
+    assert best(tried[1:]) == 0  # nothing is ok: the default, which is the first
 
 
 def test_what_was_given_up_or_failed_never_wins_and_its_cost_counts() -> None:
@@ -169,6 +196,26 @@ def test_what_was_given_up_or_failed_never_wins_and_its_cost_counts() -> None:
     assert search.seconds == pytest.approx(whole)
     epochs = sum(result.metrics.get("epochs_trained", 0) for result in trainer.results.values())
     assert sum(each.epochs for each in search.tried) == pytest.approx(epochs, abs=len(search.tried))
+
+
+def test_a_regression_is_chosen_by_r2_which_may_be_below_0_and_what_failed_is_told_as_the_worst() -> None:
+    of, trainer = suite(trials=40, stop_early=False), Trainer()
+    result = trainer.result
+
+    def of_regression(trial: Trial) -> Result:
+        if trial.train.learning_rate > 0.3:
+            return ended(trial, "diverged", metrics={"total_seconds": 1.0})
+        return replace(found := result(trial), metrics={
+            "validation_r2": 5 * found.metrics["validation_accuracy"] - 10, "total_seconds": 1.0, "epochs_trained": 10,
+        })  # fmt: skip
+
+    trainer.result = of_regression  # type: ignore[method-assign]
+    (search,) = searches_of(told(of, trainer, trainer.run(of)), trainer.results.values())
+    assert search.score == "R²"
+    assert search.chosen is not None
+    assert -5.5 < (search.chosen.validation_accuracy or 0.0) < -5
+    failed = [each for each in search.tried[20:] if each.status == "failed"]
+    assert len(failed) < 5  # they are no good place, though every R² is below 0
 
 
 def test_where_nothing_can_be_trained_the_default_stays() -> None:

@@ -251,7 +251,7 @@ class SearchRun(SingleRun):
     """A training that only serves a search: judged on its validation part after each epoch, given up where it is
     behind. The test set is not looked at, nothing is timed, and no file of arrays is written.
 
-    Metrics: `validation_accuracy` (of a regression `validation_r2`), `validation_loss` and `train_loss` after the last
+    Metrics: `validation_accuracy` (`validation_r2` of a regression), `validation_loss` and `train_loss` after the last
     epoch, or the best one where early stopping took it; `epochs_trained`; `given_up_epoch`. Samples: `rung_accuracy`.
     """
 
@@ -274,14 +274,17 @@ class SearchRun(SingleRun):
         learner.schedule.after_epoch(validation_loss=found["validation"].loss)
         if self.stopping is not None:
             self.stopping.after_epoch(entry.epoch, validation_loss=found["validation"].loss)
-        if (score := found["validation"].scores[SCORES[self.setup.judge.task][0]]) is None:
-            raise Diverged("R² is not defined on the validation part: all of its targets are the same")
-        self.rungs.after_epoch(entry.epoch, accuracy=score)
+        self.rungs.after_epoch(entry.epoch, score=found["validation"].scores[self._score])
+
+    @property
+    def _score(self) -> str:
+        """What settings are chosen by: the first score of the task."""
+        return SCORES[self.setup.judge.task][0]
 
     def _finish(self, model: nn.Module, data: TrialData, log: FitLog) -> None:
         epoch, given_up = len(log.epochs), self.rungs.given_up
         at = self.stopping.best_epoch if self.stopping is not None and not given_up else epoch
-        names = (f"validation_{SCORES[self.setup.judge.task][0]}", "validation_loss", "train_loss")
+        names = (f"validation_{self._score}", "validation_loss", "train_loss")
         self.outcome.metrics |= {name: self.curves[name][at - 1] for name in names}
         self.outcome.metrics |= {"epochs_trained": epoch, "given_up_epoch": epoch if given_up else None}
         self.outcome.metrics["fit_seconds"] = log.seconds  # what the next ones are expected to take

@@ -95,6 +95,6 @@ def test_rungs_lie_at_shares_of_the_training_and_not_at_its_end(train: dict[str,
     course = Rungs(SearchRole(), settings, steps_per_epoch=10)
     for epoch in range(1, 1 + (settings.epochs if settings.steps is None else -(-settings.steps // 10))):
         before = len(course.reached)
-        course.after_epoch(epoch, accuracy=0.5)
+        course.after_epoch(epoch, score=0.5)
         found |= {epoch: new} if (new := len(course.reached) - before) else {}
     assert found == rungs
