@@ -63,6 +63,7 @@ OTHERS: dict[str, tuple[set[str], str]] = {
     "bench/worker/datasets/arrays.py": ({"(folder / SIDECAR).read_bytes", "np.load", "np.save", "path.open",
                                          "(aside / f'{name}.npy').open", "aside.write_text"}, "the user's cache"),
     "bench/present/tables.py": ({"safe.to_csv"}, "a text"),
+    "bench/plots/looks.py": ({"figure.savefig"}, "into memory"),
     "bench/present/style.py": ({"figure.savefig"}, "into a file that files.replacing has opened"),
 }  # fmt: skip
 
