@@ -26,6 +26,7 @@ from bench.cli.list import list_
 from bench.cli.lr_find import lr_find
 from bench.cli.merge import merge
 from bench.cli.plan import plan
+from bench.cli.plot import plot
 from bench.cli.publish import publish
 from bench.cli.report import report
 from bench.cli.run import run
@@ -60,6 +61,7 @@ app.command(no_args_is_help=True)(export)
 app.command(no_args_is_help=True)(check)
 app.command()(doctor)
 app.command(no_args_is_help=True)(publish)
+app.command(no_args_is_help=True)(plot)
 app.command(no_args_is_help=True)(merge)
 app.command(no_args_is_help=True)(history)
 app.command(no_args_is_help=True)(diagnose)
