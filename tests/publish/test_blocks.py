@@ -213,13 +213,19 @@ def cells(text: str) -> list[list[str]]:
 
 
 def test_pairs_are_a_matrix_of_the_ladder(docs: Path) -> None:
-    head, _, *rows = cells(published(docs, "pairs results=../one", check=True))
+    text = published(docs, "pairs results=../one", check=True)
+    assert "**Pairs of models on digits · cpu · 5 seeds**" in text
+    head, _, *rows = cells(text)
     assert head == ["", "cnn", "mlp"]
     assert [row[0] for row in rows] == ["mlp", "linear"]
     assert rows[0][2] == ""
     assert all(re.fullmatch(r"\+\d+\.\d \[.+\] yes", text) for text in (rows[0][1], *rows[1][1:]))
     listed = cells(published(docs, "pairs results=../one format=list"))
-    assert [row[1:3] for row in listed[2:]] == [["cnn", "mlp"], ["cnn", "linear"], ["mlp", "linear"]]
+    assert [row[:3] for row in listed[2:]] == [
+        ["digits", "cnn", "mlp"],
+        ["digits", "cnn", "linear"],
+        ["digits", "mlp", "linear"],
+    ]
     two = cells(published(docs, "pairs results=../one model=mlp,cnn"))
     assert [row[1:3] for row in two[2:]] == [["cnn", "mlp"]]
 
