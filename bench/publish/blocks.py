@@ -7,6 +7,7 @@ from pathlib import Path
 from bench.analysis.conditions import environment_lines
 from bench.analysis.findings import answer
 from bench.analysis.ladder_words import ladder_table, shared_seeds, together
+from bench.analysis.ladder_words import title as ladder_title
 from bench.analysis.machines_table import machines_table
 from bench.analysis.models_table import models_table
 from bench.analysis.pair_tables import matrix_table, pairs_table
@@ -87,13 +88,14 @@ def _conditions(request: Request) -> Iterator[str]:
 def _pairs(request: Request) -> Iterator[str]:
     """Every two models of the ladder: how far one is ahead, and whether that is shown."""
     sections, form = request.sections(), request.choice("format", ("matrix", "list"))
-    found = [(each.title, each.ladder) for section in sections if (each := answer(section)) and each.ladder]
+    found = [each.ladder for section in sections if (each := answer(section)) and each.ladder]
     if not found:
         raise BlockError("fewer than two models have an accuracy at one setting: there is no pair")
-    for title, ladder in found:
+    for ladder in found:
+        title = f"Pairs of models on {ladder_title(ladder).partition('  ')[2]}"
         table = matrix_table(ladder, name="pairs", title=title) if form == "matrix" else None
         if table is None:  # of two models there is one pair
-            rows = [(title, pair) for pair in ladder.pairs]
+            rows = [(ladder.cells[0].dataset, pair) for pair in ladder.pairs]
             table = pairs_table(rows, BUILT_IN[ACCURACY], name="pairs", title=title).in_files
         yield request.markup.strong(title)
         yield request.table(table)

@@ -63,6 +63,8 @@ def _made(found: Refreshed, block: Block, old: Sequence[str], request: Request) 
     """The lines of one block, made anew."""
     new = [line + block.newline for line in ["", *content(block.name, request).split("\n"), ""]]
     found.blocks += 1
+    if both := [path for path, data in request.copies.items() if found.copies.get(path, data) != data]:
+        raise BlockError(f"another block puts other results at {both[0].name}: give one of them its own copy=FOLDER")
     found.copies |= request.copies
     changed = (f"{path.name} is not what the report has" for path, data in request.copies.items()
                if not _holds(path, data))  # fmt: skip

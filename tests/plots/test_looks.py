@@ -84,7 +84,8 @@ def test_margins_keep_their_inches_and_panels_take_the_rest(plots: dict[str, Any
         _, height = figure.get_size_inches()
         places = sorted((ax.get_position() for ax in figure.axes), key=lambda box: box.y0)
         title = figure.texts[0].get_position()[1]
-        return [places[0].y0 * height, (1 - places[-1].y1) * height, (1 - title) * height]
+        gap = places[-1].y0 - places[0].y1
+        return [each * height for each in (places[0].y0, 1 - places[-1].y1, 1 - title, gap)]
 
     assert inches(tall) == pytest.approx(inches(natural))
     assert tall.axes[0].get_position().height * 16 > 1.5 * natural.axes[0].get_position().height * 8

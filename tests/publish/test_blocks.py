@@ -108,6 +108,23 @@ def test_a_copied_page_is_compared_with_that_of_the_report(docs: Path, capsys: p
     assert "one.html is not what the report has" in capsys.readouterr().err
 
 
+def test_results_of_one_name_do_not_take_each_others_place(docs: Path) -> None:
+    shutil.copytree(docs / "faster", docs / "others/one")
+    markers = [f"plot plot=accuracy link=none results=../{name}" for name in ("one", "others/one")]
+    (docs / "others/one/report/plots").mkdir(parents=True)
+    published(docs, f"{markers[0]} copy=a", f"{markers[1]} copy=b", check=True)
+    published(docs, f"{markers[0]} copy=a", f"{markers[0]} copy=a", check=True)
+    name = docs / "others/one/report/plots/accuracy-digits-cpu.png"
+    render = "bench.report.render.render"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(render, lambda *_, **__: None)
+        name.write_text("another")
+        with pytest.raises(
+            BenchError, match=r"page.md:4: bench:plot: another block puts other results at one-accuracy"
+        ):
+            published(docs, f"{markers[0]} copy=a", f"{markers[1]} copy=a")
+
+
 @pytest.mark.parametrize(
     ("marker", "says"),
     [
@@ -196,13 +213,19 @@ def cells(text: str) -> list[list[str]]:
 
 
 def test_pairs_are_a_matrix_of_the_ladder(docs: Path) -> None:
-    head, _, *rows = cells(published(docs, "pairs results=../one", check=True))
+    text = published(docs, "pairs results=../one", check=True)
+    assert "**Pairs of models on digits · cpu · 5 seeds**" in text
+    head, _, *rows = cells(text)
     assert head == ["", "cnn", "mlp"]
     assert [row[0] for row in rows] == ["mlp", "linear"]
     assert rows[0][2] == ""
     assert all(re.fullmatch(r"\+\d+\.\d \[.+\] yes", text) for text in (rows[0][1], *rows[1][1:]))
     listed = cells(published(docs, "pairs results=../one format=list"))
-    assert [row[1:3] for row in listed[2:]] == [["cnn", "mlp"], ["cnn", "linear"], ["mlp", "linear"]]
+    assert [row[:3] for row in listed[2:]] == [
+        ["digits", "cnn", "mlp"],
+        ["digits", "cnn", "linear"],
+        ["digits", "mlp", "linear"],
+    ]
     two = cells(published(docs, "pairs results=../one model=mlp,cnn"))
     assert [row[1:3] for row in two[2:]] == [["cnn", "mlp"]]
 
