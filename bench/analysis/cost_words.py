@@ -100,8 +100,8 @@ def _target(ladder: Ladder) -> str:
         return ""
     scale = scale_of("seconds", [_mean(cell, TARGET) for cell in reached])
     texts = [f"{cell.model} {_figure(cell, TARGET, scale)}" for cell in reached[:MOST_NAMED]]
-    late = [cell.model for cell in cells if cell not in reached]
-    missed = f"; not every seed of {_few(late)} reached it" if late else ""
+    late = [_late(cell) for cell in cells if cell not in reached]
+    missed = f"; reached by {_few(late)}" if late else ""
     return f"Time to {target}: {', '.join(texts)}{missed}."
 
 
@@ -117,11 +117,16 @@ def _target_text(ladder: Ladder) -> str:
     return f"an accuracy of {value:g}" if metric.name == ACCURACY else f"{metric.short} of {value:g}"
 
 
-def _few(models: Sequence[str]) -> str:
+def _few(texts: Sequence[str]) -> str:
     """`a, b and c`; of many the first ones, and how many others."""
-    if len(models) <= MOST_NAMED:
-        return listing(list(models))
-    return listing([*models[: MOST_NAMED - 1], plural(len(models) - MOST_NAMED + 1, "other")])
+    if len(texts) <= MOST_NAMED:
+        return listing(list(texts))
+    return listing([*texts[: MOST_NAMED - 1], plural(len(texts) - MOST_NAMED + 1, "other")])
+
+
+def _late(cell: Cell) -> str:
+    """`3 of 5 seeds of mlp`: of a model whose seeds did not all reach the target."""
+    return f"{len(cell.by_seed(TARGET))} of {plural(cell.n_of(TARGET), 'seed')} of {cell.model}"
 
 
 def _figure(cell: Cell, metric: str, scale: Scale) -> str:

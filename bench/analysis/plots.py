@@ -11,8 +11,8 @@ from typing import Literal
 
 from bench.analysis.cells import Cell, Section, Variant, axis_label, doubtful, metrics_of, value_text
 from bench.analysis.conditions import conditions_short
-from bench.analysis.curves import BAND, CUT, LINES, ONE_SEED, PLACES, Curves, curves_of, pooled_as
 from bench.analysis.curves import NAMES as CURVE_NAMES
+from bench.analysis.curves import PLACES, Curves, curves_of, legend, pooled_as
 from bench.analysis.findings import chosen
 from bench.analysis.interval_words import SHORT, meanings
 from bench.analysis.ladder import Ladder, ladder
@@ -271,8 +271,7 @@ def _learning(section: Section) -> Iterator[Plot]:
         conditions = _conditions(section, cells, metric)
         if any(cell.setting("train.label_smoothing") for cell in cells):
             conditions += f" · {SMOOTHED}"
-        key = f"{LINES} · {BAND if _several_seeds(cells, metric) else ONE_SEED}"
-        key += f" · {CUT}" if any(each.cut for each in curves.values()) else ""
+        key = legend([(part, each) for (_, _, part, _), each in curves.items()], several=_several_seeds(cells, metric))
         if late := [cell.model for cell in cells if x != "epoch" and cell.disturbed]:
             key += f" · seconds of {listing(list(dict.fromkeys(late)))}: disturbed"
         if few := list(_fewer(panels, curves, metric)):
@@ -280,8 +279,12 @@ def _learning(section: Section) -> Iterator[Plot]:
         title = f"Learning curves on {section.dataset} against {words}"
         yield Plot(
             "curves", f"learning-{name}", title, (conditions, key), panels, metric, x=x, curves=curves,
-            alt=f"{title}: {section.main.title} and loss on training and test set",
+            alt=f"{title}: {section.main.title} and loss on training{_validation(curves)} and test set",
         )  # fmt: skip
+
+
+def _validation(curves: Curves) -> str:
+    return ", validation" if any(part == "validation" for _, _, part, _ in curves) else ""
 
 
 def _fewer(panels: Panels, curves: Curves, metric: Metric) -> Iterator[str]:

@@ -14,7 +14,7 @@ from bench.analysis.ladder import agrees_with_the_run, excludes_zero
 from bench.analysis.ratios import ratio
 from bench.analysis.trust import footnote, mark
 from bench.base.metrics import ACCURACY, BUILT_IN, SPEED, Metric
-from bench.present.format import DASH, plural
+from bench.present.format import DASH, figure, plural, scale_of, whole
 from bench.present.tables import Column, Columns, TableCell
 from bench.results.frame import WHOLE
 from bench.statistics.intervals import Estimate
@@ -99,7 +99,7 @@ def mean_column(
             return marks.empty("not in the plan.")
         if found is None:
             return marks.empty(why_empty(cell, metric))
-        told = text(found)
+        told = range_text(cell, metric) or text(found)
         other = found.over != usual and any(each in told for each in INTERVALS)
         own = f" {marks.mark(f'{purpose([found.over])}.')}" if other else ""
         words = f"{told}{mark(metric, cell.timings)}{own}"
@@ -108,6 +108,13 @@ def mean_column(
         )
 
     return shown
+
+
+def range_text(cell: Cell, metric: Metric) -> str:
+    """`9–17`: the least and the most over the seeds of a metric that has no mean worth a name; empty of others."""
+    values = cell.by_seed(metric.name).values() if metric.ranged else ()
+    ends = dict.fromkeys((min(values), max(values))) if values else ()
+    return "–".join(map(whole, ends))
 
 
 def interval_notes(
@@ -163,7 +170,16 @@ def why_empty(cell: Cell, metric: Metric) -> str:
     has, n = len(cell.by_seed(metric.name)), cell.n_of(metric.name)
     if not has:
         return f"{metric.absent}."
-    return f"{metric.absent} by {n - has} of {plural(n, 'seed')}; those that have it are in trials.csv."
+    seen = f"the others: {_seen(cell, metric)}" if metric.unit == "seconds" else "those that have it are in trials.csv"
+    return f"{metric.absent} by {n - has} of {plural(n, 'seed')}; {seen}."
+
+
+def _seen(cell: Cell, metric: Metric) -> str:
+    """`0.41 s`, `0.41 to 0.9 s`: from the least to the most of the seeds that have it."""
+    values = cell.by_seed(metric.name).values()
+    scale = scale_of(metric.unit, values)
+    ends = dict.fromkeys(figure(end, scale) for end in (min(values), max(values)))
+    return f"{' to '.join(ends)} {scale.unit}"
 
 
 def why_not_ok(cell: Cell) -> str:

@@ -44,8 +44,9 @@ class Metric:
 
     `timing` says that it depends on the machine: such a figure never pools across environments or code.
     `label`: what axes and sentences call it. `short`: what heads its column. `title`: what the title of a plot calls
-    it. `word`: what lists and the names of files call it. `absent`: why a trial may not have it. `bounds`: where its
-    values and the intervals of their means lie; those of its unit, where nothing else is said.
+    it. `word`: what lists and the names of files call it. `absent`: why a trial may not have it. `ranged`: tables show
+    its least and its most over the seeds, since its mean is of no trial. `bounds`: where its values and the intervals
+    of their means lie; those of its unit, where nothing else is said.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Metric:
     title: str = ""
     word: str = ""
     absent: str = "not measured"
+    ranged: bool = False
     bounds: Bounds = UNBOUNDED
 
     def __post_init__(self) -> None:
@@ -154,9 +156,9 @@ _LATER = (
     Metric("compile_seconds", "seconds", False, True, "compiling the model with a cold cache, before it trains",
            label="time of compiling", short="compile"),
     Metric("epochs_trained", "count", False, False, "epochs until early stopping ended the training, or all",
-           absent="no early stopping"),
+           absent="no early stopping", ranged=True),
     Metric("best_epoch", "count", False, False, "with the least validation loss: early stopping took its weights",
-           absent="no early stopping"),
+           absent="no early stopping", ranged=True),
     Metric("r2", "", True, False, "of a regression: share of the variance of the test targets that is predicted",
            label="R²", word="r2", absent="not defined, or not measured", bounds=Bounds(most=1.0)),
     Metric("mae", "", False, False, "of a regression: mean absolute error on the test set, in the unit of the targets",

@@ -30,7 +30,10 @@ def export_model(
         str, typer.Option("--format", metavar="FORMAT", help="state-dict, torch-export or onnx.")
     ] = "state-dict",
     weights: Annotated[
-        str, typer.Option(metavar="WHICH", help="last, or best by validation loss (train.keep_checkpoints).")
+        str,
+        typer.Option(
+            metavar="WHICH", help="last, or best by validation loss (train.keep_checkpoints, early stopping)."
+        ),
     ] = "last",
     results: opt.Results = opt.RESULTS,
     data_root: opt.DataRoot = None,

@@ -21,6 +21,7 @@ from bench.statistics.intervals import Estimate, t_interval
 from bench.suite.document import BY_CLASS
 from bench.suite.plan import Published, Suite
 
+MOST_NAMED = 3  # figures outside our intervals that a sentence names
 ROUNDING = 1e-12  # of a mean of equal figures
 WHAT = (
     "ours: mean over n seeds{interval}. inside: whether the published figure lies in that interval. difference: ours − "
@@ -174,19 +175,29 @@ def _difference(each: Figure) -> str:
 
 
 def sentence(figures: Sequence[Figure]) -> str:
-    """How many published figures lie in our intervals, and the one that is furthest from ours, in words."""
+    """How many published figures lie in our intervals, and those that do not; where all do, the one that is furthest
+    from ours. In words."""
     known = [each for each in figures if each.inside is not None]
     if not known:
         needs = "two seeds" + (" and undisturbed timings" if any(each.metric.timed for each in figures) else "")
         return f"{plural(len(figures), 'published figure')}, and no interval of ours to set beside: it needs {needs}."
     inside = sum(each.inside is True for each in known)
-    furthest = max(known, key=lambda each: abs(each.difference or 0) / (abs(each.published.high) or 1))
-    ours = _ours(furthest, furthest.ours) if furthest.ours else DASH
-    said = f"{furthest.cell.model}, {furthest.name}: ours {ours}, published {_published(furthest)}"
+    # The furthest first; of the sort's equal ones the order of the suite.
+    ordered = sorted(known, key=lambda each: -abs(each.difference or 0) / (abs(each.published.high) or 1))
     if len(known) == 1:
-        where = "in" if inside else "outside of"
-        return f"{said}, {where} our 95 % interval (n = {furthest.ours.n if furthest.ours else 0})."
-    return f"{inside} of {plural(len(known), 'published figure')} lie in our 95 % intervals. Furthest apart: {said}."
+        where, ours = "in" if inside else "outside of", known[0].ours
+        return f"{_named(known[0])}, {where} our 95 % interval (n = {ours.n if ours else 0})."
+    outside = [each for each in ordered if not each.inside]
+    listed = "; ".join(_named(each) for each in outside[:MOST_NAMED])
+    more = f"; and {len(outside) - MOST_NAMED} more" if len(outside) > MOST_NAMED else ""
+    said = f"Outside: {listed}{more}" if outside else f"Furthest apart: {_named(ordered[0])}"
+    return f"{inside} of {plural(len(known), 'published figure')} lie in our 95 % intervals. {said}."
+
+
+def _named(each: Figure) -> str:
+    """`linear, F1 of class 8: ours 0.87 ± 0.01, published 0.88`"""
+    ours = _ours(each, each.ours) if each.ours else DASH
+    return f"{each.cell.model}, {each.name}: ours {ours}, published {_published(each)}"
 
 
 def told(results: Sequence[Result], suite: Suite | None, *, folder: Path) -> str:

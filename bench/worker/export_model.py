@@ -5,8 +5,9 @@
 The request: that of a trial (bench.worker.common.messages), with checkpoint, weights (last, best), format and output.
 The answer: {"message": text}.
 
-The model is built anew and given the weights that the trial stored. Every export is loaded again, and has to answer to
-images of the test set what that model answers; else nothing is left on disk.
+The model is built anew and given the weights that the trial stored. Those of a trial with early stopping are its best
+ones. Every export is loaded again, and has to answer to images of the test set what that model answers; else nothing is
+left on disk.
 """
 
 import copy
@@ -38,6 +39,8 @@ from bench.worker.trial.tried import Tried
 
 # Batches that an export has to answer to: any size will do, whatever it was made with.
 BATCHES = (1, 7, 256)
+# Images that a graph is traced with. torch.export stores them in the file, whole; of one it would keep the batch size.
+TRACED_IMAGES = 2
 # An answer may differ by so much of the largest logit, or of 1 where that is smaller.
 TOLERANCE = 1e-3
 # Of the test set, how many answers of the model that was built anew have to be those that the trial stored. A GPU's
@@ -67,7 +70,7 @@ def export(wanted: Mapping[str, Json]) -> str:
         tried.logits(model, images)
     if tried.writes_input:
         give_own_memory(model, in_training=True)
-    if wanted["weights"] == "best":
+    if wanted["weights"] == "best" and not trial.train.early_stopping_patience:
         _load_best(model, Path(wanted["checkpoint"]))
     else:
         assert request.artifact is not None
@@ -163,7 +166,7 @@ def _load_best(model: nn.Module, path: Path) -> None:
     except FileNotFoundError as error:
         raise BenchError(
             f"{path}: no such checkpoint: the best one is kept where train.keep_checkpoints is true and "
-            "train.validation_split above 0"
+            "train.validation_split above 0; with train.early_stopping_patience the trial's own weights are the best"
         ) from error
     except Exception as error:  # a stranger's file can raise anything
         raise DataError(f"{path}: no checkpoint of this model ({first_line(error)})") from error
@@ -175,7 +178,8 @@ def _write(
     """Export aside, compare, rename; the greatest difference of a logit."""
     try:
         with replacing(path) as aside:
-            answers = write(model, images[: max(2, len(images) // 2)], aside)
+            # A copy: of a part of the test set, torch would store all that lies in the memory that it is a view of.
+            answers = write(model, images[:TRACED_IMAGES].clone(), aside)
             difference, largest = _compare(model, answers, images)
             if not difference <= TOLERANCE * max(1.0, largest):
                 raise BenchError(f"{path}: not written: its logits differ by up to {difference:.1e} from the model's")

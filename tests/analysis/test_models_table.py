@@ -209,7 +209,7 @@ def test_target_that_some_seeds_did_not_reach(make: ModuleType) -> None:
     assert cells[0].text.startswith("–")
     assert cells[1].text.startswith("–")
     assert cells[2].number == 2.0
-    assert any("not reached by 4 of 5 seeds" in note for note in table.notes)
+    assert any("not reached by 4 of 5 seeds; the others: " in note for note in table.notes)
 
 
 def test_conditions_stand_under_every_table(make: ModuleType) -> None:
@@ -254,6 +254,7 @@ def test_schedules_and_lists_as_axes_and_the_epochs_of_early_stopping(make: Modu
     assert heads[-2:] == ["epochs trained", "best epoch"]
     trained = [cell.text for cell in column(table, "epochs_trained")]
     assert set(trained) == {"12", "– (a)"}
+    assert {cell.text for cell in column(table, "best_epoch")} == {"7–8", "– (a)"}  # a mean would be of no trial
     assert any("no early stopping" in note for note in table.notes)
     assert "learning rate" in table.notes[0]
 

@@ -143,6 +143,23 @@ def test_without_the_files_the_place_says_why(results: list[Result], tmp_path: P
     assert any("the trial's file is not there" in note and str(tmp_path) not in note for note in table.notes)
 
 
+def test_the_sentence_names_those_outside_and_where_all_are_inside_the_furthest(
+    results: list[Result], tmp_path: Path
+) -> None:
+    wide = [replace(each, metrics={**each.metrics, "test_loss": 1.0 + each.trial.seed}) for each in results]
+    inside = Published(LINEAR, "test_loss", 1.0, 1.0, "x")  # 2 ± 2.5: a difference of 100 %
+    outside = Published(LINEAR, "test_accuracy", 0.98, 0.98, "x")
+    said = sentence(figures(wide, suite_of(inside, outside), tmp_path))
+    assert said.startswith("1 of 2 published figures lie in our 95 % intervals. Outside: linear, test accuracy: ours")
+    assert "test loss" not in said
+    both = Published(LINEAR, "test_accuracy", 0.93, 0.93, "x")
+    assert "Furthest apart: linear, test loss" in sentence(figures(wide, suite_of(both, inside), tmp_path))
+    many = [Published(LINEAR, "test_accuracy", value, value, "x") for value in (0.98, 0.99, 0.5, 0.6, 0.7)]
+    said = sentence(figures(wide, suite_of(*many), tmp_path))
+    assert said.startswith("0 of 5") and "published 0.5; " in said  # noqa: PT018
+    assert said.endswith("published 0.7; and 2 more.")
+
+
 @pytest.mark.usefixtures("without_plots")
 def test_it_stands_in_report_tables_page_and_terminal(results: list[Result], tmp_path: Path) -> None:
     suite = suite_of(
@@ -150,7 +167,7 @@ def test_it_stands_in_report_tables_page_and_terminal(results: list[Result], tmp
     )
     text = render(tmp_path, suite=suite, results=results).report_path.read_text(encoding="utf-8")
     assert text.index("## digits") < text.index("## Beside published figures") < text.index("## Conditions")
-    said = "1 of 2 published figures lie in our 95 % intervals. Furthest apart: linear, test accuracy: ours 0.92 ± 0.05"
+    said = "1 of 2 published figures lie in our 95 % intervals. Outside: linear, test accuracy: ours 0.92 ± 0.05"
     assert said in text
     assert "a &#124; book &lt;b&gt;" in text
     with (tmp_path / "report/tables/published.csv").open(encoding="utf-8") as file:

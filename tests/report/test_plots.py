@@ -290,7 +290,8 @@ def test_curves_are_means_over_seeds_with_their_range(make: ModuleType) -> None:
     (section,) = sections_of(latest(results, plan).rows, plan)
     found = curve(section.cells[0], "test_loss", x="epoch")
     assert found is not None
-    assert (found.x.tolist(), found.mean.tolist(), found.low.tolist(), found.high.tolist()) == ([1], [2.5], [2], [3])
+    assert (found.x.tolist(), found.mean.tolist()) == ([1, 3], [2.5, 0.5])
+    assert (found.low.tolist(), found.high.tolist(), found.counts.tolist()) == ([2, 0.5], [3, 0.5], [2, 1])
     assert curve(section.cells[0], "train_loss", x="epoch") is None
 
 

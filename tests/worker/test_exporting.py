@@ -33,11 +33,11 @@ onnx = pytest.mark.skipif(
 def trained(run_trial: Any, tmp_path: Path) -> Any:
     """`trained("mlp")` trains one and gives what a worker is asked to export it; `changes` of that."""
 
-    def train(model: str, **changes: Any) -> Mapping[str, Any]:
-        artifact = tmp_path / f"{model}.h5"
-        done = run_trial(model, dataset=DATA, train=TRAIN, artifact=artifact, checkpoints=tmp_path / model)
+    def train(model: str, *, data: Component = DATA, other: Any = None, **changes: Any) -> Mapping[str, Any]:
+        artifact, train = tmp_path / f"{model}.h5", {**TRAIN, **(other or {})}
+        done = run_trial(model, dataset=data, train=train, artifact=artifact, checkpoints=tmp_path / model)
         assert done.status == "ok", done.traceback
-        trial = Trial(DATA, Component(model), 0, 64, "cpu", TrainSettings(**TRAIN))
+        trial = Trial(data, Component(model), 0, 64, "cpu", TrainSettings(**train))
         asked = {
             "trial": trial.to_json(), "data_root": str(tmp_path), "locations": {}, "plugins": [],
             "artifact": str(artifact), "checkpoint": str(tmp_path / model / checkpoint_file.BEST), "weights": "last",
@@ -99,6 +99,24 @@ def test_torch_export_answers_as_the_trained_model_did(model: str, trained: Any,
     for size in (1, 3, 100):  # what was traced with 50 answers to any number
         found = program(test.batch(0, size)[0]).detach().numpy()
         assert np.allclose(found, logits_of(asked)[:size], atol=1e-5)
+
+
+@pytest.mark.parametrize("form", ["state-dict", "torch-export", pytest.param("onnx", marks=onnx)])
+def test_the_test_set_is_not_shipped_with_the_model(trained: Any, form: str) -> None:
+    """100 test images of 28×28 are 300 kB in float32, the weights 31 kB."""
+    data = Component("synthetic", {"train": 320, "test": 100, "shape": [1, 28, 28]})
+    asked = trained("linear", data=data, format=form)
+    exporting.export(asked)
+    assert Path(asked["output"]).stat().st_size < 100_000
+
+
+def test_with_early_stopping_the_best_weights_are_the_trials_own(trained: Any) -> None:
+    asked = trained("mlp", other={"early_stopping_patience": 1, "keep_checkpoints": False}, weights="best")
+    assert not Path(asked["checkpoint"]).exists()
+    exporting.export(asked)
+    state = torch.load(asked["output"], weights_only=True)
+    with h5py.File(asked["artifact"]) as file:
+        assert all(np.array_equal(state[name].numpy(), file[f"weights/{name}"][()]) for name in state)
 
 
 @onnx

@@ -203,7 +203,7 @@ function diagnosis(shown) {
   const plots = ["accuracy", "r2", "loss"]
     .map((kind) => {
       const points = shown.flatMap((trial) =>
-        [`train_${kind}`, `test_${kind}`].flatMap((name) => curvePoints(trial, name, "epoch")),
+        [`train_${kind}`, `validation_${kind}`, `test_${kind}`].flatMap((name) => curvePoints(trial, name, "epoch")),
       );
       return points.length
         ? curvePlot(points, { name: kind, by: "epoch", width, dashed: (d) => dashOf(d, shown) })
@@ -218,8 +218,8 @@ function diagnosis(shown) {
     ? element(
         "p",
         { class: "quiet" },
-        DATA.lines,
-        alike(shown) ? " · B: long dashes, and dashes with dots" : "",
+        DATA.lines[Number(shown.some((trial) => trial.curves?.validation_loss))],
+        alike(shown) ? " · B: long dashes, and dashes or dots with gaps" : "",
       )
     : null;
   return element(
@@ -236,7 +236,8 @@ const alike = ([a, b]) => b && cellOf(a).model === cellOf(b).model; // their lin
 
 function dashOf(point, shown) {
   const second = alike(shown) && point.trial === shown[1];
-  return point.curve.startsWith("train") ? (second ? "9 2 2 2" : "3 3") : second ? "12 3" : "";
+  if (point.curve.startsWith("validation")) return second ? "1 3 1 6" : "1 3";
+  return point.curve.startsWith("train") ? (second ? "9 2 2 2" : "5 3") : second ? "12 3" : "";
 }
 
 const TIMINGS = {

@@ -18,6 +18,7 @@ from bench.analysis.cells import (
 )
 from bench.analysis.conditions import environment_lines
 from bench.analysis.plots import page_plots
+from bench.analysis.table_columns import range_text
 from bench.analysis.trust import mark
 from bench.base.metrics import MAIN_METRICS, PAGE, Metric
 from bench.base.privacy import published
@@ -85,7 +86,7 @@ def _data(report: Report) -> dict[str, Json]:
         "levels": [name for name in MAIN_METRICS if any(metric.name == name for metric, _ in metrics)],
         "words": {"model": "model"} | curves.WORDS,
         "axis_words": curves.AXES | curves.losses_text(cell for section in sections for cell in section.cells),
-        "lines": curves.LINES,
+        "lines": [curves.LINES, curves.WITH_VALIDATION],
         "sections": [{"title": part.section.title, "notes": list(part.table.notes)} for part in report.parts],
         "cells": rows,
         "trials": trials,
@@ -151,7 +152,8 @@ def _figure(cell: Cell, metric: Metric, scale: Scale, *, best: set[str]) -> list
     if found is None:
         return None
     numbers = map(_short, (found.mean, found.low, found.high))
-    text = mean_text(found, metric, scale=scale) + mark(metric, cell.timings)
+    told = range_text(cell, metric) or mean_text(found, metric, scale=scale)
+    text = told + mark(metric, cell.timings)
     return [*numbers, text, int(metric.name in best)]
 
 
