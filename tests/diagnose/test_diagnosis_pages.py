@@ -7,15 +7,19 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import h5py
 import numpy as np
 import pytest
 
 from bench.analysis import artifacts as stored
-from bench.base.records import Result
-from bench.diagnose import tables, write
+from bench.base.records import Component, Result
+from bench.diagnose import draw, tables, write
+from bench.diagnose.naming import Names
 from bench.errors import BenchError
+from bench.present.format import sureness
 from bench.results.store import Store, newest_ok
 
 SUITE = """
@@ -72,6 +76,60 @@ def test_each_trial_has_a_page_with_every_figure_and_the_models_one_together(fol
     together = first.read_text(encoding="utf-8")
     assert "McNemar" in together
     assert all(f"({result.trial_id}.md)" in together for result in results)
+
+
+def test_a_cell_is_a_page_and_what_varies_is_in_every_name(make: ModuleType) -> None:
+    plan = make.Plan(models=(Component("linear"),), seeds=(0, 1), settings={"train.weight_decay": (0.0, 0.01, 0.1)})
+    results = make.run_of(plan)
+    chosen = write._one_a_cell(results)
+    assert [(each.trial.train.weight_decay, each.trial.seed) for each in chosen] == [(0.0, 0), (0.01, 0), (0.1, 0)]
+    names = Names.of(results)
+    assert [names.short(each.trial) for each in chosen] == [f"linear, weight decay {value}" for value in (0, 0.01, 0.1)]
+    titles = [names.title(each.trial) for each in chosen]
+    assert titles[1] == "linear on digits, batch size 64, seed 0, cpu, weight decay 0.01"
+    assert len(set(titles)) == 3
+    assert Names.of(chosen[:1]).short(chosen[0].trial) == "linear"  # nothing varies
+    two = make.run_of(make.Plan(models=(Component("linear"),), seeds=(0,), batch_sizes=(16, 32)))
+    assert [Names.of(two).short(each.trial) for each in two] == ["linear, batch size 16", "linear, batch size 32"]
+    assert Names.of(two).title(two[0].trial).count("batch size") == 1
+
+
+def test_captions_of_errors_have_their_place_and_are_never_certain(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, results = results_of(folder)
+    path = store.artifact_path(results[0].run_id, results[0].trial_id)
+    with h5py.File(path, "r+") as file:
+        file["diagnosis/errors/confidence"][0] = 1.0
+        first = int(file["diagnosis/errors/index"][0])
+    drawn: list[Any] = []
+    monkeypatch.setattr(draw, "image_grid", lambda images, captions, **_: drawn.append(captions))
+    found = stored.read(results[0], path)
+    draw.errors(found, title="", subtitle="")
+    draw.first_batch(found, title="", subtitle="")
+    assert drawn[0][0].splitlines()[2:] == ["> 99.99 %", f"#{first}"]
+    assert not any("100" in caption.partition("#")[0] for captions in drawn for caption in captions)
+
+
+@pytest.mark.parametrize(
+    ("probability", "text"),
+    [(1.0, "> 99.99 %"), (0.99996, "> 99.99 %"), (0.9998, "99.98 %"), (0.5, "50.00 %"), (0.00001, "< 0.01 %")],
+)
+def test_nothing_is_certain(probability: float, text: str) -> None:
+    assert sureness(probability) == text
+
+
+def test_confusions_are_told_as_the_page_tells_them(folder: Path) -> None:
+    """assets/matrix.js: true class for answer, `Most often taken: 5 for 3 (38)`."""
+    store, results = results_of(folder)
+    found = stored.read(results[0], store.artifact_path(results[0].run_id, results[0].trial_id))
+    wrong = found.confusion - np.diag(found.confusion.diagonal())
+    label, answer = (found["confusions/label"][0], found["confusions/answer"][0])
+    said = f"Most often taken: {found.class_names[label]} for {found.class_names[answer]} ({wrong[label, answer]})"
+    assert said in write._answer(found)
+    assert wrong[label, answer] == wrong.max()
+    page = Path(write.__file__).parents[1] / "report" / "assets" / "matrix.js"
+    assert "`Most often taken: ${" in page.read_text("utf-8")
 
 
 def test_the_command_says_where_the_page_of_a_trial_lies(folder: Path) -> None:
@@ -161,7 +219,9 @@ def test_a_file_that_cannot_be_read_is_said_and_the_others_have_pages(
     damaged, whole = results
     path = store.artifact_path(damaged.run_id, damaged.trial_id)
     path.write_bytes(path.read_bytes()[:2000])
-    monkeypatch.setattr(write, "_trial_page", lambda found, folder: folder / found.result.trial_id)  # draws for seconds
+    monkeypatch.setattr(
+        write, "_trial_page", lambda found, folder, what: folder / found.result.trial_id
+    )  # draws for seconds
     said: list[str] = []
     assert [page.name for page in write.pages(store, results, trial=None, say=said.append)] == [whole.trial_id]
     (line,) = said
