@@ -10,13 +10,13 @@ from bench.analysis.artifacts import Diagnosed, Regressed, read, read_regression
 from bench.base import files
 from bench.base.metrics import main_metric
 from bench.base.records import Result
-from bench.diagnose import regression, tables
+from bench.diagnose import answers, regression, tables
 from bench.diagnose.naming import Names
 from bench.errors import BenchError
 from bench.present.columns import page_of
 from bench.present.files import save_figures, writing
 from bench.present.format import accuracy, plural, slug
-from bench.present.tables import escape_markdown, to_markdown
+from bench.present.tables import escape_markdown, to_markdown, write_csv
 from bench.results.store import Store, newest_ok
 
 FOLDER = "diagnosis"  # under report/
@@ -93,10 +93,21 @@ def _trial_page(found: Diagnosed, folder: Path, *, what: str) -> Path:
     blocks += ["## By class", to_markdown(tables.by_class(found)).rstrip(), escape_markdown(tables.top_k(found))]
     if found.layers:
         blocks += ["## Weights", to_markdown(tables.by_layer(found)).rstrip()]
+    blocks.append(_files_block(found, folder))
     blocks.append(f"Trial {trial_id} · run {found.result.run_id} · {len(found.labels):,} examples of the test set.")
     path = folder / f"{trial_id}.md"
     files.write(path, page_of(blocks))
     return path
+
+
+def _files_block(found: Diagnosed, folder: Path) -> str:
+    """Writes the CSV files of a trial, and says where they are."""
+    links = []
+    for table in (tables.by_class(found), *answers.files_of(found)):
+        name = f"{found.result.trial_id}-{table.name}.csv"
+        write_csv(table, folder / name)
+        links.append(f"[{table.name}]({name})")
+    return f"For other programs (CSV): {' · '.join(links)}"
 
 
 def _answer(found: Diagnosed) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,7 +18,7 @@ import pytest
 
 from bench.analysis import artifacts as stored
 from bench.base.records import Component, Result
-from bench.diagnose import draw, tables, write
+from bench.diagnose import answers, draw, tables, write
 from bench.diagnose.naming import Names
 from bench.errors import BenchError
 from bench.present.format import sureness
@@ -130,6 +132,47 @@ def test_confusions_are_told_as_the_page_tells_them(folder: Path) -> None:
     assert wrong[label, answer] == wrong.max()
     page = Path(write.__file__).parents[1] / "report" / "assets" / "matrix.js"
     assert "`Most often taken: ${" in page.read_text("utf-8")
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_files_of_a_trial_hold_every_answer(folder: Path) -> None:
+    store, results = results_of(folder)
+    found = stored.read(results[0], store.artifact_path(results[0].run_id, results[0].trial_id))
+    said = write._files_block(found, folder)
+    names, place = found.class_names, folder / results[0].trial_id
+    counts, shares, wrong, classes = (
+        rows_of(place.with_name(f"{place.name}-{name}.csv"))
+        for name in ("confusion-counts", "confusion-shares", "errors", "classes")
+    )
+    assert all(f"({place.name}-{name}.csv)" in said for name in ("confusion-counts", "errors", "classes"))
+    assert [[int(row[f"answered_{each}"]) for each in names] for row in counts] == found.confusion.tolist()
+    assert [row["true"] for row in counts] == list(names)
+    assert sum(float(row[f"answered_{row['true']}"]) for row in shares) == pytest.approx(
+        sum(float(row["recall"]) for row in classes[:-1])
+    )
+    assert sorted(int(row["index"]) for row in wrong) == np.flatnonzero(~found.right).tolist()
+    sure = [float(row["confidence"]) for row in wrong]
+    assert sure == sorted(sure, reverse=True)
+    for row in wrong:
+        index, all_of_them = int(row["index"]), [float(row[f"probability_{name}"]) for name in names]
+        assert row["true"] == names[found.labels[index]]
+        assert row["answer"] == names[int(np.argmax(all_of_them))]
+        assert sum(all_of_them) == pytest.approx(1)
+        assert np.diff(np.log(all_of_them)) == pytest.approx(np.diff(found.logits[index].astype(float)), abs=1e-6)
+    assert max(all_of_them) == float(row["confidence"])
+
+
+def test_the_worst_partner_of_a_class_is_what_it_was_most_often_taken_for(folder: Path) -> None:
+    store, results = results_of(folder)
+    found = stored.read(results[0], store.artifact_path(results[0].run_id, results[0].trial_id))
+    matrix = np.diag([9] * len(found.class_names))
+    matrix[2, 5], matrix[2, 7], matrix[4, 2] = 3, 4, 1
+    told = answers.partners(replace(found, confusion=matrix))
+    assert told == ["none", "none", f"{found.class_names[7]} (4)", "none", f"{found.class_names[2]} (1)", *["none"] * 5]
 
 
 def test_the_command_says_where_the_page_of_a_trial_lies(folder: Path) -> None:
