@@ -13,7 +13,7 @@ def diagnose(
     target: opt.Target,
     trial: Annotated[
         str | None,
-        typer.Argument(metavar="TRIAL", help="A trial_id, or the start of one [default: one trial a model]."),
+        typer.Argument(metavar="TRIAL", help="A trial_id, or the start of one [default: the first seed of each cell]."),
     ] = None,
     results: opt.Results = opt.RESULTS,
     data_root: opt.DataRoot = None,

@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from bench.analysis.artifacts import Array, Diagnosed, Regressed
 from bench.present.axes import readable_ticks
 from bench.present.colours import COLOURS, Style
+from bench.present.format import sureness
 from bench.present.images import image_grid
 from bench.present.names import short_list, short_names
 from bench.present.style import FAINT, INK, SMALL, WIDTH_INCHES, Frame, figure_with_axes, text_inches
@@ -150,9 +151,10 @@ def recalls(
 
 def errors(found: Diagnosed, *, title: str, subtitle: str) -> Any:
     """The wrong answers that the model was surest of: true class → answer, and how sure."""
-    captions = _confused(found, "errors", [f"{share:.0%}".replace("%", " %") for share in found["errors/confidence"]])
-    subtitles = [subtitle, "true class → answer, how sure"]
-    return image_grid(found["errors/images"], captions, title=title, subtitles=subtitles)
+    rows = zip(found["errors/confidence"], found["errors/index"], strict=True)
+    captions = _confused(found, "errors", [f"{sureness(float(share))}\n#{index}" for share, index in rows])
+    subtitles = [subtitle, "true class → answer, how sure, # place in the test set (the first is 0)"]
+    return image_grid(found["errors/images"], captions, title=title, subtitles=subtitles, lines=4)
 
 
 def confusions(found: Diagnosed, *, title: str, subtitle: str) -> Any:
@@ -174,11 +176,10 @@ def first_batch(found: Diagnosed, *, title: str, subtitle: str) -> Any:
     names = short_list(found.class_names, most=8)
     before, after = found["first_batch/before"], found["first_batch/after"]
     captions = [
-        f"{names[old.argmax()]} {old.max():.0%}\n→ {names[new.argmax()]} {new.max():.0%}"
+        f"{names[old.argmax()]} {sureness(float(old.max()))}\n→ {names[new.argmax()]} {sureness(float(new.max()))}"
         + ("" if new.argmax() == label else f"\nis {names[int(label)]}")
         for old, new, label in zip(before, after, found["first_batch/labels"], strict=True)
     ]
-    captions = [text.replace("%", " %") for text in captions]
     subtitles = [subtitle, "answer before training → answer after it, how sure; where that is wrong, what it is"]
     return image_grid(found["first_batch/images"], captions, title=title, subtitles=subtitles)
 

@@ -6,6 +6,7 @@ from itertools import combinations
 import numpy as np
 
 from bench.analysis.artifacts import Array, Diagnosed, Layer, Regressed
+from bench.diagnose.answers import partners
 from bench.present.format import accuracy, p_text, signed
 from bench.present.tables import Column, Table, TableCell, count_cell, table_of
 from bench.statistics.intervals import paired_bootstrap
@@ -28,12 +29,18 @@ def by_class(found: Diagnosed) -> Table:
     shares[Column("average_precision", "average precision")] = found["precision_recall/area"]
     support = found["per_class/support"]
     rows = [
-        (TableCell(name), *(_share(float(array[k])) for array in shares.values()), count_cell(int(support[k])))
-        for k, name in enumerate(found.class_names)
+        (
+            TableCell(name),
+            *(_share(float(array[k])) for array in shares.values()),
+            TableCell(worst),
+            count_cell(int(support[k])),
+        )
+        for k, (name, worst) in enumerate(zip(found.class_names, partners(found), strict=True))
     ]
     means = (_share(_mean(array, support)) for array in shares.values())
-    rows.append((TableCell("mean"), *means, count_cell(int(support.sum()))))
-    columns = (Column("class", "class", numeric=False), *shares, Column("support", "examples"))
+    rows.append((TableCell("mean"), *means, TableCell(""), count_cell(int(support.sum()))))
+    taken = Column("taken_for", "most often taken for", numeric=False)
+    columns = (Column("class", "class", numeric=False), *shares, taken, Column("support", "examples"))
     note = (
         "accuracy: of the answers to “is it this class?”. ROC area and average precision: the class against the "
         "rest. mean: over the classes that the test set has, each counting the same."

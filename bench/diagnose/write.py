@@ -7,30 +7,31 @@ from typing import Any
 import numpy as np
 
 from bench.analysis.artifacts import Diagnosed, Regressed, read, read_regression
-from bench.analysis.cells import labels_of
 from bench.base import files
 from bench.base.metrics import main_metric
 from bench.base.records import Result
-from bench.diagnose import regression, tables
+from bench.diagnose import answers, regression, tables
+from bench.diagnose.naming import Names
 from bench.errors import BenchError
 from bench.present.columns import page_of
 from bench.present.files import save_figures, writing
 from bench.present.format import accuracy, plural, slug
-from bench.present.tables import escape_markdown, to_markdown
+from bench.present.tables import escape_markdown, to_markdown, write_csv
 from bench.results.store import Store, newest_ok
 
 FOLDER = "diagnosis"  # under report/
 MOST_CLASSES = 100  # of a confusion matrix that can be looked at
 MOST_LISTED = 20
+MOST_COMPARED = 12  # models on one page: each two of them have a row
 
 
 def pages(
     store: Store, results: Sequence[Result], *, trial: str | None, say: Callable[[str], object] = lambda _: None
 ) -> list[Path]:
-    """Write the pages of `results`: of one trial by its id or the start of it, else of each model's first seed, and
-    the models side by side. Returns the pages, the most telling first. What cannot be read is said and left out;
-    raises BenchError where nothing is left."""
-    chosen = [newest_ok(results, trial)] if trial else _one_a_model(results)
+    """Write the pages of `results`: of one trial by its id or the start of it, else of each cell's first seed, and
+    those of a data set side by side. Returns the pages, the most telling first. What cannot be read is said and left
+    out; raises BenchError where nothing is left."""
+    chosen = [newest_ok(results, trial)] if trial else _one_a_cell(results)
     folder = store.folder / "report" / FOLDER
     found, unread = list[Diagnosed | Regressed](), list[BenchError]()
     for result in chosen:
@@ -50,33 +51,36 @@ def pages(
             "diagnosis; run the suite with --set 'measure.evaluate=\"full\"' --fresh"
         )
     with writing(folder, "the diagnosis", inside=store.folder, option="--results"):
-        written = [_page(each, folder) for each in found]
+        # Of all that are ok: the page of one trial has the same title, whichever others are written beside it.
+        names = Names.of(result for result in results if result.status == "ok")
+        written = [_page(each, folder, names) for each in found]
         # Trials that were tested on the same examples can be compared one by one.
         groups: dict[tuple[str, bytes], list[Diagnosed]] = {}
         for each in classified:
             groups.setdefault((each.result.trial.dataset.canonical, each.labels.tobytes()), []).append(each)
-        pages = [_models_page(group, folder) for group in groups.values() if len(group) > 1]
+        pages = [_models_page(group, folder, names) for group in groups.values() if len(group) > 1]
         regressed: dict[tuple[str, bytes], list[Regressed]] = {}
         for other in found:
             if isinstance(other, Regressed):
                 key = other.result.trial.dataset.canonical, other.targets.tobytes()
                 regressed.setdefault(key, []).append(other)
-        pages += [_regressions_page(group, folder) for group in regressed.values() if len(group) > 1]
+        pages += [_regressions_page(group, folder, names) for group in regressed.values() if len(group) > 1]
     return [*reversed(pages), *written]
 
 
-def _page(found: Diagnosed | Regressed, folder: Path) -> Path:
+def _page(found: Diagnosed | Regressed, folder: Path, names: Names) -> Path:
+    what = names.title(found.result.trial)
     if isinstance(found, Diagnosed):
-        return _trial_page(found, folder)
-    return regression.page(found, folder, what=describe(found))
+        return _trial_page(found, folder, what=what)
+    return regression.page(found, folder, what=what)
 
 
-def _one_a_model(results: Sequence[Result]) -> list[Result]:
-    """Of every data set and model the newest result of its first trial: first seed, first setting of the plan."""
-    groups: dict[tuple[str, str], list[Result]] = {}
+def _one_a_cell(results: Sequence[Result]) -> list[Result]:
+    """Of every cell the newest result of its first seed."""
+    groups: dict[str, list[Result]] = {}
     for result in results:
         if result.status == "ok":
-            groups.setdefault((result.trial.dataset.canonical, result.trial.model.canonical), []).append(result)
+            groups.setdefault(result.trial.cell_id, []).append(result)
     if not groups:
         raise BenchError("no trial is ok, so there is no model to diagnose; run the suite first")
     return [min(group, key=_order) for group in groups.values()]
@@ -87,25 +91,29 @@ def _order(result: Result) -> tuple[object, ...]:
     return (result.trial.seed, result.trial.batch_size, result.trial.device, result.trial_id, later)
 
 
-def describe(found: Diagnosed | Regressed) -> str:
-    """The trial in one line: `mlp on digits, batch size 64, seed 0, cpu`."""
-    trial = found.result.trial
-    where = f"batch size {trial.batch_size}, seed {trial.seed}, {trial.device}"
-    return f"{trial.model.label} on {trial.dataset.label}, {where}"
-
-
-def _trial_page(found: Diagnosed, folder: Path) -> Path:
+def _trial_page(found: Diagnosed, folder: Path, *, what: str) -> Path:
     trial_id = found.result.trial_id
-    blocks = [f"# {escape_markdown(describe(found))}", escape_markdown(_answer(found))]
-    figures = save_figures(_figures(found), folder)
-    blocks += [f"![{escape_markdown(f'{title}: {describe(found)}')}]({name}.png)" for name, title in figures.items()]
+    blocks = [f"# {escape_markdown(what)}", escape_markdown(_answer(found))]
+    figures = save_figures(_figures(found, what), folder)
+    blocks += [f"![{escape_markdown(f'{title}: {what}')}]({name}.png)" for name, title in figures.items()]
     blocks += ["## By class", to_markdown(tables.by_class(found)).rstrip(), escape_markdown(tables.top_k(found))]
     if found.layers:
         blocks += ["## Weights", to_markdown(tables.by_layer(found)).rstrip()]
+    blocks.append(_files_block(found, folder))
     blocks.append(f"Trial {trial_id} · run {found.result.run_id} · {len(found.labels):,} examples of the test set.")
     path = folder / f"{trial_id}.md"
     files.write(path, page_of(blocks))
     return path
+
+
+def _files_block(found: Diagnosed, folder: Path) -> str:
+    """Writes the CSV files of a trial, and says where they are."""
+    links = []
+    for table in (tables.by_class(found), *answers.files_of(found)):
+        name = f"{found.result.trial_id}-{table.name}.csv"
+        write_csv(table, folder / name)
+        links.append(f"[{table.name}]({name})")
+    return f"For other programs (CSV): {' · '.join(links)}"
 
 
 def _answer(found: Diagnosed) -> str:
@@ -113,19 +121,18 @@ def _answer(found: Diagnosed) -> str:
     text = f"{accuracy(float(found.right.mean()))} of the test set is right, {plural(wrong, 'example')} wrong"
     kinds = list(zip(found["confusions/label"], found["confusions/answer"], found["confusions/count"], strict=True))[:3]
     names = found.class_names
-    mistakes = ", ".join(f"{names[int(a)]} for {names[int(b)]} ({count:,})" for b, a, count in kinds)
+    mistakes = ", ".join(f"{names[int(b)]} for {names[int(a)]} ({count:,})" for b, a, count in kinds)
     gap, count = float(found["calibration/expected_error"]), found["calibration/count"]
     confidence = float(np.nansum(found["calibration/confidence"] * count) / count.sum())
     towards = "surer than it is right" if confidence > found.right.mean() else "less sure than it is right"
-    often = f"; most often it answers {mistakes}" if mistakes else ""
-    return f"{text}{often}. It is {towards}: calibration error {gap:.3f}."
+    often = f" Most often taken: {mistakes}." if mistakes else ""  # in the words of the report's page
+    return f"{text}.{often} It is {towards}: calibration error {gap:.3f}."
 
 
-def _figures(found: Diagnosed) -> Iterator[tuple[str, str, Any]]:
+def _figures(found: Diagnosed, what: str) -> Iterator[tuple[str, str, Any]]:
     """Every figure of a trial that can show something: (file name, title, figure)."""
     from bench.diagnose import draw  # matplotlib: half a second
 
-    what = describe(found)
     drawn: list[tuple[str, str, Callable[..., Any], bool]] = [
         ("confusion", "What was answered for what", draw.confusion, len(found.class_names) <= MOST_CLASSES),
         ("errors", "The wrong answers that it was surest of", draw.errors, _has(found, "errors/images")),
@@ -149,34 +156,32 @@ def _has(found: Diagnosed, place: str) -> bool:
     return len(found.arrays.get(place, ())) > 0
 
 
-def _names(group: Sequence[Diagnosed | Regressed]) -> list[str]:
-    models = [each.result.trial.model for each in group]
-    return [labels_of(models)[model.canonical] for model in models]
-
-
-def _which(group: Sequence[Diagnosed | Regressed], examples: str) -> str:
-    """`One trained model each: seed 0, batch size 64, 360 examples of the test set.`"""
+def _which(group: Sequence[Diagnosed | Regressed], examples: str, *, of: int) -> str:
+    """`One trained model each: seed 0, batch size 64, 360 examples of the test set.` `of`: how many there are."""
     seeds = ", ".join(map(str, sorted({each.result.trial.seed for each in group})))
     sizes = ", ".join(map(str, sorted({each.result.trial.batch_size for each in group})))
-    return f"One trained model each: seed {seeds}, batch size {sizes}, {examples}."
+    first = f", the first {len(group)} of {of}" if len(group) < of else ""
+    return f"One trained model each{first}: seed {seeds}, batch size {sizes}, {examples}."
 
 
-def _regressions_page(group: Sequence[Regressed], folder: Path) -> Path:
-    dataset = group[0].result.trial.dataset
-    told = _which(group, f"{len(group[0].targets):,} samples of the test set")
+def _regressions_page(all_of_them: Sequence[Regressed], folder: Path, called: Names) -> Path:
+    group = all_of_them[:MOST_COMPARED]
+    dataset, names = group[0].result.trial.dataset, [called.short(each.result.trial) for each in group]
+    told = _which(group, f"{len(group[0].targets):,} samples of the test set", of=len(all_of_them))
     path = folder / f"models-{slug(dataset.label)}.md"
-    files.write(path, regression.models_text(group, _names(group), dataset=dataset.label, which=told))
+    files.write(path, regression.models_text(group, names, dataset=dataset.label, which=told))
     return path
 
 
-def _models_page(group: Sequence[Diagnosed], folder: Path) -> Path:
+def _models_page(all_of_them: Sequence[Diagnosed], folder: Path, called: Names) -> Path:
     from bench.diagnose import draw
     from bench.present.colours import styles_of
 
-    dataset, names = group[0].result.trial.dataset, _names(group)
+    group = all_of_them[:MOST_COMPARED]
+    dataset, names = group[0].result.trial.dataset, [called.short(each.result.trial) for each in group]
     stem = f"models-{slug(dataset.label)}"
     title = f"Recall of each class of {dataset.label}"
-    subtitle = _which(group, f"{len(group[0].labels):,} examples of the test set")
+    subtitle = _which(group, f"{len(group[0].labels):,} examples of the test set", of=len(all_of_them))
 
     def figure() -> Iterator[tuple[str, str, Any]]:
         drawn = draw.recalls(group, names, title=title, subtitle=subtitle, styles=styles_of(names))

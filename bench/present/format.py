@@ -190,6 +190,13 @@ def percent(share: float) -> str:
     return f"{number(100 * share, decimals=significant(100 * share, 2))} %"
 
 
+def sureness(probability: float) -> str:
+    """How sure a model is: `97.12 %`, never `100.00 %` or `0.00 %`, which would say that it cannot be otherwise."""
+    if probability > 0.9999:
+        return "> 99.99 %"
+    return "< 0.01 %" if probability < 0.0001 else f"{100 * probability:.2f} %"
+
+
 def p_text(p: float) -> str:
     """`0.0625`, `0.031`: two digits, and a p of 1/16 in full; never 0, and 1 only where it is."""
     if p < 1e-6:
