@@ -82,8 +82,8 @@ class Metric:
 _CONTRACT = (
     Metric("test_accuracy", "fraction", True, False, "share of the test set that is classified right",
            title="accuracy", word="accuracy"),
-    Metric("test_loss", "nats", False, False, "mean cross-entropy over the test set"),
-    Metric("train_loss", "nats", False, False, "running mean of the cross-entropy over the last epoch",
+    Metric("test_loss", "nats", False, False, "mean loss over the test set: cross-entropy, or that of train.loss"),
+    Metric("train_loss", "nats", False, False, "running mean of the loss of the steps over the last epoch",
            label="training loss"),
     Metric("parameters", "count", False, False, "parameters of the model", title="number of parameters",
            word="parameters"),

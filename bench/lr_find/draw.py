@@ -34,7 +34,7 @@ def rates(curves: Sequence[Curve], *, title: str, styles: dict[str, Style]) -> A
         if place >= len(curves):
             ax.set_visible(False)
         if place % columns == 0:
-            ax.set_ylabel("loss (nats)")
+            ax.set_ylabel("loss")
         if place + columns >= len(curves):
             ax.set_xlabel("learning rate (log)")
     return figure

@@ -104,6 +104,7 @@ class _Resolver:
         base = settings_by_name(train, measure, seeds)
         self._base = {name: list(value) if isinstance(value, tuple) else value for name, value in base.items()}
         self._axes = {name: self._values(name, values) for name, values in file.grid.items()}
+        self._check_target(measure)
         keep: list[Rule] = []
         models = list(self._built.get("model", []))
         if not self._found:
@@ -151,6 +152,15 @@ class _Resolver:
             with self._found.noting():
                 found = resolve_tune(self._file.tune, self._catalogue, models=models, kept=kept)
         return found
+
+    def _check_target(self, measure: MeasureSettings) -> None:
+        """Notes targets of which one would be silently left out."""
+        if measure.target_value is not None and measure.target_accuracy is not None:
+            text = "stands beside target_accuracy; one training has one target: leave one of the two out"
+            self._found.append(Mistake(("measure", "target_value"), text))
+        elif measure.target_metric is not None and measure.target_value is None:
+            text = "names the metric of a target that is not there: set measure.target_value too"
+            self._found.append(Mistake(("measure", "target_metric"), text))
 
     def _values(self, name: str, values: Sequence[Json]) -> Sequence[Any]:
         key: Key = ("grid", name)

@@ -172,3 +172,23 @@ def test_a_card_by_its_number_is_planned_also_where_it_is_not(plan: Callable[...
 
 def test_a_number_of_what_has_none_is_no_device(refusal: Callable[..., str]) -> None:
     assert "unknown device 'cpu:1'; did you mean cpu?" in refusal('device = ["cpu:1"]\n')
+
+
+@pytest.mark.parametrize(
+    ("measure", "said"),
+    [
+        (
+            "target_value = 0.5\ntarget_accuracy = 0.9",
+            "measure.target_value: stands beside target_accuracy; one training",
+        ),
+        ('target_metric = "rmse"', "measure.target_metric: names the metric of a target that is not there: set"),
+    ],
+)
+def test_a_target_is_one_value_of_one_metric(refusal: Callable[..., str], measure: str, said: str) -> None:
+    assert said in refusal(f"[measure]\n{measure}\n")
+
+
+def test_a_target_of_any_metric_is_taken(plan: Callable[..., Suite]) -> None:
+    suite = plan('[measure]\ntarget_metric = "mae"\ntarget_value = 3\n')
+    assert (suite.measure.target_metric, suite.measure.target_value) == ("mae", 3.0)
+    assert len({trial.trial_id for each in (suite, plan()) for trial in each.trials()}) == plan().count()
