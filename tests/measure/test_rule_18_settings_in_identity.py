@@ -42,6 +42,7 @@ def test_settings_that_came_later_change_no_id_that_people_have() -> None:
     assert replace(BASE, measure=MeasureSettings(energy=False)).trial_id == BASE.trial_id
     assert replace(BASE, train=TrainSettings(memory_format="contiguous")).trial_id == BASE.trial_id
     assert replace(BASE, train=TrainSettings(betas=[0.9, 0.999], schedule="none")).trial_id == BASE.trial_id
+    assert replace(BASE, train=TrainSettings(loss="cross_entropy")).trial_id == BASE.trial_id
     assert replace(BASE, device="cpu").trial_id == "644d0649c48f51aa"
 
 
