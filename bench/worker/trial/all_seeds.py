@@ -4,6 +4,7 @@ Accuracy, losses, curves and artifacts are of each seed. Times and memory are of
 record of every seed: it is one measurement, which the report counts once.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -71,7 +72,7 @@ class AllSeedsRun(TrainingRun):
         for outcome in self.outcomes:
             outcome.threads = self.outcome.threads
         data = load_all_seeds(self.request, self.device.torch_device)
-        self.setup = self.set_up(data)
+        self.setup, self.judges = self.set_up(data), data.judges
         self.outcome.metrics["flops_per_sample"], _ = self.setup.warm_library()
         noise = self._noise()
         self._warm_mapping(noise[0], data.test)
@@ -115,8 +116,9 @@ class AllSeedsRun(TrainingRun):
         """
         learners, rows = self._learners(), source.rows[:, :THROWAWAY_SAMPLES]
         if self.trial.measure.evaluate == "full" and self.setup.judge.task == "classification":
-            first, precision, judge = test.first(FIRST_SAMPLES), self.train.precision, self.setup.judge
-            answers = evaluate(learners.stack, first, batch_size=evenly(len(test)), precision=precision, judge=judge)
+            first, precision = test.first(FIRST_SAMPLES), self.train.precision
+            size = evenly(len(test))
+            answers = evaluate(learners.stack, first, batch_size=size, precision=precision, judges=self.judges)
             self.before = [found.outputs.softmax(1).numpy() for found in answers]
         learners.step(source.fetch(rows.contiguous()))
         self.device.synchronize()
@@ -141,8 +143,8 @@ class AllSeedsRun(TrainingRun):
         return loop.log
 
     def _evaluations(self, stack: Stack, split: SeedsSplit) -> list[Evaluation]:
-        settings, judge = self.trial, self.setup.judge
-        return evaluate(stack, split, batch_size=settings.batch_size, precision=settings.train.precision, judge=judge)
+        size, precision = self.trial.batch_size, self.train.precision
+        return evaluate(stack, split, batch_size=size, precision=precision, judges=self.judges)
 
     def _evaluate(self, learners: Learners, data: SeedsData, entry: EpochLog) -> None:
         """After an epoch, outside every timed window. Adds to the curves of every seed that is left."""
@@ -167,7 +169,7 @@ class AllSeedsRun(TrainingRun):
         whole = TrialOutcome(metrics=dict(self.outcome.metrics), samples=dict(self.outcome.samples))
         whole.metrics.pop("time_to_target_seconds", None)
         images, labels = data.test.first(self.trial.batch_size).batch(0, self.trial.batch_size)
-        is_shared = data.test.rows.dim() == 1
+        is_shared = images.dim() == len(self.setup.input_shape) + 1
         first = Held(images if is_shared else images[0], labels, self.device.torch_device)
         found = self.measure_inference(stack.unstacked(0), first)
         count = len(self.requests)
@@ -201,19 +203,21 @@ def instruments(known: dict[str, str], count: int) -> dict[str, str]:
 
 
 @torch.no_grad()
-def evaluate(stack: Stack, split: SeedsSplit, *, batch_size: int, precision: str, judge: Judge) -> list[Evaluation]:
+def evaluate(
+    stack: Stack, split: SeedsSplit, *, batch_size: int, precision: str, judges: Sequence[Judge]
+) -> list[Evaluation]:
     """As `evaluate` of one model, for every seed."""
     stack.train(False)
-    parts, labels = [], []
+    parts, labels, of_one = [], [], 1 if judges[0].task == "classification" else 2
     for start in range(0, len(split), batch_size):
         images, wanted = split.batch(start, batch_size)
         with autocast(split.pool.device, precision):
             parts.append(stack.logits(images))
-        own = wanted if split.rows.dim() > 1 else wanted[None]
+        own = wanted if wanted.dim() > of_one else wanted[None]
         labels.append(own.expand(stack.count, *own.shape[1:]))
     stack.train(True)
     outputs, targets = torch.cat(parts, 1).float(), torch.cat(labels, 1)
-    if judge.task == "regression":
-        return [judge(*of_seed) for of_seed in zip(outputs, targets, strict=True)]
-    each = losses(outputs.double(), targets, loss=judge.loss).tolist()  # as in training: a seed's bits are the same
+    if judges[0].task == "regression":
+        return [judge(*of_seed) for judge, *of_seed in zip(judges, outputs, targets, strict=True)]
+    each = losses(outputs.double(), targets, loss=judges[0].loss).tolist()  # as in training: a seed's bits are the same
     return [of_classes(*pair, loss=loss) for *pair, loss in zip(outputs, targets, each, strict=True)]
