@@ -1,6 +1,7 @@
 """The page of a trained regression: how far it is off, where, and by how much at most."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,8 +15,11 @@ from bench.present.columns import page_of
 from bench.present.files import save_figures
 from bench.present.format import plain, plural
 from bench.present.tables import Column, Table, TableCell, escape_markdown, table_of, to_markdown
+from bench.statistics.intervals import paired_bootstrap
 
 MOST_TARGETS = 6  # that are drawn
+HEADS = (*((name, BUILT_IN[name].short) for name in ("r2", "mae", "rmse")), ("bias", "mean error"))
+BIAS = "mean error: of prediction − target; above 0 it predicts too much."
 
 
 class Scores(NamedTuple):
@@ -44,6 +48,54 @@ def page(found: Regressed, folder: Path, *, what: str) -> Path:
     path = folder / f"{trial_id}.md"
     files.write(path, page_of(blocks))
     return path
+
+
+def models_text(group: Sequence[Regressed], names: Sequence[str], *, dataset: str, which: str) -> str:
+    """The page of several models on the same samples; `which`: which trained models they are, in a sentence."""
+    blocks = [f"# Where models differ on {escape_markdown(dataset)}", escape_markdown(which)]
+    for index, target in enumerate(group[0].target_names[:MOST_TARGETS]):
+        rows = [(name, scores_of(each)[index]) for name, each in zip(names, group, strict=True)]
+        blocks += [f"## {escape_markdown(target)}", to_markdown(_by_model(rows)).rstrip()]
+        blocks.append(to_markdown(_pairs(group, names, index)).rstrip())
+    links = [f"[{escape_markdown(name)}]({each.result.trial_id}.md)" for name, each in zip(names, group, strict=True)]
+    return page_of([*blocks, f"Each of them: {' · '.join(links)}"])
+
+
+def _by_model(rows: Sequence[tuple[str, Scores]]) -> Table:
+    """A row a model."""
+    return table_of(
+        "models",
+        "Models",
+        rows,
+        [
+            (Column("model", "model", numeric=False), lambda row: row[0]),
+            *((Column(key, head), lambda row, key=key: _number(getattr(row[1], key))) for key, head in HEADS),
+        ],
+        notes=[BIAS],
+    )
+
+
+def _pairs(group: Sequence[Regressed], names: Sequence[str], index: int) -> Table:
+    """Each two models on the same samples: on how many each is nearer, and how much nearer on average."""
+    generator = np.random.default_rng(0)  # the same results give the same page
+    errors = [np.abs(each.predictions[:, index].astype(float) - each.targets[:, index]) for each in group]
+    rows = []
+    for (a, name), (b, other) in combinations(zip(errors, names, strict=True), 2):
+        gap = paired_bootstrap(a, b, generator=generator)
+        mean, *ends = (plain(each) for each in (gap.mean, gap.low, gap.high) if each is not None)
+        difference = f"{mean} [{', '.join(ends)}]" if ends else mean
+        cells = (TableCell(f"{int(near.sum()):,}", int(near.sum())) for near in (a < b, b < a))
+        rows.append((TableCell(name), TableCell(other), *cells, TableCell(difference.replace("-", "−"), gap.mean)))
+    columns = (
+        Column("a", "A", numeric=False), Column("b", "B", numeric=False), Column("nearer_a", "A nearer"),
+        Column("nearer_b", "B nearer"), Column("difference", "A − B, absolute error"),
+    )  # fmt: skip
+    note = (
+        "A − B: mean difference of absolute errors with its 95 % interval over samples (bootstrap of pairs); below 0, "
+        "A is nearer. It judges these trained models on this test set, not their architectures: another seed is "
+        "another model."
+    )
+    return Table("pairs", "On the same samples", columns, tuple(rows), (note,))
 
 
 def scores_of(found: Regressed) -> list[Scores]:
@@ -96,13 +148,9 @@ def _by_target(scores: list[Scores]) -> Table:
         scores,
         [
             (Column("target", "target", numeric=False), lambda row: row.name),
-            *(
-                (Column(key, BUILT_IN[key].short), lambda row, key=key: _number(getattr(row, key)))
-                for key in ("r2", "mae", "rmse")
-            ),
-            (Column("bias", "mean error"), lambda row: _number(row.bias)),
+            *((Column(key, head), lambda row, key=key: _number(getattr(row, key))) for key, head in HEADS),
         ],
-        notes=["mean error: of prediction − target; above 0 it predicts too much."],
+        notes=[BIAS],
     )
 
 

@@ -56,6 +56,12 @@ def pages(
         for each in classified:
             groups.setdefault((each.result.trial.dataset.canonical, each.labels.tobytes()), []).append(each)
         pages = [_models_page(group, folder) for group in groups.values() if len(group) > 1]
+        regressed: dict[tuple[str, bytes], list[Regressed]] = {}
+        for other in found:
+            if isinstance(other, Regressed):
+                key = other.result.trial.dataset.canonical, other.targets.tobytes()
+                regressed.setdefault(key, []).append(other)
+        pages += [_regressions_page(group, folder) for group in regressed.values() if len(group) > 1]
     return [*reversed(pages), *written]
 
 
@@ -143,18 +149,34 @@ def _has(found: Diagnosed, place: str) -> bool:
     return len(found.arrays.get(place, ())) > 0
 
 
+def _names(group: Sequence[Diagnosed | Regressed]) -> list[str]:
+    models = [each.result.trial.model for each in group]
+    return [labels_of(models)[model.canonical] for model in models]
+
+
+def _which(group: Sequence[Diagnosed | Regressed], examples: str) -> str:
+    """`One trained model each: seed 0, batch size 64, 360 examples of the test set.`"""
+    seeds = ", ".join(map(str, sorted({each.result.trial.seed for each in group})))
+    sizes = ", ".join(map(str, sorted({each.result.trial.batch_size for each in group})))
+    return f"One trained model each: seed {seeds}, batch size {sizes}, {examples}."
+
+
+def _regressions_page(group: Sequence[Regressed], folder: Path) -> Path:
+    dataset = group[0].result.trial.dataset
+    told = _which(group, f"{len(group[0].targets):,} samples of the test set")
+    path = folder / f"models-{slug(dataset.label)}.md"
+    files.write(path, regression.models_text(group, _names(group), dataset=dataset.label, which=told))
+    return path
+
+
 def _models_page(group: Sequence[Diagnosed], folder: Path) -> Path:
     from bench.diagnose import draw
     from bench.present.colours import styles_of
 
-    dataset, models = group[0].result.trial.dataset, [each.result.trial.model for each in group]
-    names = [labels_of(models)[model.canonical] for model in models]
+    dataset, names = group[0].result.trial.dataset, _names(group)
     stem = f"models-{slug(dataset.label)}"
     title = f"Recall of each class of {dataset.label}"
-    seeds = ", ".join(map(str, sorted({each.result.trial.seed for each in group})))
-    sizes = ", ".join(map(str, sorted({each.result.trial.batch_size for each in group})))
-    examples = f"{len(group[0].labels):,} examples of the test set"
-    subtitle = f"One trained model each: seed {seeds}, batch size {sizes}, {examples}."
+    subtitle = _which(group, f"{len(group[0].labels):,} examples of the test set")
 
     def figure() -> Iterator[tuple[str, str, Any]]:
         drawn = draw.recalls(group, names, title=title, subtitle=subtitle, styles=styles_of(names))

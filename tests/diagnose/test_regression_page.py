@@ -96,3 +96,20 @@ def test_a_target_that_is_constant_has_no_r2(written: tuple[Result, Path]) -> No
     found = Regressed(written[0], ("price", "rent"), PREDICTIONS, same, np.arange(3), ())
     assert all(np.isnan(each.r2) for each in regression.scores_of(found))
     assert "R² is" not in regression._answer(regression.scores_of(found))
+
+
+def test_models_stand_side_by_side_on_the_same_samples(written: tuple[Result, Path]) -> None:
+    found = read_regression(*written)
+    nearer = Regressed(found.result, found.target_names, (TARGETS + 1).astype(np.float32), TARGETS, found.worst, ())
+    text = regression.models_text([found, nearer], ["far", "near"], dataset="houses", which="Two models.")
+    assert text.startswith("# Where models differ on houses\n\nTwo models.\n\n## price\n")
+    errors = (
+        np.abs(PREDICTIONS[:, 0].astype(float) - TARGETS[:, 0]),
+        np.abs((TARGETS + 1)[:, 0].astype(float) - TARGETS[:, 0]),
+    )
+    counts = int((errors[0] < errors[1]).sum()), int((errors[1] < errors[0]).sum())
+    (pair,) = re.findall(r"\| far +\| near +\| +(\d+) \| +(\d+) \| +([\d.]+) \[([\d.]+), ([\d.]+)\] \|", text)[:1]
+    assert (int(pair[0]), int(pair[1])) == counts
+    assert float(pair[2]) == pytest.approx(float((errors[0] - errors[1]).mean()), abs=0.01)
+    assert float(pair[3]) < float(pair[2]) < float(pair[4])
+    assert text.count("A − B, absolute error") == 2  # a table a target
