@@ -165,6 +165,7 @@ def test_the_test_part_is_in_no_scaling(run_trial: Run, monkeypatch: pytest.Monk
         ("prices", "linear", {"label_smoothing": 0.1}, "train.label_smoothing: the data set is a regression"),
         ("kinds", "linear", {"augment_flip": True}, "train.augment_flip is of images"),
         ("kinds", "linear", {"memory_format": "channels_last"}, "train.memory_format is of images"),
+        ("kinds", "torchvision:resnet18", {}, "takes images (C, H, W), and a sample here is (3,)"),
         ("kinds", "cnn", {}, r"cnn: it takes images (C, H, W); a sample of this data set has the shape (3,)"),
     ],
 )
