@@ -203,10 +203,12 @@ class Runner:
         told: set[str] = set()
 
         def begins(planned: Sequence[Planned]) -> None:
-            prepared.take_up_searches()
-            if planned or (prepared.searches is not None and prepared.searches.ended):
+            ended = {search.default.cell_id for search in order.searches.cells if search.chosen is not None} - told
+            if planned or ended:  # a batch has ended, or all of a search; not after each training: that is a long look
+                prepared.take_up_searches()
                 prepared.store.save_suite(suite_to_json(prepared.suite))
-            self._tell_choices(told)
+                self._tell_choices(ended)
+                told.update(ended)
 
         order = Searching(plan, prepared.searches, planned=self.identifier.planned, begins=begins, limit=limit)
         with self.writing():
@@ -221,12 +223,13 @@ class Runner:
             self.voice.say("the budget ended in the middle of the search; the same command goes on from there")
         return trained
 
-    def _tell_choices(self, told: set[str]) -> None:
-        """Say what each search has chosen, once it has; `told`: the cells of which it was said."""
+    def _tell_choices(self, cells: Collection[str]) -> None:
+        """Say what the searches of these cells have chosen."""
+        if not cells:
+            return
         self.prepared.store.refresh()
         for search in searches_of(self.prepared.suite, self.prepared.store.searches):
-            if search.done and search.default.cell_id not in told:
-                told.add(search.default.cell_id)
+            if search.default.cell_id in cells:
                 self.voice.say("\n".join(wrapped(chosen_line(self.prepared.suite, search))))
 
     def _names(self) -> list[str]:

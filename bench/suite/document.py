@@ -172,11 +172,14 @@ class Decide(Table):
     ] = MOST_SEEDS
 
 
+End = Annotated[int | float, Field(json_schema_extra=_words("a number", "numbers"))]
+
+
 class ValueRange(Table):
     """What lies between two numbers, both included; `log`: by factors."""
 
-    low: int | float
-    high: int | float
+    low: End
+    high: End
     log: bool = False
 
 

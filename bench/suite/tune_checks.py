@@ -44,10 +44,10 @@ def _unknown(key: str, models: Sequence[str]) -> str:
     if not head:
         keys = list(Tune.model_fields)
         near = nearest(name[:64], keys).replace("did you mean ", "did you mean tune.")
-        near = near or nearest(f"train.{name[:64]}", [f"train.{each}" for each in _searchable()])
+        near = near or nearest(name[:64], _searchable()).replace("did you mean ", "did you mean train.")
         takes = f"it takes: {', '.join(keys)}; and settings to search, as train.learning_rate or MODEL.SETTING"
         return f"unknown key{near} ({takes})"
-    if head in models:
+    if head in models or (not models and head not in SECTIONS):  # without a model the grid itself is refused
         return ""
     if head == "train":
         near = nearest(name[:64], _searchable())
