@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import nn
 
-from bench.errors import BenchError, nearest
+from bench.errors import BenchError, Unavailable, nearest
 from bench.registry import Entry, source_of
 from bench.worker.named import parameters
 
@@ -58,7 +58,7 @@ def _build(own: str, has_size: bool, input_shape: tuple[int, ...], num_outputs: 
     import timm
 
     if len(input_shape) != 3:
-        raise BenchError(f"timm:{own} takes images (C, H, W), and a sample here is {tuple(input_shape)}")
+        raise Unavailable(f"timm:{own} takes images (C, H, W), and a sample here is {tuple(input_shape)}")
     channels, height, width = input_shape
     own_settings = parameters.given(settings)
     if has_size:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from torch import nn
 
-from bench.errors import BenchError, nearest
+from bench.errors import BenchError, Unavailable, nearest
 from bench.registry import Entry, source_of
 from bench.worker.named import parameters
 
@@ -67,12 +67,12 @@ def _build(
 ) -> nn.Module:
     """The model for images (N, C, H, W), with answers (N, num_outputs)."""
     if len(input_shape) != 3:
-        raise BenchError(f"torchvision:{own} takes images (C, H, W), and a sample here is {tuple(input_shape)}")
+        raise Unavailable(f"torchvision:{own} takes images (C, H, W), and a sample here is {tuple(input_shape)}")
     channels, height, width = input_shape
     takes = inspect.signature(made).parameters
     if "image_size" in takes:
         if height != width:
-            raise BenchError(f"torchvision:{own} takes square images, and these are {height} × {width}")
+            raise Unavailable(f"torchvision:{own} takes square images, and these are {height} × {width}")
         settings["image_size"] = height
     if "input_size" in takes:
         settings["input_size"] = (height, width)
