@@ -10,7 +10,9 @@ from bench.cluster.runner import ClusterRunner
 from bench.execute.executors import inline as _inline  # noqa: F401
 from bench.execute.executors.local import Executor
 from bench.execute.jobs import wants_checkpoints
+from bench.execute.lock import MeasureLock
 from bench.execute.opening_lines import wrapped
+from bench.execute.preflight import preflight
 from bench.execute.prepare import Options, Prepared, prepare
 from bench.execute.progress import Voice
 from bench.execute.run import Ran, planned_and_said, ran_of, read_writable, run_here
@@ -64,6 +66,23 @@ def planning(options: Options, file: SuiteFile, *, voice: Voice) -> Iterator[Pre
     else:
         EXECUTORS.get(options.executor)  # refuses an unknown one
         yield prepare(options, file)
+
+
+def tried(prepared: Prepared) -> tuple[str, ...]:
+    """Tries each model on each data set, as a run does, for a plan that is only shown; which then tells what cannot
+    work. Returns what else is to be said.
+
+    Nothing is tried while somebody measures on this machine: it would disturb that.
+    """
+    lock, executor = MeasureLock(), make_executor(prepared.options.executor)
+    if not lock.try_acquire():
+        return ("models are not tried: another run measures on this machine",)
+    try:
+        with signals_raise():
+            return preflight(prepared, prepared.plan(), executor).notes
+    finally:
+        executor.close()
+        lock.release()
 
 
 def make_executor(name: str) -> Executor:

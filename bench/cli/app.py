@@ -25,6 +25,7 @@ from bench.cli.history import history
 from bench.cli.list import list_
 from bench.cli.lr_find import lr_find
 from bench.cli.merge import merge
+from bench.cli.new import new
 from bench.cli.plan import plan
 from bench.cli.plot import plot
 from bench.cli.publish import publish
@@ -56,6 +57,7 @@ app.command(no_args_is_help=True)(compare)
 app.command(no_args_is_help=True)(duel)
 app.command(no_args_is_help=True)(gate)
 app.command("list", no_args_is_help=True)(list_)
+app.command(no_args_is_help=True)(new)
 app.command(no_args_is_help=True)(fetch)
 app.command(no_args_is_help=True)(export)
 app.command(no_args_is_help=True)(check)

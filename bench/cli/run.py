@@ -79,7 +79,7 @@ def run(
     from bench.execute.prepare import Options, read
     from bench.execute.progress import make_voice
     from bench.execute.signals import Stopped
-    from bench.run_suite import planning, run_suite
+    from bench.run_suite import planning, run_suite, tried
 
     options = Options(
         suite=suite,
@@ -102,7 +102,7 @@ def run(
     voice = make_voice()
     if dry_run:
         with planning(options, read(options), voice=voice) as prepared:
-            return _show(prepared)
+            return _show(prepared, tried(prepared))
     try:
         ran = run_suite(options, voice=voice, meanwhile=(lambda: None) if no_report else _load_report)
     except Stopped as stopped:
@@ -147,9 +147,9 @@ def _tell(ran: "Ran", *, report: bool) -> None:
             print(printable_line(line))
 
 
-def _show(prepared: "Prepared") -> int:
-    """Print what would run."""
-    from bench.execute.opening_lines import head
+def _show(prepared: "Prepared", tried: Sequence[str]) -> int:
+    """Print what would run, and what trying the models brought."""
+    from bench.execute.opening_lines import head, wrapped
     from bench.execute.progress import describe_trial, varying
     from bench.present.format import printable
 
@@ -157,12 +157,14 @@ def _show(prepared: "Prepared") -> int:
     suite, store = prepared.suite, prepared.store
     for line in head(suite, plan, catalogue=prepared.catalogue, results=store.results, searches=store.searches):
         print(line)
+    for line in (part for each in tried for part in wrapped(each)):
+        print(line)
     for axis in suite.axes:
         shown = ", ".join(itertools.islice(axis.labels, 8)) if len(axis) <= 8 else _ends(axis.labels)
         print(f"  {axis.name}: {printable(shown)}")
     axes = varying(suite)
     states = {planned.trial.trial_id: "train" for planned in plan.to_run}
-    states |= {planned.trial.trial_id: "fail" for planned in plan.settled}
+    states |= {planned.trial.trial_id: "skip" if planned.skip else "fail" for planned in plan.settled}
     if suite.tune is not None:
         _show_search(suite, plan)
     for trial in itertools.islice(suite.trainings(), DRY_RUN_TRIALS):

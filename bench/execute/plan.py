@@ -1,15 +1,36 @@
 """Which trials of a suite are to be run: those that are not there yet."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bench.base.records import NOT_THERE, STATUSES, Result, Trial, canonical_json, digest
+from bench.base.records import NOT_THERE, STATUSES, Result, Trial, canonical_json, digest, non_defaults
 from bench.errors import BenchError, nearest
 from bench.results.store import newest, to_repeat
 from bench.results.timing import DISTURBED
 from bench.suite.catalogue import Catalogue, ComponentInfo
 from bench.suite.plan import Suite
+
+# Of the settings of a training, those that make no other model and no other batch.
+NOT_TRIED = ("learning_rate", "epochs", "steps")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a model that was tried on a data set before anything trained, where it cannot work."""
+
+    status: str  # failed or skipped
+    reason: str
+    traceback: str = ""
+
+
+FINE = Verdict("ok", "")
+
+
+def what_is_tried(trial: Trial) -> str:
+    """What such a try depends on: trials that share it are tried once."""
+    train = {name: value for name, value in non_defaults(trial.train).items() if name not in NOT_TRIED}
+    return canonical_json([trial.dataset.canonical, trial.model.canonical, trial.batch_size, trial.device, train])
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +43,7 @@ class Planned:
     code: dict[str, str]
     skip: str = ""
     fail: str = ""
+    traceback: str = ""  # of `fail`, where its code raised
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -54,8 +76,9 @@ class Plan:
 class Identifier:
     """Completes the identity of trials on this machine, from the catalogue."""
 
-    def __init__(self, suite: Suite, catalogue: Catalogue) -> None:
-        self.suite, self.catalogue = suite, catalogue
+    def __init__(self, suite: Suite, catalogue: Catalogue, verdicts: Mapping[str, Verdict] = {}) -> None:
+        """`verdicts`: `what_is_tried` of trials that cannot work -> why."""
+        self.suite, self.catalogue, self.verdicts = suite, catalogue, verdicts
         self._environments: dict[int, str] = {}
         self._codes: dict[tuple[str, str, str], tuple[str, dict[str, str]]] = {}
 
@@ -68,13 +91,17 @@ class Identifier:
             self._environments[threads] = self.catalogue.environment.identity(threads=threads)
         code_id, code = self._code(trial)
         unknown, device = self.suite.unknown, self.catalogue.device(trial.device)
+        found = self.verdicts.get(what_is_tried(trial), FINE) if self.verdicts else FINE
+        skip = "" if device.available else device.reason
+        fail = unknown.get(f"model:{trial.model.name}") or unknown.get(f"dataset:{trial.dataset.name}") or ""
         return Planned(
             trial=trial,
             environment_id=self._environments[threads],
             code_id=code_id,
             code=code,
-            skip="" if device.available else device.reason,
-            fail=unknown.get(f"model:{trial.model.name}") or unknown.get(f"dataset:{trial.dataset.name}") or "",
+            skip=skip or (found.reason if found.status == "skipped" else ""),
+            fail=fail or (found.reason if found.status == "failed" else ""),
+            traceback=found.traceback,
         )
 
     def _code(self, trial: Trial) -> tuple[str, dict[str, str]]:

@@ -3,14 +3,14 @@
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.base.records import Json, Result
 from bench.errors import BenchError, nearest
 from bench.execute.ask_worker import absolute_plugins, ask_catalogue
-from bench.execute.plan import Identifier, Plan, make_plan, parse_retry
+from bench.execute.plan import Identifier, Plan, Verdict, make_plan, parse_retry
 from bench.results.store import Store
 from bench.suite.catalogue import Catalogue
 from bench.suite.components import Builder, ResolvedComponent
@@ -64,6 +64,7 @@ class Prepared:
     store: Store
     options: Options
     searches: "Searches | None" = None  # of a suite with [tune], as far as its results go
+    verdicts: dict[str, Verdict] = field(default_factory=dict, kw_only=True)  # of what was tried and cannot work
 
     def plan(self) -> Plan:
         """Returns what is to run now; reads results that others have written meanwhile. Where seeds go on until it is
@@ -132,7 +133,7 @@ class Prepared:
 
     def identifier(self) -> Identifier:
         """Returns what completes the identity of trials where they are going to run."""
-        return Identifier(self.suite, self.catalogue)
+        return Identifier(self.suite, self.catalogue, self.verdicts)
 
 
 def find_data_root(given: Path | None) -> Path:

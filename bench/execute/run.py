@@ -29,6 +29,7 @@ from bench.execute.jobs import (
 from bench.execute.lock import MeasureLock
 from bench.execute.opening_lines import counts, head, wrapped
 from bench.execute.plan import Identifier, Plan, Planned, parse_retry
+from bench.execute.preflight import preflight
 from bench.execute.prepare import Options, Prepared, find_data_root, prepare, read
 from bench.execute.progress import Voice, describe_trial, varying
 from bench.execute.quiet import wait_until_quiet
@@ -91,6 +92,7 @@ def run_here(options: Options, executor: Executor, *, voice: Voice, meanwhile: C
                 began = time.monotonic()
             if plan.has_work:
                 meanwhile()
+                plan = runner.preflight(plan)
             trained = runner.run_all(plan, began=began)
         finally:
             if runner is not None:
@@ -171,6 +173,17 @@ class Runner:
         environment = Environment(facts, {**catalogue.environment.notes, "quiet": read})
         self.prepared.catalogue = replace(catalogue, environment=environment)
         self.identifier = self.prepared.identifier()
+
+    def preflight(self, plan: Plan) -> Plan:
+        """Tries each model on each data set before anything trains. Returns the plan less what cannot work."""
+        found = preflight(self.prepared, plan, self.executor)
+        for line in (*found.faults, *found.notes):
+            for part in wrapped(line):
+                self.voice.say(part)
+        if not self.prepared.verdicts:
+            return plan
+        self.identifier = self.prepared.identifier()
+        return self.prepared.plan()
 
     def run_all(self, plan: Plan, *, began: float) -> int:
         """Run the searches, then the plan in its order, or as its budget chooses, or until it is decided.
@@ -413,8 +426,10 @@ class Runner:
         """Stores why trials cannot run."""
         results = []
         for planned in settled:
-            status, reason = ("skipped", planned.skip) if planned.skip else ("failed", planned.fail)
-            results.append(self.result(planned, {"status": status, "reason": reason}, began=now()))
+            said: dict[str, Json] = {"status": "failed", "reason": planned.fail, "traceback": planned.traceback}
+            if planned.skip:
+                said = {"status": "skipped", "reason": planned.skip}
+            results.append(self.result(planned, said, began=now()))
             self.writer.append(results[-1])
         return results
 

@@ -3,10 +3,10 @@
 from itertools import islice
 from typing import Annotated
 
-from annotated_types import Ge, Gt, Le, Lt
+from annotated_types import Ge, Gt, Le, Lt, MaxLen
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from bench.base.records import WHOLE_LIMIT, Json, Line
+from bench.base.records import LONGEST_TRACEBACK, WHOLE_LIMIT, Json, Line, Status
 from bench.results.validate import check_said
 from bench.suite.mistakes import key_text, show
 
@@ -33,6 +33,16 @@ class _Epoch(_Phase):
     loss: float
 
 
+class _Tried(_Progress):
+    """What became of a model that was tried on a data set: see bench.worker.trial.preflight."""
+
+    tried: Whole
+    status: Status
+    reason: Line
+    traceback: Annotated[str, MaxLen(LONGEST_TRACEBACK)]
+    notes: Annotated[list[Line], MaxLen(MOST_NOTES)]
+
+
 class TurnOver(_Progress):
     """What a trial says as it begins to sleep. `share` of its training is behind it, `left_seconds` are to come by its
     own estimate; `timed_seconds`: of all its blocks, once it has trained; `turn_seconds`: how long a turn should be."""
@@ -41,6 +51,9 @@ class TurnOver(_Progress):
     left_seconds: Seconds
     timed_seconds: Seconds
     turn_seconds: Annotated[float, Gt(0), Le(60)]
+
+
+KINDS: dict[str, type[_Progress]] = {"note": _Note, "tried": _Tried, "epoch": _Epoch}
 
 
 class TrialMessages:
@@ -61,7 +74,8 @@ class TrialMessages:
                 if self.outcome is not None:
                     raise ValueError("more after its outcome")
                 if (what := self._checked(message)) is not None:
-                    notes, where = ([*notes, what], where) if "note" in what else (notes, [what])
+                    each = "note" in what or "tried" in what
+                    notes, where = ([*notes, what], where) if each else (notes, [what])
             except (ValueError, OverflowError) as error:
                 self.wrong = self.wrong or mistake_text(error)
                 break
@@ -73,7 +87,7 @@ class TrialMessages:
         """The progress that a message tells; None of an outcome or a turn. Raises ValueError where it is neither."""
         match message:
             case {"progress": dict(what), **others} if not others:
-                kind = _Note if "note" in what else _Epoch if "epoch" in what else _Phase
+                kind = next((kind for name, kind in KINDS.items() if name in what), _Phase)
                 kind.model_validate(what)
                 return what
             case {"turn": dict(state), **others} if not others:

@@ -54,6 +54,7 @@ class Request:
     next_is_due: bool = False  # whether one of them begins as soon as this one is set up
     checkpoints: CheckpointPlace | None = None
     rates: Rates | None = None
+    preflight: bool = False  # whether it and the others are to be tried only, each with data of its own
 
     @classmethod
     def from_json(cls, value: Mapping[str, Json]) -> "Request":
@@ -71,6 +72,7 @@ class Request:
             next_is_due=bool(value.get("next_is_due")),
             checkpoints=CheckpointPlace(**place | {"folder": Path(place["folder"])}) if place else None,
             rates=Rates(**value["rates"]) if value.get("rates") else None,
+            preflight=bool(value.get("preflight")),
             others=tuple(cls.from_json(shared | other) for other in value.get("others", ())),
         )
 

@@ -72,7 +72,7 @@ def _build(
     takes = inspect.signature(made).parameters
     if "image_size" in takes:
         if height != width:
-            raise BenchError(f"torchvision:{own} takes square images, and these are {height} × {width}")
+            raise Unavailable(f"torchvision:{own} takes square images, and these are {height} × {width}")
         settings["image_size"] = height
     if "input_size" in takes:
         settings["input_size"] = (height, width)

@@ -86,11 +86,12 @@ def run_and_exit(
             adopt_orphans()  # so that the template knows whose they are: those of whoever has just ended
         from bench.worker.common import discover
         from bench.worker.common.messages import Request
-        from bench.worker.trial import trial
+        from bench.worker.trial import preflight, trial
 
         discover.load_builtin()
-        channel = Channel(descriptor)
-        outcome = trial.run(Request.from_json(request), channel, started_ns=started_ns, measured=measured)
+        channel, asked = Channel(descriptor), Request.from_json(request)
+        run = preflight.run if asked.preflight else trial.run
+        outcome = run(asked, channel, started_ns=started_ns, measured=measured)
         channel.send({"outcome": outcome.to_json()})
         code = 0
         with suppress(OSError, ValueError):  # as below

@@ -63,13 +63,13 @@ def _import_everything() -> None:
     from bench.worker.common import discover
     from bench.worker.evaluate import diagnosis
     from bench.worker.process import rehearsal
-    from bench.worker.trial import trial
+    from bench.worker.trial import preflight, trial
 
     with _without("pandas"):
         import sklearn.metrics
     discover.load_builtin()
     diagnosis.rehearse()
-    del h5py, numpy, rehearsal, sklearn, torch, trial
+    del h5py, numpy, preflight, rehearsal, sklearn, torch, trial
     # Else a collection in a trial would touch, and so copy, every page of all of this (0.19 s a trial). What garbage
     # there is stays: looking for it takes 0.3 s, and leaves holes in shared pages.
     gc.freeze()

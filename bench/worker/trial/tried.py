@@ -150,6 +150,20 @@ class Tried:
             except Refused as refused:
                 raise refused.because(why) from refused
 
+    @torch.no_grad()
+    def takes_last_batches(self, model: nn.Module, noise: Callable[[int], torch.Tensor]) -> None:
+        """Asks `model` about a batch as long as the last one of each part. Raises BenchError where it cannot."""
+        for part, size in (self.parts or {}).items():
+            last = batch_sizes(size, self.batch_size)[-1] if size else 0
+            if last in (0, self.batch_size):
+                continue
+            try:
+                self.logits(model.train(part == "training"), noise(last))
+            except Refused as refused:
+                where = f"the last batch has {last} of {size} {part} images at batch size {self.batch_size}"
+                raise refused.because(f"{where}: take {CURES[part]}") from refused
+        model.train()
+
     def steps(self, step: Callable[[], object]) -> None:
         """Takes another step of training. Raises BenchError where the model keeps the graph of the one before."""
         try:

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torchvision import models
 
-from bench.errors import BenchError
+from bench.errors import BenchError, Unavailable
 from bench.registry import MODELS
 from bench.worker.catalogue import plugins
 from bench.worker.catalogue.entries import settings_of
@@ -91,6 +91,13 @@ def test_a_small_stem_keeps_the_size_of_the_image(name: str, pooled: bool) -> No
 def test_what_cuts_into_patches_has_no_small_stem(name: str) -> None:
     with pytest.raises(BenchError, match="patches"):
         built(f"torchvision:{name}", stem="small")
+
+
+def test_a_shape_that_is_no_image_is_skipped() -> None:
+    with pytest.raises(Unavailable, match=r"takes images \(C, H, W\), and a sample here is \(13,\)"):
+        built("torchvision:resnet18", (13,))
+    with pytest.raises(Unavailable, match="square"):
+        built("torchvision:vit_b_32", (3, 32, 64))
 
 
 def test_every_builder_of_torchvision_tells_its_settings() -> None:
