@@ -46,6 +46,9 @@ OTHERS: dict[str, tuple[set[str], str]] = {
                                         "path.read_text", "path.read_bytes",
                                         "metadata.distribution('torch').read_text"},
                                        "the user's cache; our own code, and what devices depend on"),
+    "bench/execute/preflight.py": (
+        {"(cache.cache_folder() / 'preflight' / f'{_path(key, planned)}.json').read_bytes"}, "the user's cache"
+    ),
     "bench/cli/list.py": ({"path.read_text"}, "suites of the user's folder and of the package"),
     "bench/suite/toml_text.py": ({"path.open"}, "a suite file, which the user names"),
     "bench/execute/lock.py": ({"os.open"}, "the machine's lock, with O_NOFOLLOW"),

@@ -74,6 +74,8 @@ REFUSED = [
     ("doctor --results file", r"\S*file.*cannot be written there"),
     ("publish none", r"none: and which document\? bench publish RESULTS DOC.md"),
     ("publish model.md", r"model.md: no block there: put <!-- bench:models --> and <!-- /bench -->"),
+    ("new thing mine", r"new thing: unknown"),
+    ("new model 9", r".*9"),
     ("merge out", r"missing argument 'IN...' \(see .+ merge --help\)"),
     ("merge out none", r"none: "),
     ("history none", r"none: no such suite file or folder of results"),
@@ -139,5 +141,5 @@ def test_every_command_has_a_mistake_here() -> None:
 
     registered = [info.name or info.callback.__name__ for info in app.registered_commands if info.callback]
     registered += [str(info.name) for info in app.registered_groups]
-    assert len(registered) == 23
+    assert len(registered) == 24
     assert set(registered) - {words.partition(" ")[0] for words, _ in REFUSED} == set()
