@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -33,7 +34,8 @@ def written(folder: Path, results: list[Result]) -> Store:
 
 
 def test_a_record_cut_at_any_byte_is_whole_or_absent(results: list[Result], tmp_path: Path) -> None:
-    store = written(tmp_path, results[:2])
+    short = [replace(each, metrics={"test_accuracy": 0.5}, curves={}, samples={}) for each in results[:2]]
+    store = written(tmp_path, short)
     file = store.trials_folder / "run-a.jsonl"
     text = file.read_bytes()
     first_end = text.index(b"\n") + 1

@@ -82,7 +82,7 @@ def test_anything_like_toml(text: str, folder: Path, catalogue: Catalogue) -> No
     try_out((GOOD + text).encode(), folder, catalogue)
 
 
-@settings(deadline=None, max_examples=250)
+@settings(deadline=None, max_examples=120)
 @given(tables=NEARLY | st.dictionaries(KEYS, VALUES, max_size=5))
 def test_any_values(tables: dict[str, Any], folder: Path, catalogue: Catalogue) -> None:
     text = "".join(f"{toml(key)} = {toml(value)}\n" for key, value in tables.items())

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from bench.base.records import Component
+from bench.worker.evaluate import inference
 from bench.worker.train import loaders
 from bench.worker.trial import trial
 
@@ -54,6 +55,7 @@ def measured(
 
     model = paced(Waits, milliseconds=1e3 * STEP_SECONDS)
     monkeypatch.setattr(trial, "evaluate", slow_evaluate)
+    monkeypatch.setattr(inference, "BUDGET_SECONDS", 0.1)  # ten calls tell of a step of 10 ms
     monkeypatch.setattr(loaders.Loaded, "epoch", slow_epoch)
 
     def run(where: str) -> dict[str, float]:

@@ -56,14 +56,15 @@ def committed(project: Any) -> None:
 def test_two_identical_environments_learn_the_same_by_turns_and_leave_nothing_else(
     project: Any, suite: Path, temporary: Path, processes_with: Any
 ) -> None:
-    done = project.bench("duel", suite, "--against", sys.executable, "--rounds", 3, MARK=str(temporary))
+    options = "--rounds", 2, "--set", "measure.timing_seconds=0.1"
+    done = project.bench("duel", suite, "--against", sys.executable, *options, MARK=str(temporary))
     assert done.code == 0, done.err
     assert "Nothing that is recorded differs" in done.out
     found = folders_of(project.results / "real-duel")
     assert found is not None
     a, b = (Store(folder) for folder in found)
     for side in (a, b):
-        assert len(side.refresh()) == 6
+        assert len(side.refresh()) == 4
     keys = [{(r.group_id, r.trial_id): r.metrics["test_loss"] for r in side.results} for side in (a, b)]
     assert keys[0] == keys[1]
     assert all(group for group, _ in keys[0])

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from bench.base.records import Component
 from bench.statistics.batch_means import half_widths
+from bench.worker.evaluate import inference
 
 
 def test_two_modes_widen_the_interval_and_no_note_speaks_of_them(
-    run_trial: Any, paced: Any, paced_class: Any, several_tries: Any
+    run_trial: Any, paced: Any, paced_class: Any, several_tries: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(inference, "BUDGET_SECONDS", 0.01)  # it is about training
+
     class TwoModes(paced_class):  # type: ignore[misc, valid-type]
         """Half of its epochs take three times as long."""
 

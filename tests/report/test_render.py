@@ -153,21 +153,6 @@ def test_an_unchanged_report_is_not_rendered_again(make: ModuleType, before: Pat
     assert (before / "report" / "report.md").stat().st_mtime_ns == written
 
 
-@pytest.mark.parametrize("change", ["result", "damaged", "title", "file"])
-def test_a_changed_one_is(make: ModuleType, before: Path, change: str) -> None:
-    plan, results = small(make)
-    if change == "file":
-        (before / "report" / "plots" / "accuracy-digits-cpu.svg").unlink()
-    outcome = render(
-        before,
-        suite=replace(plan, title="Another") if change == "title" else plan,
-        results=results[1:] if change == "result" else results,
-        damaged=int(change == "damaged"),
-    )
-    assert outcome.rendered
-    assert (before / "report" / "plots" / "accuracy-digits-cpu.svg").is_file()
-
-
 def test_what_an_older_report_left_is_removed(make: ModuleType, before: Path) -> None:
     (before / "report" / "plots" / "old.png").write_bytes(b"x")
     render(before, suite=small(make)[0], results=[])
@@ -262,6 +247,24 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
         return ()
 
     monkeypatch.setattr("bench.report.render._write", write)
+
+
+@pytest.mark.parametrize("change", ["result", "damaged", "title", "file"])
+def test_a_changed_one_is(make: ModuleType, tmp_path: Path, undrawn: None, change: str) -> None:
+    plan, results = small(make)
+    picture = tmp_path / "report/plots/accuracy-digits-cpu.svg"
+    assert render(tmp_path, suite=plan, results=results).rendered
+    assert not render(tmp_path, suite=plan, results=results).rendered
+    if change == "file":
+        picture.unlink()
+    outcome = render(
+        tmp_path,
+        suite=replace(plan, title="Another") if change == "title" else plan,
+        results=results[1:] if change == "result" else results,
+        damaged=int(change == "damaged"),
+    )
+    assert outcome.rendered
+    assert picture.is_file()
 
 
 FORGED = {
