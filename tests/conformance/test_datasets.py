@@ -34,7 +34,14 @@ def hdf5_settings(folder: Path) -> dict[str, Any]:
     return {"path": folder / "made.h5"}
 
 
-REQUIRED: dict[str, Callable[[Path], dict[str, Any]]] = {"hdf5": hdf5_settings}  # settings that have no default
+def npz_settings(folder: Path) -> dict[str, Any]:
+    images = np.random.default_rng(0).integers(0, 256, (50, 6, 5, 3), dtype=np.uint8)
+    np.savez(folder / "made.npz", images=images, labels=np.arange(50) % 7)
+    return {"path": folder / "made.npz"}
+
+
+# Settings that have no default.
+REQUIRED: dict[str, Callable[[Path], dict[str, Any]]] = {"hdf5": hdf5_settings, "npz": npz_settings}
 
 
 def build(name: str, *, root: Path, folder: Path) -> Splits:
