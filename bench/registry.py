@@ -19,6 +19,7 @@ T = TypeVar("T", bound=Callable[..., Any])  # what a registry holds
 F = TypeVar("F", bound=Callable[..., Any])  # what a decorator gives back as it came
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")
+OF_LIBRARY = re.compile(r"(sklearn:)?" + NAME.pattern)  # a data set that a library ships
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,9 @@ class Registry(Generic[T]):
     # Finds the entry of a name with a colon, which nobody has registered (`torchvision:resnet18`). Set by the worker.
     find_named: Callable[[str], Entry[T]] | None = None
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, *, name: re.Pattern[str] = NAME) -> None:
         self.kind = kind
+        self._name = name
         self._entries: dict[str, Entry[T]] = {}
 
     def register(
@@ -59,7 +61,7 @@ class Registry(Generic[T]):
         task: Task | None = None,
     ) -> Callable[[F], F]:
         """Decorator: enter the decorated builder under `name`. Raises BenchError on a bad or a taken name."""
-        if not isinstance(name, str) or not NAME.match(name):
+        if not isinstance(name, str) or not self._name.match(name):
             raise BenchError(f"{self.kind} {name!r}: a name is 1 to 64 letters, digits, '_', '.' or '-'")
 
         def enter(build: F) -> F:
@@ -100,7 +102,7 @@ def source_of(build: Callable[..., Any]) -> Path | None:
 
 
 MODELS: Registry[Callable[..., Any]] = Registry("model")
-DATASETS: Registry[Callable[..., Any]] = Registry("data set")
+DATASETS: Registry[Callable[..., Any]] = Registry("data set", name=OF_LIBRARY)
 METRICS: Registry[Callable[..., Any]] = Registry("metric")
 DEVICES: Registry[Callable[..., Any]] = Registry("device")
 EXECUTORS: Registry[Callable[..., Any]] = Registry("executor")

@@ -34,7 +34,14 @@ def hdf5_settings(folder: Path) -> dict[str, Any]:
     return {"path": folder / "made.h5"}
 
 
-REQUIRED: dict[str, Callable[[Path], dict[str, Any]]] = {"hdf5": hdf5_settings}  # settings that have no default
+def npz_settings(folder: Path) -> dict[str, Any]:
+    images = np.random.default_rng(0).integers(0, 256, (50, 6, 5, 3), dtype=np.uint8)
+    np.savez(folder / "made.npz", images=images, labels=np.arange(50) % 7)
+    return {"path": folder / "made.npz"}
+
+
+# Settings that have no default.
+REQUIRED: dict[str, Callable[[Path], dict[str, Any]]] = {"hdf5": hdf5_settings, "npz": npz_settings}
 
 
 def build(name: str, *, root: Path, folder: Path) -> Splits:
@@ -49,18 +56,23 @@ def built(request: pytest.FixtureRequest, tmp_path: Path) -> Splits:
 
 
 def test_keeps_the_contract(built: Splits) -> None:
-    for images, labels in ((built.train_images, built.train_labels), (built.test_images, built.test_labels)):
-        assert images.dtype in (np.uint8, np.float32)
-        assert images.ndim == 4
-        assert images.shape[1:] == built.input_shape
-        assert images.flags.c_contiguous
-        assert labels.dtype == np.int64
-        assert labels.shape == (len(images),)
-    assert len(built.train_images) > 0
-    assert (len(built.test_images) == 0) == (built.test_fraction is not None)
-    assert set(built.train_labels.tolist()) == set(range(len(built.class_names)))
-    assert len(set(built.class_names)) == len(built.class_names) >= 2
-    assert float(built.train_images.max()) <= built.maximum
+    is_regression = built.task == "regression"
+    for inputs, targets in ((built.train_inputs, built.train_targets), (built.test_inputs, built.test_targets)):
+        assert inputs.dtype in (np.uint8, np.float32)
+        assert inputs.ndim in (2, 4)
+        assert inputs.shape[1:] == built.input_shape
+        assert inputs.flags.c_contiguous
+        assert targets.dtype == (np.float32 if is_regression else np.int64)
+        assert targets.shape == (len(inputs),)
+    assert len(built.train_inputs) > 0
+    assert (len(built.test_inputs) == 0) == (built.test_fraction is not None)
+    if is_regression:
+        assert built.class_names == ()
+    else:
+        assert set(built.train_labels.tolist()) == set(range(len(built.class_names)))
+        assert len(set(built.class_names)) == len(built.class_names) >= 2
+    if built.maximum is not None:
+        assert float(built.train_inputs.max()) <= built.maximum
     assert built.licence
     assert built.source
 
@@ -68,7 +80,8 @@ def test_keeps_the_contract(built: Splits) -> None:
 def test_scales_as_the_names_say(built: Splits) -> None:
     for name in get_args(Scaling):
         how = scaling(built, name)
-        shift, scale = (np.array(part, dtype=np.float32)[:, None, None] for part in (how.shift, how.scale))
+        one_a_channel = (-1, *(1 for _ in built.input_shape[1:]))
+        shift, scale = (np.array(part, dtype=np.float32).reshape(one_a_channel) for part in (how.shift, how.scale))
         values = (built.train_images[:20_000].astype(np.float32) - shift) * scale
         if name == "unit":
             assert values.min() >= (0 if built.train_images.dtype == np.uint8 else -1)
@@ -76,8 +89,9 @@ def test_scales_as_the_names_say(built: Splits) -> None:
         if name == "symmetric" and built.train_images.dtype == np.uint8:
             assert -1 - 1e-6 <= values.min() < values.max() <= 1 + 1e-6
         if name == "standard":
-            assert np.abs(values.mean(axis=(0, 2, 3))).max() < 0.05
-            assert np.abs(values.std(axis=(0, 2, 3)) - 1).max() < 0.05
+            rest = tuple(axis for axis in range(values.ndim) if axis != 1)
+            assert np.abs(values.mean(axis=rest)).max() < 0.05
+            assert np.abs(values.std(axis=rest) - 1).max() < 0.05
 
 
 def test_prepares_without_changing_what_it_was_given(built: Splits) -> None:
@@ -86,7 +100,7 @@ def test_prepares_without_changing_what_it_was_given(built: Splits) -> None:
     total = len(built.train_labels) + len(built.test_labels)
     assert sum(len(part.labels) for part in (ready.train, ready.validation, ready.test)) == total
     assert ready.input_shape == built.input_shape
-    assert ready.num_outputs == len(built.class_names)
+    assert ready.num_outputs == (1 if built.task == "regression" else len(built.class_names))
     assert np.array_equal(built.train_images[:100], before)
 
 

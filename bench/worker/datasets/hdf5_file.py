@@ -82,9 +82,9 @@ def read(path: Path, keys: Keys, *, other: Path | None = None) -> Samples:
             raise DataError(f"{labels_label}: found {labels.shape}; needs {len(images)} labels, one an image")
         if len(images) == 0:
             raise DataError(f"{images_label}: found no image; needs at least one")
-        numbers, classes, one_hot = _read_labels(labels, label=labels_label)
+        numbers, classes, one_hot = read_labels(labels, label=labels_label)
         classes = max(classes, len(facts.get("class_names", ())))  # the last ones may have no sample in this file
-        return Samples(_read_images(images, how, label=images_label), numbers, classes, one_hot, facts)
+        return Samples(read_images(images, how, label=images_label), numbers, classes, one_hot, facts)
 
 
 def layout(
@@ -177,14 +177,15 @@ def _array(file: "h5py.File", name: str, *, label: str) -> "h5py.Dataset":
         raise DataError(f"{label}: {error}") from error
 
 
-def _check_memory(array: "h5py.Dataset", *, label: str, bytes_per_element: int) -> None:
+def _check_memory(array: "h5py.Dataset | npt.NDArray[Any]", *, label: str, bytes_per_element: int) -> None:
     # A file of a few bytes can claim any shape: chunks that were never written take no room.
     needed, available = math.prod(array.shape) * bytes_per_element, psutil.virtual_memory().available
     if needed > available:
         raise DataError(f"{label}: found the shape {array.shape}, {needed} bytes; needs to fit {available} of memory")
 
 
-def _read_images(array: "h5py.Dataset", how: Layout, *, label: str) -> Images:
+def read_images(array: "h5py.Dataset | npt.NDArray[Any]", how: Layout, *, label: str) -> Images:
+    """Images (N, C, H, W) of an array, uint8 or float32. Raises DataError where it holds no such numbers."""
     if array.dtype != np.uint8 and array.dtype.kind != "f":
         raise DataError(f"{label}: found {array.dtype}; needs uint8 or floats: store images.astype('float32')")
     dtype = np.uint8 if array.dtype == np.uint8 else np.float32
@@ -202,7 +203,7 @@ def _read_images(array: "h5py.Dataset", how: Layout, *, label: str) -> Images:
     return images
 
 
-def _read_labels(array: "h5py.Dataset", *, label: str) -> tuple[Labels, int, bool]:
+def read_labels(array: "h5py.Dataset | npt.NDArray[Any]", *, label: str) -> tuple[Labels, int, bool]:
     """Class numbers (N,), how many classes there are, and whether they were one-hot."""
     columns = array.shape[1] if array.ndim == 2 else 1
     if array.dtype.kind in "SUO" and array.ndim in (1, 2):

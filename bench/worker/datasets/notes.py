@@ -24,11 +24,17 @@ def data_notes(data: Prepared) -> list[str]:
 
 def _repeated_note(data: Prepared) -> Iterator[str]:
     count, total = repeated(data.train.images, data.test.images), len(data.test.images)
+    what = _noun(data)
     if count and count >= REPEATED_SHARE * total:
+        figure = "R²" if data.task == "regression" else "accuracy"
         yield (
-            f"{count:,} of {total:,} test images are training images too, so the test accuracy says little of new "
-            "images; test on images that are not trained on"
+            f"{count:,} of {total:,} test {what} are training {what} too, so the test {figure} says little of new "
+            f"{what}; test on {what} that are not trained on"
         )
+
+
+def _noun(data: Prepared) -> str:
+    return "images" if data.test.images.ndim == 4 else "samples"
 
 
 def _class_notes(data: Prepared) -> Iterator[str]:
@@ -46,9 +52,11 @@ def _class_notes(data: Prepared) -> Iterator[str]:
         )
     unknown = np.flatnonzero((train == 0) & (test > 0))
     if len(unknown):
+        what = _noun(data)
         yield (
-            f"{test[unknown].sum():,} of {len(data.test.labels):,} test images are of classes that no training image "
-            f"has ({_listed(unknown, data.class_names)}), so no answer to them is right; train on every class"
+            f"{test[unknown].sum():,} of {len(data.test.labels):,} test {what} are of classes that no training "
+            f"{what[:-1]} has ({_listed(unknown, data.class_names)}), so no answer to them is right; "
+            "train on every class"
         )
 
 
