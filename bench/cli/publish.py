@@ -87,7 +87,14 @@ def _opener(results: Path, data_root: Path | None, plugins: Sequence[str]) -> "O
         def render() -> None:
             from bench.report.render import render
 
-            render(store.folder, suite=suite, results=planned, damaged=store.damaged, others=others)
+            render(
+                store.folder,
+                suite=suite,
+                results=planned,
+                damaged=store.damaged,
+                others=others,
+                searches=store.searches,
+            )
 
         history = partial(_history, store.results, doctors=stored(store.folder))
         compare = partial(_compare, target, results=results, data_root=data_root, plugins=plugins)

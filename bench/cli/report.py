@@ -50,13 +50,14 @@ def render_and_print(store: "Store", suite: "Suite | None", *, plugin_errors: Se
         damaged=store.damaged,
         others=others,
         plugin_errors=plugin_errors,
+        searches=store.searches,
     )
     if store.damaged:
         what = "1 line or file" if store.damaged == 1 else f"{store.damaged:,} lines or files"
         line = f"{what} of the results cannot be read: see python -m bench check {store.folder}"
         sys.stderr.write(printable_line(line) + "\n")
     beside = told(planned, suite, folder=store.folder)
-    print(terminal_summary(planned, suite, report_path=outcome.report_path, beside=beside))
+    print(terminal_summary(planned, suite, report_path=outcome.report_path, beside=beside, searches=store.searches))
     tell_seeds(planned, suite)
     for note in outcome.notes:
         sys.stderr.write(f"{printable_line(note)}\n")

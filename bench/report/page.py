@@ -13,6 +13,9 @@ from bench.analysis.ladder_words import QUESTION
 from bench.analysis.plots import Plot
 from bench.analysis.seeds_apart import of_seeds_apart
 from bench.analysis.trust import alarm, state
+from bench.analysis.tuning import Tuning, sentences
+from bench.analysis.tuning_plots import TuningPlot
+from bench.analysis.tuning_tables import TRIED
 from bench.base.records import Json, Result
 from bench.present.files import MOST_ROWS, table_section
 from bench.present.format import listing, plural, printable, ranges
@@ -61,8 +64,22 @@ class Extra:
 
 
 @dataclass(frozen=True, eq=False)
+class TuningPart:
+    """What the report says of tuning: sentences, default and tuned models side by side, pictures."""
+
+    tuning: Tuning
+    table: Table
+    plots: tuple[TuningPlot, ...] = ()
+
+    @property
+    def sentences(self) -> list[str]:
+        return sentences(self.tuning)
+
+
+@dataclass(frozen=True, eq=False)
 class Report:
-    """What a report is made of. `folder` is results/<suite>, where logs and artifacts lie."""
+    """What a report is made of. `folder` is results/<suite>, where logs and artifacts lie. `tuning`: None of a suite
+    without [tune]."""
 
     folder: Path
     suite: Suite | None
@@ -70,6 +87,7 @@ class Report:
     seen: Seen = Seen()
     parts: tuple[Part, ...] = ()
     extras: tuple[Extra, ...] = ()
+    tuning: TuningPart | None = None
 
     @property
     def title(self) -> str:
@@ -92,6 +110,7 @@ def page(report: Report) -> str:
     """The whole report as Markdown. Everything that comes from a suite or a result is escaped."""
     blocks = [f"# {escape_markdown(report.title)}"]
     blocks += [block for part in report.parts for block in _answer(part)] or [NOTHING]
+    blocks += _tuning(report.tuning) if report.tuning is not None else []
     if all(alarm := report.alarm()):
         blocks += [f"**{escape_markdown(alarm[0])}**", "    " + printable(alarm[1])]
     blocks.append("## What to know about these figures")
@@ -118,6 +137,22 @@ def _answer(part: Part) -> Iterator[str]:
         yield "    " + printable(text) if text == found.command else escape_markdown(text)
     if part.pairs is not None and len(part.pairs.rows) > 1:
         yield f"Every pair: [CSV](tables/{part.pairs.name}.csv) · [Markdown](tables/{part.pairs.name}.md)"
+
+
+def _tuning(part: TuningPart) -> Iterator[str]:
+    """Default and tuned models, the sentences on them, and the pictures of the search."""
+    heading, *table = table_section(part.table)
+    yield heading
+    yield from table
+    for text in part.sentences:
+        yield escape_markdown(text)
+    yield f"Every setting that was tried: [tables/{TRIED}.csv](tables/{TRIED}.csv)"
+    yield from map(_picture, part.plots)
+
+
+def _picture(plot: Plot | TuningPlot) -> str:
+    alt = escape_markdown(plot.alt).replace("[", "\\[").replace("]", "\\]")
+    return f"[![{alt}](plots/{plot.name}.png)](plots/{plot.name}.svg)"
 
 
 def caveats(report: Report) -> Iterator[str]:
@@ -188,9 +223,7 @@ def _unlike(facts: Sequence[Mapping[str, Json]]) -> str:
 
 def _section(part: Part) -> Iterator[str]:
     yield from table_section(part.table, title=part.section.title)
-    for plot in part.plots:
-        alt = escape_markdown(plot.alt).replace("[", "\\[").replace("]", "\\]")
-        yield f"[![{alt}](plots/{plot.name}.png)](plots/{plot.name}.svg)"
+    yield from map(_picture, part.plots)
 
 
 def _environments(report: Report) -> Iterator[str]:

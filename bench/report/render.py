@@ -19,6 +19,9 @@ from bench.analysis.models_table import models_table
 from bench.analysis.pair_tables import pairs_table
 from bench.analysis.plots import Plot, plots_of
 from bench.analysis.sections import sections_of, slugs_of
+from bench.analysis.tuning import tuning_of
+from bench.analysis.tuning_plots import tuning_plots
+from bench.analysis.tuning_tables import TRIED, tried_table, tuned_table
 from bench.base import files
 from bench.base.cache import cache_folder
 from bench.base.records import Json, Result, canonical_json, digest
@@ -26,11 +29,11 @@ from bench.errors import BenchError
 from bench.present.colours import styles_of
 from bench.present.files import write_tables
 from bench.present.save_in_parallel import InParallel
-from bench.present.tables import Table, write_frame
+from bench.present.tables import Table, to_csv, write_frame
 from bench.registry import REPORT_FORMATS
 from bench.report import published_figures
 from bench.report.html import write  # registers the page
-from bench.report.page import Extra, Part, Report, Seen, command, page
+from bench.report.page import Extra, Part, Report, Seen, TuningPart, command, page
 from bench.report.weights_table import weights_table
 from bench.results.doctor import newest, stored
 from bench.results.frame import Latest, latest, other_axes, rows_frame
@@ -62,17 +65,19 @@ def render(
     damaged: int = 0,
     others: int = 0,
     plugin_errors: Sequence[str] = (),
+    searches: Sequence[Result] = (),
 ) -> RenderOutcome:
     """Write folder/report: report.md, index.html, tables/*.{md,csv,tex}, plots/*.{png,svg}.
 
     `folder` is results/<suite>.
+    `searches`: results of the trainings of searches (`Store.searches`).
     `plugin_errors`: plugins that could not be imported, and why, one line each; they are said in the report.
     Files are written aside and then put in place; those of an earlier report that are no longer made are removed.
     Raises BenchError where it cannot be written.
     """
     target = folder / "report"
     seen = Seen(damaged, others, tuple(stored(folder)), tuple(plugin_errors))
-    stamp = fingerprint(suite, results, seen=seen)
+    stamp = fingerprint(suite, [*results, *searches], seen=seen)
     try:
         for path in (target, target / "tables", target / "plots"):
             files.refuse_links(path, inside=folder)
@@ -84,7 +89,8 @@ def render(
         target.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(prefix=".new-", dir=target))
         try:
-            notes = _write(aside, Report(folder, suite, latest(results, suite), seen))
+            report = Report(folder, suite, latest(results, suite), seen, tuning=_tuning(suite, results, searches))
+            notes = _write(aside, report)
             _put_in_place(aside, target, stamp=stamp)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
@@ -93,6 +99,11 @@ def render(
             f"{target}: the report cannot be written there ({files.why(error)}); the results are safe"
         ) from error
     return RenderOutcome(target / "report.md", rendered=True, notes=notes)
+
+
+def _tuning(suite: Suite | None, results: Sequence[Result], searches: Sequence[Result]) -> TuningPart | None:
+    found = tuning_of(suite, results, searches)
+    return None if found is None else TuningPart(found, tuned_table(found), tuple(tuning_plots(found)))
 
 
 def preload() -> None:
@@ -173,7 +184,10 @@ def _write(aside: Path, report: Report) -> tuple[str, ...]:
             [*(table for part in report.parts for table in part.tables), *(extra.table for extra in report.extras)],
             aside / "tables",
         )
-        drawn = any(part.plots for part in report.parts)
+        if report.tuning is not None:
+            write_tables([report.tuning.table], aside / "tables")
+            files.write(aside / "tables" / f"{TRIED}.csv", to_csv(tried_table(report.tuning.tuning)))
+        drawn = any(part.plots for part in report.parts) or bool(report.tuning and report.tuning.plots)
         note = _draw(aside / "plots", report, jobs) if drawn else ""
         files.write(aside / "report.md", page(report))
         notes = [note, *(form.build(report, aside / form.file) for form in REPORT_FORMATS if form.file)]
@@ -236,6 +250,7 @@ def _draw(folder: Path, report: Report, jobs: InParallel) -> str:
     """The plots of every section, one after another: each is forgotten before the next is drawn. The same model looks
     the same in all of them. Returns what is to be said of their fonts."""
     from bench.plots.draw import draw  # matplotlib: half a second that a fresh report does not pay
+    from bench.plots.tuning import draw_tuning
     from bench.present import glyphs, style
 
     absent: set[str] = set()
@@ -245,6 +260,10 @@ def _draw(folder: Path, report: Report, jobs: InParallel) -> str:
             figure = draw(plot, styles)
             absent |= glyphs.dress(figure)
             jobs.run(partial(style.save, figure, folder / plot.name))
+        for shown in report.tuning.plots if report.tuning is not None else ():
+            figure = draw_tuning(shown, styles)
+            absent |= glyphs.dress(figure)
+            jobs.run(partial(style.save, figure, folder / shown.name))
     return glyphs.absent_note(absent)
 
 

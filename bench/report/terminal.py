@@ -14,6 +14,8 @@ from bench.analysis.ratios import basis, ratio
 from bench.analysis.sections import sections_of
 from bench.analysis.seeds_apart import of_seeds_apart
 from bench.analysis.trust import MARK, alarm, mark, meaning, state
+from bench.analysis.tuning import tuning_of
+from bench.analysis.tuning_tables import tuning_lines
 from bench.base.metrics import ACCURACY, BUILT_IN, MEMORY, SPEED, Metric
 from bench.base.records import Result
 from bench.present.columns import aligned, page_of
@@ -50,10 +52,12 @@ def terminal_summary(
     report_path: Path | str = "",
     width: int = 80,
     beside: str = "",
+    searches: Sequence[Result] = (),
 ) -> str:
     """What disturbed the timings, the ladders, the tables of their settings, where the report lies.
 
-    `beside`: what is said of published figures, where the suite has some.
+    `beside`: what is said of published figures, where the suite has some. `searches`: results of the trainings of
+    searches; of a suite with [tune], default and tuned models stand behind the ladders.
     """
     sections = sections_of(latest(results, suite).rows, suite)
     measured = [section for section in sections if section.measured]
@@ -64,6 +68,7 @@ def terminal_summary(
     answers = [found for section in measured if (found := answer(section, again=again))]
     parts += [part for each in answers[:MOST_SECTIONS] for part in _answer(each, width)]
     parts.append(_one_line_each(answers[MOST_SECTIONS:], width))
+    parts += tuning_lines(tuning_of(suite, results, searches), width=width)
     parts += _tables([each.section for each in answers[:MOST_SECTIONS]] or measured, suite, width)
     parts += [wrapped(nothing(section), width=width) for section in sections if not section.measured]
     cells = [cell for section in measured for cell in section.cells]

@@ -26,6 +26,7 @@ class TriedSetting:
     order in which they were tried; 0 is the default. settings: dotted name → value, each key of the search.
     validation_accuracy: fraction (R² of a regression), mean over `seeds` trainings; None where it was given up, failed
     or is missing.
+    reached: the same of one that was given up too, by what its trainings had reached then; None of the other two.
     epochs, seconds: of all its trainings, those that failed among them. reason: of one that is not ok, one line.
     """
 
@@ -43,6 +44,7 @@ class TriedSetting:
     reason: str
     is_default: bool
     is_chosen: bool
+    reached: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,7 @@ def _tried(
         reason=reason,
         is_default=number == 0,
         is_chosen=number == chosen,
+        reached=mean_accuracy(there) if status in ("ok", "given up") else None,
     )
 
 

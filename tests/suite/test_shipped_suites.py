@@ -28,6 +28,8 @@ COUNTS = {
     "cifar10": 12,
     "hdf5": 18,
     "sources": 129,
+    "tuned": 15,
+    "tuned_fashion": 15,
 }
 
 
