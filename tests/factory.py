@@ -113,6 +113,13 @@ def result_of(trial: Trial, **changes: Any) -> Result:
     return Result(**(own | changes))
 
 
+def with_validation(result: Result, level: float | None = None) -> Result:
+    """The same result with a validation part, on which the last epoch reached `level`: what it did on the test set."""
+    kind = "r2" if "r2" in result.metrics else "accuracy"
+    reached = result.metrics.get("r2", result.metrics.get("test_accuracy")) if level is None else level
+    return replace(result, curves={**result.curves, f"validation_{kind}": [0.0, reached]})
+
+
 def in_turns(results: Sequence[Result], *, rounds: int = 12, group: str = "") -> list[Result]:
     """`results` as if the trials of a seed had trained by turns, on a machine that is half as fast in some rounds: a
     block of 20 ms a round, on average as fast as each trial is. `group`: a part of the id of their groups."""

@@ -42,6 +42,13 @@ DOTTED = (
 )
 
 
+def _validated(result: Result, main: Metric) -> float | None:
+    """What a trial's main metric was on its validation part after the last epoch, or that which early stopping took."""
+    curve = result.curves.get("validation_accuracy" if main.name == ACCURACY else f"validation_{main.name}") or [None]
+    best = result.metrics.get("best_epoch")
+    return curve[-1] if best is None or best > len(curve) else curve[int(best) - 1]
+
+
 @dataclass(frozen=True, eq=False)
 class Cell:
     """Trials that differ in nothing but the seed, on one machine and with one code.
@@ -75,6 +82,14 @@ class Cell:
     def main(self) -> Metric:
         """What its models are judged by: the accuracy, or R² of a regression."""
         return main_metric({name for result in self.ok for name in result.metrics})
+
+    @cached_property
+    def validation(self) -> float | None:
+        """Mean over the seeds of the main metric on the validation part, with the weights that were tested; None where
+        a seed has no such part."""
+        found = [_validated(result, self.main) for result in self.results_of(self.main.name)]
+        known = [each for each in found if each is not None]
+        return sum(known) / len(known) if known and len(known) == len(found) else None
 
     def results_of(self, metric: str) -> Sequence[Result]:
         """The results that a figure is made of: timings never pool across machines, the rest does.
@@ -287,11 +302,22 @@ class Section:
 
     @cached_property
     def focus(self) -> Variant:
-        """The setting at which models are compared: the first one. In a sweep (`tuned`) the first may be the worst:
-        there it is the one, among those with the most models, with the best mean of the main metric over them."""
-        if not self.variants or not self.tuned:
+        """The setting at which models are compared: the first one. Of a sweep (`tuned`) with a validation part it is
+        the one, among those with the most models, with the best mean over them there. The test set chooses none."""
+        if not self.variants or not self.validated:
             return self.variants[0] if self.variants else ()
         return max(self._options, key=self._level)
+
+    @cached_property
+    def validated(self) -> bool:
+        """Whether its settings are a sweep of which each was judged on a validation part too."""
+        cells = [cell for variant in self._options for cell in self.at(variant)] if self.tuned else []
+        return bool(cells) and all(cell.validation is not None for cell in cells)
+
+    @property
+    def options(self) -> int:
+        """How many settings the sweep has that `focus` is one of."""
+        return len(self._options)
 
     @cached_property
     def focus_is_tied(self) -> bool:
@@ -306,9 +332,8 @@ class Section:
         return [variant for variant in self.variants if self._agree(variant, self.variants[0], on=fixed)]
 
     def _level(self, variant: Variant) -> tuple[int, float]:
-        levels = [found.mean for cell in self.at(variant) if (found := cell.estimate(self.main.name))]
-        level = sum(levels) / max(1, len(levels))
-        return len(levels), level if self.main.higher_is_better else -level
+        levels = [cell.validation for cell in self.at(variant) if cell.validation is not None]
+        return len(levels), sum(levels) / max(1, len(levels))
 
     def _agree(self, a: Variant, b: Variant, *, on: Iterable[str]) -> bool:
         return all(a[index] == b[index] for index in map(self.axes.index, on))

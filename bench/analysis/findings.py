@@ -1,6 +1,5 @@
 """The answer of a section: the ladder of its models, what it costs, and what is known of other settings."""
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -24,10 +23,13 @@ from bench.analysis.ladder_words import (
 from bench.analysis.ratios import basis, ratio
 from bench.base.metrics import ACCURACY, SPEED, Metric
 from bench.present.format import accuracy, listing, plain, plural, times
-from bench.statistics.intervals import Estimate
 
-CHOSEN = "the setting with the highest mean {}, chosen on the test set"
-CHOSEN_OF_SEVERAL = "one of the settings with the highest mean {}, chosen on the test set"
+UNCHOSEN = (
+    "Which of these settings is best is not said: it would be chosen on the test set. Hold a part of the training set "
+    "out for that (--set train.validation_split=0.2), or search with [tune]."
+)
+CHOSEN = "the setting with the highest mean validation {}"
+CHOSEN_OF_SEVERAL = "one of the settings with the highest mean validation {}"
 MOST_NAMED = 6  # models, in a sentence
 MOST_SETTINGS = 24  # beside the first, of which the ladder is made
 
@@ -86,6 +88,8 @@ class Answer:
 
 def chosen(section: Section) -> str:
     """Why a sweep is shown at the setting that it is shown at."""
+    if not section.validated:
+        return f"the first of {plural(section.options, 'setting')}"
     return (CHOSEN_OF_SEVERAL if section.focus_is_tied else CHOSEN).format(section.main.title)
 
 
@@ -166,24 +170,27 @@ def _along_axis(section: Section) -> str:
 
 
 def _sweep(section: Section) -> Iterator[str]:
-    """The sentences on a sweep: the range of means over the axes that models are tuned by, and where each
-    model is best."""
+    """The sentences on a sweep: the range of means over the axes that models are tuned by, and where each model is best
+    on the validation part. Without one it is not said: it would be chosen on the test set."""
     found = [(cell, each) for cell in section.measured if (each := cell.estimate(section.main.name))]
     if not section.tuned or not found:
         return
     axes = listing([_span_of(section, axis) for axis in section.tuned])
     means = [each.mean for _, each in found]
-    best: dict[str, list[tuple[Cell, Estimate]]] = {}
-    for cell, each in found:
-        highest = best[cell.model][0][1].mean if cell.model in best else -math.inf
-        if each.mean >= highest:
-            best[cell.model] = [*(best.get(cell.model, []) if each.mean == highest else []), (cell, each)]
-    shown = [_best_at(section, [cell for cell, _ in cells]) for cells in list(best.values())[:MOST_NAMED]]
-    more = f"; {plural(len(best) - len(shown), 'other model')}: see the table" if len(best) > len(shown) else ""
     span = f"lie between {accuracy(min(means))} and {accuracy(max(means))}"
     where = span if min(means) < max(means) else f"are all {accuracy(means[0])}"
     yield f"Over {axes} mean {several(section.main)} {where}."
-    yield f"Best setting of each model (chosen on the test set, so optimistic): {'; '.join(shown)}{more}."
+    if not section.validated:
+        yield UNCHOSEN
+        return
+    best: dict[str, list[Cell]] = {}
+    for cell, _ in found:
+        level, highest = cell.validation or 0.0, best[cell.model][0].validation if cell.model in best else None
+        if highest is None or level >= highest:
+            best[cell.model] = [*(best.get(cell.model, []) if level == highest else []), cell]
+    shown = [_best_at(section, cells) for cells in list(best.values())[:MOST_NAMED]]
+    more = f"; {plural(len(best) - len(shown), 'other model')}: see the table" if len(best) > len(shown) else ""
+    yield f"Best setting of each model by validation {section.main.title}: {'; '.join(shown)}{more}."
 
 
 def _best_at(section: Section, cells: Sequence[Cell]) -> str:

@@ -21,7 +21,7 @@ from bench.analysis.trust import MARK
 from bench.base.metrics import ACCURACY, BUILT_IN, SPEED, TABLE_OF_MODELS, Metric
 from bench.errors import BenchError, nearest
 from bench.present.doctor_text import cited
-from bench.present.format import DASH, head, mean_text, percent, times
+from bench.present.format import DASH, accuracy, head, mean_text, percent, times
 from bench.present.tables import Column, Columns, Table, TableCell, count_cell, ratio_cell, table_of
 from bench.results.doctor import Doctor
 from bench.statistics.intervals import Ratio
@@ -44,7 +44,8 @@ def models_table(
     suite_name: str = "",
     columns: Sequence[str] = (),
 ) -> Table:
-    """Rows in the order of the plan; ratios against `baseline` (name of a model) at the same settings.
+    """Rows in the order of the plan, of a sweep with a validation part the best there first; ratios against `baseline`
+    (name of a model) at the same settings.
 
     `doctor`: what `bench doctor` found on the section's machine. `columns`: keys of those to show, in this order;
     all where there are none. BenchError: a key that the table does not have.
@@ -53,7 +54,10 @@ def models_table(
     """
     marks = Marks()
     found = _chosen(_columns(section, baseline=baseline, doctor=doctor, marks=marks), columns)
-    table = table_of(name, f"Models on {section.title}", section.cells, found)
+    cells = section.cells
+    if section.validated:
+        cells = tuple(sorted(cells, key=lambda cell: (cell.validation is None, -(cell.validation or 0.0))))
+    table = table_of(name, f"Models on {section.title}", cells, found)
     caption = [table.title, *([f"suite {suite_name}"] if suite_name else []), seeds_text(section)]
     return replace(
         table,
@@ -74,9 +78,15 @@ def _columns(section: Section, *, baseline: str, doctor: Doctor | None, marks: M
         columns.append((column, mean_column(section.cells, metric, text=text, marks=marks)))
         if metric == section.main:
             columns.append((Column("n", "n"), partial(_n_cell, marks)))
+            if section.validated:
+                columns.append((Column("validation", f"validation {metric.title}"), _validation_cell))
         if metric.name == SPEED:
             columns += _beside_speed(section, baseline, doctor, marks)
     return columns
+
+
+def _validation_cell(cell: Cell) -> TableCell:
+    return TableCell(DASH if cell.validation is None else accuracy(cell.validation), cell.validation)
 
 
 def _metrics(section: Section) -> list[Metric]:

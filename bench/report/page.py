@@ -167,6 +167,8 @@ def caveats(report: Report) -> Iterator[str]:
     if text := state(ok):
         yield text
     yield from notes(ok)
+    if text := _one_recipe(suite, sections):
+        yield text
     yield from _mixtures(sections)
     if text := of_seeds_apart(sections):
         yield text
@@ -194,6 +196,20 @@ def _count(latest: Latest) -> str:
         return f"All {plural(ok, 'trial')} are ok." if ok != 1 else "The one trial is ok."
     counts = [f"{ok:,} are ok", *(f"{count:,} {status}" for status, count in statuses.most_common())]
     return f"Of {plural(len(latest.rows), 'trial')} {listing(counts)}."
+
+
+def _one_recipe(suite: Suite | None, sections: Sequence[Section]) -> str:
+    """That models are compared at one learning rate, which suits one of them better than another; empty where they are
+    tuned, where something is set for a model, or where the rate is an axis."""
+    if suite is None or suite.tune is not None or suite.override or not any(len(each.models) > 1 for each in sections):
+        return ""
+    rates = {cell.trial.train.learning_rate for section in sections for cell in section.measured}
+    if len(rates) != 1:
+        return ""
+    return (
+        f"All models share one learning rate, {rates.pop():g}, and none is tuned: at another one they may stand in "
+        "another order. A suite with [tune] compares each at its best; python -m bench run tuned does so on the digits."
+    )
 
 
 def _mixtures(sections: Sequence[Section]) -> Iterator[str]:

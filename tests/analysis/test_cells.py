@@ -120,10 +120,17 @@ def test_a_cell_of_which_nothing_is_ok_has_no_accuracy_of_others(make: ModuleTyp
     assert cells[1].estimate("test_accuracy") is None
 
 
-def test_a_sweep_is_seen_where_the_models_are_best(make: ModuleType) -> None:
+def test_a_sweep_is_seen_where_the_models_are_best_on_the_validation_part(make: ModuleType) -> None:
     plan = make.Plan(batch_sizes=(64, 256), settings={"train.learning_rate": (0.9, 0.1, 0.5)})
     (section,) = sections(make, plan, make.run_of(plan))
     assert section.tuned == ("train.learning_rate",)
+    assert not section.validated
+    assert section.focus == (64, 0.9)  # the first: the test set chooses none
+    validated = [
+        make.with_validation(each, 0.9 - abs(each.trial.train.learning_rate - 0.1)) for each in make.run_of(plan)
+    ]
+    (section,) = sections(make, plan, validated)
+    assert section.validated
     assert section.focus == (64, 0.1)
     assert {cell.trial.train.learning_rate for cell in section.along("batch_size")} == {0.1}
     threads = make.Plan(settings={"train.threads": (1, 2)})

@@ -67,18 +67,29 @@ def test_a_sweep_speaks_of_its_range_and_of_the_best_of_each_model(make: ModuleT
         for trial in plan.trials()
     ]
     text = text_of(plan, results)
-    assert text.startswith("Which model is best?  digits · cpu · learning rate 0.1 · 3 seeds\n1 a 0.901 [0.899, 0.903]")
-    assert "At learning rate 0.1: the setting with the highest mean accuracy, chosen on the test set." in text
+    assert text.startswith("Which model is best?  digits · cpu · learning rate 0.001 · 3 seeds\n1 b 0.301")
+    assert "At learning rate 0.001: the first of 3 settings." in text
     assert "Over learning rate 0.001 to 1 mean accuracies lie between 0.201 and 0.901." in text
-    assert "(chosen on the test set, so optimistic): a 0.901 ± 0.002 at learning rate 0.1; b 0.821 ± 0.002 at" in text
-    assert "at learning rate 1." in text
+    assert "Which of these settings is best is not said: it would be chosen on the test set." in text
+    assert "Best setting" not in text
+    # On the validation part a is best at 1, whatever the test set says.
+    order = {("a", 0.1): 0.5, ("a", 1.0): 0.9, ("b", 1.0): 0.8}
+    validated = [
+        make.with_validation(each, order.get((each.trial.model.name, each.trial.train.learning_rate), 0.3))
+        for each in results
+    ]
+    text = text_of(plan, validated)
+    assert text.startswith("Which model is best?  digits · cpu · learning rate 1 · 3 seeds\n1 a 0.851")
+    assert "At learning rate 1: the setting with the highest mean validation accuracy." in text
+    assert "Best setting of each model by validation accuracy: a 0.851 ± 0.002 at learning rate 1; b 0.821" in text
+    assert "test set" not in text.partition("Over learning rate")[2].partition("All")[0]
 
 
 def test_a_sweep_says_where_settings_are_equal(make: ModuleType) -> None:
     plan = two(make, 2, settings={"train.learning_rate": (0.01, 0.1, 1.0)})
     equal = [make.result_of(trial, metrics={"test_accuracy": 0.9}) for trial in plan.trials()]
-    text = text_of(plan, equal)
-    assert "one of the settings with the highest mean accuracy, chosen on the test set" in text
+    text = text_of(plan, list(map(make.with_validation, equal)))
+    assert "one of the settings with the highest mean validation accuracy" in text
     assert "mean accuracies are all 0.900." in text
     assert "a 0.900 ± 0.000 at learning rate 0.01 and the same at 2 other settings; b" in text
 

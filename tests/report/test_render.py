@@ -310,3 +310,14 @@ def test_a_report_that_came_with_the_results_is_not_believed(
     assert render(tmp_path / "b", suite=plan, results=results).rendered
     shutil.rmtree(tmp_path / "mine")
     assert render(tmp_path / "b", suite=plan, results=results).rendered
+
+
+def test_models_at_one_learning_rate_are_said_to_share_it(make: ModuleType, tmp_path: Path) -> None:
+    said = "All models share one learning rate, 0.1, and none is tuned"
+    plan = make.Plan()
+    assert said in report_of(tmp_path / "one", plan, make.run_of(plan))
+    for name, other in (
+        ("rates", make.Plan(settings={"train.learning_rate": (0.1, 0.2)})),
+        ("alone", make.Plan(models=(Component("mlp"),))),
+    ):
+        assert said not in report_of(tmp_path / name, other, make.run_of(other)), name

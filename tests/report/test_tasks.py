@@ -111,11 +111,13 @@ def test_no_table_has_columns_of_the_other_task(make: ModuleType) -> None:
 
 
 def test_a_sweep_is_shown_where_the_main_metric_is_best(make: ModuleType) -> None:
-    section = sections(make, settings={"train.learning_rate": (0.5, 0.1, 0.01)})["houses"]
+    plan, results = run(make, settings={"train.learning_rate": (0.5, 0.1, 0.01)})
+    rows = latest(list(map(make.with_validation, results)), plan).rows
+    section = next(each for each in sections_of(rows, plan) if each.dataset == "houses")
     assert section.focus[section.axes.index("train.learning_rate")] == 0.1
     told = answer(section)
     assert told is not None
-    assert "the setting with the highest mean R², chosen on the test set" in told.text
+    assert "the setting with the highest mean validation R²" in told.text
 
 
 def test_plots_are_of_the_main_metric_and_a_loss_without_unit(make: ModuleType) -> None:
