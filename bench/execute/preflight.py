@@ -8,18 +8,20 @@ What was fine is kept in the cache folder, by everything that it depends on, and
 """
 
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from bench.base import cache, files
 from bench.base.records import Json, Trial, canonical_json, digest
+from bench.execute.executors.exit_status import Ending
 from bench.execute.executors.local import LocalExecutor, Wanted
 from bench.execute.plan import Plan, Planned, Verdict, what_is_tried
 from bench.execute.prepare import Prepared, find_data_root
 
 MOST_TRIES, MOST_AGAIN, MOST_PROCESSES = 90, 10, 3
-SECONDS = 60.0  # of all tries in one process; what is left then is met by its trials
+SECONDS = 30.0  # of all tries together, no longer than a trial may take; what is left then is met by its trials
 CONDEMNED = ("failed", "skipped")
 
 
@@ -56,22 +58,28 @@ class _Tries:
         self.prepared, self.executor, self.seeds = prepared, executor, seeds
         self.verdicts: dict[str, Verdict] = {}
         self.notes: dict[str, list[str]] = {}
+        self._stop = time.monotonic() + SECONDS
 
     def run(self) -> None:
         self.notes = {key: notes for key, own in self.seeds.items() if (notes := _kept(key, own[0])) is not None}
         left = [key for key in self.seeds if key not in self.notes]
         failed: list[str] = []
         for _ in range(MOST_PROCESSES):
-            if not left:
+            if not left or self._is_late():
                 break
             said = self._ask([self.seeds[key][0] for key in left])
             failed += [key for key, told in zip(left, said, strict=False) if not self._is_fine(key, told)]
             left = left[len(said) + 1 :]  # what ended the process is met by its trial
         for key in failed[:MOST_AGAIN]:
+            if self._is_late():
+                break
             own = self.seeds[key]
             said = self._ask([own[min(1, len(own) - 1)]])
             if said and said[0]["status"] in CONDEMNED:
                 self.verdicts[key] = Verdict(said[0]["status"], said[0]["reason"], said[0]["traceback"])
+
+    def _is_late(self) -> bool:
+        return time.monotonic() >= self._stop
 
     def _is_fine(self, key: str, told: Mapping[str, Json]) -> bool:
         """Takes up what is said of a try. False where it is to be tried again."""
@@ -90,7 +98,12 @@ class _Tries:
             if what.get("tried") == len(said) < len(planned):
                 said.append(what)
 
-        self.executor.run_group([Wanted(request, SECONDS, told)], told=lambda place, ending: None)
+        def ended(place: int, ending: Ending) -> None:
+            if ending.status == "timeout":  # one that hangs is enough
+                self._stop = 0.0
+
+        most = min(self._stop - time.monotonic(), planned[0].trial.measure.timeout_seconds)
+        self.executor.run_group([Wanted(request, most, told)], told=ended)
         return said
 
     def _request(self, trial: Trial) -> dict[str, Json]:

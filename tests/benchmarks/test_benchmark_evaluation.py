@@ -16,4 +16,4 @@ SAMPLES = 1000
 def test_evaluation(benchmark: Any, workshop: Any, model: str) -> None:
     held = Held.of_arrays(*workshop.data(SAMPLES), device=workshop.device, scale=workshop.scale)
     found = benchmark(evaluate, workshop.model(model), held, batch_size=64, precision="float32")
-    assert found.logits.shape == (SAMPLES, 10)
+    assert found.outputs.shape == (SAMPLES, 10)
