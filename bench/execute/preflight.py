@@ -21,7 +21,7 @@ from bench.execute.plan import Plan, Planned, Verdict, what_is_tried
 from bench.execute.prepare import Prepared, find_data_root
 
 MOST_TRIES, MOST_AGAIN, MOST_PROCESSES = 90, 10, 3
-SECONDS = 30.0  # of all tries together, no longer than a trial may take; what is left then is met by its trials
+SECONDS = 15.0  # of all tries together, no longer than a trial may take; what is left then is met by its trials
 CONDEMNED = ("failed", "skipped")
 
 
