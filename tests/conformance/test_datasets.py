@@ -41,7 +41,17 @@ def npz_settings(folder: Path) -> dict[str, Any]:
 
 
 # Settings that have no default.
-REQUIRED: dict[str, Callable[[Path], dict[str, Any]]] = {"hdf5": hdf5_settings, "npz": npz_settings}
+def table_settings(folder: Path) -> dict[str, Any]:
+    rows = "".join(f"{row / 7:.3f},{'ab'[row % 2]},{row % 3}\n" for row in range(60))
+    (folder / "made.csv").write_text(f"width,colour,kind\n{rows}")
+    return {"path": folder / "made.csv", "target": "kind"}
+
+
+REQUIRED: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "hdf5": hdf5_settings,
+    "npz": npz_settings,
+    "table": table_settings,
+}
 
 
 def build(name: str, *, root: Path, folder: Path) -> Splits:
