@@ -98,7 +98,7 @@ def _columnar(path: Path, content: bytes) -> Columns:
         pyarrow, feather, parquet = map(import_module, ("pyarrow", "pyarrow.feather", "pyarrow.parquet"))
     except ImportError:
         raise Unavailable(
-            f"{path.name}: pyarrow is not installed: python -m pip install 'bench-models[table]', or save it as .csv"
+            f"{path.name}: pyarrow is not installed: python -m pip install 'bench-models[parquet]', or save it as .csv"
         ) from None
     try:
         source: Any = pyarrow.BufferReader(content)
