@@ -98,7 +98,7 @@ def _opener(results: Path, data_root: Path | None, plugins: Sequence[str]) -> "O
 
         history = partial(_history, store.results, doctors=stored(store.folder))
         compare = partial(_compare, target, results=results, data_root=data_root, plugins=plugins)
-        return Source(store.folder, suite, planned, shown, cache(render), history, compare)
+        return Source(store.folder, suite, planned, shown, cache(render), history, compare, searches=store.searches)
 
     return opened
 

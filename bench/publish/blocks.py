@@ -12,6 +12,8 @@ from bench.analysis.machines_table import machines_table
 from bench.analysis.models_table import models_table
 from bench.analysis.pair_tables import matrix_table, pairs_table
 from bench.analysis.trust import short
+from bench.analysis.tuning import sentences, tuning_of
+from bench.analysis.tuning_tables import tuned_table
 from bench.base.metrics import ACCURACY, BUILT_IN, SPEED
 from bench.errors import nearest
 from bench.publish.request import NOTES, Request
@@ -74,6 +76,19 @@ def _answer(request: Request) -> Iterator[str]:
         yield request.markup.text(timings)
     yield from request.notes(conditions_lines(sections))
     yield from request.origin(sections)
+
+
+def _tuning(request: Request) -> Iterator[str]:
+    """Default and tuned models side by side, how they were tuned, and what that cost."""
+    found = tuning_of(request.source.suite, request.source.results, request.source.searches)
+    if found is None:
+        raise BlockError("its suite has no [tune], so nothing was tuned")
+    table = tuned_table(found)
+    yield request.markup.strong(table.title)
+    yield request.markup.table(replace(table, notes=()))
+    yield from map(request.markup.text, sentences(found))
+    yield from request.notes(table.notes)
+    yield from request.origin(request.sections())
 
 
 def _conditions(request: Request) -> Iterator[str]:
@@ -213,6 +228,7 @@ KINDS: dict[str, BlockKind] = {
     "summary": BlockKind(_summary, SUMMARY_OPTIONS),
     "plot": BlockKind(_plot, ("name", "plot", "alt"), filters=PLACES),
     "answer": BlockKind(_answer),
+    "tuning": BlockKind(_tuning, filters=()),
     "pairs": BlockKind(_pairs, ("format",)),
     "machines": BlockKind(_machines, ("metric", "base")),
     "conditions": BlockKind(_conditions),

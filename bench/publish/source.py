@@ -44,7 +44,7 @@ class Source:
     """The results of one folder, for blocks of one document. `shown` is the folder as the document names it; empty
     where it does not. `render` brings the report of the folder up to date. `history`: by metric and filters. `compare`:
     by the other folder, or by an axis and its values, and a metric. `duel`, by metric: of a folder that holds the two
-    sides of one, and no results itself."""
+    sides of one, and no results itself. `searches`: results of trainings that only serve a search."""
 
     folder: Path
     suite: Suite | None
@@ -54,6 +54,7 @@ class Source:
     history: Callable[[str, Filters], Told] | None = None
     compare: Callable[[Path | None, str, Sequence[str], str], Told] | None = None
     duel: Callable[[str], Told] | None = None
+    searches: Sequence[Result] = ()
 
     @property
     def name(self) -> str:

@@ -273,7 +273,7 @@ def test_history_and_compare_are_the_commands_own(docs: Path) -> None:
 def test_no_block_names_what_lies_outside_of_the_document(docs: Path) -> None:
     """What strict builds of sites ask for (test_sites.py builds them)."""
     own = {"plot": "plot=accuracy copy=pics", "answer": "link=copy copy=pics", "compare": "against=../faster"}
-    kinds = [kind for kind in KINDS if kind not in ("machines", "duel")]
+    kinds = [kind for kind in KINDS if kind not in ("machines", "duel", "tuning")]
     markers = [f"{kind} results=../one notes=once {own.get(kind, '')}" for kind in kinds]
     markers = [each if "link=" in each else f"{each} link=none" for each in markers]
     text = published(docs, *markers, "machines results=../two dataset=digits link=none", check=True)

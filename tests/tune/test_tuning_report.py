@@ -12,6 +12,10 @@ from bench.analysis.tuning import Tuning, at_edge, edge_sentences, sentences, tu
 from bench.analysis.tuning_plots import tuning_plots
 from bench.analysis.tuning_tables import tuned_table, tuning_lines
 from bench.base.records import Result, Trial
+from bench.publish.blocks import content
+from bench.publish.markup import MARKUPS
+from bench.publish.request import Request
+from bench.publish.source import BlockError, Source
 from bench.report.render import render
 from bench.statistics.expected_best import expected_best
 from bench.suite.plan import Suite
@@ -148,3 +152,19 @@ def test_the_report_has_the_table_every_setting_and_the_pictures(tmp_path: Path)
     for name in ("tuning", "tuning-heat-mlp"):
         assert (report / f"plots/{name}.png").stat().st_size > 5000
         assert f"plots/{name}.png" in page
+
+
+def test_a_block_publishes_the_table_and_how_it_was_tuned(tmp_path: Path) -> None:
+    of, results, searches = searched(suite("mlp", "linear", trials=8))
+    source = Source(tmp_path, of, results, searches=searches)
+    text = content("tuning", Request({"results": "x", "link": "none"}, source, MARKUPS["md"], tmp_path, check=True))
+    assert "| mlp " in text
+    assert "chosen settings" in text
+    assert "The test set took no part in any choice." in text
+    with pytest.raises(BlockError, match=r"its suite has no \[tune\]"):
+        content(
+            "tuning",
+            Request(
+                {"results": "x"}, Source(tmp_path, of.before_tuning(), results), MARKUPS["md"], tmp_path, check=True
+            ),
+        )
