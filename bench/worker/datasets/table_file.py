@@ -49,7 +49,7 @@ def read(path: Path, *, query: str | None = None) -> Columns:
         raise DataError(f"{path.name}: found a query; only a file of SQLite has one ({', '.join(table_query.ENDINGS)})")
     try:
         if suffix in table_query.ENDINGS:
-            names, rows = table_query.rows(path, query, most_rows=_most_cells())
+            names, rows = table_query.rows(path, query, most_cells=_most_cells())
             found = _of_rows(path, names, rows)
         else:
             content = files.read(path, most_bytes=_most_bytes())

@@ -12,8 +12,11 @@ MOST_SECONDS = 60.0
 STEPS = 100_000  # of SQLite's machine between two looks at the clock
 
 
-def rows(path: Path, query: str | None, *, most_rows: int) -> tuple[list[str], Sequence[Sequence[object]]]:
-    """Names of the columns, and the rows. Raises DataError where the query or the file is not one."""
+def rows(path: Path, query: str | None, *, most_cells: int) -> tuple[list[str], Sequence[Sequence[object]]]:
+    """Names of the columns, and the rows, of most_cells values in all at most.
+
+    Raises DataError where the query or the file is not one.
+    """
     import sqlite3
     from contextlib import closing
 
@@ -28,11 +31,11 @@ def rows(path: Path, query: str | None, *, most_rows: int) -> tuple[list[str], S
             cursor = connection.execute(query)
             if cursor.description is None:
                 raise DataError(f"{path.name}: query: found nothing that gives rows; needs a SELECT")
-            found = cursor.fetchmany(most_rows // max(1, len(cursor.description)) + 1)
+            found = cursor.fetchmany(most_cells // max(1, len(cursor.description)) + 1)
     except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
         raise DataError(f"{path.name}: query: {error}") from None
     names = [column[0] for column in cursor.description]
-    if len(found) * len(names) > most_rows:
+    if len(found) * len(names) > most_cells:
         raise DataError(f"{path.name}: query: found more rows than fit half of the memory; select fewer")
     for number, row in enumerate(found, 1):
         if blob := next((name for name, value in zip(names, row, strict=True) if isinstance(value, bytes)), None):

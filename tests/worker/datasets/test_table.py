@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -274,4 +275,11 @@ def test_a_table_that_does_not_fit_the_memory_is_refused_before_it_is_decoded(
     path = columnar(tmp_path, "parquet")
     monkeypatch.setattr(table_file, "_most_cells", lambda: 11)
     with pytest.raises(DataError, match="4 rows of 3 columns; needs to fit half of the memory"):
+        table(tmp_path, path=path, target="kind")
+
+
+def test_says_what_to_install_where_pyarrow_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = columnar(tmp_path, "parquet")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(Unavailable, match=r"own.parquet: pyarrow is not installed: .*'bench-models\[parquet\]'"):
         table(tmp_path, path=path, target="kind")
