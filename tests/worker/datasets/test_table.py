@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from bench.errors import BenchError, DataError, Unavailable
+from bench.worker.datasets import table_file
 from bench.worker.datasets.prepare import prepare
 from bench.worker.datasets.table import table
 from bench.worker.datasets.table_file import MOST_COLUMNS
@@ -53,7 +55,9 @@ def test_tabs_quotes_and_spaces(tmp_path: Path) -> None:
     [
         ("1,2,1,2", None, "classification"),
         ("1.5,2,1,2", None, "regression"),
-        (",".join(map(str, range(21))), None, "regression"),
+        (",".join(map(str, range(101))), None, "regression"),
+        (",".join(map(str, range(100))), "regression", "regression"),
+        (",".join(map(str, range(100))), "classification", "classification"),
         (",".join(map(str, range(20))), None, "classification"),
         ("1,2,1,2", "regression", "regression"),
         ("1.5,2,1.5,2", "classification", "classification"),
@@ -103,14 +107,19 @@ def test_rows_that_lack_a_value_are_left_out_where_that_is_asked_for(tmp_path: P
     assert read(tmp_path, free, features=["x"]).train_inputs.tolist() == [[1], [2]]  # what is no feature may be empty
 
 
-@pytest.mark.parametrize("suffix", ["parquet", "feather"])
-def test_columnar_files_are_the_same_table(tmp_path: Path, suffix: str) -> None:
+def columnar(folder: Path, suffix: str) -> Path:
     pyarrow = pytest.importorskip("pyarrow")
     module = pytest.importorskip(f"pyarrow.{suffix}")
     columns = {"width": [1.5, 2.0, -30.0, 4.0], "colour": ["red", "blue", "red", "green"], "kind": ["b", "a", "a", "b"]}
-    path = tmp_path / f"own.{suffix}"
+    path = folder / f"own.{suffix}"
     write = module.write_feather if suffix == "feather" else module.write_table
     write(pyarrow.table(columns), path)
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "feather"])
+def test_columnar_files_are_the_same_table(tmp_path: Path, suffix: str) -> None:
+    path = columnar(tmp_path, suffix)
     splits = table(tmp_path, path=path, target="kind")
     assert np.array_equal(splits.train_inputs, read(tmp_path).train_inputs)
     path.write_bytes(path.read_bytes()[:40])
@@ -152,6 +161,28 @@ BAD: dict[str, Bad] = {
     ),
     "another word for a part": ("x,kind,p\n1,a,train\n2,b,tset\n", {"part": "p"}, r"line 3: column 'p': found 'tset'"),
     "one part": ("x,kind,p\n1,a,train\n2,b,train\n", {"part": "p"}, r"column 'p': every row is of the train part"),
+    "a class of the first row alone, a test row": (
+        "x,kind,p\n1,c,test\n2,b,train\n3,a,train\n", {"part": "p"}, r"line 2: column .kind.: class .c. has no train"
+    ),
+    "classes or a regression": (
+        "x,kind\n" + "".join(f"{row},{row}\n" for row in range(21)), {},
+        r'own.csv: column .kind.: found 21 different whole numbers, .*task = "classification" or task = "regression"',
+    ),
+    "a word in a later row to regress on": (
+        "x,kind\n1,2\n2,b\n3,c\n", {"task": "regression"}, r"line 3: column 'kind': found 'b'; a regression needs"
+    ),
+    "semicolons": ("x;kind\n1;a\n", {}, r"line 1: found one column called 'x;kind'; save it with commas"),
+    "a line below a blank one": ("x,kind\n1,a\n\n,b\n", {}, r"line 4: column 'x' is empty"),
+    "a line below a value of two": ('x,kind\n1,"a\nb"\n,b\n', {}, r"line 4: column 'x' is empty"),
+    "a feature twice": (PLAIN, {"features": ["width", "width"]}, r"'width' stands twice in features"),
+    "target and group": (PLAIN, {"group": "kind"}, r"found one column for two"),
+    "one group": ("x,kind,who\n1,a,u\n2,b,u\n", {"group": "who"}, r"column 'who': found one group; needs two"),
+    "a query of a text": (PLAIN, {"query": "SELECT 1"}, r"found a query; only a file of SQLite has one"),
+    "too many inputs": (
+        ",".join(f"c{n}" for n in range(20)) + ",kind\n"
+        + "".join(",".join([f"w{row}"] * 20) + f",{'ab'[row % 2]}\n" for row in range(600)),
+        {}, r"column 'c16': found more than 10,000 inputs with one for each word; .*ordinal",
+    ),
     "a group in both parts": (
         "x,kind,p,who\n1,a,train,ann\n2,b,train,bob\n3,a,test,ann\n", {"part": "p", "group": "who"},
         r"group 'ann' of 'who' lies in the training and in the test part",
@@ -175,7 +206,7 @@ def test_what_is_not_there_or_another_kind_of_file(tmp_path: Path) -> None:
         table(tmp_path, path=tmp_path / "none.csv", target="kind")
     with pytest.raises(Unavailable, match=r"tests.csv is not there"):
         read(tmp_path, test_path=tmp_path / "tests.csv")
-    with pytest.raises(DataError, match=r"found a file \*.xlsx; needs .csv, .tsv, .parquet or .feather"):
+    with pytest.raises(DataError, match=r"own.xlsx: found the ending '.xlsx'; needs one of .csv, .tsv, "):
         table(tmp_path, path=written(tmp_path, PLAIN, "own.xlsx"), target="kind")
     os.mkfifo(tmp_path / "pipe.csv")
     with pytest.raises(Unavailable, match=r"pipe.csv is not there"):
@@ -186,6 +217,27 @@ def test_what_is_not_there_or_another_kind_of_file(tmp_path: Path) -> None:
         read(tmp_path, test_path=tmp_path / "real.csv", part="kind")
     with pytest.raises(DataError, match=r"small.csv: found no column 'colour'; needs those of own.csv"):
         read(tmp_path, test_path=written(tmp_path, "width,kind\n1,a\n", "small.csv"))
+
+
+def test_numbers_that_are_equal_are_one_class(tmp_path: Path) -> None:
+    splits = read(tmp_path, "x,kind\n1,1\n2,2.0\n3,1.0\n4,02\n")
+    assert (splits.train_targets.tolist(), splits.class_names) == ([0, 1, 0, 1], ("1", "2"))
+
+
+def test_groups_stay_whole_in_a_validation_part_beside_test_rows_of_their_own(tmp_path: Path) -> None:
+    rows = "".join(f"{row},{'ab'[row % 2]},p{row // 5},{'test' if row >= 50 else 'train'}\n" for row in range(60))
+    splits = read(tmp_path, f"x,kind,who,p\n{rows}", group="who", part="p")
+    ready = prepare(splits, seed=0, train_limit=None, test_limit=None, validation_split=0.2)
+    people = [{int(value) // 5 for value in part.images[:, 0]} for part in (ready.train, ready.validation)]
+    assert people[1]
+    assert not people[0] & people[1]
+
+
+def test_the_same_bytes_with_another_ending_are_another_table(tmp_path: Path) -> None:
+    text = "x\ty,z\tkind\n1\t2\ta\n3\t4\tb\n"
+    assert table(tmp_path, path=written(tmp_path, text, "own.tsv"), target="kind").input_shape == (2,)
+    with pytest.raises(DataError, match="found 1 values; needs 2|found no column"):
+        table(tmp_path, path=written(tmp_path, text, "own.csv"), target="kind")
 
 
 def test_any_bytes_give_a_table_or_one_line(tmp_path: Path) -> None:
@@ -203,3 +255,31 @@ def test_any_bytes_give_a_table_or_one_line(tmp_path: Path) -> None:
                 changes[int(draw.integers(len(changes)))](text)
         with suppress(BenchError):
             read(tmp_path, bytes(text))
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "feather"])
+def test_any_bytes_of_a_columnar_file_give_a_table_or_one_line(tmp_path: Path, suffix: str) -> None:
+    content = columnar(tmp_path, suffix).read_bytes()
+    for seed in range(int(os.environ.get("BENCH_FUZZ_ROUNDS", "100"))):
+        draw = np.random.default_rng(seed)
+        damaged = bytearray(content[: draw.integers(1, len(content) + 1)] if draw.random() < 0.2 else content)
+        for place in draw.integers(0, len(damaged), draw.integers(1, 9)):
+            damaged[place] = draw.integers(0, 256)
+        with suppress(BenchError):
+            table(tmp_path, path=written(tmp_path, bytes(damaged), f"own.{suffix}"), target="kind")
+
+
+def test_a_table_that_does_not_fit_the_memory_is_refused_before_it_is_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = columnar(tmp_path, "parquet")
+    monkeypatch.setattr(table_file, "_most_cells", lambda: 11)
+    with pytest.raises(DataError, match="4 rows of 3 columns; needs to fit half of the memory"):
+        table(tmp_path, path=path, target="kind")
+
+
+def test_says_what_to_install_where_pyarrow_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = columnar(tmp_path, "parquet")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(Unavailable, match=r"own.parquet: pyarrow is not installed: .*'bench-models\[parquet\]'"):
+        table(tmp_path, path=path, target="kind")
