@@ -10,6 +10,7 @@ from typing import Any, get_args, get_type_hints
 import h5py
 import numpy as np
 import pytest
+from PIL import Image
 from pydantic import TypeAdapter
 
 from bench.base.records import Scaling
@@ -40,8 +41,20 @@ def npz_settings(folder: Path) -> dict[str, Any]:
     return {"path": folder / "made.npz"}
 
 
+def folder_settings(folder: Path) -> dict[str, Any]:
+    images = np.random.default_rng(0).integers(0, 256, (50, 6, 5, 3), dtype=np.uint8)
+    for number, image in enumerate(images):
+        (folder / f"made/{number % 7}").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(folder / f"made/{number % 7}/{number}.png")
+    return {"path": folder / "made"}
+
+
 # Settings that have no default.
-REQUIRED: dict[str, Callable[[Path], dict[str, Any]]] = {"hdf5": hdf5_settings, "npz": npz_settings}
+REQUIRED: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "hdf5": hdf5_settings,
+    "npz": npz_settings,
+    "folder": folder_settings,
+}
 
 
 def build(name: str, *, root: Path, folder: Path) -> Splits:
