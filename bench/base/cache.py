@@ -5,6 +5,7 @@ import json
 import os
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -46,14 +47,23 @@ def file_sha256(path: str | Path) -> str:
     path = Path(path).resolve()
     stat = path.stat()
     key = f"{path}|{stat.st_size}|{stat.st_mtime_ns}|{stat.st_ino}"
+
+    def digest() -> str:
+        with files.opened(path) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    return remembered_sha256(key, digest, changed=stat.st_mtime)
+
+
+def remembered_sha256(key: str, digest: Callable[[], str], *, changed: float) -> str:
+    """What `digest` gives, kept under `key`, which says everything it depends on. `changed`: the newest time stamp."""
     memory = cache_folder() / "digests.json"
     known = _remembered(memory)
     if key in known:
         return known[key]
-    with files.opened(path) as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = digest()
     # A file changed a moment ago may change again within the resolution of its time stamp: not remembered yet.
-    if time.time() - stat.st_mtime > _SETTLED_SECONDS:
+    if time.time() - changed > _SETTLED_SECONDS:
         with suppress(OSError):  # a cache that cannot be is none
             files.write(memory, json.dumps(dict([*known.items(), (key, found)][-_KEPT_DIGESTS:])))
     return found

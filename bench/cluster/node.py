@@ -16,8 +16,8 @@ from dataclasses import asdict
 from functools import cache, partial
 from pathlib import Path
 
-from bench.base.cache import file_sha256
 from bench.base.records import Json, digest
+from bench.base.trees import data_sha256
 from bench.execute.ask_worker import GRACE_SECONDS, catalogue_question
 from bench.execute.executors.exit_status import Ending
 from bench.execute.executors.local import LocalExecutor, Wanted
@@ -186,9 +186,9 @@ def _other_data(request: dict[str, Json]) -> str:
     """Why a data file that the suite names cannot be used here: its content is what the trial's id says, or nothing."""
     wanted = request["trial"]["dataset"].get("files", {})
     for setting, path in request["locations"].items():
-        if not Path(path).is_file():
+        if not (Path(path).is_file() or Path(path).is_dir()):
             return f"{setting} = {Path(path).name}: no such file; put it where every node sees it under one path"
-        if wanted.get(setting) not in (None, "absent", file_sha256(path)):
+        if wanted.get(setting) not in (None, "absent", data_sha256(path)):
             return f"{setting} = {Path(path).name}: another file than the one that the run was planned with"
     return ""
 

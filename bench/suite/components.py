@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.base.cache import file_sha256
 from bench.base.privacy import published
 from bench.base.records import Component, Json, canonical_json
+from bench.base.trees import data_sha256
 from bench.errors import nearest
 from bench.suite.catalogue import Catalogue, NamedInfo, Setting
 from bench.suite.mistakes import Found, Key, Mistake, show
@@ -100,12 +100,13 @@ class Builder:
         return ResolvedComponent(Component(name, own, digests), texts, given, files)
 
     def _file(self, written: str, *, key: Key) -> tuple[str, Path, str]:
-        """(path that may be published, absolute path, SHA-256 or 'absent') of a data file."""
+        """(path that may be published, absolute path, SHA-256 or 'absent') of a data file, or of a folder of them."""
         try:
             path = Path(written).expanduser()
             tries = [folder / path for folder in self._folders]
-            found = next((option for option in tries if option.is_file()), tries[0]).resolve()
-            digest = file_sha256(found) if found.is_file() else ABSENT
+            there = [option for option in tries if option.is_file()] or [each for each in tries if each.is_dir()]
+            found = (there or tries)[0].resolve()
+            digest = data_sha256(found) if there else ABSENT
         except (OSError, ValueError, RuntimeError) as error:  # a NUL, too long a name, no home, no permission
             reason = getattr(error, "strerror", None) or error
             raise Mistake(key, f"the file {show(written)} cannot be read: {reason}") from None

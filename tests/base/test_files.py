@@ -63,6 +63,7 @@ OTHERS: dict[str, tuple[set[str], str]] = {
     "bench/worker/datasets/files.py": ({"tempfile.NamedTemporaryFile", "path.open"},
                                        "a fresh file of the command's own; the user's data, whose digest is pinned"),
     "bench/worker/datasets/npz_file.py": ({"archive.open"}, "a member of an archive that files has opened"),
+    "bench/worker/datasets/folder_images.py": ({"Image.open"}, "a stream that files has opened"),
     "bench/worker/datasets/fetch.py": ({"path.open"}, "the user's data, whose digest is pinned"),
     "bench/worker/datasets/arrays.py": ({"(folder / SIDECAR).read_bytes", "np.load", "np.save", "path.open",
                                          "(aside / f'{name}.npy').open", "aside.write_text"}, "the user's cache"),

@@ -10,6 +10,7 @@ from typing import Any, get_args, get_type_hints
 import h5py
 import numpy as np
 import pytest
+from PIL import Image
 from pydantic import TypeAdapter
 
 from bench.base.records import Scaling
@@ -40,6 +41,14 @@ def npz_settings(folder: Path) -> dict[str, Any]:
     return {"path": folder / "made.npz"}
 
 
+def folder_settings(folder: Path) -> dict[str, Any]:
+    images = np.random.default_rng(0).integers(0, 256, (50, 6, 5, 3), dtype=np.uint8)
+    for number, image in enumerate(images):
+        (folder / f"made/{number % 7}").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(folder / f"made/{number % 7}/{number}.png")
+    return {"path": folder / "made"}
+
+
 # Settings that have no default.
 def table_settings(folder: Path) -> dict[str, Any]:
     rows = "".join(f"{row / 7:.3f},{'ab'[row % 2]},{row % 3}\n" for row in range(60))
@@ -51,6 +60,7 @@ REQUIRED: dict[str, Callable[[Path], dict[str, Any]]] = {
     "hdf5": hdf5_settings,
     "npz": npz_settings,
     "table": table_settings,
+    "folder": folder_settings,
 }
 
 
