@@ -144,14 +144,28 @@ def at_edge(value: Json, allowed: Range) -> str:
     and what is no number is at no edge."""
     if not is_number(value):
         return ""
-    numbers = [each for each in allowed.values if is_number(each)] if allowed.values else [allowed.low, allowed.high]
-    if len(numbers) < len(allowed.values or numbers) or len(set(numbers)) < 2:
+    low, high = _limits(allowed)
+    if not low < high:
         return ""
-    low, high = min(numbers), max(numbers)
     at = _share(float(value), low, high, log=allowed.log)
     if at >= 1 - NEAR:
         return "largest"
     return "smallest" if at <= NEAR and value != 0 else ""
+
+
+def _limits(allowed: Range) -> tuple[float, float]:
+    """The ends of what is allowed; of values that are no numbers twice the same."""
+    if not allowed.values:
+        return allowed.low, allowed.high
+    numbers = [float(each) for each in allowed.values if is_number(each)]
+    return (min(numbers), max(numbers)) if len(numbers) == len(allowed.values) else (0.0, 0.0)
+
+
+def _at_end(key: str, value: float, end: str, limits: tuple[float, float]) -> str:
+    limit = limits[end == "largest"]
+    close = "" if value == limit else "close to "
+    shown = f" ({value_text(limit)})" if close else ""
+    return f"{axis_label(key)} {value_text(value)} is {close}the {end} allowed{shown}"
 
 
 def _share(value: float, low: float, high: float, *, log: bool) -> float:
@@ -168,8 +182,8 @@ def edge_sentences(tuning: Tuning) -> Iterator[str]:
         if chosen is None or chosen.validation_accuracy is None:
             continue
         ends = {allowed.key: at_edge(chosen.settings.get(allowed.key), allowed) for allowed in each.search.ranges}
-        texts = [f"{axis_label(key)} {value_text(chosen.settings[key])} is the {end} allowed"
-                 for key, end in ends.items() if end]  # fmt: skip
+        limits = {allowed.key: _limits(allowed) for allowed in each.search.ranges}
+        texts = [_at_end(key, float(chosen.settings[key]), end, limits[key]) for key, end in ends.items() if end]
         if texts:
             where = tuning.place(each)
             beyond = "a better one may lie beyond it" if len(texts) == 1 else "better ones may lie beyond them"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.analysis.tuning import Tuning, at_edge, edge_sentences, sentences, tuning_of
+from bench.analysis.tuning import Tuning, _at_end, at_edge, edge_sentences, sentences, tuning_of
 from bench.analysis.tuning_plots import tuning_plots
 from bench.analysis.tuning_tables import tuned_table, tuning_lines
 from bench.base.records import Result, Trial
@@ -112,6 +112,13 @@ def test_a_setting_at_the_end_of_its_range_is_named(value: object, allowed: Rang
     assert at_edge(value, allowed) == end
 
 
+def test_the_sentence_says_how_close_to_the_end() -> None:
+    assert _at_end("train.momentum", 0.9, "largest", (0.0, 0.9)) == "momentum 0.9 is the largest allowed"
+    assert _at_end("train.learning_rate", 0.963, "largest", (1e-3, 1.0)) == (
+        "learning rate 0.963 is close to the largest allowed (1)"
+    )
+
+
 def test_the_sentence_says_which_end_of_which_model() -> None:
     found = tuning(suite("linear", trials=8, ranges=(replace(RATE, low=0.2, high=1.0),)))
     text = " ".join(edge_sentences(found))
@@ -119,7 +126,8 @@ def test_the_sentence_says_which_end_of_which_model() -> None:
     assert chosen is not None
     if at_edge(chosen.settings["train.learning_rate"], found.searched[0].search.ranges[0]):
         assert text.startswith("linear: learning rate ")
-        assert "is the smallest allowed; a better one may lie beyond it." in text
+        assert "the smallest allowed" in text
+        assert "a better one may lie beyond it." in text
     else:
         assert text == ""
 
