@@ -104,7 +104,7 @@ def test_a_figure_of_the_readme_edited_by_hand_is_found(tmp_path: Path) -> None:
     edited.write_text(text.replace(row, row.replace(figure, "0.999 ±"), 1), encoding="utf-8")
     done = check(edited)
     assert done.returncode == 1
-    assert re.search(r"README\.md:\d+: bench:models is stale: line \d+ has .*0\.999 ±", done.stderr)
+    assert re.search(r"README\.md:\d+: bench:\w+ is stale: line \d+ has .*0\.999 ±", done.stderr)
 
 
 def test_the_readme_sets_up_with_two_commands() -> None:
