@@ -12,6 +12,7 @@ from bench.execute.executors.local import Executor
 from bench.execute.jobs import wants_checkpoints
 from bench.execute.lock import MeasureLock
 from bench.execute.opening_lines import wrapped
+from bench.execute.plan import Plan
 from bench.execute.preflight import preflight
 from bench.execute.prepare import Options, Prepared, prepare
 from bench.execute.progress import Voice
@@ -68,18 +69,21 @@ def planning(options: Options, file: SuiteFile, *, voice: Voice) -> Iterator[Pre
         yield prepare(options, file)
 
 
-def tried(prepared: Prepared) -> tuple[str, ...]:
-    """Tries each model on each data set, as a run does, for a plan that is only shown; which then tells what cannot
-    work. Returns what else is to be said.
+def tried(prepared: Prepared) -> tuple[Plan, tuple[str, ...]]:
+    """Tries each model on each data set, as a run does, for a plan that is only shown. Returns that plan, which tells
+    what cannot work, and what else is to be said.
 
     Nothing is tried while somebody measures on this machine: it would disturb that.
     """
     lock, executor = MeasureLock(), make_executor(prepared.options.executor)
     if not lock.try_acquire():
-        return ("models are not tried: another run measures on this machine",)
+        return prepared.plan(), ("models are not tried: another run measures on this machine",)
     try:
         with signals_raise():
-            return preflight(prepared, prepared.plan(), executor).notes
+            plan = prepared.plan()
+            found = preflight(prepared, plan, executor)
+            # Making it takes seconds where it is large: not again where nothing changes it.
+            return (prepared.plan() if found.faults else plan), found.notes
     finally:
         executor.close()
         lock.release()

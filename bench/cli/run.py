@@ -102,7 +102,7 @@ def run(
     voice = make_voice()
     if dry_run:
         with planning(options, read(options), voice=voice) as prepared:
-            return _show(prepared, tried(prepared))
+            return _show(prepared, *tried(prepared))
     try:
         ran = run_suite(options, voice=voice, meanwhile=(lambda: None) if no_report else _load_report)
     except Stopped as stopped:
@@ -147,13 +147,12 @@ def _tell(ran: "Ran", *, report: bool) -> None:
             print(printable_line(line))
 
 
-def _show(prepared: "Prepared", tried: Sequence[str]) -> int:
+def _show(prepared: "Prepared", plan: "Plan", tried: Sequence[str]) -> int:
     """Print what would run, and what trying the models brought."""
     from bench.execute.opening_lines import head, wrapped
     from bench.execute.progress import describe_trial, varying
     from bench.present.format import printable
 
-    plan = prepared.plan()
     suite, store = prepared.suite, prepared.store
     for line in head(suite, plan, catalogue=prepared.catalogue, results=store.results, searches=store.searches):
         print(line)

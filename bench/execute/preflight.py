@@ -42,9 +42,14 @@ def preflight(prepared: Prepared, plan: Plan, executor: object) -> Found:
     if not isinstance(executor, LocalExecutor) or prepared.suite.tune is not None:
         return Found()
     seeds: dict[str, list[Planned]] = {}
+    known: dict[tuple[object, ...], str] = {}  # trials of one cell share their parts: a plan may have a million
     for planned in plan.to_run:
-        if prepared.catalogue.device(planned.trial.device).is_host:
-            seeds.setdefault(what_is_tried(planned.trial), []).append(planned)
+        trial = planned.trial
+        parts = id(trial.model), id(trial.dataset), id(trial.train), trial.batch_size, trial.device
+        if parts not in known:
+            known[parts] = what_is_tried(trial) if prepared.catalogue.device(trial.device).is_host else ""
+        if known[parts]:
+            seeds.setdefault(known[parts], []).append(planned)
     tries = _Tries(prepared, executor, dict(list(seeds.items())[:MOST_TRIES]))
     tries.run()
     prepared.verdicts |= tries.verdicts
