@@ -70,6 +70,35 @@ class TimeLimit:
         return Budget(self.budget.seconds, round(seconds, 1), why, open_pairs)
 
 
+class LimitedOrder(Order):
+    """An order that may have to keep a budget: `limit`, None where there is none. Nothing begins that is expected to
+    end after it; `why` then is "time"."""
+
+    def __init__(self, limit: TimeLimit | None) -> None:
+        self._limit = limit
+        self.why: Why = ""
+
+    def limit_seconds(self, job: Job) -> float:
+        own = super().limit_seconds(job)
+        return own if self._limit is None else self._limit.limit_seconds(job, own)
+
+    def cut(self, job: Job) -> str:
+        return "" if self._limit is None else self._limit.cut(job)
+
+    def tell(self, results: Sequence[Result]) -> None:
+        if self._limit is not None:
+            self._limit.tell(results)
+
+    def is_late(self, group: Group) -> bool:
+        """Whether there is a budget that the group would not keep."""
+        if self._limit is None:
+            return False
+        expected = sum(self._limit.seconds(job) or 0.0 for job in group)
+        late = self._limit.ran_out or not 0 < self._limit.left_seconds >= expected
+        self.why = "time" if late else self.why
+        return late
+
+
 @dataclass
 class _Cell:
     """Replicates of one combination: jobs that are left, its seeds in order, and the scores that are there."""
@@ -110,9 +139,8 @@ class Budgeted(Order):
         ladder = ladder_of(suite)
         wanted = {planned.trial.trial_id for planned in plan.to_run}
         ranked = {trial.cell_id for trial in suite.trials()}
-        for (
-            trial
-        ) in suite.trainings():  # those at default settings too, where others were chosen: once, then as it goes
+        # Those at default settings too, where others were chosen: once, then as it goes.
+        for trial in suite.trainings():
             cell = self._cells.setdefault(trial.cell_id, _Cell())
             cell.there = cell.there or trial.trial_id not in wanted
             cell.planned.append(trial.seed)

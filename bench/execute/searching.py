@@ -7,11 +7,11 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 
 from bench.base.records import NOT_THERE, Result, Trial
-from bench.execute.budget import TimeLimit
-from bench.execute.jobs import Group, Job, Order
+from bench.execute.budget import LimitedOrder, TimeLimit
+from bench.execute.jobs import Group, Job
 from bench.execute.plan import Identifier, Plan, Planned
 from bench.results.store import newest, to_repeat
-from bench.suite.plan import Suite, Why
+from bench.suite.plan import Suite
 from bench.tune.search import Searches
 
 
@@ -33,7 +33,7 @@ def searches_as_known(
     return Searches(suite, known, runs=runs)
 
 
-class Searching(Order):
+class Searching(LimitedOrder):
     """The trainings of `searches`, each when what it depends on has ended. May be asked again.
 
     `begins` is told what the results that were taken up have brought: the trainings that are next, before they run; or
@@ -49,42 +49,26 @@ class Searching(Order):
         begins: Callable[[Sequence[Planned]], None],
         limit: TimeLimit | None = None,
     ) -> None:
-        self.searches, self._planned, self._begins, self._limit = searches, planned, begins, limit
+        super().__init__(limit)
+        self.searches, self._planned, self._begins = searches, planned, begins
         self._ahead: deque[Job] = deque((each,) for each in plan.search)
-        self.why: Why = ""
 
     def groups(self) -> Iterator[Group]:
         """What can begin now. May be asked again."""
         while (job := self._next()) is not None:
             yield (job,)
 
-    def limit_seconds(self, job: Job) -> float:
-        own = super().limit_seconds(job)
-        return own if self._limit is None else self._limit.limit_seconds(job, own)
-
-    def cut(self, job: Job) -> str:
-        return "" if self._limit is None else self._limit.cut(job)
-
     def tell(self, results: Sequence[Result]) -> None:
         self.searches.tell(results)
-        if self._limit is not None:
-            self._limit.tell(results)
+        super().tell(results)
         if planned := [self._planned(trial) for trial in self.searches.next()]:
             self._ahead.extend((each,) for each in planned)
         self._begins(planned)
 
     def _next(self) -> Job | None:
-        if not self._ahead or self._is_late(self._ahead[0]):
+        if not self._ahead or self.is_late((self._ahead[0],)):
             return None
         return self._ahead.popleft()
-
-    def _is_late(self, job: Job) -> bool:
-        """Whether there is a budget that the job would not keep."""
-        if self._limit is None:
-            return False
-        late = self._limit.ran_out or not 0 < self._limit.left_seconds >= (self._limit.seconds(job) or 0.0)
-        self.why = "time" if late else self.why
-        return late
 
 
 def ahead_of(searches: Searches, *, after: bool) -> list[Trial]:

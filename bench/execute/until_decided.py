@@ -7,13 +7,13 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 
 from bench.base.records import NOT_THERE, Result, Trial
-from bench.execute.budget import TimeLimit
-from bench.execute.jobs import Group, Job, Order, groups, jobs
+from bench.execute.budget import LimitedOrder, TimeLimit
+from bench.execute.jobs import Group, groups, jobs
 from bench.execute.plan import Identifier, Plan, Planned
 from bench.present.format import listing, plural, printable
 from bench.results.decisions import Known, Rounds
 from bench.results.store import newest, to_repeat
-from bench.suite.plan import Suite, Why
+from bench.suite.plan import Suite
 
 MOST_NAMED = 4  # models of a round
 
@@ -39,7 +39,7 @@ def rounds_of(
     return Rounds(suite, known)
 
 
-class UntilDecided(Order):
+class UntilDecided(LimitedOrder):
     """The groups of `plan`, which has those of the round that `rounds` has begun, then those of one round after the
     other, each when the one before has ended.
 
@@ -56,26 +56,18 @@ class UntilDecided(Order):
         begins: Callable[[Sequence[Planned]], None],
         limit: TimeLimit | None = None,
     ) -> None:
-        self.rounds, self._planned, self._begins, self._limit = rounds, planned, begins, limit
+        super().__init__(limit)
+        self.rounds, self._planned, self._begins = rounds, planned, begins
         self._ahead: deque[Group] = deque(groups(jobs(plan.to_run)))
-        self.why: Why = ""
 
     def groups(self) -> Iterator[Group]:
         """What can begin now. May be asked again."""
         while (group := self._next()) is not None:
             yield group
 
-    def limit_seconds(self, job: Job) -> float:
-        own = super().limit_seconds(job)
-        return own if self._limit is None else self._limit.limit_seconds(job, own)
-
-    def cut(self, job: Job) -> str:
-        return "" if self._limit is None else self._limit.cut(job)
-
     def tell(self, results: Sequence[Result]) -> None:
         self.rounds.tell(results)
-        if self._limit is not None:
-            self._limit.tell(results)
+        super().tell(results)
 
     def _next(self) -> Group | None:
         if not self._ahead:  # while trials of a round are under way there is no next one
@@ -84,18 +76,9 @@ class UntilDecided(Order):
                 self._ahead.extend(groups(jobs(planned)))
             elif self.rounds.ended:
                 self.why = "settled"
-        if not self._ahead or self._is_late(self._ahead[0]):
+        if not self._ahead or self.is_late(self._ahead[0]):
             return None
         return self._ahead.popleft()
-
-    def _is_late(self, group: Group) -> bool:
-        """Whether there is a budget that the group would not keep."""
-        if self._limit is None:
-            return False
-        expected = sum(self._limit.seconds(job) or 0.0 for job in group)
-        late = self._limit.ran_out or not 0 < self._limit.left_seconds >= expected
-        self.why = "time" if late else self.why
-        return late
 
 
 def round_text(rounds: Rounds, planned: Sequence[Planned]) -> str:

@@ -102,6 +102,17 @@ def unreadable(path: Path, error: OSError) -> DataError:
     return DataError(f"{shown(path)}: cannot be read: {error.strerror or type(error).__name__}")
 
 
+def digest_of_own(path: Path, *, name: str) -> str:
+    """SHA-256 of a user's own file, the `path` of the data set `name`. Raises Unavailable where there is none,
+    DataError where it cannot be read. Reasons are published: they have no folder of this machine."""
+    if not path.is_file():
+        raise Unavailable(f"{name}: {path.name} is not there: put it where the suite says, or set `path` right")
+    try:
+        return file_sha256(path)
+    except OSError as error:
+        raise unreadable(Path(path.name), error) from error
+
+
 def _compare(found: str, needed: str, *, label: str, name: str) -> None:
     if found != needed:
         raise DataError(

@@ -7,12 +7,11 @@ import numpy as np
 import numpy.typing as npt
 from annotated_types import Gt, Lt
 
-from bench.base.cache import file_sha256
-from bench.errors import DataError, Unavailable
+from bench.errors import DataError
 from bench.registry import dataset
 from bench.worker.datasets import npz_file
 from bench.worker.datasets.arrays import Arrays, cached
-from bench.worker.datasets.files import unreadable
+from bench.worker.datasets.files import digest_of_own
 from bench.worker.datasets.hdf5_file import ChannelOrder, read_images, read_labels
 from bench.worker.datasets.hdf5_file import layout as layout_of
 from bench.worker.datasets.splits import Images, Labels, Splits
@@ -48,7 +47,9 @@ def npz(
     def decode() -> Arrays:
         return _decode(path, order=layout, with_validation=with_validation)
 
-    arrays = cached("npz", sources={"file": _digest(path), settings: ""}, version=VERSION, decode=decode)
+    arrays = cached(
+        "npz", sources={"file": digest_of_own(path, name="npz"), settings: ""}, version=VERSION, decode=decode
+    )
     images, labels = arrays["train_images"], arrays["train_labels"]
     is_drawn = "test_images" not in arrays
     return Splits(
@@ -62,15 +63,6 @@ def npz(
         source=path.name,
         test_fraction=test_fraction if is_drawn else None,
     )
-
-
-def _digest(path: Path) -> str:
-    if not path.is_file():
-        raise Unavailable(f"npz: {path.name} is not there: put it where the suite says, or set `path` right")
-    try:
-        return file_sha256(path)
-    except OSError as error:
-        raise unreadable(Path(path.name), error) from error  # reasons are published: no folder of this machine
 
 
 def _decode(path: Path, *, order: ChannelOrder | None, with_validation: bool) -> Arrays:

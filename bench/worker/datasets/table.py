@@ -9,12 +9,11 @@ from typing import Annotated, Literal
 import numpy as np
 from annotated_types import Gt, Lt, MinLen
 
-from bench.base.cache import file_sha256
 from bench.base.records import Task
-from bench.errors import DataError, Unavailable, nearest
+from bench.errors import DataError, nearest
 from bench.registry import dataset
 from bench.worker.datasets.arrays import Arrays, cached
-from bench.worker.datasets.files import unreadable
+from bench.worker.datasets.files import digest_of_own
 from bench.worker.datasets.splits import Labels, Splits
 from bench.worker.datasets.table_columns import Coding, Flags, Numbers, feature, parts, targets
 from bench.worker.datasets.table_file import Columns, read
@@ -114,17 +113,8 @@ def _load(path: Path, test_path: Path | None, asked: Asked) -> Arrays:
     if asked.part and test_path:
         raise DataError(f"{path.name}: part = {asked.part!r} and test_path: give one of them")
     files = [file for file in (path, test_path) if file]
-    sources = {f"{place} {file.suffix.lower()}": _digest(file) for place, file in enumerate(files)}
+    sources = {f"{place} {file.suffix.lower()}": digest_of_own(file, name="table") for place, file in enumerate(files)}
     return cached("table", sources=sources | {repr(asked): ""}, version=VERSION, decode=lambda: _decode(files, asked))
-
-
-def _digest(path: Path) -> str:
-    if not path.is_file():
-        raise Unavailable(f"table: {path.name} is not there: put it where the suite says, or set `path` right")
-    try:
-        return file_sha256(path)
-    except OSError as error:
-        raise unreadable(Path(path.name), error) from error  # reasons are published: no folder of this machine
 
 
 class _Rows:
