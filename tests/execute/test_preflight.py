@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
+
+import pytest
+
+from bench.base.records import Component, MeasureSettings, Trial
+from bench.execute import preflight
+from bench.execute.executors.exit_status import Ending
+from bench.execute.plan import Planned
 
 MODELS = """
 import os, time
@@ -79,3 +87,34 @@ def test_what_cannot_work_is_stored_and_the_others_run(project: Any) -> None:
     assert {name: row["status"] for name, row in rows.items()} == {"wrong": "failed", "fine": "ok"}
     assert "mat1 and mat2" in rows["wrong"]["reason"]
     assert not list((project.results / "mine/logs").rglob("*.log"))  # no process has trained the one that cannot work
+
+
+class Hangs:
+    """An executor whose processes never say anything and are ended for their time, or die at once."""
+
+    def __init__(self, status: str) -> None:
+        self.status, self.limits = status, list[float]()
+
+    def run_group(self, wanted: list[Any], *, told: Any) -> None:
+        self.limits.append(wanted[0].timeout_seconds)
+        told(0, Ending(None, self.status))
+
+
+@pytest.mark.parametrize(("status", "processes"), [("timeout", 1), ("crashed", preflight.MOST_PROCESSES)])
+def test_one_model_that_hangs_is_enough(
+    status: str, processes: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path))
+    names, measure = ("a", "b", "c", "d"), MeasureSettings(timeout_seconds=4.0)
+    trials = [Trial(Component("digits"), Component(name), 0, 64, "cpu", measure=measure) for name in names]
+    nothing = SimpleNamespace(
+        suite=SimpleNamespace(locations={}),
+        options=SimpleNamespace(data_root=tmp_path),
+        catalogue=SimpleNamespace(plugins={}),
+    )
+    executor: Any = Hangs(status)
+    tries = preflight._Tries(nothing, executor, {each.model.name: [Planned(each, "", "", {})] for each in trials})  # type: ignore[arg-type]
+    tries.run()
+    assert len(executor.limits) == processes
+    assert max(executor.limits) <= 4.0  # no longer than a trial may take
+    assert not tries.verdicts
